@@ -1,0 +1,36 @@
+"""asperity: physics-informed machine learning for nanomechanics.
+
+Every number comes with its uncertainty, its validity and its history.
+Importing asperity is cheap: each name below is loaded when it is first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "analyze": "asperity.workflow",
+    "calibrate": "asperity.workflow",
+    "doctor": "asperity.doctor",
+    "fit": "asperity.workflow",
+    "read": "asperity.workflow",
+    "replay": "asperity.workflow",
+    "report": "asperity.workflow",
+    "virtual_map": "asperity.data.synthetic",
+}
+__all__ = ["__version__", *sorted(_EXPORTS)]
+
+
+def __getattr__(name):
+    if name in _EXPORTS:
+        return getattr(importlib.import_module(_EXPORTS[name]), name)
+    try:
+        return importlib.import_module(f"asperity.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"asperity.{name}":
+            raise
+        raise AttributeError(f"module 'asperity' has no attribute '{name}'") from None
+
+
+def __dir__():
+    return __all__

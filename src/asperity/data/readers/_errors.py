@@ -1,0 +1,34 @@
+"""What can be wrong with a file, as exceptions that name the file, the cause and the remedy."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+__all__ = ["CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported"]
+
+
+class ReadError(Exception):
+    """A file (or one curve of it) that cannot be read; the message says what, where and what to do."""
+
+    def __init__(self, path: str | PathLike[str], problem: str, remedy: str = "") -> None:
+        self.path, self.problem, self.remedy = str(path), problem, remedy
+        super().__init__(f"{path}: {problem}" + (f" {remedy}" if remedy else ""))
+
+    def __reduce__(self):
+        return type(self), (self.path, self.problem, self.remedy)
+
+
+class NotRecognized(ReadError):
+    """No reader knows the file."""
+
+
+class CorruptFile(ReadError):
+    """The format is known, but the content is truncated, damaged or fails its self-check."""
+
+
+class Unsupported(ReadError):
+    """The format is known, but holds something else than force curves, or a variant not read yet."""
+
+
+class MissingCalibration(ReadError):
+    """Spring constant or sensitivity is neither in the file nor given."""

@@ -1,0 +1,1 @@
+"""Learning: batched fits of physical models to data, with their uncertainty."""

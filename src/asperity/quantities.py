@@ -1,0 +1,115 @@
+"""The vocabulary: every physical quantity that asperity names, written once.
+
+A quantity has one SI unit, one symbol, one meaning, physical bounds, a typical scale (used to
+solve in numbers of order one) and the names under which instrument files and other programs
+store it. Contact models, datasets, reports and the command line all read it from here.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["QUANTITIES", "Quantity", "canonical_name", "quantity", "variable_attributes"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One physical quantity: SI ``unit``, ``symbol``, ``meaning``, bounds, scale, file aliases."""
+
+    name: str
+    unit: str
+    symbol: str
+    meaning: str
+    lower: float = -math.inf
+    upper: float = math.inf
+    scale: float = 1.0
+    aliases: tuple[str, ...] = ()
+
+
+_ALL = (
+    # material
+    Quantity("modulus", "Pa", "E", "Young's modulus of the sample", 0.0, scale=1e3,
+             aliases=("E", "young's modulus", "youngs modulus")),
+    Quantity("reduced_modulus", "Pa", "E*", "reduced (plane-strain) modulus", 0.0, scale=1e3),
+    Quantity("poisson_ratio", "1", "nu", "Poisson's ratio of the sample", -1.0, 0.5),
+    Quantity("work_of_adhesion", "J/m^2", "w", "work of adhesion per unit area", 0.0, scale=1e-3),
+    Quantity("maugis_parameter", "1", "lambda", "Maugis (elasticity) parameter", 0.0),
+    # tip
+    Quantity("radius", "m", "R", "radius of curvature of the tip apex", 0.0, scale=1e-6,
+             aliases=("tip radius", "tip_radius")),
+    Quantity("half_angle", "rad", "alpha", "half-opening angle, between axis and side (face)",
+             0.0, math.pi / 2),
+    Quantity("punch_radius", "m", "a", "radius of a flat cylindrical punch", 0.0, scale=1e-6),
+    # instrument
+    Quantity("spring_constant", "N/m", "k", "spring constant of the cantilever", 0.0, scale=0.1,
+             aliases=("spring constant", "spring_const", "k", "springconstant")),
+    Quantity("sensitivity", "m/V", "s", "deflection sensitivity (inverse optical lever)", 0.0,
+             scale=1e-8, aliases=("invols", "deflection sensitivity")),
+    Quantity("setpoint", "N", "F_set", "force at which the approach turns", scale=1e-9),
+    Quantity("sampling_rate", "Hz", "f_s", "samples per second", 0.0),
+    Quantity("temperature", "K", "T", "temperature", 0.0),
+    # sampled along a curve
+    Quantity("time", "s", "t", "time since the start of the curve",
+             aliases=("time", "seriesTime")),
+    Quantity("height", "m", "z", "height of the cantilever base; falls towards the sample",
+             scale=1e-6, aliases=("height (measured)", "measuredHeight", "capacitiveSensorHeight",
+                                  "ZSnsr", "z sensor", "zsensr")),
+    Quantity("height_drive", "m", "z_drive", "commanded height of the cantilever base",
+             scale=1e-6, aliases=("height (piezo)", "height", "Raw", "z-axis")),
+    Quantity("deflection_voltage", "V", "U", "photodiode signal of the cantilever deflection"),
+    Quantity("deflection", "m", "d", "deflection of the cantilever; positive in repulsion",
+             scale=1e-9, aliases=("vDeflection", "Defl", "DFL", "deflection")),
+    Quantity("force", "N", "F", "force on the tip; positive in repulsion", scale=1e-9,
+             aliases=("force", "load")),
+    Quantity("tip_position", "m", "s", "tip-sample separation up to a constant: height + deflection",
+             scale=1e-6, aliases=("tip position",)),
+    Quantity("indentation", "m", "delta", "indentation of the sample; positive in contact",
+             scale=1e-7, aliases=("indentation",)),
+    # map
+    Quantity("x", "m", "x", "lateral position of the curve", scale=1e-6,
+             aliases=("position x",)),
+    Quantity("y", "m", "y", "lateral position of the curve", scale=1e-6,
+             aliases=("position y",)),
+    # fitted or derived per curve
+    Quantity("contact_point", "m", "z_0", "tip position at which the sample surface lies",
+             scale=1e-6),
+    Quantity("baseline_offset", "N", "b_0", "force of the baseline at the contact point", scale=1e-11),
+    Quantity("baseline_tilt", "N/m", "b_1", "slope of the baseline against tip position", scale=1e-4),
+    Quantity("pull_off_force", "N", "F_po", "largest attractive force below the baseline (a magnitude)",
+             0.0, scale=1e-9),
+    Quantity("force_max", "N", "F_max", "largest force above the baseline", scale=1e-9),
+    Quantity("indentation_max", "m", "delta_max", "largest indentation in the fit", scale=1e-7),
+    Quantity("noise_std", "N", "sigma_F", "standard deviation of the force noise on the baseline",
+             0.0, scale=1e-11),
+)
+
+#: name -> Quantity
+QUANTITIES: dict[str, Quantity] = {q.name: q for q in _ALL}
+
+_ALIASES = {alias.lower(): q.name for q in reversed(_ALL) for alias in (*q.aliases, q.name)}
+
+
+def canonical_name(name: str) -> str | None:
+    """The vocabulary's name for ``name`` (any case; file aliases allowed), or None if unknown."""
+    return _ALIASES.get(name.strip().lower())
+
+
+def quantity(name: str, **kwargs: Any) -> Any:
+    """An `equinox.field` that carries the Quantity ``name``; keywords (``default=...``) pass through.
+
+    >>> class Hertz(AbstractContactModel):                           # doctest: +SKIP
+    ...     modulus: Float[Array, ""] = quantity("modulus")
+    """
+    import equinox as eqx
+    import jax.numpy as jnp
+
+    return eqx.field(converter=lambda value: jnp.asarray(value) if isinstance(value, (int, float)) else value,
+                     metadata={"quantity": QUANTITIES[name]}, **kwargs)
+
+
+def variable_attributes(name: str) -> dict[str, str]:
+    """The attributes ``units``, ``long_name``, ``symbol`` of a dataset variable of this quantity."""
+    q = QUANTITIES[name]
+    return {"units": q.unit, "long_name": q.meaning, "symbol": q.symbol}
