@@ -8,14 +8,15 @@ import importlib
 
 __version__ = "0.1.0"
 
+# A verb must not have the name of a module or folder: the module would take its place when loaded.
 _EXPORTS = {
     "analyze": "asperity.workflow",
     "calibrate": "asperity.workflow",
-    "doctor": "asperity.doctor",
+    "convert": "asperity.workflow",
+    "doctor": "asperity.diagnosis",
     "fit": "asperity.workflow",
     "read": "asperity.workflow",
     "replay": "asperity.workflow",
-    "report": "asperity.workflow",
     "virtual_map": "asperity.data.synthetic",
 }
 __all__ = ["__version__", *sorted(_EXPORTS)]

@@ -1,0 +1,54 @@
+# asperity: `make demo` shows what it does, `make test` proves it right.
+# Needs Python >= 3.11 with pip, and make. Everything else goes into .venv, once.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+INPUTS := pyproject.toml constraints.txt
+WORKERS ?= 2
+FIND_PYTHON := for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	  then echo $$python; break; fi; done
+
+.PHONY: help demo test bench clean
+
+help:
+	@echo "make demo   analyze a virtual force map, compare with the truth, write asperity-demo/report.html"
+	@echo "make test   style, types and all tests"
+	@echo "make bench  speed against other programs"
+	@echo "make clean  remove .venv and everything that was written"
+
+demo: $(STAMP)-core
+	$(BIN)/asperity demo --out asperity-demo
+
+test: $(STAMP)-dev
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+bench: $(STAMP)-bench
+	$(BIN)/python -m benchmarks
+
+$(BIN)/python:
+	@python="$$($(FIND_PYTHON))"; \
+	if [ -z "$$python" ]; then \
+	  echo "asperity needs Python 3.11 or newer with venv and pip, and found none." >&2; \
+	  echo "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi; \
+	echo "Setting up $(VENV) with $$python"; "$$python" -m venv $(VENV)
+
+$(STAMP)-core: $(INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(STAMP)-dev: $(INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)-core $@
+
+$(STAMP)-bench: $(INPUTS) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	@touch $(STAMP)-core $@
+
+clean:
+	rm -rf $(VENV) asperity-demo asperity-results build dist .pytest_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,10 @@
+from asperity.data.synthetic import virtual_map as virtual_map
+from asperity.diagnosis import doctor as doctor
+from asperity.workflow import analyze as analyze
+from asperity.workflow import calibrate as calibrate
+from asperity.workflow import convert as convert
+from asperity.workflow import fit as fit
+from asperity.workflow import read as read
+from asperity.workflow import replay as replay
+
+__version__: str

@@ -1,0 +1,191 @@
+"""Imports run one way, physics knows no files, and the code stays small enough to read."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "src" / "asperity"
+
+PHYSICS = {"contact", "rheology", "dynamics", "atomistic", "instrument"}
+#: part -> the parts it may import; the shell may import everything
+MAY_IMPORT = {
+    "quantities": set(),
+    "contact": {"quantities"},
+    "rheology": {"quantities", "contact"},
+    "dynamics": {"quantities", "contact", "rheology"},
+    "atomistic": {"quantities"},
+    "instrument": {"quantities"},
+    "learning": {"quantities", *PHYSICS},
+    "evaluation": set(),
+}
+SHELL = {"__init__", "data", "report", "workflow", "cli", "diagnosis", "fitting", "units", "demo", "export"}
+#: what physics, learning and evaluation must not know: tables, figures, files
+OUTSIDE = {"xarray", "pandas", "matplotlib", "bokeh", "h5py", "h5netcdf", "zarr", "typer", "rich", "zipfile",
+           "pathlib", "os", "io", "csv", "json", "pickle", "tomllib", "dask", "afmformats", "NSFopen"}
+
+FILE_LINES, FUNCTION_LINES, PARAMETERS = 400, 60, 8
+#: the entry points, whose parameters are what a person may say in one call
+MANY_PARAMETERS = {
+    "cli.py:analyze": "one option per physical input of the command",
+    "cli.py:fit": "one option per physical input of the command",
+    "workflow.py:analyze": "the whole way in one call: inputs, model, calibration, output",
+    "workflow.py:fit": "data, model, calibration uncertainty",
+    "fitting.py:fit_curves": "data, model, window and calibration uncertainty",
+}
+
+
+def sources():
+    return sorted(ROOT.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, package: str = "asperity"):
+    """The dotted names that a module imports, relative ones made absolute within ``package``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                base = ".".join([*parents[: len(parents) - node.level + 1], *([base] if base else [])])
+            if base in {"asperity", "jax"} or not base:
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+            else:
+                yield base
+
+
+def wrong_imports(part: str, tree: ast.AST, package: str):
+    """The imports of one module that its part may not make."""
+    if part in SHELL:
+        return []
+    wrong = []
+    for name in imports(tree, package):
+        first, *rest = name.split(".")
+        if first == "asperity":
+            if not rest or rest[0] not in {part, *MAY_IMPORT[part]}:
+                wrong.append(name)
+        elif first in OUTSIDE:
+            wrong.append(name)
+    opens = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+             and n.func.id == "open"]
+    return wrong + ["open()"] * len(opens)
+
+
+def functions(tree: ast.AST):
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def length(function) -> int:
+    """Lines of a function without its docstring."""
+    first = function.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(
+        first.value.value, str)
+    inside = (first.end_lineno - first.lineno + 1) if documented else 0
+    return function.end_lineno - function.lineno + 1 - inside
+
+
+def parameters(function) -> int:
+    a = function.args
+    names = [p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs)]
+    return len([n for n in names if n not in {"self", "cls"}])
+
+
+@pytest.fixture(scope="module")
+def trees():
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sources()}
+
+
+def test_every_part_has_its_place():
+    unknown = {part_of(path) for path in sources()} - SHELL - set(MAY_IMPORT)
+    assert not unknown, f"say in this test where {unknown} stand among the arrows"
+
+
+def test_imports_run_one_way(trees):
+    found = {}
+    for path, tree in trees.items():
+        folder = path.relative_to(ROOT.parent).parent
+        wrong = wrong_imports(part_of(path), tree, ".".join(folder.parts))
+        if wrong:
+            found[str(path.relative_to(ROOT))] = wrong
+    assert not found
+
+
+@pytest.mark.parametrize(("part", "code", "wrong"), [
+    ("contact", "import xarray as xr", ["xarray"]),
+    ("contact", "from asperity.learning import outcome", ["asperity.learning"]),
+    ("contact", "from ..data import schema", ["asperity.data"]),
+    ("contact", "from ._model import AbstractContactModel\nimport jax.numpy as jnp", []),
+    ("contact", "from asperity import quantities, workflow", ["asperity.workflow"]),
+    ("quantities", "from asperity.contact import hertz", ["asperity.contact"]),
+    ("learning", "from asperity.contact import hertz\nimport jax", []),
+    ("learning", "def f(p):\n    import pandas\n    return open(p)", ["pandas", "open()"]),
+    ("evaluation", "from asperity.contact import hertz", ["asperity.contact"]),
+    ("workflow", "import xarray, asperity.contact", []),
+])
+def test_the_rule_sees_wrong_imports(part, code, wrong):
+    assert wrong_imports(part, ast.parse(code), f"asperity.{part}") == wrong
+
+
+def test_importing_asperity_loads_nothing_heavy_at_module_level(trees):
+    heavy = {"jax", "equinox", "xarray", "numpy", "scipy", "bokeh", "pandas"}
+    for name in ("__init__.py", "quantities.py", "cli.py", "units.py"):
+        body = trees[ROOT / name].body
+        top = ast.Module([n for n in body if isinstance(n, ast.Import | ast.ImportFrom)], [])
+        assert not {i.split(".")[0] for i in imports(top)} & heavy, name
+
+
+def test_files_are_short(trees):
+    long = {str(p.relative_to(ROOT)): n for p in trees
+            if (n := len(p.read_text(encoding="utf-8").splitlines())) > FILE_LINES}
+    assert not long
+
+
+def test_functions_are_short_and_take_few_parameters(trees):
+    found = []
+    for path, tree in trees.items():
+        for function in functions(tree):
+            name = f"{path.relative_to(ROOT)}:{function.name}"
+            if length(function) > FUNCTION_LINES:
+                found.append(f"{name} has {length(function)} lines")
+            if parameters(function) > PARAMETERS and name not in MANY_PARAMETERS:
+                found.append(f"{name} takes {parameters(function)} parameters")
+    assert not found
+
+
+def test_commands_only_call_the_workflow(trees):
+    commands = [f for f in functions(trees[ROOT / "cli.py"])
+                if any("command" in ast.dump(d) for d in f.decorator_list)]
+    assert len(commands) >= 8
+    bodies = {f.name: f.body[-1].end_lineno - f.body[0].lineno + 1 for f in commands}
+    assert not {name: lines for name, lines in bodies.items() if lines > 12}  # docstring included
+
+
+def test_public_names_are_documented(trees):
+    missing = []
+    for path, tree in trees.items():
+        if not ast.get_docstring(tree):
+            missing.append(str(path.relative_to(ROOT)))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                if not ast.get_docstring(node):
+                    missing.append(f"{path.relative_to(ROOT)}:{node.name}")
+    assert not missing
+
+
+def test_abstract_or_final(trees):
+    """A class whose name does not start with Abstract is never subclassed (exceptions excepted)."""
+    classes = {n.name: n for tree in trees.values() for n in ast.walk(tree) if isinstance(n, ast.ClassDef)}
+
+    def is_exception(name: str) -> bool:
+        return name.endswith(("Error", "Exception")) or (
+            name in classes and any(is_exception(ast.unparse(b)) for b in classes[name].bases))
+
+    wrong = [f"{n.name}({ast.unparse(b)})" for n in classes.values() for b in n.bases
+             if (base := ast.unparse(b).split("[")[0]) in classes
+             and not base.lstrip("_").startswith("Abstract") and not is_exception(base)]
+    assert not wrong
