@@ -260,8 +260,8 @@ def _roles(archive: Archive, roots: Sequence[str], numbers: Sequence[int],
     return {role: channel for role, channel in found.items() if channel}
 
 
-def _counts(archive: Archive, roots: Sequence[str], numbers: Sequence[int], headers: Sequence[Mapping[str, str]],
-            channels: Mapping[str, str], shared: Records) -> np.ndarray:
+def _counts(archive: Archive, roots: Sequence[str], numbers: Sequence[int],
+            headers: Sequence[Mapping[str, str]], channels: Mapping[str, str], shared: Records) -> np.ndarray:
     """Samples per curve and segment, from the sizes of the members (the smallest of the channels)."""
     columns = []
     for number, header in zip(numbers, headers):
@@ -292,8 +292,9 @@ def _calibration(file: _File, stream: BinaryIO, deflection: Deflection) -> tuple
 
 def _curve_calibration(file: _File, stream: BinaryIO, root: str) -> tuple[float, float]:
     """Sensitivity and spring constant in a curve's own header; NaN where it cannot be read."""
+    name = f"{root}segments/{file.numbers[0]}/segment-header.properties"
     try:
-        header = _properties(file.archive, stream, f"{root}segments/{file.numbers[0]}/segment-header.properties")
+        header = _properties(file.archive, stream, name)
         found = deflection_of(channel_record(header, _DEFLECTION, file.shared))
     except (ReadError, HeaderError):
         return np.nan, np.nan

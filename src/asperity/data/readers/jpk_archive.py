@@ -157,7 +157,7 @@ def _large(path: Path, extra: bytes, values: tuple[int, int, int]) -> list[int]:
     while position + 4 <= len(extra):
         tag, length = struct.unpack_from("<2H", extra, position)
         if tag == 1:
-            numbers = list(struct.unpack_from(f"<{length // 8}Q", extra[: position + 4 + length], position + 4))
+            numbers = [value for value, in struct.iter_unpack("<Q", extra[position + 4 :][: length // 8 * 8])]
             for i, value in enumerate(wanted):
                 if value == 0xFFFFFFFF and numbers:
                     wanted[i] = numbers.pop(0)
@@ -187,6 +187,6 @@ def _directory(path: Path, stream: BinaryIO) -> tuple[bytes, int, int]:
         end = at
     start = end - size
     if start < 0 or start < offset:
-        raise CorruptFile(path, "the zip directory is not where the archive says: bytes are missing.", _RECOPY)
+        raise CorruptFile(path, "the zip directory is not where the archive says it is.", _RECOPY)
     stream.seek(start)
     return stream.read(size), start - offset, length

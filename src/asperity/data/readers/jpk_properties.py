@@ -178,7 +178,7 @@ def _slot_in(record: Mapping[str, str], unit: str) -> str | None:
 
 
 def _relation(scales: dict[str, Scale], name: str, record: Mapping[str, str], slot: str, root: str) -> float:
-    """The factor from slot ``root`` to ``slot``; where there is none, ``slot`` becomes a channel of its own."""
+    """The factor from slot ``root`` to ``slot``; where it is not one, ``slot`` becomes a channel itself."""
     relative = _slot(record, slot, root, Scale("", 1.0, 0.0, ""))
     if relative is not None and relative.offset == 0.0:
         return relative.multiplier
