@@ -1,0 +1,73 @@
+"""Quantities as people write them: ``5um``, ``10 nm``, ``0.03 N/m``, ``20deg``, ``15%`` in SI."""
+
+from __future__ import annotations
+
+import math
+import re
+
+__all__ = ["in_words", "parse"]
+
+_PREFIX = {"": 0, "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "k": 3, "M": 6, "G": 9}
+#: SI unit -> spelling -> (factor, takes prefixes)
+_SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
+    "m": {"m": (1.0, True), "Å": (1e-10, False), "angstrom": (1e-10, False)},
+    "N": {"N": (1.0, True)},
+    "Pa": {"Pa": (1.0, True)},
+    "s": {"s": (1.0, True), "min": (60.0, False)},
+    "N/m": {"N/m": (1.0, True), "nN/nm": (1.0, False), "pN/nm": (1e-3, False)},
+    "m/V": {"m/V": (1.0, True)},
+    "rad": {"rad": (1.0, True), "deg": (math.pi / 180, False), "°": (math.pi / 180, False)},
+    "1": {"": (1.0, False), "%": (0.01, False)},
+}
+_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
+
+
+def parse(text: str | float, unit: str) -> float:
+    """The number of ``unit`` (SI) that ``text`` says; a bare number is taken to be in SI already.
+
+    >>> parse("5um", "m"), parse("30 mN/m", "N/m"), parse("10%", "1"), parse("2e-6", "m")
+    (5e-06, 0.03, 0.1, 2e-06)
+
+    Raises:
+        ValueError: not a number, or another unit; the message says what is expected.
+    """
+    match = _NUMBER.match(str(text))
+    if match is None:
+        raise ValueError(f"'{text}' is not a number with a unit; expected for example {_example(unit)}")
+    number, written = match.groups()
+    factor = 1.0 if not written else _factors(unit).get(written)
+    if factor is None:
+        raise ValueError(f"'{text}' is not in {_words(unit)}; expected for example {_example(unit)}")
+    return float(f"{float(number) * factor:.15g}")
+
+
+def _factors(unit: str) -> dict[str, float]:
+    table = {}
+    for spelling, (factor, prefixed) in _SPELLINGS[unit].items():
+        for prefix, power in (_PREFIX.items() if prefixed else [("", 0)]):
+            table[prefix + spelling] = factor * 10.0**power
+    return table
+
+
+def _words(unit: str) -> str:
+    return "percent or a bare number" if unit == "1" else f"a multiple of {unit}"
+
+
+def _example(unit: str) -> str:
+    return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "rad": "20deg or 0.35rad",
+            "1": "0.1 or 10%"}.get(unit, f"1{unit}")
+
+
+def in_words(value: float, unit: str) -> str:
+    """A value with a prefix that people read easily: 1234.5 Pa -> ``1.23 kPa`` (three digits).
+
+    >>> in_words(1234.5, "Pa"), in_words(4.4e-9, "N"), in_words(0.5, "1"), in_words(float("nan"), "Pa")
+    ('1.23 kPa', '4.4 nN', '0.5', 'unknown')
+    """
+    if not math.isfinite(value):
+        return "unknown"
+    if unit not in _SPELLINGS or unit in {"1", "rad"} or value == 0:
+        return f"{value:.3g} {unit}".removesuffix(" 1")
+    power = min(max(3 * math.floor(math.log10(abs(float(f"{value:.3g}"))) / 3), -15), 9)
+    prefix = next(p for p, n in _PREFIX.items() if n == power)
+    return f"{value / 10.0**power:.3g} {prefix}{unit}"

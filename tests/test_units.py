@@ -1,0 +1,38 @@
+"""What a person types on the command line, in SI."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asperity.units import in_words, parse
+
+
+@pytest.mark.parametrize(("text", "unit", "value"), [
+    ("5um", "m", 5e-6), ("10 nm", "m", 1e-8), ("5µm", "m", 5e-6), ("5μm", "m", 5e-6), ("3 Å", "m", 3e-10),
+    ("1e-6", "m", 1e-6), (" .5 mm ", "m", 5e-4), ("0.03 N/m", "N/m", 0.03), ("30mN/m", "N/m", 0.03),
+    ("30 pN/nm", "N/m", 0.03), ("40nm/V", "m/V", 4e-8), ("20deg", "rad", math.radians(20)),
+    ("20°", "rad", 20 * math.pi / 180), ("0.35", "rad", 0.35),
+    ("10%", "1", 0.1), ("0.1", "1", 0.1), ("1.5kPa", "Pa", 1500.0), ("2GPa", "Pa", 2e9),
+    ("-3nN", "N", -3e-9), ("1MN", "N", 1e6), ("1mN", "N", 1e-3), (0.25, "N/m", 0.25),
+])
+def test_reads(text, unit, value):
+    assert parse(text, unit) == pytest.approx(value, rel=1e-14)
+
+
+@pytest.mark.parametrize(("text", "unit", "expected"), [
+    ("5 apples", "m", "5um or 10nm"), ("5N", "m", "5um"), ("", "m", "5um"), ("five um", "m", "5um"),
+    ("5um", "N/m", "30mN/m"), ("20 grad", "rad", "20deg"), ("1 2", "m", "5um"), ("5 M m", "m", "5um"),
+    ("nan", "m", "5um"), ("5kdeg", "rad", "20deg"), ("1m%", "1", "10%"),
+])
+def test_wrong_units_say_what_is_expected(text, unit, expected):
+    with pytest.raises(ValueError, match=f"expected for example .*{expected}"):
+        parse(text, unit)
+
+
+@given(value=st.floats(1e-14, 9e9), unit=st.sampled_from(["m", "N", "Pa", "N/m", "m/V"]))
+def test_what_it_writes_it_reads(value, unit):
+    assert parse(in_words(value, unit), unit) == pytest.approx(value, rel=0.006)
+    number = float(in_words(value, unit).split()[0])
+    assert 1 <= number < 1000 or value > 1e12
