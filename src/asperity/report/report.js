@@ -1,0 +1,139 @@
+// The page's own behavior: hover texts, picking a curve, the curve panel. It computes no result.
+"use strict";
+window.asperityReport = (() => {
+  const page = JSON.parse(document.getElementById("page").textContent);
+  const NOTHING = -32768, HALF = 32000;
+  const model = (name) => Bokeh.documents[0].get_model_by_name(name);
+  const column = (name) => model("curves").data[name];
+
+  const label = (i) => {
+    const row = column("row")[i], where = row >= 0 ? ` (row ${row}, column ${column("column")[i]})` : "";
+    return page.files.length > 1
+      ? `${i}${where}; number ${column("curve_in_file")[i]} in ${page.files[column("file")[i]]}`
+      : `${i}${where}`;
+  };
+  const outcome = (i) => page.outcomes[column("flag")[i]];
+
+  // the text of one line of the hover box; i is the curve under the pointer
+  const hover = (i, what) => {
+    if (i < 0) return what === "label" ? "none recorded here" : "–";
+    if (what === "label") return label(i);
+    return what === "outcome" ? outcome(i) : column(what)[i];
+  };
+
+  // a click at (event.x, event.y) on the image in the rectangle x, y, dw, dh
+  const pick = (event, source, x, y, dw, dh) => {
+    const [rows, columns] = source.data.curve[0].shape;
+    const u = Math.floor((event.x - x) / dw * columns), v = Math.floor((event.y - y) / dh * rows);
+    if (u < 0 || v < 0 || u >= columns || v >= rows) return;
+    const i = source.data.curve[0][v * columns + u];
+    if (i >= 0) show(i);
+  };
+
+  // the embedded samples of curve i as numbers in SI, NaN where there is none
+  const samples = (i) => {
+    const store = model("curve-store"), [points] = store.tags, slot = column("slot")[i];
+    const scales = model("curve-scales").data;
+    const decode = (name, scale) => {
+      const low = scales[`${scale}_low`][slot], step = scales[`${scale}_step`][slot];
+      const { buffer, byteOffset } = store.data[name];  // Bokeh's own array type cannot be sliced by subarray
+      return Array.from(new Int16Array(buffer, byteOffset + 2 * slot * points, points), (code) =>
+        code === NOTHING ? NaN : low + (code + HALF) * step);
+    };
+    return slot < 0 ? null : { position: decode("position", "position"), force: decode("force", "force"),
+                               fit: decode("fit", "force") };
+  };
+
+  const ends = (array) => {
+    const found = array.filter(Number.isFinite);
+    return found.length ? [Math.min(...found), Math.max(...found)] : [0, 1e-9];
+  };
+  // [factor, letter]: the engineering prefix in which the extent is a number from 1 to 1000
+  const prefix = (extent) => {
+    const power = Math.min(0, Math.max(-12, 3 * Math.floor(Math.log10(extent || 1e-9) / 3)));
+    return [10 ** power, { 0: "", "-3": "m", "-6": "µ", "-9": "n", "-12": "p" }[power]];
+  };
+  const setRange = (range, low, high) => {
+    const margin = 0.04 * (high - low || Math.abs(high) || 1);
+    const [start, end] = [low - margin, high + margin];
+    range.setv({ start, end, reset_start: start, reset_end: end });
+  };
+
+  const draw = (i) => {
+    const data = samples(i), contact = column("contact_point")[i];
+    const top = model("panel-top"), low = model("panel-low");
+    if (data === null) { model("panel").data = { position: [], force: [], fit: [], residual: [] }; return; }
+    const origin = Number.isFinite(contact) ? contact : 0;
+    const [from, to] = ends(data.position), [least, most] = ends(data.force);
+    const [fx, lx] = prefix(to - from), [fy, ly] = prefix(most - least);
+    const scaled = {
+      position: data.position.map((v) => (v - origin) / fx), force: data.force.map((v) => v / fy),
+      fit: data.fit.map((v) => v / fy), residual: data.force.map((v, j) => (v - data.fit[j]) / fy),
+    };
+    const [rl, rh] = ends(scaled.residual), reach = scaled.residual.some(Number.isFinite) ? Math.max(-rl, rh) : 1;
+    setRange(top.x_range, (from - origin) / fx, (to - origin) / fx);
+    setRange(top.y_range, least / fy, most / fy);
+    setRange(low.y_range, -reach, reach);
+    model("panel").data = scaled;
+    top.left[0].axis_label = `force (${ly}N)`;
+    low.left[0].axis_label = `residual (${ly}N)`;
+    low.below[0].axis_label = origin ? `tip position from the contact point (${lx}m)` : `tip position (${lx}m)`;
+    const edges = [column("window_start")[i], column("window_stop")[i]].map((v) => (v - origin) / fx);
+    model("window").setv({ left: Math.min(...edges), right: Math.max(...edges), visible: edges.every(Number.isFinite) });
+    const noise = column("noise_std")[i] / fy;
+    model("noise").setv({ bottom: -noise, top: noise, visible: Number.isFinite(noise) });
+    for (const name of ["contact-window", "contact-noise"])
+      model(name).setv({ location: 0, visible: Number.isFinite(contact) });
+  };
+
+  const line = (term, text) => {
+    const dt = document.createElement("dt"), dd = document.createElement("dd");
+    dt.textContent = term; dd.textContent = text;
+    return [dt, dd];
+  };
+  const write = (i) => {
+    const box = document.getElementById("curve-words"), ratio = column("reduced_chi_square")[i];
+    const flag = column("flag")[i], meaning = page.meanings[flag];
+    box.replaceChildren(
+      ...line("curve", label(i)),
+      ...page.properties.flatMap(([name, words]) => line(words, column(name)[i])),
+      ...(Number.isFinite(ratio) ? line("reduced chi-square", ratio.toPrecision(3)) : []),
+      ...line("outcome", meaning ? `${outcome(i)}. ${meaning}` : outcome(i)),
+      ...(column("slot")[i] < 0 ? line("note", "This curve is not embedded in the report; see the results file.") : []));
+    document.getElementById("curve-number").value = i;
+  };
+
+  const mark = (i) => {
+    for (let k = 0; ; k++) {
+      const marker = model(`map-marker-${k}`);
+      if (!marker) break;
+      const here = column("map")[i] === k;
+      marker.data = here ? { x: [column("map_x")[i]], y: [column("map_y")[i]] } : { x: [], y: [] };
+    }
+    const sequence = model("sequence-marker");
+    if (sequence) sequence.data = { x: [i] };
+  };
+
+  let current = -1;
+  function show(i) {
+    if (!model("panel") || !(i >= 0 && i < column("flag").length)) return;
+    current = i;
+    draw(i); write(i); mark(i);
+  }
+
+  const wire = () => {
+    if (!model("panel")) return;
+    document.querySelectorAll("[data-curve]").forEach((button) => button.addEventListener("click", () => {
+      show(Number(button.dataset.curve));
+      document.getElementById("curve-panel").scrollIntoView({ block: "nearest", behavior: "smooth" });
+    }));
+    document.getElementById("curve-number").addEventListener("change", (event) => show(Number(event.target.value)));
+    document.querySelectorAll("[data-step]").forEach((button) =>
+      button.addEventListener("click", () => show(current + Number(button.dataset.step))));
+    show(page.first);
+    document.documentElement.dataset.ready = "yes";
+  };
+  const start = () => (window.Bokeh && Bokeh.documents.length ? wire() : setTimeout(start, 30));
+  document.addEventListener("DOMContentLoaded", start);
+  return { hover, pick, show, samples };
+})();
