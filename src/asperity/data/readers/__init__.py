@@ -15,12 +15,16 @@ A package adds a reader by the entry-point group ``asperity.readers``.
 from __future__ import annotations
 
 import importlib
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
 from importlib.metadata import entry_points
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import xarray as xr
 
 from asperity.data.readers._errors import (
@@ -30,7 +34,7 @@ from asperity.data.readers._errors import (
     ReadError,
     Unsupported,
 )
-from asperity.data.schema import Curves, to_dataset
+from asperity.data.schema import Curves, SchemaError, to_dataset
 
 __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported",
            "find_reader", "open_curves", "open_dataset"]
@@ -39,6 +43,10 @@ __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "Rea
 READERS = ("jpk", "nanoscope", "nanosurf", "igor", "chiaro", "workshop", "ntmdt", "jpk_text",
            "afmformats_hdf5", "afmformats_tab", "plain_csv")
 
+_DAMAGED = "It may be truncated or damaged; copy it again from the instrument."
+#: samples; no curve is longer, but a damaged header may say so
+_LONGEST_CURVE = 50_000_000
+
 
 @cache
 def _modules() -> tuple[ModuleType, ...]:
@@ -46,14 +54,22 @@ def _modules() -> tuple[ModuleType, ...]:
     return (*own, *(point.load() for point in entry_points(group="asperity.readers")))
 
 
+def _head(path: Path) -> bytes:
+    """The first 4096 bytes of a regular file (a pipe would wait for ever)."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ReadError(path, "is not a file.", "Name a file in it." if path.is_dir() else "")
+        with open(path, "rb") as stream:
+            return stream.read(4096)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise ReadError(path, f"cannot be opened ({getattr(error, 'strerror', None) or error}).",
+                        "Check the name and the access rights.") from error
+
+
 def find_reader(path: str | PathLike[str]) -> ModuleType:
     """The reader module for a file, by its content; raises `NotRecognized` or `ReadError`."""
     path = Path(path)
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(4096)
-    except OSError as error:
-        raise ReadError(path, f"cannot be opened ({error.strerror}).") from error
+    head = _head(path)
     if not head:
         raise CorruptFile(path, "the file is empty.", "Copy it again from the instrument.")
     for module in _modules():
@@ -65,17 +81,48 @@ def find_reader(path: str | PathLike[str]) -> ModuleType:
 
 
 def open_curves(path: str | PathLike[str]) -> Curves:
-    """Find the reader of ``path`` and open it; every failure is a `ReadError`."""
-    module = find_reader(path)
+    """Find the reader of ``path`` and open it; every failure, now or on loading, is a `ReadError`.
+
+    A loaded curve is checked: one array per segment, as long as its sample count, all finite.
+    """
+    module, path = find_reader(path), Path(path)
+    with _naming(path, module.NAME):
+        curves = module.open_curves(path)
+    counts = np.asarray(curves.counts)
+    if counts.size == 0 or counts.min() < 0 or counts.max() == 0 or counts.sum(axis=1).max() > _LONGEST_CURVE:
+        raise CorruptFile(path, f"{counts.shape[0]} curves of up to {counts.max(initial=0)} samples "
+                                "are not what an instrument writes.", _DAMAGED)
+    return replace(curves, channels={name: partial(_checked, path, module.NAME, name, load, counts)
+                                     for name, load in curves.channels.items()})
+
+
+def _checked(path: Path, form: str, channel: str, load: Callable[[int], Sequence[np.ndarray]],
+             counts: np.ndarray, curve: int) -> Sequence[np.ndarray]:
+    """The samples of one channel of one curve, if they are what the header announced."""
+    with _naming(path, form, f"curve {curve}, {channel}: "):
+        segments = load(curve)
+    lengths = [len(samples) for samples in segments]
+    if lengths != counts[curve].tolist():
+        raise CorruptFile(path, f"curve {curve}, {channel}: {lengths} samples in the segments, "
+                                f"announced {counts[curve].tolist()}.", _DAMAGED)
+    if not all(np.isfinite(samples).all() for samples in segments):
+        raise CorruptFile(path, f"curve {curve}, {channel}: samples that are not finite numbers.", _DAMAGED)
+    return segments
+
+
+@contextmanager
+def _naming(path: Path, form: str, where: str = "") -> Iterator[None]:
+    """Whatever a damaged file breaks in a parser becomes a `CorruptFile` that names the file."""
     try:
-        return module.open_curves(Path(path))
+        yield
     except ReadError:
         raise
     except MemoryError as error:
-        raise CorruptFile(path, f"its {module.NAME} header declares more data than memory can hold.") from error
-    except Exception as error:  # a damaged file can break a parser anywhere: still name the file
-        raise CorruptFile(path, f"not a readable {module.NAME} file ({type(error).__name__}: {error}).",
-                          "It may be truncated or damaged; copy it again from the instrument.") from error
+        raise CorruptFile(path, f"{where}the {form} header declares more data than memory can hold.",
+                          _DAMAGED) from error
+    except Exception as error:
+        raise CorruptFile(path, f"{where}not a readable {form} file ({type(error).__name__}: {error}).",
+                          _DAMAGED) from error
 
 
 def open_dataset(path: str | PathLike[str], *, spring_constant: float | None = None,
@@ -90,4 +137,8 @@ def open_dataset(path: str | PathLike[str], *, spring_constant: float | None = N
     Raises:
         ReadError: the file is missing, foreign, damaged or of an unsupported variant.
     """
-    return to_dataset(open_curves(path), str(path), spring_constant=spring_constant, sensitivity=sensitivity)
+    curves = open_curves(path)
+    try:
+        return to_dataset(curves, str(path), spring_constant=spring_constant, sensitivity=sensitivity)
+    except SchemaError as error:
+        raise Unsupported(path, f"it holds no complete force curves ({error}).") from error
