@@ -15,7 +15,8 @@ deflection must reach the trigger threshold of the header within `OVERSHOOT` and
 lie inside the converter's 16-bit range; a file that does not is refused with both numbers.
 
 Height: the ramp (``Ramp Size`` times ``Sens. Zsens``), one step per sample period, zero at the turning
-point; a height-sensor channel is preferred where the file has one.
+point; a height-sensor channel is preferred where the file has one. Far ends that hold the lowest count
+(-32768) were not recorded, because the trigger came first: they are cut off.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +67,7 @@ def open_curves(path: Path) -> Curves:
     """Open a single ramp or a force volume; reads the header and up to five curves for the self-check.
 
     The channels are ``deflection_voltage`` (V), ``height`` (m), ``time`` (s) and, beside a height sensor,
-    ``height_drive``; the segments ``approach`` and ``retract``. Samples without a value are NaN.
+    ``height_drive``; the segments ``approach`` and ``retract``.
 
     Raises:
         CorruptFile: truncated or inconsistent, or the decoded deflection contradicts the header.
@@ -75,13 +77,16 @@ def open_curves(path: Path) -> Curves:
     _refuse_others(header)
     section = _deflection(header)
     layout = _layout(header, section)
-    check = _Check.of(header, _channel(header, section, layout))
-    check.file()
+    channel = _channel(header, section, layout)
+    check = _Check.of(header, channel)
+    counts = _recorded(channel)
+    check.file(counts)
+    axes = _heights(header, section, layout) | {"time": _time(header, layout)}
+    channels: dict[str, Loader] = {name: partial(_cut, load, counts) for name, load in axes.items()}
     return Curves(
         segments=("approach", "retract"),
-        counts=np.tile([layout.extend, layout.retract], (layout.n_curves, 1)),
-        channels={"deflection_voltage": check.load, **_heights(header, section, layout),
-                  "time": _time(header, layout)},
+        counts=counts,
+        channels=channels | {"deflection_voltage": partial(check.load, counts)},
         session=_session(header, section),
         spring_constant=positive(parse_number(section.get("spring constant", ""))),
         sensitivity=header.sensitivity(parse_scale(section.get("z scale", "")).sensitivity),
@@ -111,14 +116,15 @@ class _Layout:
 
 @dataclass(frozen=True)
 class _Channel:
-    """Where the samples of one channel lie, and the volts per integer."""
+    """Where the samples of one channel lie, and what they mean."""
 
     path: Path
     name: str
     offset: int
     dtype: np.dtype
     layout: _Layout
-    factor: float
+    limit: float  # V, full range of a 16-bit count
+    fraction: int = 1  # integers per count
 
     def words(self, curve: int) -> np.ndarray:
         """The stored integers of one curve, shape (extend + retract,)."""
@@ -134,10 +140,8 @@ class _Channel:
         return words
 
     def load(self, curve: int) -> tuple[np.ndarray, np.ndarray]:
-        """Approach and retract of one curve in time order; the lowest integer means no sample: NaN."""
-        words = self.words(curve)
-        values = words * self.factor
-        values[words == np.iinfo(self.dtype).min] = np.nan
+        """Approach and retract of one curve in V and in time order, all samples."""
+        values = self.words(curve) * (self.limit / (2**15 * self.fraction))
         return values[: self.layout.extend][::-1], values[self.layout.extend:]
 
 
@@ -194,8 +198,8 @@ def _channel(header: Header, section: Section, layout: _Layout) -> _Channel:
     if not count > 0:
         raise Unsupported(header.path, f"the scale of '{_label(section)}' is not in volts "
                                        f"({section.get('z scale', 'missing')!r}).")
-    channel = _Channel(header.path, _label(section), offset, _INTEGER[width], layout, count)
-    return replace(channel, factor=count / _fraction(channel))
+    channel = _Channel(header.path, _label(section), offset, _INTEGER[width], layout, 2**15 * count)
+    return replace(channel, fraction=_fraction(channel))
 
 
 def _bad_size(header: Header, layout: _Layout, size: int) -> ReadError:
@@ -215,12 +219,30 @@ def _fraction(channel: _Channel) -> int:
     return 256 if bool(np.all((low == 0) | (low == 0xFF))) else 1
 
 
+def _recorded(channel: _Channel) -> np.ndarray:
+    """Samples per curve and segment without the unrecorded far end; touches the far samples only."""
+    layout = channel.layout
+    shape = (layout.n_curves, layout.extend + layout.retract)
+    words = np.memmap(channel.path, channel.dtype, "r", channel.offset, shape)
+    counts = np.tile([layout.extend, layout.retract], (layout.n_curves, 1))
+    for segment, part in enumerate((words[:, : layout.extend], words[:, layout.extend:])):
+        for curve in np.flatnonzero(part[:, -1] <= -(2**15) * channel.fraction):
+            known = np.flatnonzero(part[curve] > -(2**15) * channel.fraction)
+            counts[curve, segment] = known[-1] + 1 if known.size else 0
+    return counts
+
+
+def _cut(load: Loader, counts: np.ndarray, curve: int) -> tuple[np.ndarray, np.ndarray]:
+    """The recorded samples of a curve: the approach loses its start, the retract its end."""
+    (approach, retract), (first, second) = load(curve), counts[curve]
+    return approach[len(approach) - first:], retract[:second]
+
+
 @dataclass(frozen=True)
 class _Check:
     """The self-check of the decoded deflection against the converter's range and the trigger threshold."""
 
     channel: _Channel
-    limit: float  # V, full range of a 16-bit count
     threshold: float  # V, or NaN: the ramp was not triggered by the deflection
     relative: bool  # the threshold counts from the baseline, else from zero
 
@@ -230,22 +252,23 @@ class _Check:
         mode = header.text("trigger mode").lower()
         triggered = mode in ("relative", "absolute") and header.text("trig slope").lower() != "negative"
         threshold = positive(_threshold(header)) if triggered else math.nan
-        limit = 2**15 * parse_scale(_deflection(header)["z scale"]).volts_per_count
-        return cls(channel, limit, threshold, mode == "relative")
+        return cls(channel, threshold, mode == "relative")
 
-    def file(self) -> None:
+    def file(self, counts: np.ndarray) -> None:
         """Raise `CorruptFile` if the typical curve contradicts the header."""
-        peak = float(np.median([self._peak(self.load(curve)[0]) for curve in self.channel.layout.probes]))
+        probes = self.channel.layout.probes
+        peak = float(np.median([self._peak(self.load(counts, curve)[0]) for curve in probes]))
         if peak > OVERSHOOT * self.threshold or peak * SHORTFALL < self.threshold:
             raise self._failure("the approaches", peak, f"{OVERSHOOT:g} above, {SHORTFALL:g} below")
 
-    def load(self, curve: int) -> Sequence[np.ndarray]:
+    def load(self, counts: np.ndarray, curve: int) -> Sequence[np.ndarray]:
         """The deflection of one curve in V; `CorruptFile` if it is impossible by the header."""
-        approach, retract = self.channel.load(curve)
-        largest = max(float(np.nanmax(np.abs(part), initial=0.0)) for part in (approach, retract))
-        if largest > self.limit * 1.001:
+        approach, retract = _cut(self.channel.load, counts, curve)
+        limit = self.channel.limit
+        largest = max(np.abs(part).max(initial=0.0) for part in (approach, retract))
+        if largest > limit * 1.001:
             raise CorruptFile(self.channel.path, f"curve {curve} decodes to {largest:.4g} V, beyond the "
-                              f"converter's range of {self.limit:.4g} V by its header.", _REMEDY)
+                              f"converter's range of {limit:.4g} V by its header.", _REMEDY)
         peak = self._peak(approach)
         if peak > SHORTFALL * self.threshold:
             raise self._failure(f"curve {curve}", peak, f"{SHORTFALL:g} above")
@@ -254,16 +277,15 @@ class _Check:
     def verdict(self) -> str:
         """What the check could compare, for the dataset's attributes."""
         if math.isnan(self.threshold):
-            return f"no deflection trigger in the header; converter range {self.limit:.4g} V only"
+            return f"no deflection trigger in the header; converter range {self.channel.limit:.4g} V only"
         return f"passed: peak deflection against the trigger threshold of {self.threshold:.4g} V"
 
     def _peak(self, approach: np.ndarray) -> float:
         """The largest deflection of an approach in V, above its far quarter if the trigger is relative."""
-        known = approach[np.isfinite(approach)]
-        if not known.size:
+        if not approach.size:
             return 0.0
-        far = known[: max(1, known.size // 4)]
-        return float(known.max() - (np.median(far) if self.relative else 0.0))
+        far = approach[: max(1, approach.size // 4)]
+        return float(approach.max() - (np.median(far) if self.relative else 0.0))
 
     def _failure(self, what: str, peak: float, allowed: str) -> CorruptFile:
         return CorruptFile(self.channel.path, f"the self-check failed: {what} decode to a peak deflection of "
