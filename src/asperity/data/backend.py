@@ -23,7 +23,7 @@ class AsperityBackend(BackendEntrypoint):
         dataset = readers.open_dataset(filename_or_obj, spring_constant=spring_constant,
                                        sensitivity=sensitivity)
         names = [drop_variables] if isinstance(drop_variables, str) else list(drop_variables or ())
-        return dataset.drop_vars(names)
+        return dataset.drop_vars(names, errors="ignore")  # as xarray's own engines do
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         return False  # only by name: other engines know .h5 and .csv files too

@@ -35,6 +35,7 @@ from asperity.data.readers._errors import (
     Unsupported,
 )
 from asperity.data.schema import Curves, SchemaError, to_dataset
+from asperity.quantities import QUANTITIES
 
 __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported",
            "find_reader", "open_curves", "open_dataset"]
@@ -46,6 +47,8 @@ READERS = ("jpk", "nanoscope", "nanosurf", "igor", "chiaro", "workshop", "ntmdt"
 _DAMAGED = "It may be truncated or damaged; copy it again from the instrument."
 #: samples; no curve is longer, but a damaged header may say so
 _LONGEST_CURVE = 50_000_000
+#: N/m and m/V (m/A where the photodiode's current is stored); no lever has more
+_LARGEST = {"spring_constant": 1e6, "sensitivity": 1e6}
 
 
 @cache
@@ -58,7 +61,7 @@ def _head(path: Path) -> bytes:
     """The first 4096 bytes of a regular file (a pipe would wait for ever)."""
     try:
         if path.exists() and not path.is_file():
-            raise ReadError(path, "is not a file.", "Name a file in it." if path.is_dir() else "")
+            raise ReadError(path, "is not a file.", "Name a file in it." if path.is_dir() else "Name a file.")
         with open(path, "rb") as stream:
             return stream.read(4096)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
@@ -92,8 +95,22 @@ def open_curves(path: str | PathLike[str]) -> Curves:
     if counts.size == 0 or counts.min() < 0 or counts.max() == 0 or counts.sum(axis=1).max() > _LONGEST_CURVE:
         raise CorruptFile(path, f"{counts.shape[0]} curves of up to {counts.max(initial=0)} samples "
                                 "are not what an instrument writes.", _DAMAGED)
-    return replace(curves, channels={name: partial(_checked, path, module.NAME, name, load, counts)
-                                     for name, load in curves.channels.items()})
+    calibration = {name: _calibration(path, curves, name) for name in _LARGEST}
+    return replace(curves, **calibration, channels={
+        name: partial(_checked, path, module.NAME, name, load, counts)
+        for name, load in curves.channels.items()})
+
+
+def _calibration(path: Path, curves: Curves, name: str) -> np.ndarray:
+    """``spring_constant`` or ``sensitivity``: 0 is unknown (NaN); what no lever has is refused."""
+    values = np.asarray(getattr(curves, name), dtype=float)
+    values = np.where(values == 0.0, np.nan, values)
+    wrong = values[~np.isnan(values) & ~((values > 0) & (values < _LARGEST[name]))]
+    if wrong.size:
+        raise CorruptFile(path, f"the {name.replace('_', ' ')} in it is {wrong[0]:g} "
+                                f"{QUANTITIES[name].unit}, which cannot be.",
+                          "Correct it where the file was written, or copy the file again.")
+    return values
 
 
 def _checked(path: Path, form: str, channel: str, load: Callable[[int], Sequence[np.ndarray]],

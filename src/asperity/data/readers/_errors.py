@@ -10,9 +10,12 @@ __all__ = ["CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "U
 class ReadError(Exception):
     """A file (or one curve of it) that cannot be read; the message says what, where and what to do."""
 
+    #: what to do where the reader names nothing better
+    usual_remedy = "Check the name and the access rights."
+
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str = "") -> None:
-        self.path, self.problem, self.remedy = str(path), problem, remedy
-        super().__init__(f"{path}: {problem}" + (f" {remedy}" if remedy else ""))
+        self.path, self.problem, self.remedy = str(path), problem, remedy or self.usual_remedy
+        super().__init__(f"{path}: {problem} {self.remedy}")
 
     def __reduce__(self):
         return type(self), (self.path, self.problem, self.remedy)
@@ -21,14 +24,22 @@ class ReadError(Exception):
 class NotRecognized(ReadError):
     """No reader knows the file."""
 
+    usual_remedy = "Other data can be brought in as plain CSV."
+
 
 class CorruptFile(ReadError):
     """The format is known, but the content is truncated, damaged or fails its self-check."""
+
+    usual_remedy = "It may be damaged; copy or export it again."
 
 
 class Unsupported(ReadError):
     """The format is known, but holds something else than force curves, or a variant not read yet."""
 
+    usual_remedy = "Force curves of it can be brought in as plain CSV."
+
 
 class MissingCalibration(ReadError):
     """Spring constant or sensitivity is neither in the file nor given."""
+
+    usual_remedy = "Give it."

@@ -57,11 +57,11 @@ class _File:
 
 
 def matches(head: bytes, name: str) -> bool:
-    """True if the first line that is no comment names a sampled quantity in one of its columns."""
+    """True if the first line that is no comment names a signal or a height in one of its columns."""
     for line in head_text(head).split("\n"):
         if line.strip() and not line.startswith("#"):
             names = {_name(title) for title in line.split(_separator(line))}
-            return bool(names & set(SAMPLED)) and not _is_number(line.split(_separator(line))[0])
+            return bool(names & (set(SAMPLED) - {"time"})) and not _is_number(line.split(_separator(line))[0])
     return False
 
 
