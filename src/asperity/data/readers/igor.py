@@ -147,7 +147,7 @@ class _Wave:
 
 def _version(head: bytes) -> int:
     """The version of the format; meaningless where `_order` is None."""
-    return struct.unpack((_order(head) or "<") + "h", head[:2])[0]
+    return struct.unpack((_order(head) or "<") + "h", head[:2].ljust(2, b"\0"))[0]
 
 
 def _order(head: bytes) -> str | None:
