@@ -24,17 +24,17 @@ class Instrument:
     """Lever, scanner and trigger; SI units.
 
     ``ramp`` is the height range of the retract segment (None: 2.5 times the range in contact of the
-    template); the approach covers the last 95 to 100 % of it, so its sample count differs from curve to curve.
+    template); the approach covers the last 95 to 100 % of it, so its sample count varies from curve to curve.
     ``faults``: name of an `Outcome` -> probability that a curve is spoilt in this way.
     """
 
     spring_constant: float = 0.05  # N/m
     sensitivity: float = 50e-9  # m/V
     setpoint: float = 4e-9  # N
-    sampling_rate: float = 2048.0  # Hz
+    sampling_rate: float = 5e3  # Hz
     ramp: float | None = None  # m
-    resonance: float = 3e3  # Hz, of the lever in its medium
-    quality: float = 1.5  # quality factor of that resonance, above 1/2
+    resonance: float = 1.2e3  # Hz, of the lever in its medium
+    quality: float = 0.9  # quality factor of that resonance, above 1/2
     temperature: float = 298.15  # K
     faults: Mapping[str, float] = field(default_factory=dict)
 
@@ -51,13 +51,17 @@ class Noise:
     ``offset``     spread (over curves) of the deflection far from the sample;
     ``tilt``       spread (over curves) of the deflection per height in m/m (virtual deflection);
     ``resolution`` step of the analog-digital converter.
+
+    With the defaults (and those of `Instrument`) the noise has a lag-1 correlation of 0.4, and a fit
+    that takes it for white understates the error of a modulus about twofold, as measured baselines
+    make it do (1.0 to 3.6-fold on four measured maps).
     """
 
     detector: float = 0.1e-9
-    drift: float = 0.25e-9
+    drift: float = 0.08e-9
     drift_times: tuple[float, float] = (2e-3, 2.0)
     thermal: float = 1.0
-    waviness: float = 0.15e-9
+    waviness: float = 0.04e-9
     wavelength: float = 670e-9
     offset: float = 10e-9
     tilt: float = 1.5e-3
