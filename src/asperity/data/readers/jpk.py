@@ -28,6 +28,7 @@ from asperity.data.readers.jpk_properties import (
     Deflection,
     HeaderError,
     Scale,
+    UnknownHeader,
     channel_record,
     deflection_of,
     height_scale,
@@ -102,18 +103,19 @@ class _File:
         if segment is None:
             return np.empty(0)
         member, scale = segment.sources[variable]
-        size, declared = self.archive.size(member), segment.points * np.dtype(scale.dtype).itemsize
-        if member in self.archive.members and size != declared:
+        data = self.archive.read(stream, member)
+        declared = segment.points * np.dtype(scale.dtype).itemsize
+        if len(data) != declared:
             raise HeaderError(f"the header declares {segment.points} samples ({declared} bytes) where "
-                              f"'{member}' holds {size} bytes")
-        return scale.apply(self.archive.read(stream, member))
+                              f"'{member}' holds {len(data)} bytes")
+        return scale.apply(data)
 
     def _segment(self, stream: BinaryIO, curve: int, j: int) -> _Segment | None:
         """The parsed header of segment ``j`` of a curve, None where the curve lacks it."""
         segment = self.segments.get((curve, j))
         if segment is None:
             folder = f"{self.roots[curve]}segments/{self.numbers[j]}/"
-            if folder + "segment-header.properties" not in self.archive.members:
+            if not self.counts[curve, j] and folder + "segment-header.properties" not in self.archive.members:
                 return None
             header = parse_properties(self.archive.read(stream, folder + "segment-header.properties"))
             segment = self._parsed(header, folder, curve, j)
@@ -133,7 +135,7 @@ class _File:
                               f"{self.counts[curve, j]}")
         if not 0.0 <= duration < np.inf:
             raise HeaderError(f"segment {j} has the impossible duration {duration} s")
-        sources = {variable: (folder + _data_file(header, channel), scale)
+        sources = {variable: (folder + header[f"channel.{channel}.data.file.name"], scale)
                    for role, channel in self.channels.items()
                    for variable, scale in self._scales(header, role, channel).items()}
         return _Segment(points, duration, sources)
@@ -179,12 +181,13 @@ def open_curves(path: Path) -> Curves:
     with archive.open() as stream:
         shared = _properties(archive, stream, "shared-data/header.properties")
         groups = records(shared)
-        headers = [_properties(archive, stream, f"{_first(archive, roots, number)}segment-header.properties")
-                   for number in numbers]
+        headers = [_first_header(archive, stream, roots, number) for number in numbers]
         try:
             return _curves(archive, stream, roots, numbers, headers, groups)
-        except HeaderError as error:
+        except UnknownHeader as error:
             raise Unsupported(path, f"{error}.", "Please report the file if it is not damaged.") from error
+        except ValueError as error:  # a number that is none, a record that is missing
+            raise CorruptFile(path, f"{error}.", _DAMAGED) from error
 
 
 def _curves(archive: Archive, stream: BinaryIO, roots: tuple[str, ...], numbers: tuple[int, ...],
@@ -192,7 +195,7 @@ def _curves(archive: Archive, stream: BinaryIO, roots: tuple[str, ...], numbers:
     """The contents of an archive whose headers of the first curves have been read."""
     settings = [segment_record(header, shared) for header in headers]
     kinds = tuple(kind_of(record) for record in settings)
-    channels = _roles(archive, roots, numbers, headers)
+    channels = _roles(archive.path, headers)
     counts = _counts(archive, roots, numbers, headers, channels, shared)
     file = _File(archive, roots, numbers, kinds, shared, channels, counts)
     deflection = deflection_of(channel_record(headers[0], _DEFLECTION, shared))
@@ -211,14 +214,13 @@ def _layout(archive: Archive) -> tuple[tuple[str, ...], tuple[int, ...]]:
     roots: dict[str, int] = {}
     numbers: set[int] = set()
     for name in archive.members:
-        if not name.endswith("header.properties"):
-            continue
-        parts = name.split("/")
-        indexed = parts[0] == "index" and len(parts) > 2 and parts[1].isdigit()
+        parts = name.split("/", 4)
+        indexed = parts[0] == "index" and len(parts) > 2 and parts[1].isdecimal()
         if indexed:
             roots[f"index/{parts[1]}/"] = int(parts[1])
-        if len(parts) > 2 and parts[-3] == "segments" and parts[-2].isdigit():
-            numbers.add(int(parts[-2]))
+            parts = parts[2:]
+        if parts[0] == "segments" and len(parts) > 2 and parts[1].isdecimal():
+            numbers.add(int(parts[1]))
             if not indexed:
                 roots[""] = -1
     if not numbers:
@@ -227,10 +229,15 @@ def _layout(archive: Archive) -> tuple[tuple[str, ...], tuple[int, ...]]:
     return tuple(sorted(roots, key=roots.__getitem__)), tuple(sorted(numbers))
 
 
-def _first(archive: Archive, roots: Sequence[str], number: int) -> str:
-    """The folder of the first curve that has a segment."""
-    folders = (f"{root}segments/{number}/" for root in roots)
-    return next(folder for folder in folders if folder + "segment-header.properties" in archive.members)
+def _first_header(archive: Archive, stream: BinaryIO, roots: Sequence[str], number: int) -> dict[str, str]:
+    """A segment's header in the first curve where it can be read; raises the last curve's error if none."""
+    names = [f"{root}segments/{number}/segment-header.properties" for root in roots]
+    for name in names[:-1]:
+        try:
+            return parse_properties(archive.read(stream, name))
+        except ReadError:
+            continue
+    return parse_properties(archive.read(stream, names[-1]))
 
 
 def _properties(archive: Archive, stream: BinaryIO, name: str) -> dict[str, str]:
@@ -238,22 +245,18 @@ def _properties(archive: Archive, stream: BinaryIO, name: str) -> dict[str, str]
     return parse_properties(archive.read(stream, name)) if name in archive.members else {}
 
 
-def _data_file(header: Mapping[str, str], channel: str) -> str:
-    return header.get(f"channel.{channel}.data.file.name", f"channels/{channel}.dat")
-
-
-def _roles(archive: Archive, roots: Sequence[str], numbers: Sequence[int],
-           headers: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Which channel is the height, the drive's height and the deflection; each must be in all segments."""
-    folders = [_first(archive, roots, number) for number in numbers]
+def _roles(path: Path, headers: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Which channel is the height, the drive's height and the deflection; each is in every segment."""
+    listed = [{channel for channel in header.get("channels.list", "").split()
+               if f"channel.{channel}.data.file.name" in header} for header in headers]
+    everywhere = set.intersection(*listed)
 
     def pick(candidates: Sequence[str]) -> str | None:
-        return next((c for c in candidates if all(folder + _data_file(header, c) in archive.members
-                                                  for folder, header in zip(folders, headers))), None)
+        return next((channel for channel in candidates if channel in everywhere), None)
 
     sensor, drive, deflection = pick(_SENSORS), pick(_DRIVES), pick((_DEFLECTION,))
     if deflection is None or (sensor is None and drive is None):
-        raise Unsupported(archive.path, "the file lacks the "
+        raise Unsupported(path, "the file lacks the "
                           f"{'vertical deflection' if deflection is None else 'height'} in some segment.",
                           "Save it with the channels 'Height' and 'Vertical Deflection'.")
     found = {"height": sensor or drive, "height_drive": drive if sensor else None, "deflection": deflection}
@@ -270,8 +273,9 @@ def _counts(archive: Archive, roots: Sequence[str], numbers: Sequence[int],
             record = channel_record(header, channel, shared)
             scales = deflection_of(record).scales if channel == _DEFLECTION else {"": height_scale(record)}
             width = np.dtype(next(iter(scales.values())).dtype).itemsize
-            files.append((f"segments/{number}/{_data_file(header, channel)}", width))
-        columns.append([min(archive.size(root + name) // width for name, width in files) for root in roots])
+            files.append((f"segments/{number}/{header[f'channel.{channel}.data.file.name']}", width))
+        columns.append([min((archive.members[root + name].size // width for name, width in files
+                             if root + name in archive.members), default=0) for root in roots])
     counts = np.array(columns, dtype=np.int64).T
     padded = 8 * counts.size * int(counts.max(initial=0))
     if padded > max(_PADDED_BYTES, 64 * archive.path.stat().st_size):

@@ -71,11 +71,6 @@ class Archive:
         member = self._member(name)
         return self._inflate(member, self._stored(stream, member, name), name, count)[0]
 
-    def size(self, name: str) -> int:
-        """The declared size of member ``name``; 0 if it is missing."""
-        member = self.members.get(name)
-        return 0 if member is None else member.size
-
     def _member(self, name: str) -> Member:
         member = self.members.get(name)
         if member is None:
@@ -92,7 +87,8 @@ class Archive:
     def _stored(self, stream: BinaryIO, member: Member, name: str) -> bytes:
         stream.seek(member.offset)
         block = stream.read(_LOCAL.size + len(name) + 64 + member.stored)
-        if len(block) < _LOCAL.size or block[:4] != b"PK\3\4":
+        named = block[_LOCAL.size : _LOCAL.size + len(name)] == name.encode("latin-1")
+        if len(block) < _LOCAL.size or block[:4] != b"PK\3\4" or not named:
             raise CorruptFile(self.path, f"member '{name}' does not start where its entry says.", _RECOPY)
         *_, name_length, extra_length = _LOCAL.unpack_from(block)
         start = _LOCAL.size + name_length + extra_length

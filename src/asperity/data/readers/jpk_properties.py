@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Deflection", "HeaderError", "Scale", "channel_record", "deflection_of", "height_scale",
-           "kind_of", "parse_properties", "records", "segment_record", "setpoint_of"]
+__all__ = ["Deflection", "HeaderError", "Scale", "UnknownHeader", "channel_record", "deflection_of",
+           "height_scale", "kind_of", "parse_properties", "records", "segment_record", "setpoint_of"]
 
 _DTYPES = {"signedshort": ">i2", "unsignedshort": ">u2", "signedinteger": ">i4", "unsignedinteger": ">u4",
            "signedlong": ">i8", "float-data": ">f4", "float": ">f4", "double-data": ">f8", "double": ">f8",
@@ -32,6 +32,10 @@ _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 class HeaderError(ValueError):
     """A header that lacks an entry or holds an impossible one."""
+
+
+class UnknownHeader(HeaderError):
+    """A header entry of a kind that this reader does not know."""
 
 
 class Scale(NamedTuple):
@@ -82,7 +86,7 @@ def records(shared: Mapping[str, str]) -> dict[str, dict[str, dict[str, str]]]:
     for key, value in shared.items():
         name, dot, rest = key.partition(".")
         number, dot, entry = rest.partition(".")
-        if dot and number.isdigit():
+        if dot and number.isdecimal():
             found.setdefault(name, {}).setdefault(number, {})[entry] = value
     return found
 
@@ -115,7 +119,7 @@ def segment_record(header: Mapping[str, str],
 
 
 def kind_of(record: Mapping[str, str]) -> str:
-    """The kind of a segment (`asperity.data.schema.SEGMENT_KINDS`); raises `HeaderError` if unknown."""
+    """The kind of a segment (`asperity.data.schema.SEGMENT_KINDS`); raises `UnknownHeader` if none."""
     named = [record.get(key, "") for key in (
         "settings.style", "settings.segment-settings.style", "settings.segment-settings.type",
         "name.name", "name.base-object-name.name")]
@@ -123,7 +127,7 @@ def kind_of(record: Mapping[str, str]) -> str:
         for part, kind in _KINDS:
             if part in name:
                 return kind
-    raise HeaderError(f"a segment of unknown style '{named[0]}' (type '{named[2]}')")
+    raise UnknownHeader(f"a segment of unknown style '{named[0]}' (type '{named[2]}')")
 
 
 def setpoint_of(record: Mapping[str, str]) -> float:
@@ -132,14 +136,14 @@ def setpoint_of(record: Mapping[str, str]) -> float:
 
 
 def height_scale(record: Mapping[str, str]) -> Scale:
-    """The default slot in meters, else the last defined one in meters; raises `HeaderError` if none."""
+    """The default slot in meters, else the last defined one in meters; raises `UnknownHeader` if none."""
     slots = record.get("conversion-set.conversions.list", "").split()
     default = record.get("conversion-set.conversions.default", "")
     for slot in (default, *reversed(slots), record.get("conversion-set.conversions.base", "")):
         scale = _slot(record, slot)
         if scale is not None and scale.unit == "m":
             return scale
-    raise HeaderError(f"channel '{record.get('channel.name', '?')}' has no conversion to meters")
+    raise UnknownHeader(f"channel '{record.get('channel.name', '?')}' has no conversion to meters")
 
 
 def deflection_of(record: Mapping[str, str]) -> Deflection:
@@ -152,7 +156,7 @@ def deflection_of(record: Mapping[str, str]) -> Deflection:
     stored = _encoder(record)
     base = record.get("conversion-set.conversions.base", "")
     if stored.unit not in ("V", "m", "N"):
-        raise HeaderError(f"the deflection is stored in unknown units '{stored.unit}'")
+        raise UnknownHeader(f"the deflection is stored in unknown units '{stored.unit}'")
     if stored.unit == "N":
         return Deflection({"force": stored}, _NAN, _NAN)
     scales = {"deflection_voltage" if stored.unit == "V" else "deflection": stored}
@@ -193,7 +197,7 @@ def _encoder(record: Mapping[str, str]) -> Scale:
     kind = record.get("encoder.type", record.get("type", ""))
     dtype = _DTYPES.get(kind)
     if dtype is None:
-        raise HeaderError(f"numbers of unknown type '{kind}'")
+        raise UnknownHeader(f"numbers of unknown type '{kind}'")
     unit = record.get("encoder.scaling.unit.unit", record.get("unit.unit", ""))
     return Scale(dtype, 1.0, 0.0, unit) if "encoder.type" not in record else _scaled(
         Scale(dtype, 1.0, 0.0, unit), record, "encoder.scaling.")
@@ -202,7 +206,7 @@ def _encoder(record: Mapping[str, str]) -> Scale:
 def _scaled(scale: Scale, record: Mapping[str, str], prefix: str) -> Scale:
     """``scale`` followed by the linear scaling at ``prefix``."""
     if record.get(prefix + "style", "offsetmultiplier") != "offsetmultiplier":
-        raise HeaderError(f"a scaling of unknown style '{record[prefix + 'style']}'")
+        raise UnknownHeader(f"a scaling of unknown style '{record[prefix + 'style']}'")
     multiplier, offset = _number(record, prefix + "multiplier"), _number(record, prefix + "offset")
     unit = record.get(prefix + "unit.unit", record.get(prefix + "unit", scale.unit))
     return Scale(scale.dtype, multiplier * scale.multiplier, multiplier * scale.offset + offset, unit)
