@@ -125,7 +125,8 @@ class _Wave:
         if values.size != self.rows:
             raise CorruptFile(self.path, f"'{self.columns[column]}' is cut off: "
                                          f"{values.size} of {self.rows} samples.")
-        return values.astype(float)
+        with np.errstate(invalid="ignore"):  # a damaged float may be a signaling NaN
+            return values.astype(float)
 
     def number(self, key: str) -> float:
         """A number of the note, or NaN."""

@@ -40,7 +40,7 @@ _SEGMENTS = {
     "Spec bwd pause": ("pause", "BwPause", False),
 }
 _BASE = {"N": "force", "m": "deflection", "V": "deflection_voltage"}
-_HEADER_LIMIT = 2**28  # bytes; the header grows with the number of curves
+_HEADER_LIMIT = 2**26  # bytes; the header grows with the number of curves
 _MANY = 1000  # groups, or channels of a group
 _PARAMETER = re.compile(r"[A-Z]\[(?P<value>[^\]]*)\]\*\[(?P<unit>[^\]]*)\]")
 
