@@ -1,17 +1,20 @@
 """The virtual instrument obeys its own physics: force balance, instabilities, energy, noise, truth."""
 
 import math
+from typing import ClassVar, final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 from scipy import integrate, optimize
 
-from asperity.contact import DMT, JKR, Hertz
+from asperity.contact import DMT, JKR, AbstractContactModel, Hertz
 from asperity.data.schema import validate
 from asperity.data.synthetic import FAULTS, Instrument, Noise, Specimen, virtual_map
 from asperity.learning.outcome import Outcome
+from asperity.quantities import quantity
 
 RADIUS, MODULUS, ADHESION, POISSON = 5e-6, 1e4, 1e-4, 0.5
 REDUCED = MODULUS / (1 - POISSON**2)
@@ -138,6 +141,54 @@ def test_the_tip_snaps_in_when_it_touches(kind, at_touch):
     assert depth(approach)[first] >= 0 > depth(approach)[first - 1]
     assert indentation(approach)[first] > 0.3 * LENGTH
     assert -at_touch * FORCE < approach.force[first] < 0
+
+
+@final
+class Bridge(AbstractContactModel):
+    """A flat punch with a liquid bridge: it forms at a gap of 50 nm, breaks at 120 nm, pulls with 1 nN."""
+
+    modulus: jax.Array = quantity("modulus", kw_only=True)
+
+    fitted: ClassVar[tuple[str, ...]] = ("modulus",)
+    fixed: ClassVar[tuple[str, ...]] = ()
+
+    def jump_in_indentation(self):
+        return jnp.asarray(-50e-9)
+
+    def jump_off_indentation(self):
+        return jnp.asarray(-120e-9)
+
+    def force(self, indentation):
+        repulsion = 2e-6 * self.modulus * jnp.maximum(indentation, 0.0)
+        return jnp.where(indentation >= self.jump_off_indentation(), repulsion - 1e-9, 0.0)
+
+    def basis(self, indentation, theta):
+        raise NotImplementedError
+
+    def with_amplitudes(self, c, theta):
+        raise NotImplementedError
+
+    def amplitudes_of(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(("spring_constant", "landing"), [(0.2, -45e-9), (0.01, 50e-9 / 3)])
+def test_attraction_before_contact_snaps_in_and_lets_go_at_its_own_gaps(spring_constant, landing):
+    """At u = -50 nm the tip moves to k (u - delta) = F: to delta = -45 nm, or into the sample by 50/3 nm."""
+    with jax.enable_x64(True):
+        model = Bridge(modulus=1e4)
+    instrument = Instrument(spring_constant=spring_constant, ramp=1e-6)
+    curve = virtual_map(rows=1, columns=1, samples=4000, model=model, instrument=instrument,
+                        noise=Noise.silent(), specimen=Specimen.uniform()).isel(curve=0)
+    approach, retract = curve.isel(segment=0), curve.isel(segment=1)
+    first = int(np.flatnonzero(approach.force.values)[0])
+    last = int(np.flatnonzero(retract.force.values)[-1])
+    step = 1e-6 / 3999
+    assert depth(approach)[first] >= -50e-9 > depth(approach)[first - 1]
+    assert float(indentation(approach)[first]) == pytest.approx(landing, abs=step)
+    unstable = -120e-9 - 1e-9 / spring_constant
+    assert depth(retract)[last] >= unstable > depth(retract)[last + 1]
+    assert float(curve.true_pull_off_force) == pytest.approx(1e-9, rel=1e-12)
 
 
 def test_without_adhesion_nothing_is_lost_and_with_it_the_exact_energy():
