@@ -334,3 +334,25 @@ def test_truncated_files_are_refused(case, part, tmp_path):
         whole = readers.open_dataset(path).load()
         xr.testing.assert_identical(rest.drop_vars("file"), whole.drop_vars("file"))
         assert len(content) - len(cut) < 0.01 * len(content)
+
+
+@pytest.mark.parametrize(("title", "value"),
+                         [("height (m)", "2500"), ("deflection (m)", "3.5"), ("force (N)", "40")])
+def test_impossible_magnitudes_are_refused(title, value, tmp_path):
+    """Nanometers in a column that says meters, and the like."""
+    path = tmp_path / "a.csv"
+    row = {"height (m)": "1e-6", "force (N)": "1e-9"} | {title: value}
+    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    assert "more than any instrument has" in refused(path).problem
+
+
+@pytest.mark.parametrize(("value", "outcome"), [
+    ("0 N/m", "unknown"), ("-0.1 N/m", "refused"), ("1e9 N/m", "refused"), ("0.04 N/m", "kept")])
+def test_impossible_calibrations_are_refused(value, outcome, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"# spring constant = {value}\nheight (um),deflection (nm)\n2,0\n1,5\n")
+    if outcome == "refused":
+        assert "which cannot be" in refused(path).problem
+    else:
+        found = readers.open_dataset(path).spring_constant.values.tolist()
+        np.testing.assert_array_equal(found, [np.nan if outcome == "unknown" else 0.04])

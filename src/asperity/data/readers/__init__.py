@@ -47,8 +47,11 @@ READERS = ("jpk", "nanoscope", "nanosurf", "igor", "chiaro", "workshop", "ntmdt"
 _DAMAGED = "It may be truncated or damaged; copy it again from the instrument."
 #: samples; no curve is longer, but a damaged header may say so
 _LONGEST_CURVE = 50_000_000
-#: N/m and m/V (m/A where the photodiode's current is stored); no lever has more
-_LARGEST = {"spring_constant": 1e6, "sensitivity": 1e6}
+#: smallest and largest calibration, N/m and m/V (m/A where the photodiode's current is stored)
+_CALIBRATION = {"spring_constant": (1e-6, 1e6), "sensitivity": (1e-15, 1e6)}
+#: what no channel of an instrument exceeds, SI: more is damage, or a wrong unit
+_LARGEST = {"time": 1e7, "height": 1.0, "height_drive": 1.0, "tip_position": 1.0, "deflection_voltage": 1e3,
+            "deflection": 1e-2, "force": 10.0}
 
 
 @cache
@@ -86,7 +89,8 @@ def find_reader(path: str | PathLike[str]) -> ModuleType:
 def open_curves(path: str | PathLike[str]) -> Curves:
     """Find the reader of ``path`` and open it; every failure, now or on loading, is a `ReadError`.
 
-    A loaded curve is checked: one array per segment, as long as its sample count, all finite.
+    A loaded curve is checked: one array per segment, as long as its sample count, all finite, and of a
+    magnitude that an instrument can have.
     """
     module, path = find_reader(path), Path(path)
     with _naming(path, module.NAME):
@@ -95,7 +99,7 @@ def open_curves(path: str | PathLike[str]) -> Curves:
     if counts.size == 0 or counts.min() < 0 or counts.max() == 0 or counts.sum(axis=1).max() > _LONGEST_CURVE:
         raise CorruptFile(path, f"{counts.shape[0]} curves of up to {counts.max(initial=0)} samples "
                                 "are not what an instrument writes.", _DAMAGED)
-    calibration = {name: _calibration(path, curves, name) for name in _LARGEST}
+    calibration = {name: _calibration(path, curves, name) for name in _CALIBRATION}
     return replace(curves, **calibration, channels={
         name: partial(_checked, path, module.NAME, name, load, counts)
         for name, load in curves.channels.items()})
@@ -105,7 +109,8 @@ def _calibration(path: Path, curves: Curves, name: str) -> np.ndarray:
     """``spring_constant`` or ``sensitivity``: 0 is unknown (NaN); what no lever has is refused."""
     values = np.asarray(getattr(curves, name), dtype=float)
     values = np.where(values == 0.0, np.nan, values)
-    wrong = values[~np.isnan(values) & ~((values > 0) & (values < _LARGEST[name]))]
+    lowest, highest = _CALIBRATION[name]
+    wrong = values[~np.isnan(values) & ~((values > lowest) & (values < highest))]
     if wrong.size:
         raise CorruptFile(path, f"the {name.replace('_', ' ')} in it is {wrong[0]:g} "
                                 f"{QUANTITIES[name].unit}, which cannot be.",
@@ -124,6 +129,11 @@ def _checked(path: Path, form: str, channel: str, load: Callable[[int], Sequence
                                 f"announced {counts[curve].tolist()}.", _DAMAGED)
     if not all(np.isfinite(samples).all() for samples in segments):
         raise CorruptFile(path, f"curve {curve}, {channel}: samples that are not finite numbers.", _DAMAGED)
+    largest = max((float(np.abs(samples).max(initial=0.0)) for samples in segments), default=0.0)
+    if largest > _LARGEST.get(channel, np.inf):
+        raise CorruptFile(path, f"curve {curve}, {channel}: it reaches {largest:.3g} "
+                                f"{QUANTITIES[channel].unit}, more than any instrument has.",
+                          "It is damaged, or in another unit than it says.")
     return segments
 
 
