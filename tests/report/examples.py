@@ -22,17 +22,28 @@ def _columns(rng, truth, contact):
     modulus = truth + noise * rng.standard_normal(n)
     adhesion = 1e-3 * (1 + 0.3 * rng.random(n))
     return {
-        "modulus": modulus, "modulus_std_noise": noise, "modulus_std_calibration": calibration,
-        "modulus_std": np.hypot(noise, calibration), "true_modulus": truth,
-        "pull_off_force": adhesion * 1e-6, "pull_off_force_std_noise": np.full(n, 2e-11),
+        "modulus": modulus,
+        "modulus_std_noise": noise,
+        "modulus_std_calibration": calibration,
+        "modulus_std": np.hypot(noise, calibration),
+        "true_modulus": truth,
+        "pull_off_force": adhesion * 1e-6,
+        "pull_off_force_std_noise": np.full(n, 2e-11),
         "pull_off_force_std_calibration": 0.1 * adhesion * 1e-6,
         "pull_off_force_std": np.hypot(2e-11, 0.1 * adhesion * 1e-6),
-        "contact_point": contact + 2e-9 * rng.standard_normal(n), "contact_point_std": np.full(n, 2e-9),
-        "true_contact_point": contact, "noise_std": np.full(n, NOISE), "noise_correlation": np.full(n, 3.0),
-        "reduced_chi_square": rng.chisquare(90, n) / 90, "residual_rms": np.full(n, NOISE),
-        "window_start": contact + 1.2e-6, "window_stop": contact - 0.4e-6,
-        "baseline_offset": np.zeros(n), "baseline_tilt": np.zeros(n),
-        "force_max": _force(np.full(n, 4e-7), truth), "sample_size": np.full(n, 512),
+        "contact_point": contact + 2e-9 * rng.standard_normal(n),
+        "contact_point_std": np.full(n, 2e-9),
+        "true_contact_point": contact,
+        "noise_std": np.full(n, NOISE),
+        "noise_correlation": np.full(n, 3.0),
+        "reduced_chi_square": rng.chisquare(90, n) / 90,
+        "residual_rms": np.full(n, NOISE),
+        "window_start": contact + 1.2e-6,
+        "window_stop": contact - 0.4e-6,
+        "baseline_offset": np.zeros(n),
+        "baseline_tilt": np.zeros(n),
+        "force_max": _force(np.full(n, 4e-7), truth),
+        "sample_size": np.full(n, 512),
     }
 
 
@@ -48,30 +59,60 @@ def map_results(rows=6, columns=9, *, file="map.jpk-force-map", seed=0, points=1
     rng = np.random.default_rng(seed)
     n = rows * columns
     row, column = np.divmod(np.arange(n), columns)
-    truth = 1000.0 * (1 + 0.5 * row / rows * 3 + 0.4 * column / columns + 0.8 * (np.hypot(row - rows / 3, column - columns / 2) < rows / 5))
+    truth = 1000.0 * (
+        1
+        + 0.5 * row / rows * 3
+        + 0.4 * column / columns
+        + 0.8 * (np.hypot(row - rows / 3, column - columns / 2) < rows / 5)
+    )
     contact = 3e-6 + 1e-8 * row
-    data = {name: ("curve", value, _attributes(name)) for name, value in _columns(rng, truth, contact).items()}
+    data = {
+        name: ("curve", value, _attributes(name)) for name, value in _columns(rng, truth, contact).items()
+    }
     position = contact[:, None] + np.linspace(1.4e-6, -0.4e-6, points)
     fit = _force(contact[:, None] - position, data["modulus"][1][:, None])
     force = _force(contact[:, None] - position, truth[:, None]) + NOISE * rng.standard_normal((n, points))
     for name, value in (("tip_position", position), ("force", force), ("fit", fit)):
         data[f"display_{name}"] = (("curve", "point"), value.astype(np.float32))
-    data["flag"] = ("curve", np.zeros(n, dtype=np.int8), {
-        "flag_values": np.arange(len(Outcome), dtype=np.int8), "flag_meanings": " ".join(o.name for o in Outcome)})
+    data["flag"] = (
+        "curve",
+        np.zeros(n, dtype=np.int8),
+        {
+            "flag_values": np.arange(len(Outcome), dtype=np.int8),
+            "flag_meanings": " ".join(o.name for o in Outcome),
+        },
+    )
     coords = {
-        "curve": np.arange(n), "file": ("curve", np.full(n, f"/data/{file}")), "curve_in_file": ("curve", np.arange(n)),
-        "session": ("curve", np.full(n, "s")), "row": ("curve", row), "column": ("curve", column),
-        "x": ("curve", 1e-6 + pitch * column), "y": ("curve", -2e-6 + pitch * row),
+        "curve": np.arange(n),
+        "file": ("curve", np.full(n, f"/data/{file}")),
+        "curve_in_file": ("curve", np.arange(n)),
+        "session": ("curve", np.full(n, "s")),
+        "row": ("curve", row),
+        "column": ("curve", column),
+        "x": ("curve", 1e-6 + pitch * column),
+        "y": ("curve", -2e-6 + pitch * row),
         "spring_constant": ("curve", np.full(n, 0.045), variable_attributes("spring_constant")),
         "sensitivity": ("curve", np.full(n, 2.4e-8), variable_attributes("sensitivity")),
-        "radius": ((), RADIUS, variable_attributes("radius")), "radius_std": ((), 0.1, {"units": "1"}),
-        "spring_constant_std": ((), 0.08, {"units": "1"}), "poisson_ratio": ((), POISSON),
+        "radius": ((), RADIUS, variable_attributes("radius")),
+        "radius_std": ((), 0.1, {"units": "1"}),
+        "spring_constant_std": ((), 0.08, {"units": "1"}),
+        "poisson_ratio": ((), POISSON),
     }
-    history = [{"verb": "read", "arguments": {"paths": [f"/data/{file}"]}, "versions": {"asperity": "0.1.0"},
-                "inputs": {file: "0123abcd"}, "seed": None},
-               {"verb": "fit", "arguments": {"model": "hertz", "radius": RADIUS}, "versions": {"asperity": "0.1.0"}}]
-    attrs = {"model": "Hertz", "history": json.dumps(history),
-             "citations": json.dumps(["@article{Hertz1881,\n  author = {Hertz, H.},\n  year = {1881}\n}"])}
+    history = [
+        {
+            "verb": "read",
+            "arguments": {"paths": [f"/data/{file}"]},
+            "versions": {"asperity": "0.1.0"},
+            "inputs": {file: "0123abcd"},
+            "seed": None,
+        },
+        {"verb": "fit", "arguments": {"model": "hertz", "radius": RADIUS}, "versions": {"asperity": "0.1.0"}},
+    ]
+    attrs = {
+        "model": "Hertz",
+        "history": json.dumps(history),
+        "citations": json.dumps(["@article{Hertz1881,\n  author = {Hertz, H.},\n  year = {1881}\n}"]),
+    }
     return xr.Dataset(data, coords, attrs)
 
 
@@ -81,8 +122,14 @@ def flagged(results, outcomes):
     for curve, outcome in outcomes.items():
         results["flag"].values[curve] = outcome
         if not outcome.usable:
-            for name in ("modulus", "modulus_std", "modulus_std_noise", "modulus_std_calibration", "contact_point",
-                         "reduced_chi_square"):
+            for name in (
+                "modulus",
+                "modulus_std",
+                "modulus_std_noise",
+                "modulus_std_calibration",
+                "contact_point",
+                "reduced_chi_square",
+            ):
                 results[name].values[curve] = np.nan
             results["display_fit"].values[curve] = np.nan
     return results
@@ -90,7 +137,15 @@ def flagged(results, outcomes):
 
 def joined(parts, **attrs):
     """Several results as one, as a folder run makes them."""
-    whole = xr.concat(parts, "curve", data_vars="minimal", coords="minimal", compat="override", join="override", combine_attrs="override")
+    whole = xr.concat(
+        parts,
+        "curve",
+        data_vars="minimal",
+        coords="minimal",
+        compat="override",
+        join="override",
+        combine_attrs="override",
+    )
     return whole.assign_coords(curve=np.arange(whole.sizes["curve"])).assign_attrs(attrs)
 
 

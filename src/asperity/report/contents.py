@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +12,39 @@ import xarray as xr
 from asperity.learning.outcome import Outcome
 from asperity.quantities import QUANTITIES
 
-__all__ = ["Grid", "error_parts", "file_names", "flag_name", "flags", "grids", "inputs", "listed", "measured", "median",
-           "unit_of",           "usable", "values", "words_of"]
+__all__ = [
+    "Grid",
+    "error_parts",
+    "file_names",
+    "flag_name",
+    "flags",
+    "grids",
+    "inputs",
+    "listed",
+    "measured",
+    "median",
+    "unit_of",
+    "usable",
+    "values",
+    "words_of",
+]
 
 #: fitted with every model, but about where and how a curve was recorded, not about the sample
-_NUISANCE = ("contact_point", "baseline_offset", "baseline_tilt", "radius", "spring_constant", "sensitivity",
-             "poisson_ratio", "half_angle")
-_SHORT = {"work_of_adhesion": "adhesion", "pull_off_force": "pull-off force"}
+_NUISANCE = (
+    "contact_point",
+    "baseline_offset",
+    "baseline_tilt",
+    "radius",
+    "spring_constant",
+    "sensitivity",
+    "poisson_ratio",
+    "half_angle",
+)
+_SHORT = {
+    "work_of_adhesion": "adhesion",
+    "pull_off_force": "pull-off force",
+    "poisson_ratio": "Poisson's ratio",
+}
 #: a grid may be this much larger than the number of its curves; beyond, row and column are not trusted
 _SPARSEST = 50
 
@@ -84,10 +109,15 @@ def usable(results: xr.Dataset) -> np.ndarray:
 
 def measured(results: xr.Dataset) -> list[str]:
     """The fitted properties of the sample that have a value on some usable curve; the modulus first."""
-    found = [str(name) for name in results.data_vars
-             if results[name].dims == ("curve",) and f"{name}_std" in results.variables
-             and name not in _NUISANCE and not str(name).startswith("true_")
-             and np.isfinite(values(results, str(name))[usable(results)]).any()]
+    found = [
+        str(name)
+        for name in results.data_vars
+        if results[name].dims == ("curve",)
+        and f"{name}_std" in results.variables
+        and name not in _NUISANCE
+        and not str(name).startswith("true_")
+        and np.isfinite(values(results, str(name))[usable(results)]).any()
+    ]
     order = {"modulus": 0, "reduced_modulus": 1, "work_of_adhesion": 2, "pull_off_force": 9}
     return sorted(found, key=lambda name: (order.get(name, 5), name))
 
@@ -107,9 +137,20 @@ def median(array: np.ndarray) -> float:
 
 def inputs(results: xr.Dataset) -> list[str]:
     """Names of the fixed inputs: calibration per curve, and every scalar that is a number or a text."""
-    per_curve = [name for name in ("spring_constant", "spring_constant_std", "sensitivity", "sensitivity_std",
-                                   "radius", "radius_std", "half_angle", "poisson_ratio")
-                 if name in results.variables and results[name].dims == ("curve",)]
+    per_curve = [
+        name
+        for name in (
+            "spring_constant",
+            "spring_constant_std",
+            "sensitivity",
+            "sensitivity_std",
+            "radius",
+            "radius_std",
+            "half_angle",
+            "poisson_ratio",
+        )
+        if name in results.variables and results[name].dims == ("curve",)
+    ]
     scalars = [str(name) for name in results.variables if results[name].dims == ()]
     return per_curve + scalars
 
@@ -128,9 +169,10 @@ def file_names(results: xr.Dataset) -> tuple[np.ndarray, list[str]]:
 
 def _shortened(paths: list[str]) -> list[str]:
     """The paths without the folders that all of them share."""
-    folders = [os.path.dirname(path).split("/") for path in paths]
-    shared = len(os.path.commonprefix(folders))
-    return ["/".join(path.split("/")[shared:]) if all(folders) else path for path in paths]
+    folders = [path.split("/")[:-1] for path in paths]
+    depth = [len(set(level)) == 1 for level in zip(*folders)]
+    shared = depth.index(False) if False in depth else len(depth)
+    return ["/".join(path.split("/")[shared:]) for path in paths]
 
 
 def listed(results: xr.Dataset, key: str) -> list[Any]:
@@ -186,7 +228,9 @@ def _grid(file: str, curves: np.ndarray, row: np.ndarray, column: np.ndarray, xy
     angle = np.degrees(np.arctan2(along[1], along[0]))
     if abs(along[1]) > 0.02 * abs(along[0]) or abs(across[0]) > 0.02 * abs(across[1]):
         note = f"The scan lines are turned by {angle:.0f}° against x: the axes follow the scan. {note}"
-        return Grid(file, pixels, 0.0, 0.0, width, height, "m", ("along a line", "across the lines"), note.strip())
+        return Grid(
+            file, pixels, 0.0, 0.0, width, height, "m", ("along a line", "across the lines"), note.strip()
+        )
     pixels = pixels[:: 1 if across[1] > 0 else -1, :: 1 if along[0] > 0 else -1]
     left = min(origin[0], origin[0] + along[0] * (shape[1] - 1)) - abs(along[0]) / 2
     bottom = min(origin[1], origin[1] + across[1] * (shape[0] - 1)) - abs(across[1]) / 2

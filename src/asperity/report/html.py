@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.learning.outcome import Outcome
-from asperity.report import curves, plots, records, words
+from asperity.report import curves, maps, records, sequences, words
 from asperity.report.contents import (
     Grid,
     file_names,
@@ -18,8 +18,6 @@ from asperity.report.contents import (
     flags,
     grids,
     measured,
-    usable,
-    values,
     words_of,
 )
 
@@ -60,11 +58,17 @@ def render(results: xr.Dataset, title: str | None = None) -> str:
 
     folder = resources.files("asperity.report")
     texts = {name: (folder / f"report.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                           lstrip_blocks=True).from_string(texts["html"])
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(texts["html"])
     context = _words(results) | _figures(results)
-    return template.render(**context, title=title or _title(results), css=texts["css"], js=texts["js"],
-                           bokeh=Resources(mode="inline", components=["bokeh"]).render())
+    return template.render(
+        **context,
+        title=title or _title(results),
+        css=texts["css"],
+        js=texts["js"],
+        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
+    )
 
 
 def _title(results: xr.Dataset) -> str:
@@ -76,16 +80,26 @@ def _words(results: xr.Dataset) -> dict[str, Any]:
     """Everything on the page that is text."""
     lines = words.flag_lines(results)
     return {
-        "headline": words.headline(results), "findings": words.findings(results),
-        "remarks": words.remarks(results), "closeness": words.closeness(results),
-        "failed_files": words.failed_files(results), "flag_lines": lines,
+        "headline": words.headline(results),
+        "findings": words.findings(results),
+        "legend": words.legend(results),
+        "made": records.made(results),
+        "remarks": words.remarks(results),
+        "closeness": words.closeness(results),
+        "failed_files": words.failed_files(results),
+        "flag_lines": lines,
         "problems": [line for line in lines if not line.usable],
         "cautions": [line for line in lines if line.usable and line.flag != 0],
-        "file_header": records.file_header(results), "file_rows": records.file_rows(results),
-        "file_count": len(file_names(results)[1]), "calibration": records.calibration_rows(results),
-        "history": records.history(results), "raw_history": records.raw_history(results),
-        "citations": records.citations(results), "model": str(results.attrs.get("model", "")),
-        "colors": {line.flag: plots.flag_color(line.flag) for line in lines}, "version": _version(),
+        "file_header": records.file_header(results),
+        "file_rows": records.file_rows(results),
+        "file_count": len(file_names(results)[1]),
+        "calibration": records.calibration_rows(results),
+        "history": records.history(results),
+        "raw_history": records.raw_history(results),
+        "citations": records.citations(results),
+        "model": str(results.attrs.get("model", "")),
+        "colors": {line.flag: maps.flag_color(line.flag) for line in lines},
+        "version": _version(),
     }
 
 
@@ -97,29 +111,55 @@ def _version() -> str:
 
 def _figures(results: xr.Dataset) -> dict[str, Any]:
     """Everything on the page that is drawn: Bokeh's script, and the places where it puts the figures."""
-    from bokeh.embed import components
-
     found = grids(results)
     drawn, off_grid = found[:MOST_MAPS], _off_grid(results, found)
     has_curves = bool(np.isfinite(curves.display(results, "display_force")).any())
     thin = curves.thinning(results.sizes.get("curve", 0), results.sizes.get("point", 0) if has_curves else 0)
     source = curves.curve_source(results, drawn, thin)
     chosen = curves.exemplars(results) if has_curves else []
+    shown = chosen if results.sizes["curve"] > 1 else []  # a single curve is in the panel already
     models: dict[str, Any] = {}
     for i, grid in enumerate(drawn):
-        models |= {f"map_{i}_{j}": plot for j, plot in enumerate(plots.map_figures(results, grid, source, i))}
-    if len(off_grid):
-        models |= {f"sequence_{j}": plot
-                   for j, plot in enumerate(plots.sequence_figures(results, off_grid, source))}
-    models |= {f"histogram_{j}": plot for j, plot in enumerate(plots.histograms(results))}
+        models |= {f"map_{i}_{j}": plot for j, plot in enumerate(maps.map_figures(results, grid, source, i))}
+    if len(off_grid) > 1:
+        models |= {
+            f"sequence_{j}": plot
+            for j, plot in enumerate(sequences.sequence_figures(results, off_grid, source))
+        }
+    models |= {f"histogram_{j}": plot for j, plot in enumerate(sequences.histograms(results))}
     if has_curves:
         models |= curves.panel_figures([source, *curves.store_sources(results, thin)])
-    for j, exemplar in enumerate(chosen):
-        models[f"exemplar_{j}_top"], models[f"exemplar_{j}_low"] = curves.exemplar_figures(results, exemplar.curve)
-    script, places = components(models) if models else ("", {})
-    return {"script": script, "places": places, "grids": drawn, "left_out": [grid.file for grid in found[MOST_MAPS:]],
-            "exemplars": chosen, "thinning": thin.words, "has_curves": has_curves,
-            "off_grid": len(off_grid), "page": _page(results, chosen)}
+    for j, exemplar in enumerate(shown):
+        models |= {
+            f"exemplar_{j}_{k}": plot
+            for k, plot in enumerate(curves.exemplar_figures(results, exemplar.curve))
+        }
+    script, places = _embedded(models)
+    return {
+        "script": script,
+        "places": places,
+        "grids": drawn,
+        "left_out": [grid.file for grid in found[MOST_MAPS:]],
+        "exemplars": shown,
+        "thinning": thin.words,
+        "has_curves": has_curves,
+        "off_grid": len(off_grid),
+        "page": _page(results, chosen),
+    }
+
+
+def _embedded(models: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Bokeh's script and one place per figure; the document is put together once, not once per figure."""
+    from bokeh.document import Document
+    from bokeh.embed import components
+
+    if not models:
+        return "", {}
+    document = Document()
+    with document.models.freeze():
+        for model in models.values():
+            document.add_root(model)
+    return components(models)
 
 
 def _off_grid(results: xr.Dataset, found: list[Grid]) -> np.ndarray:
@@ -134,7 +174,10 @@ def _page(results: xr.Dataset, chosen: list[curves.Exemplar]) -> dict[str, Any]:
     present = np.unique(flags(results)).tolist()
     known = [flag for flag in present if flag in Outcome._value2member_map_]
     middle = [exemplar.curve for exemplar in chosen if exemplar.why == "median fit"]
-    return {"files": file_names(results)[1], "first": (middle or [exemplar.curve for exemplar in chosen] or [0])[0],
-            "properties": [[name, words_of(name)] for name in measured(results)],
-            "outcomes": {flag: flag_name(flag) for flag in present},
-            "meanings": {flag: Outcome(flag).meaning for flag in known if flag != 0}}
+    return {
+        "files": file_names(results)[1],
+        "first": (middle or [exemplar.curve for exemplar in chosen] or [0])[0],
+        "properties": [[name, words_of(name)] for name in measured(results)],
+        "outcomes": {flag: flag_name(flag) for flag in present},
+        "meanings": {flag: Outcome(flag).meaning for flag in known if flag != 0},
+    }

@@ -45,7 +45,7 @@ def rounded(value: float, decimals: int) -> str:
 
 
 def _with_unit(number: str, unit: str) -> str:
-    return f"{number}{unit}" if unit in ("", "%", "°") else f"{number} {unit}"
+    return f"{number}{unit}" if unit in ("", "°") else f"{number} {unit}"
 
 
 def plain(value: float, unit: str = "1", digits: int = 3) -> str:
@@ -54,7 +54,7 @@ def plain(value: float, unit: str = "1", digits: int = 3) -> str:
         return "unknown"
     if unit == "rad":
         value, unit = math.degrees(value), "°"
-    factor, unit = prefix(value, unit)
+    factor, unit = prefix(float(f"{value:.{digits}g}"), unit)
     return _with_unit(rounded(value / factor, decimals_of(value / factor, digits) if value else 0), unit)
 
 
@@ -70,7 +70,7 @@ def measurement(value: float, unit: str, parts: Sequence[tuple[float, str]]) -> 
     if not known:
         return f"{plain(value, unit)} (uncertainty unknown)"
     largest = max(std for std, _ in known)
-    factor, unit = prefix(max(abs(value), largest), unit)
+    factor, unit = prefix(float(f"{max(abs(value), largest):.2g}"), unit)
     decimals = min(decimals_of(largest / factor), 12)
     written = [_with_unit(rounded(value / factor, decimals), unit)]
     for std, label in known:

@@ -22,7 +22,16 @@ from asperity.report.contents import (
 )
 from asperity.report.numbers import measurement, plain, spread
 
-__all__ = ["Step", "calibration_rows", "citations", "file_header", "file_rows", "history", "raw_history"]
+__all__ = [
+    "Step",
+    "calibration_rows",
+    "citations",
+    "file_header",
+    "file_rows",
+    "history",
+    "made",
+    "raw_history",
+]
 
 #: rows and list entries beyond this are counted, not printed
 MOST_FILES, MOST_ENTRIES = 200, 4
@@ -38,19 +47,31 @@ class Step(NamedTuple):
 
 def file_header(results: xr.Dataset) -> list[str]:
     """The column titles that belong to `file_rows`."""
-    return ["file", "curves", "usable", *(f"{words_of(name)}, median" for name in measured(results)),
-            "spring constant", "sensitivity"]
+    return [
+        "file",
+        "curves",
+        "usable",
+        *(f"{words_of(name)}, median" for name in measured(results)),
+        "spring constant",
+        "sensitivity",
+    ]
 
 
 def file_rows(results: xr.Dataset) -> list[list[str]]:
     """One row per file (at most 200): counts, medians with their typical uncertainty, calibration."""
     which, names = file_names(results)
     good = usable(results)
-    return [[name, f"{int((which == i).sum()):,}", f"{int((good & (which == i)).sum()):,}",
-             *(_typical(results, q, good & (which == i)) for q in measured(results)),
-             _values_in_words(results, "spring_constant", which == i),
-             _values_in_words(results, "sensitivity", which == i)]
-            for i, name in enumerate(names[:MOST_FILES])]
+    return [
+        [
+            name,
+            f"{int((which == i).sum()):,}",
+            f"{int((good & (which == i)).sum()):,}",
+            *(_typical(results, q, good & (which == i)) for q in measured(results)),
+            _values_in_words(results, "spring_constant", which == i),
+            _values_in_words(results, "sensitivity", which == i),
+        ]
+        for i, name in enumerate(names[:MOST_FILES])
+    ]
 
 
 def _typical(results: xr.Dataset, name: str, chosen: np.ndarray) -> str:
@@ -81,10 +102,16 @@ def _input_text(results: xr.Dataset, name: str) -> str:
     if variable.dtype.kind not in "fiu":
         return str(variable.values) if variable.ndim == 0 else ""
     everywhere = np.ones(results.sizes.get("curve", 0), dtype=bool)
-    text = plain(float(variable.values), unit_of(results, name)) if variable.ndim == 0 else \
-        _values_in_words(results, name, everywhere)
-    std = median(np.atleast_1d(np.asarray(results[f"{name}_std"].values, dtype=float))) \
-        if f"{name}_std" in results.variables else float("nan")
+    text = (
+        plain(float(variable.values), unit_of(results, name))
+        if variable.ndim == 0
+        else _values_in_words(results, name, everywhere)
+    )
+    std = (
+        median(np.atleast_1d(np.asarray(results[f"{name}_std"].values, dtype=float)))
+        if f"{name}_std" in results.variables
+        else float("nan")
+    )
     if not std > 0:
         return text
     stated = str(results[f"{name}_std"].attrs.get("units", unit_of(results, name)))
@@ -95,20 +122,27 @@ def _input_text(results: xr.Dataset, name: str) -> str:
 
 def history(results: xr.Dataset) -> list[Step]:
     """The steps that made these results, in order, as readable text."""
-    return [_step(entry) if isinstance(entry, dict) else Step(str(entry), [], [])
-            for entry in listed(results, "history")]
+    return [
+        _step(entry) if isinstance(entry, dict) else Step(str(entry), [], [])
+        for entry in listed(results, "history")
+    ]
 
 
 def _step(entry: dict[str, Any]) -> Step:
     arguments = entry.get("arguments") or {}
     pairs = arguments.items() if isinstance(arguments, dict) else [("arguments", arguments)]
     notes = [(key, _text(value)) for key, value in entry.items() if key not in ("verb", "arguments")]
-    return Step(str(entry.get("verb", "a step without a name")), [(key, _text(value)) for key, value in pairs],
-                [(key, text) for key, text in notes if text])
+    return Step(
+        str(entry.get("verb", "a step without a name")),
+        [(key, _text(value)) for key, value in pairs],
+        [(key, text) for key, text in notes if text],
+    )
 
 
 def _text(value: Any) -> str:
     """A value of the history in one line; long lists are cut, and how much was cut is said."""
+    if isinstance(value, dict) and {"file", "sha256"} <= value.keys():
+        return f"{value['file']} (SHA-256 {str(value['sha256'])[:12]}…)"
     if isinstance(value, dict):
         return _joined([f"{key} {_text(part)}" for key, part in value.items()])
     if isinstance(value, list):
@@ -119,6 +153,16 @@ def _text(value: Any) -> str:
 def _joined(parts: list[str]) -> str:
     more = len(parts) - MOST_ENTRIES
     return ", ".join(parts[:MOST_ENTRIES]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def made(results: xr.Dataset) -> str:
+    """When the last step of the history ran, as it was noted there; empty if it was not."""
+    times = [
+        str(entry["time"])
+        for entry in listed(results, "history")
+        if isinstance(entry, dict) and entry.get("time")
+    ]
+    return times[-1].replace("T", " ")[:16] if times else ""
 
 
 def raw_history(results: xr.Dataset) -> str:

@@ -68,20 +68,23 @@ window.asperityReport = (() => {
     const [fx, lx] = prefix(to - from), [fy, ly] = prefix(most - least);
     const scaled = {
       position: data.position.map((v) => (v - origin) / fx), force: data.force.map((v) => v / fy),
-      fit: data.fit.map((v) => v / fy), residual: data.force.map((v, j) => (v - data.fit[j]) / fy),
+      fit: data.fit.map((v) => v / fy), residual: data.force.map((v, j) => v - data.fit[j]),
     };
-    const [rl, rh] = ends(scaled.residual), reach = scaled.residual.some(Number.isFinite) ? Math.max(-rl, rh) : 1;
+    const noise = column("noise_std")[i], [rl, rh] = ends(scaled.residual), reach = Math.max(-rl, rh, noise || 0);
+    const [fr, lr] = prefix(reach);
+    scaled.residual = scaled.residual.map((v) => v / fr);
     setRange(top.x_range, (from - origin) / fx, (to - origin) / fx);
-    setRange(top.y_range, least / fy, most / fy);
-    setRange(low.y_range, -reach, reach);
+    const reached = ends(data.fit)[1], room = 0.2 * (most - least);  // the fit's peak too, unless it is far off
+    setRange(top.y_range, least / fy, (reached > most && reached < most + room ? reached : most) / fy);
+    setRange(low.y_range, -reach / fr, reach / fr);
     model("panel").data = scaled;
     top.left[0].axis_label = `force (${ly}N)`;
-    low.left[0].axis_label = `residual (${ly}N)`;
+    low.left[0].axis_label = `residual (${lr}N)`;
     low.below[0].axis_label = origin ? `tip position from the contact point (${lx}m)` : `tip position (${lx}m)`;
     const edges = [column("window_start")[i], column("window_stop")[i]].map((v) => (v - origin) / fx);
+    low.title.text = scaled.residual.some(Number.isFinite) ? "" : "no fit, no residual";
     model("window").setv({ left: Math.min(...edges), right: Math.max(...edges), visible: edges.every(Number.isFinite) });
-    const noise = column("noise_std")[i] / fy;
-    model("noise").setv({ bottom: -noise, top: noise, visible: Number.isFinite(noise) });
+    model("noise").setv({ bottom: -noise / fr, top: noise / fr, visible: Number.isFinite(noise) });
     for (const name of ["contact-window", "contact-noise"])
       model(name).setv({ location: 0, visible: Number.isFinite(contact) });
   };

@@ -19,10 +19,17 @@ DATA, FIT = "#4477aa", "#c4420a"
 MISSING = "#d5d9dd"
 #: one color per outcome, distinguishable with color-deficient sight; usable ones are light
 FLAG_COLORS = {
-    Outcome.converged: "#dcebe3", Outcome.misfit: "#ddaa33", Outcome.short_baseline: "#99ddff",
-    Outcome.bound_hit: "#aa3377", Outcome.saturated: "#ee6677", Outcome.not_converged: "#ee7733",
-    Outcome.contact_out_of_range: "#228833", Outcome.no_contact: "#4477aa", Outcome.too_few_samples: "#997700",
-    Outcome.uncalibrated: "#777777", Outcome.unreadable: "#222222",
+    Outcome.converged: "#dcebe3",
+    Outcome.misfit: "#ddaa33",
+    Outcome.short_baseline: "#99ddff",
+    Outcome.bound_hit: "#aa3377",
+    Outcome.saturated: "#ee6677",
+    Outcome.not_converged: "#ee7733",
+    Outcome.contact_out_of_range: "#228833",
+    Outcome.no_contact: "#4477aa",
+    Outcome.too_few_samples: "#997700",
+    Outcome.uncalibrated: "#777777",
+    Outcome.unreadable: "#222222",
 }
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _HOVER = "return window.asperityReport ? window.asperityReport.hover(value, format) : String(value)"
@@ -30,22 +37,41 @@ _HOVER = "return window.asperityReport ? window.asperityReport.hover(value, form
 
 def quiet_figure(title: str, x_label: str, y_label: str, **options: Any) -> figure:
     """A Bokeh figure without ornament: light grid, small type, tools that leave page scrolling alone."""
+    from bokeh.models import Title
     from bokeh.plotting import figure
 
-    plot = figure(tools="pan,box_zoom,wheel_zoom,reset,save", active_drag=None, active_scroll=None,
-                  toolbar_location="above", output_backend="canvas", **options)
-    plot.title.update(text=title, text_color=INK, text_font=_FONT, text_font_size="13px",
-                      text_font_style="bold")
+    heading = Title(
+        text=title, text_color=INK, text_font=_FONT, text_font_size="13px", text_font_style="bold"
+    )
+    plot = figure(
+        tools="pan,box_zoom,wheel_zoom,reset,save",
+        active_drag=None,
+        active_scroll=None,
+        toolbar_location="above",
+        output_backend="canvas",
+        title=heading,
+        **options,
+    )
     plot.toolbar.update(logo=None, autohide=True)
-    plot.update(outline_line_color=None, border_fill_color=None, background_fill_color="#ffffff", min_border=6)
+    plot.update(
+        outline_line_color=None, border_fill_color=None, background_fill_color="#ffffff", min_border=6
+    )
     for grid in plot.grid:
         grid.update(grid_line_color=GRID)
     for axis, label in ((plot.xaxis[0], x_label), (plot.yaxis[0], y_label)):
-        axis.update(axis_label=label, axis_label_text_font=_FONT, axis_label_text_font_style="normal",
-                    axis_label_text_font_size="12px", axis_label_text_color=INK, axis_line_color="#9aa4ae",
-                    major_label_text_font=_FONT, major_label_text_font_size="11px",
-                    major_label_text_color=MUTED, major_tick_line_color="#9aa4ae",
-                    minor_tick_line_color=None)
+        axis.update(
+            axis_label=label,
+            axis_label_text_font=_FONT,
+            axis_label_text_font_style="normal",
+            axis_label_text_font_size="12px",
+            axis_label_text_color=INK,
+            axis_line_color="#9aa4ae",
+            major_label_text_font=_FONT,
+            major_label_text_font_size="11px",
+            major_label_text_color=MUTED,
+            major_tick_line_color="#9aa4ae",
+            minor_tick_line_color=None,
+        )
     return plot
 
 
@@ -56,5 +82,8 @@ def hover_tool(curves: ColumnDataSource, columns: list[tuple[str, str]], **optio
     """
     from bokeh.models import CustomJSHover, HoverTool
 
-    return HoverTool(tooltips=[(label, f"@curve{{{column}}}") for label, column in columns],
-                     formatters={"@curve": CustomJSHover(args={"curves": curves}, code=_HOVER)}, **options)
+    return HoverTool(
+        tooltips=[(label, f"@curve{{{column}}}") for label, column in columns],
+        formatters={"@curve": CustomJSHover(args={"curves": curves}, code=_HOVER)},
+        **options,
+    )
