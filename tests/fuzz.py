@@ -44,8 +44,9 @@ class Hang(BaseException):
 # ---------------------------------------------------------------- sources
 
 def sources(folder: Path) -> list[Path]:
-    """The supplied files below 5 MB that hold curves, and tiny ones made in ``folder``."""
-    from tests.contracts.test_readers import SUPPLIED, tiny_files
+    """The supplied files below 5 MB that hold curves, and a tiny one of each format in ``folder``."""
+    from tests.contracts.test_readers import SUPPLIED
+    from tests.contracts.tiny import tiny_files
 
     supplied = [SHARED / file for files in SUPPLIED.values() for file in files]
     found = [path for path in supplied if path.exists() and path.stat().st_size < LARGEST_SOURCE]
@@ -254,7 +255,8 @@ def examine(number, path, limit=SECONDS):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     grown = max(peak_memory() - before, 0)
-    return {"case": number, **result, "seconds": time.perf_counter() - started, "grown": grown}
+    return {"case": number, **result, "seconds": time.perf_counter() - started, "grown": grown,
+            "peak": peak_memory()}
 
 
 def peak_memory():
@@ -315,7 +317,8 @@ def run(seed, count, first=0):
             raise RuntimeError(f"the worker failed before a case:\n{complaint}")
         if begun is not None:
             records.append({"case": begun, "outcome": f"DEFECT: worker ended with {worker.returncode}",
-                            "traceback": complaint, "source": "", "damages": [], "seconds": 0.0, "grown": 0})
+                            "traceback": complaint, "source": "", "damages": [], "seconds": 0.0, "grown": 0,
+                            "peak": 0})
         number = records[-1]["case"] + 1
     return records
 
@@ -328,7 +331,7 @@ def summarize(records):
     lines = [f"{count:6d}  {outcome}" for outcome, count in outcomes.most_common()]
     lines.append(f"slowest: {slowest['seconds']:.2f} s (case {slowest['case']}, {slowest['source']})")
     lines.append(f"largest growth of memory: {largest['grown'] / 2**20:.0f} MB (case {largest['case']}, "
-                 f"{largest['source']})")
+                 f"{largest['source']}); peak of a worker: {max(r['peak'] for r in records) / 2**20:.0f} MB")
     for record in records:
         if record["outcome"].startswith("DEFECT"):
             lines.append(f"\ncase {record['case']} of {record['source']}, {record['damages']}: "
