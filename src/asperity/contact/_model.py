@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar, Self
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 __all__ = ["AbstractContactModel"]
@@ -45,6 +46,10 @@ class AbstractContactModel(eqx.Module):
     @abstractmethod
     def basis(self, indentation: Scalar, theta: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
         """The shape functions g_j at one indentation, given the shape parameters."""
+
+    def end_of_contact(self, theta: tuple[Scalar, ...]) -> Scalar:
+        """The indentation in m below which the force is 0 after a jump; minus infinity if there is none."""
+        return jnp.asarray(-jnp.inf)
 
     @abstractmethod
     def with_amplitudes(self, c: tuple[Scalar, ...], theta: tuple[Scalar, ...]) -> Self:

@@ -11,7 +11,7 @@ from jax import lax
 
 from asperity.contact._model import Scalar
 
-__all__ = ["implicit_root"]
+__all__ = ["bisect", "follow_branch", "implicit_root"]
 
 
 def _away_from_zero(slope: Scalar) -> Scalar:
@@ -38,3 +38,40 @@ def implicit_root(solve: Callable[..., Scalar], residual: Callable[..., Scalar])
         return x, -change / _away_from_zero(slope)
 
     return root
+
+
+def bisect(function: Callable[[Scalar], Scalar], lower: Scalar, upper: Scalar, steps: int = 60) -> Scalar:
+    """The x > 0 between ``lower`` and ``upper`` at which ``function`` turns from negative to positive.
+
+    Halves the interval of ln x. Where there is no turn, the end that is nearer to one is returned.
+    """
+
+    def halve(_: int, interval: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+        low, high = interval
+        middle = jnp.sqrt(low) * jnp.sqrt(high)
+        above = function(middle) > 0
+        return jnp.where(above, low, middle), jnp.where(above, middle, high)
+
+    low, high = lax.fori_loop(0, steps, halve, (lower, upper))
+    return jnp.sqrt(low) * jnp.sqrt(high)
+
+
+def follow_branch(displacement: Callable[[Scalar], Scalar], target: Scalar, start: Scalar,
+                  end: tuple[Scalar, Scalar], steps: int) -> Scalar:
+    """x with ``displacement(x) = target`` on the stable branch of a contact, which ends at a fold.
+
+    ``end`` is (x, displacement) at the fold; ``start`` lies beyond the root, seen from the fold. Newton's
+    method on the root of the displacement above the fold, which is nearly linear in x: the fold's square
+    root costs no steps. No step goes
+    all the way to the fold, where the slope vanishes.
+    """
+    end_x, end_displacement = end
+    goal = jnp.sqrt(jnp.maximum(target - end_displacement, 0))
+
+    def step(_: int, x: Scalar) -> Scalar:
+        value, slope = jax.jvp(displacement, (x,), (jnp.ones_like(x),))
+        height = jnp.sqrt(jnp.maximum(value - end_displacement, 0))
+        change = 2 * height * (height - goal) / jnp.where(slope > 0, slope, jnp.inf)
+        return jnp.maximum(x - change, end_x + 0.02 * (x - end_x))
+
+    return lax.fori_loop(0, steps, step, start)

@@ -53,6 +53,10 @@ class DMT(AbstractContactModel):
         repulsion = 4 / 3 * jnp.sqrt(self.radius) * positive_power(indentation, 1.5)
         return repulsion, jnp.where(indentation >= 0, -jnp.ones_like(repulsion), 0.0)
 
+    def end_of_contact(self, theta: tuple[Scalar, ...] = ()) -> Scalar:
+        """Contact ends at zero indentation, under the full pull-off force."""
+        return jnp.zeros(())
+
     def with_amplitudes(self, c: tuple[Scalar, ...], theta: tuple[Scalar, ...] = ()) -> Self:
         """The model with modulus c0 (1 - nu^2) and work of adhesion c1 / (2 pi R)."""
         return dataclasses.replace(self, modulus=c[0] * (1 - self.poisson_ratio**2),
