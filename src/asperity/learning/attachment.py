@@ -1,0 +1,57 @@
+"""Where an adhesive contact lets go, read off the curve itself.
+
+An adhesive contact ends by a jump: the tip flies off while the force falls back to the baseline within
+a few samples. Which samples lie before and after the jump is plain to see wherever the pull-off force
+exceeds the noise, and a fit that takes it from the data is smooth; a fit that lets the jump of the
+*model* wander over the samples is not. The samples in flight, and the few beside them where the
+compliance of the contact diverges, obey no quasi-static model and do not count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["find_jump"]
+
+_VISIBLE = 6.0  # pull-off force over noise, from which the jump is taken from the data
+_GUARD = 2  # samples beside the jump, on the side of contact, that do not count
+_GRADUAL = 0.03  # a release that takes more than this part of the samples is no jump
+
+
+def find_jump(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which samples are attached (1), off (-1) or left to the model (0), and which ones count.
+
+    Args:
+        force: (batch, sample) N, ordered from the farthest sample to the deepest.
+        counted: (batch, sample) bool.
+
+    Returns:
+        (attached, counted), both (batch, sample). A curve without a visible jump gets 0 everywhere and
+        keeps its samples.
+    """
+    index = np.arange(force.shape[1])
+    level, noise = _baseline(force, counted)
+    below = np.where(counted, force - level[:, None], np.inf)
+    deepest = below.argmin(axis=1)
+    depth = -below[np.arange(len(force)), deepest]
+    off = (below > -0.3 * depth[:, None]) & (index < deepest[:, None]) & counted
+    last_off = np.where(off.any(axis=1), force.shape[1] - 1 - off[:, ::-1].argmax(axis=1), -1)
+    after = (index > last_off[:, None]) & (below < -0.5 * depth[:, None])
+    first_on = np.where(after.any(axis=1), after.argmax(axis=1), force.shape[1])
+    flight = first_on - last_off - 1
+    jumps = (depth > _VISIBLE * noise) & (last_off >= 0) & (flight <= max(4, _GRADUAL * force.shape[1]))
+    attached = np.where(index >= first_on[:, None], 1, np.where(index <= last_off[:, None], -1, 0))
+    settled = np.abs(below) < np.maximum(4 * noise, 0.1 * depth)[:, None]
+    ringing = ~settled & (index <= last_off[:, None]) & (index > last_off[:, None] - 10)
+    beside = (index > last_off[:, None]) & (index < first_on[:, None] + _GUARD)
+    use = counted & ~(jumps[:, None] & (beside | ringing))
+    return np.where(jumps[:, None], attached, 0).astype(np.int8), use
+
+
+def _baseline(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Level near contact and noise of the far fifth of each curve (median, and median step / 0.954)."""
+    far = np.where(counted, force, np.nan)[:, : max(8, force.shape[1] // 5)]
+    far = np.where(np.isfinite(far).any(axis=1)[:, None], far, 0.0)
+    level = np.nanmedian(far, axis=1)
+    spread = 1.4826 * np.nanmedian(np.abs(far - level[:, None]), axis=1)
+    return level, np.maximum(spread, 1e-300)

@@ -1,0 +1,397 @@
+r"""Batched least squares for contact models by variable projection.
+
+Every curve is fitted with
+
+$$F_i \approx b_0 + b_1 x_i + \sum_j c_j\, g_j(\delta_i; \theta), \qquad \delta_i = z_0 - s_i$$
+
+where s is the tip position and x the same in units of the curve's span, increasing into the sample.
+Offset, tilt and amplitudes c enter linearly and are eliminated, which leaves the contact point z_0 and
+the shape parameters theta for Gauss-Newton steps (Kaufman's projection) with Levenberg damping. All sums
+over the samples of a curve are taken in one pass over the data. The start is the best node of a scan
+over contact points spaced logarithmically in depth, so that shallow and deep contacts are both found.
+
+Source: Golub, Pereyra, SIAM J. Numer. Anal. 10, 413 (1973); Kaufman, BIT 15, 49 (1975).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from asperity.contact._model import AbstractContactModel
+
+__all__ = ["Fit", "Scaled", "least_squares", "scale"]
+
+_OUTSIDE = -1e6  # the position x of a sample that does not count: far from the sample, where all g vanish
+_CHUNK = 64  # curves worked on together, so that their samples stay in the cache
+_ROUND = 6  # steps between two compactions of the curves that still move
+_MAX_ROUNDS = 25
+_TOLERANCE = 1e-12  # relative decrease of the sum of squares that a further step promises
+_SCAN_POINTS = 64
+_STARTS = 8  # nodes of the scan that are followed where the signal is weak
+_WEAK_SIGNAL = 30.0  # ratio of the force's range to its residual, below which one start is not trusted
+
+# Where shape parameters start: nodes of the scan, relative to the logarithm of the span for lengths.
+_SHAPE_NODES = {
+    "log_displacement_scale": np.log(np.geomspace(3e-3, 0.5, 6)),
+    "log_maugis_parameter": np.log([0.1, 0.5, 2.0]),
+}
+
+
+class Scaled(NamedTuple):
+    """A batch of curves in numbers of order one: F = force_scale * y + force_zero, s = top - span * x."""
+
+    x: jax.Array  # (batch, sample), 0 farthest from the sample, 1 deepest; 0 where not counted
+    y: jax.Array  # (batch, sample); 0 where not counted
+    counted: jax.Array  # (batch, sample) bool
+    attached: jax.Array  # (batch, sample) 1: the data show contact, -1: no contact, 0: the model decides
+    top: jax.Array  # (batch,) m
+    span: jax.Array  # (batch,) m
+    force_zero: jax.Array  # (batch,) N
+    force_scale: jax.Array  # (batch,) N
+
+
+class Fit(NamedTuple):
+    """The optimum of each curve, in scaled units (see `Scaled`)."""
+
+    linear: jax.Array  # (batch, 2 or 1 + amplitudes): b0, b1, c_j (b1 only with tilt)
+    nonlinear: jax.Array  # (batch, 1 + shape parameters): contact point x_0, theta
+    sum_of_squares: jax.Array  # (batch,)
+    converged: jax.Array  # (batch,) bool
+
+
+class _Step(NamedTuple):
+    """What one pass over the data gives at one point of the nonlinear parameters."""
+
+    linear: jax.Array
+    sum_of_squares: jax.Array
+    curvature: jax.Array  # (batch, q, q)
+    gradient: jax.Array  # (batch, q)
+
+
+def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
+          attached: np.ndarray | None = None) -> Scaled:
+    """Bring tip positions (m) and forces (N) of shape (batch, sample) to order one, as NumPy arrays.
+
+    Only samples that are ``counted`` and finite in both take part. ``attached`` is 1 or -1 where the data
+    themselves show that the tip is in contact or not (see `asperity.learning.attachment`).
+    """
+    attached = np.zeros(position.shape, np.int8) if attached is None else attached
+    parts = Scaled(*(np.empty(position.shape) for _ in "xy"), *(np.empty(position.shape, t) for t in (bool, np.int8)),
+                   *(np.empty(len(position)) for _ in range(4)))
+    for first in range(0, len(position), block_size()):
+        rows = slice(first, first + block_size())
+        _put(parts, rows, _scale(position[rows], force[rows], counted[rows], attached[rows]))
+    return parts
+
+
+@jax.jit
+def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array) -> Scaled:
+    counted = counted & jnp.isfinite(position) & jnp.isfinite(force)
+    top = jnp.max(jnp.where(counted, position, -jnp.inf), axis=1)
+    span = top - jnp.min(jnp.where(counted, position, jnp.inf), axis=1)
+    span = jnp.where(jnp.isfinite(span) & (span > 0), span, 1.0)
+    top = jnp.where(jnp.isfinite(top), top, 0.0)
+    number = jnp.maximum(counted.sum(axis=1), 1)
+    zero = jnp.where(counted, force, 0.0).sum(axis=1) / number
+    centered = jnp.where(counted, force - zero[:, None], 0.0)
+    size = jnp.sqrt((centered**2).sum(axis=1) / number)
+    size = jnp.where(size > 0, size, 1.0)
+    x = jnp.where(counted, (top[:, None] - position) / span[:, None], 0.0)
+    return Scaled(x, centered / size[:, None], counted, attached, top, span, zero, size)
+
+
+def _value_columns(model: AbstractContactModel, scaled: Scaled, nonlinear: jax.Array) -> list[jax.Array]:
+    """The columns g_j alone, each (batch, sample)."""
+    return _columns(lambda shapes, p: list(shapes(p)), model, scaled, nonlinear)
+
+
+def basis_columns(model: AbstractContactModel, scaled: Scaled, nonlinear: jax.Array) -> list[jax.Array]:
+    """The columns g_j, then dg_j/dx_0, then dg_j/dtheta_k, each (batch, sample), zero where not counted."""
+    unit = np.eye(nonlinear.shape[1])
+
+    def with_slopes(shapes, p):
+        slopes = [jax.jvp(shapes, (p,), (jnp.asarray(direction),)) for direction in unit]
+        return [*slopes[0][0], *(slope for _, along in slopes for slope in along)]
+
+    return _columns(with_slopes, model, scaled, nonlinear)
+
+
+def _columns(evaluate, model: AbstractContactModel, scaled: Scaled, nonlinear: jax.Array) -> list[jax.Array]:
+    """``evaluate(shapes, p)`` for every sample, where ``shapes(p)`` are the g_j of that sample.
+
+    A sample that is seen to be attached feels the model's contact branch, held at its end where the
+    model would have let go; one that is seen to be off feels nothing. The jump itself then never moves
+    from one sample to the next during the fit, and the sum of squares stays smooth.
+    """
+
+    def one(x, attached, span, p):
+        def shapes(q):
+            indentation, theta = span * (x - q[0]), tuple(q[1:])
+            held = jnp.maximum(indentation, model.end_of_contact(theta))
+            return model.basis(jnp.where(attached > 0, held, indentation), theta)
+
+        return evaluate(shapes, p)
+
+    present = scaled.counted & (scaled.attached >= 0)
+    x = jnp.where(present, scaled.x, _OUTSIDE)
+    columns = jax.vmap(jax.vmap(one, (0, 0, None, None)), (0, 0, 0, 0))(x, scaled.attached, scaled.span, nonlinear)
+    return [jnp.where(present, column, 0.0) for column in columns]
+
+
+def _sums(terms: list[jax.Array]) -> list[jax.Array]:
+    """The sum of each term over the samples, in one pass over the data."""
+    zeros = tuple(jnp.zeros((), term.dtype) for term in terms)
+    return list(lax.reduce(tuple(terms), zeros, lambda a, b: tuple(u + v for u, v in zip(a, b)), (1,)))
+
+
+def solve_small(matrix: list[list[jax.Array]], columns: list[list[jax.Array]]) -> list[list[jax.Array]]:
+    """Solve a positive definite system of a few unknowns, entry by entry over the batch.
+
+    ``matrix[i][j]`` and ``columns[k][i]`` are (batch,) arrays. The matrix is first scaled to a unit
+    diagonal; a pivot below 1e-14 marks a column that depends on the others and gets coefficient 0.
+    """
+    size = len(matrix)
+    norm = [jnp.sqrt(jnp.where(matrix[i][i] > 0, matrix[i][i], 1.0)) for i in range(size)]
+    rows = [[matrix[i][j] / (norm[i] * norm[j]) for j in range(size)] for i in range(size)]
+    right = [[column[i] / norm[i] for i in range(size)] for column in columns]
+    for i in range(size):
+        independent = rows[i][i] > 1e-14
+        inverse = jnp.where(independent, 1 / jnp.where(independent, rows[i][i], 1.0), 0.0)
+        rows[i] = [entry * inverse for entry in rows[i]]
+        right = [[*column[:i], column[i] * inverse, *column[i + 1:]] for column in right]
+        for k in range(size):
+            if k != i:
+                factor = rows[k][i]
+                rows[k] = [rows[k][j] - factor * rows[i][j] for j in range(size)]
+                right = [[*column[:k], column[k] - factor * column[i], *column[k + 1:]] for column in right]
+    return [[column[i] / norm[i] for i in range(size)] for column in right]
+
+
+class _Sums(NamedTuple):
+    """The products of the columns, summed over the samples; each entry (batch,)."""
+
+    normal: list[list[jax.Array]]  # of the linear columns: fixed ones, then amplitudes
+    right: list[jax.Array]  # linear columns times y
+    yy: jax.Array
+    across: list[list[jax.Array]]  # every slope column times every linear column
+    slope_y: list[jax.Array]
+    slope_slope: list[list[jax.Array]]
+
+
+def _collect(scaled: Scaled, columns: list[jax.Array], amplitudes: int, tilt: bool) -> _Sums:
+    """All products that the elimination needs, in one pass over the data."""
+    one = scaled.counted.astype(scaled.x.dtype)
+    linear = [one, scaled.x, *columns[:amplitudes]] if tilt else [one, *columns[:amplitudes]]
+    every = [*linear, *columns[amplitudes:]]
+    pairs = [(i, j) for i in range(len(every)) for j in range(i, len(every))]
+    terms = [every[i] * every[j] for i, j in pairs] + [column * scaled.y for column in (*every, scaled.y)]
+    sums = _sums(terms)
+    dot = dict(zip(pairs, sums)) | {(j, i): value for (i, j), value in zip(pairs, sums)}
+    times_y, n = sums[len(pairs):], len(linear)
+    inside, slopes = range(n), range(n, len(every))
+    return _Sums([[dot[i, j] for j in inside] for i in inside], times_y[:n], times_y[-1],
+                 [[dot[k, i] for i in inside] for k in slopes], times_y[n:-1],
+                 [[dot[k, m] for m in slopes] for k in slopes])
+
+
+def _squares(model: AbstractContactModel, tilt: bool, scaled: Scaled, nonlinear: jax.Array) -> jax.Array:
+    """The sum of squares after elimination, (batch,): what the scan compares."""
+    sums = _collect(scaled, _value_columns(model, scaled, nonlinear), model.amplitudes, tilt)
+    (linear,) = solve_small(sums.normal, [sums.right])
+    return sums.yy - sum(r * a for r, a in zip(sums.right, linear))
+
+
+def _evaluate(model: AbstractContactModel, tilt: bool, scaled: Scaled, nonlinear: jax.Array) -> _Step:
+    """Eliminate the linear parameters at ``nonlinear``; the curvature and gradient that remain."""
+    amplitudes, slopes = model.amplitudes, range(nonlinear.shape[1])
+    sums = _collect(scaled, basis_columns(model, scaled, nonlinear), amplitudes, tilt)
+    (linear,) = solve_small(sums.normal, [sums.right])
+    c = linear[-amplitudes:]
+
+    def combine(k, entry):  # the slope of the whole model along parameter k, from those of its columns
+        return sum(c[j] * entry(amplitudes * k + j) for j in range(amplitudes))
+
+    across = [[combine(k, lambda m, i=i: sums.across[m][i]) for i in range(len(linear))] for k in slopes]
+    slope_slope = [[combine(k, lambda m, other=other: combine(other, lambda o: sums.slope_slope[m][o]))
+                    for other in slopes] for k in slopes]
+    projected = solve_small(sums.normal, across)
+    curvature = [[slope_slope[k][o] - _dot(across[k], projected[o]) for o in slopes] for k in slopes]
+    gradient = [combine(k, lambda m: sums.slope_y[m]) - _dot(across[k], linear) for k in slopes]
+    return _Step(jnp.stack(linear, 1), jnp.maximum(sums.yy - _dot(sums.right, linear), 0.0),
+                 jnp.stack([jnp.stack(row, 1) for row in curvature], 1), jnp.stack(gradient, 1))
+
+
+def _dot(a: list[jax.Array], b: list[jax.Array]) -> jax.Array:
+    return sum((u * v for u, v in zip(a, b)), start=jnp.zeros(()))
+
+
+def _propose(step: _Step, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The damped Gauss-Newton step, and the decrease of the sum of squares that it promises."""
+    size = step.gradient.shape[1]
+    matrix = [[step.curvature[:, i, j] * (1 + damping if i == j else 1.0) for j in range(size)]
+              for i in range(size)]
+    gradient = [step.gradient[:, i] for i in range(size)]
+    (change,) = solve_small(matrix, [gradient])
+    promise = sum(change[i] * gradient[i] for i in range(size))
+    limit = [0.25] + [1.0] * (size - 1)
+    return jnp.stack([jnp.clip(d, -m, m) for d, m in zip(change, limit)], 1), promise
+
+
+class _State(NamedTuple):
+    nonlinear: jax.Array
+    step: _Step
+    damping: jax.Array
+    converged: jax.Array
+
+
+def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, state: _State) -> _State:
+    """One trial step of every curve; accepted where the sum of squares does not rise."""
+    change, _ = _propose(state.step, state.damping)
+    trial = state.nonlinear + change
+    trial = trial.at[:, 0].set(jnp.clip(trial[:, 0], -1.0, 0.9995))
+    step = _evaluate(model, tilt, scaled, trial)
+    rounding = 1e-15 * (scaled.y**2).sum(axis=1)
+    better = step.sum_of_squares <= state.step.sum_of_squares + rounding
+    keep = better & ~state.converged
+
+    def choose(new, old):
+        return jnp.where(keep.reshape(keep.shape + (1,) * (new.ndim - 1)), new, old)
+
+    damping = jnp.where(better, jnp.where(state.damping < 2e-3, 0.0, state.damping * 0.1),
+                        jnp.maximum(state.damping, 1e-2) * 8.0)
+    step = jax.tree.map(choose, step, state.step)
+    _, promise = _propose(step, jnp.zeros_like(damping))
+    settled = better & (promise <= _TOLERANCE * step.sum_of_squares + 1e-10 * rounding)
+    still = jnp.max(jnp.abs(trial - state.nonlinear), axis=1) < 1e-10  # no step of any length improves
+    return _State(choose(trial, state.nonlinear), step, damping, state.converged | settled | still)
+
+
+@partial(jax.jit, static_argnames="tilt")
+def _improve(model: AbstractContactModel, scaled: Scaled, nonlinear: jax.Array, *,
+             tilt: bool) -> tuple[jax.Array, _Step, jax.Array]:
+    """A few steps from ``nonlinear``, chunk by chunk so that the data stay in the cache."""
+
+    def chunk(part):
+        piece, start = part
+        step = _evaluate(model, tilt, piece, start)
+        first = _State(start, step, jnp.full(start.shape[0], 1e-3), jnp.zeros(start.shape[0], bool))
+        _, last = lax.while_loop(lambda s: (s[0] < _ROUND) & ~s[1].converged.all(),
+                                 lambda s: (s[0] + 1, _advance(model, tilt, piece, s[1])), (0, first))
+        return last.nonlinear, last.step, last.converged
+
+    return _in_chunks(chunk, (scaled, nonlinear))
+
+
+def _in_chunks(function, arguments):
+    """Apply ``function`` to slices of the leading axis, one after the other."""
+    batch = jax.tree.leaves(arguments)[0].shape[0]
+    size = _CHUNK if batch % _CHUNK == 0 else batch
+    split = jax.tree.map(lambda a: a.reshape(batch // size, size, *a.shape[1:]), arguments)
+    result = lax.map(function, split)
+    return jax.tree.map(lambda a: a.reshape(batch, *a.shape[2:]), result)
+
+
+def _scan_nodes(model: AbstractContactModel, span: jax.Array) -> jax.Array:
+    """The starting values to compare, (batch, node, 1 + shape parameters)."""
+    depth = 1 - np.geomspace(2e-3, 0.995, 12 if model.shape_names else 24)
+    shapes = [_SHAPE_NODES.get(name, np.linspace(-2.0, 2.0, 5)) for name in model.shape_names]
+    nodes = jnp.asarray(np.array(list(product(depth, *shapes))))
+    lengths = np.array([0.0] + [1.0 if "displacement" in name else 0.0 for name in model.shape_names])
+    return nodes[None] + lengths * jnp.log(span)[:, None, None]
+
+
+@partial(jax.jit, static_argnames="tilt")
+def _scan(model: AbstractContactModel, scaled: Scaled, *, tilt: bool) -> jax.Array:
+    """The `_STARTS` best nodes of the scan, best first: (batch, _STARTS, 1 + shape parameters)."""
+
+    def chunk(part):
+        piece, nodes = _thinned(part[0]), part[1]
+        squares = lax.map(lambda node: _squares(model, tilt, piece, node), jnp.moveaxis(nodes, 1, 0))
+        _, best = lax.top_k(-squares.T, _STARTS)
+        return jnp.take_along_axis(nodes, best[:, :, None], axis=1)
+
+    return _in_chunks(chunk, (scaled, _scan_nodes(model, scaled.span)))
+
+
+def _thinned(scaled: Scaled) -> Scaled:
+    """A subset of the samples: half even in number, half dense towards the last (deepest) one."""
+    length, half = scaled.x.shape[1], _SCAN_POINTS // 2
+    places = np.concatenate([np.linspace(0, 1, half), 1 - np.geomspace(1 / length, 1, half)])
+    index = np.unique((places * (length - 1)).astype(int))
+    return scaled._replace(x=scaled.x[:, index], y=scaled.y[:, index], counted=scaled.counted[:, index],
+                           attached=scaled.attached[:, index])
+
+
+def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = True) -> Fit:
+    """Fit every curve of the batch to its global least-squares optimum.
+
+    Args:
+        model: the template; its fixed fields (radius, ...) hold for the batch, its fitted ones are ignored.
+        scaled: the curves, from `scale`; deepest samples last. A batch of any size is worked on in blocks
+            of one shape, so that only a new number of samples compiles anew.
+        tilt: fit a slope of the baseline besides its offset.
+
+    Returns:
+        `Fit` of NumPy arrays. A curve whose steps did not settle has ``converged`` False. Nothing raises.
+    """
+    every = np.arange(scaled.x.shape[0])
+    starts = _in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
+    state = _settle(model, scaled, every, starts[:, 0], tilt)
+    weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2]]
+    for choice in range(1, _STARTS) if len(weak) else ():
+        other = _settle(model, scaled, weak, starts[weak, choice], tilt)
+        better = other[1].sum_of_squares < state[1].sum_of_squares[weak]
+        _put(state, weak[better], jax.tree.map(lambda a: a[better], other))
+    return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
+
+
+def _signal(scaled: Scaled, step: _Step) -> np.ndarray:
+    """The range of the force of each curve over the rms of its residual."""
+    number = np.maximum(np.asarray(scaled.counted).sum(axis=1), 1)
+    rms = np.sqrt(step.sum_of_squares / number)
+    return np.ptp(np.asarray(scaled.y), axis=1) / np.maximum(rms, 1e-300)
+
+
+def _settle(model, scaled: Scaled, chosen: np.ndarray, start: np.ndarray, tilt: bool):
+    """Rounds of a few steps for the ``chosen`` curves; after each, only those that still move go on."""
+    improve = partial(_improve, model, tilt=tilt)
+    state = _in_blocks(improve, chosen, scaled, start)
+    for _ in range(_MAX_ROUNDS):
+        moving = np.flatnonzero(~state[2])
+        if not len(moving):
+            break
+        _put(state, moving, _in_blocks(improve, chosen[moving], scaled, state[0][moving]))
+    return state
+
+
+def _put(state, where: np.ndarray | slice, values) -> None:
+    """Write ``values`` into the rows ``where`` of every array of ``state``."""
+    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(values), strict=True):
+        old[where] = new
+
+
+def _in_blocks(function, chosen: np.ndarray, scaled: Scaled, *rows: np.ndarray):
+    """``function(curves, *rows)`` for the ``chosen`` curves in blocks of `block_size`, the last one padded.
+
+    ``rows`` have one row per chosen curve. The result is writable NumPy arrays, one row per chosen curve.
+    """
+    size, parts = block_size(), []
+    for first in range(0, len(chosen), size):
+        block = np.arange(first, first + size) % len(chosen) if first + size > len(chosen) else np.arange(
+            first, first + size)
+        curves = jax.tree.map(lambda a: a[chosen[block]], scaled)
+        result = function(curves, *(row[block] for row in rows))
+        parts.append(jax.tree.map(lambda a: np.asarray(a)[: len(chosen) - first], result))
+    return jax.tree.map(lambda *a: np.concatenate(a), *parts)
+
+
+def block_size() -> int:
+    """How many curves one compiled step works on: a cache's worth on a CPU, many on an accelerator."""
+    return 256 if jax.default_backend() == "cpu" else 8192

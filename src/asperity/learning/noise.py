@@ -1,0 +1,150 @@
+r"""The noise of a set of curves, learnt from the part before contact.
+
+Baselines of real instruments are not white: they drift, they carry the waviness of stray light, the
+detector is filtered. What the error bar of a fit needs is the covariance of the noise over the whole
+fit window, above all at low frequencies. The autocovariance is modelled as a nonnegative mixture
+
+$$C(l) = \sum_k c_k\, A_k(l), \qquad A_k(0) = 1$$
+
+of spectral bands (triangles in the logarithm of the frequency, up to Nyquist's) and two exponential
+correlations for drift that is slower than the baseline is long. The strengths c are found by Whittle's
+likelihood (iterated weighted nonnegative least squares) from the periodograms of the baselines after
+removal of a straight line; the effect of that removal on the expected periodogram is exact.
+All curves of a session share the shape; a curve's own strengths are shrunk towards the shared ones by
+as much as the curves resemble each other (empirical Bayes).
+
+Source: Whittle, J. R. Stat. Soc. B 15, 125 (1953); Efron, Morris, J. Am. Stat. Assoc. 70, 311 (1975).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "learn", "strengths"]
+
+#: fewer samples before contact than this say nothing about the noise's correlation
+MINIMUM_BASELINE = 24
+_LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
+_ITERATIONS = 20
+
+
+class Noise(NamedTuple):
+    """What a session's baselines have in common."""
+
+    length: int  # samples of the baselines it was learnt from
+    shared: np.ndarray  # (band,) strengths c_k in N^2
+    likeness: np.ndarray  # (band,) how many own degrees of freedom the shared value is worth
+    expected: np.ndarray  # (frequency, band) expected periodogram of a detrended baseline, per strength
+    spectrum: np.ndarray  # (frequency,) the shared expected periodogram, N^2
+
+
+def learn(baselines: Sequence[np.ndarray]) -> Noise:
+    """Learn the noise from forces (N) before contact, each evenly sampled and ordered towards contact.
+
+    The length is that of the fifth part of the shortest baselines; shorter ones are left out.
+
+    Raises:
+        ValueError: no baseline has `MINIMUM_BASELINE` samples.
+    """
+    lengths = np.array([len(b) for b in baselines])
+    usable = lengths[lengths >= MINIMUM_BASELINE]
+    if not len(usable):
+        raise ValueError(f"no baseline of at least {MINIMUM_BASELINE} samples")
+    length = int(min(np.quantile(usable, 0.2), _LONGEST))
+    expected = _expected_periodogram(length)
+    periodograms = np.array([_periodogram(b, length) for b in baselines if len(b) >= length])
+    shared = _whittle(periodograms.mean(axis=0), expected)
+    spectrum = np.maximum(expected @ shared, 1e-300)
+    own, weight = _own_powers(periodograms, shared, expected, spectrum)
+    variance = own.var(axis=0, ddof=1) - 1 / weight if len(own) > 1 else np.zeros(len(shared))
+    return Noise(length, shared, 1 / np.maximum(variance, 1e-3), expected, spectrum)
+
+
+def strengths(noise: Noise, baselines: Sequence[np.ndarray]) -> np.ndarray:
+    """The strengths (curve, band) in N^2 of each curve's own noise; the shared ones for short baselines."""
+    result = np.tile(noise.shared, (len(baselines), 1))
+    long = [i for i, b in enumerate(baselines) if len(b) >= noise.length]
+    if long:
+        periodograms = np.array([_periodogram(baselines[i], noise.length) for i in long])
+        own, weight = _own_powers(periodograms, noise.shared, noise.expected, noise.spectrum)
+        result[long] *= (noise.likeness + own * weight) / (noise.likeness + weight)
+    return result
+
+
+def autocovariance(noise: Noise, lags: int) -> np.ndarray:
+    """A_k(l), shape (band, lags): the autocovariance of each band for a strength of one."""
+    return _bands(noise.length, lags)
+
+
+def _bands(length: int, lags: int) -> np.ndarray:
+    """Autocorrelations of the bands that a baseline of ``length`` samples can tell apart."""
+    size = 8 * max(length, lags)
+    frequency = np.log(np.maximum(np.fft.rfftfreq(size), 1e-12))
+    knots = np.log(np.geomspace(1 / length, 0.5, int(np.clip(2 * np.log2(length / 4), 4, 12))))
+    spectra = [np.interp(frequency, knots, unit) for unit in np.eye(len(knots))]
+    curves = [np.fft.irfft(spectrum, size)[:lags] for spectrum in spectra]
+    curves += [np.exp(-np.arange(lags) / (part * length)) for part in (0.25, 2.0)]
+    return np.array([curve / curve[0] for curve in curves])
+
+
+def _line(length: int) -> np.ndarray:
+    """An orthonormal basis of the straight lines, (length, 2)."""
+    return np.linalg.qr(np.stack([np.ones(length), np.arange(length) - (length - 1) / 2], 1))[0]
+
+
+def _periodogram(baseline: np.ndarray, length: int) -> np.ndarray:
+    """Of the last ``length`` samples after removal of a straight line; without frequency 0 and Nyquist's."""
+    line, samples = _line(length), baseline[-length:]
+    residual = samples - line @ (line.T @ samples)
+    return np.abs(np.fft.rfft(residual)[1 : length // 2]) ** 2 / length
+
+
+def _expected_periodogram(length: int) -> np.ndarray:
+    r"""The mean of `_periodogram` for each band at strength one, (frequency, band).
+
+    With the projection $R = 1 - QQ^T$ onto what is no line and the Fourier row f,
+    $E = (f C f^* - 2\,\mathrm{Re}\, f C Q\, Q^T f^* + f Q\, Q^T C Q\, Q^T f^*) / n$.
+    """
+    line, inner = _line(length), slice(1, length // 2)
+    line_f = np.fft.rfft(line, axis=0)[inner]
+    columns = []
+    for lag_curve in _bands(length, length):
+        covered = _toeplitz_times(lag_curve, line)
+        weighted = lag_curve * (length - np.arange(length))
+        direct = 2 * np.fft.rfft(np.concatenate([[weighted[0] / 2], weighted[1:]]))[inner].real
+        cross = np.real(np.fft.rfft(covered, axis=0)[inner] * line_f.conj()).sum(axis=1)
+        both = np.real(np.einsum("fi,ij,fj->f", line_f, line.T @ covered, line_f.conj()))
+        columns.append((direct - 2 * cross + both) / length)
+    return np.maximum(np.array(columns).T, 0.0)
+
+
+def _toeplitz_times(lag_curve: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The symmetric Toeplitz matrix of ``lag_curve`` times ``columns``, by FFT."""
+    n = len(lag_curve)
+    circle = np.fft.rfft(np.concatenate([lag_curve, [0.0], lag_curve[:0:-1]])).real
+    return np.fft.irfft(np.fft.rfft(columns, 2 * n, axis=0) * circle[:, None], 2 * n, axis=0)[:n]
+
+
+def _whittle(periodogram: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Nonnegative strengths that maximize Whittle's likelihood of the mean periodogram (Fisher scoring)."""
+    size = max(periodogram.mean(), 1e-300)
+    smooth = np.convolve(np.log(periodogram / size + 1e-12), np.ones(5) / 5, mode="same")
+    level = np.exp(smooth)
+    strength = np.zeros(expected.shape[1])
+    for _ in range(_ITERATIONS):
+        strength, _ = nnls(expected / level[:, None], periodogram / size / level)
+        level = expected @ strength
+        level = np.maximum(level, 1e-6 * level.max())
+    return strength * size
+
+
+def _own_powers(periodograms: np.ndarray, shared: np.ndarray, expected: np.ndarray,
+                spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each curve's power in each band relative to the shared one, and how many ordinates it rests on."""
+    part = expected * shared / spectrum[:, None]
+    total = np.maximum(part.sum(axis=0), 1e-12)
+    return (periodograms / spectrum) @ part / total, total**2 / np.maximum((part**2).sum(axis=0), 1e-12)

@@ -1,0 +1,177 @@
+r"""The covariance of a fit, from the learnt noise and from the calibration.
+
+The least-squares estimate is a linear function of small errors e of the samples,
+$\Delta p = (J^T J)^{-1} J^T e$, whatever their covariance. Noise n of the deflection signal moves a
+sample's force by n and its tip position by n/k, so that its residual changes by $(1 + F'/k)\, n$ with the
+slope F' of the contact force. A wrong sensitivity acts in the same way, with the force itself in the
+place of n; a wrong spring constant only scales the force; a wrong tip changes the model.
+The noise covariance is a Toeplitz matrix; its quadratic form is taken over blocks of neighboring
+samples within which J hardly changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from asperity.contact._model import AbstractContactModel
+from asperity.learning.least_squares import Fit, Scaled, basis_columns, block_size, solve_small
+from asperity.learning.noise import Noise, autocovariance
+
+__all__ = ["Estimate", "estimate"]
+
+_BLOCKS = 64  # blocks of samples in the quadratic form of the noise
+
+
+class Estimate(NamedTuple):
+    """Physical parameters of each curve and their uncertainty; parameters are the model's fitted ones,
+    then the contact point (m) and the baseline's offset at the contact point (N) and tilt (N/m)."""
+
+    values: np.ndarray  # (batch, parameter) SI
+    covariance: np.ndarray  # (batch, parameter, parameter) from the noise
+    calibration: np.ndarray  # (batch, parameter, source) change per standard uncertainty of each source
+    baseline: np.ndarray  # (batch, sample) N, the fitted baseline
+    model_force: np.ndarray  # (batch, sample) N, the fitted force of contact
+    slope: np.ndarray  # (batch, sample) N/m, the slope of the contact force against indentation
+
+
+def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_constant: np.ndarray, noise: Noise,
+             strengths: np.ndarray, relative_std: dict[str, float], *, tilt: bool = True) -> Estimate:
+    """Physical parameters with covariances.
+
+    Args:
+        model: the template of the fit.
+        scaled, fit: the curves and their optimum.
+        spring_constant: (batch,) N/m; infinite where the tip position does not depend on the deflection.
+        noise, strengths: the noise's bands, and how strong each is in each curve (N^2).
+        relative_std: relative standard uncertainty of ``spring_constant``, ``sensitivity`` and any of the
+            model's fixed fields; these are the calibration's sources, in this order.
+        tilt: as in the fit.
+    """
+    samples = scaled.x.shape[1]
+    width = -(-samples // _BLOCKS)
+    lags = _block_average(autocovariance(noise, width * _BLOCKS), width)
+    sources = tuple(relative_std)
+    size, parts = block_size(), []
+    for first in range(0, len(scaled.x), size):
+        rows = np.arange(first, first + size) % len(scaled.x)
+        piece, best = jax.tree.map(lambda a: a[rows], (scaled, fit))
+        lag_sums = (strengths[rows] @ lags) / np.asarray(piece.force_scale)[:, None] ** 2
+        parts.append(jax.tree.map(np.asarray, _estimate(model, piece, best, spring_constant[rows], lag_sums,
+                                                        sources=sources, tilt=tilt)))
+    joined = [np.concatenate(columns)[: len(scaled.x)] for columns in zip(*parts)]
+    whole = Estimate(*joined)
+    return whole._replace(calibration=whole.calibration * np.array([relative_std[s] for s in sources]))
+
+
+def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
+    """The mean covariance of two blocks of ``width`` samples, by the distance of the blocks: (band, block)."""
+    bands, size = lags.shape
+    both = np.concatenate([lags[:, width - 1:0:-1], lags, np.zeros((bands, width))], axis=1)
+    kernel = np.convolve(np.ones(width), np.ones(width)) / width**2
+    smooth = np.array([np.convolve(row, kernel, mode="valid") for row in both])
+    return smooth[:, : size : width]
+
+
+@partial(jax.jit, static_argnames=("sources", "tilt"))
+def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sources, tilt):
+    """`estimate` for one block of curves."""
+    n_fixed = 2 if tilt else 1
+    one = scaled.counted.astype(scaled.x.dtype)
+    c = fit.linear[:, n_fixed:]
+    columns = basis_columns(model, scaled, fit.nonlinear)
+    m = model.amplitudes
+
+    def combine(k):
+        return sum(c[:, j, None] * columns[m * k + j] for j in range(m))
+
+    contact = combine(0)
+    slopes = [combine(1 + k) for k in range(fit.nonlinear.shape[1])]
+    jacobian = [one, *([scaled.x] if tilt else []), *columns[:m], *slopes]
+    line = fit.linear[:, 0, None] + (fit.linear[:, 1, None] * scaled.x if tilt else 0.0)
+    force = (scaled.y - line) * one
+    lever = spring_constant[:, None] * scaled.span[:, None] / scaled.force_scale[:, None]
+    gain = 1.0 + slopes[0] / lever
+    changes = [_source_change(model, name, scaled, fit, force, gain, n_fixed) for name in sources]
+    response = _respond(jacobian, changes)
+    inverse = _inverse_normal(jacobian)
+    spread = inverse @ _noise_form([column * gain for column in jacobian], lag_sums) @ inverse
+    values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
+    covariance = gradient @ spread @ jnp.swapaxes(gradient, 1, 2)
+    calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
+    force_scale = scaled.force_scale[:, None]
+    return (values, covariance, calibration, line * force_scale + scaled.force_zero[:, None],
+            contact * force_scale, slopes[0] * (scaled.force_scale / scaled.span)[:, None])
+
+
+def _inverse_normal(jacobian):
+    """(J^T J)^-1, (batch, p, p)."""
+    size = len(jacobian)
+    normal = [[(a * b).sum(axis=1) for b in jacobian] for a in jacobian]
+    units = [[jnp.full(normal[0][0].shape, float(i == k)) for i in range(size)] for k in range(size)]
+    return jnp.stack([jnp.stack(column, 1) for column in solve_small(normal, units)], 2)
+
+
+def _respond(jacobian, changes):
+    """(J^T J)^-1 J^T v for each residual change v: (batch, p, source)."""
+    if not changes:
+        return jnp.zeros((*jacobian[0].shape[:1], len(jacobian), 0))
+    normal = [[(a * b).sum(axis=1) for b in jacobian] for a in jacobian]
+    right = [[(a * v).sum(axis=1) for a in jacobian] for v in changes]
+    return jnp.stack([jnp.stack(column, 1) for column in solve_small(normal, right)], 2)
+
+
+def _noise_form(jacobian, lag_sums):
+    """J^T C J over blocks of samples, (batch, p, p)."""
+    batch, samples = jacobian[0].shape
+    width = -(-samples // _BLOCKS)
+    padded = [jnp.pad(column, ((0, 0), (0, width * _BLOCKS - samples))) for column in jacobian]
+    sums = jnp.stack([column.reshape(batch, _BLOCKS, width).sum(axis=2) for column in padded], 2)
+    distance = np.abs(np.arange(_BLOCKS)[:, None] - np.arange(_BLOCKS))
+    return jnp.einsum("bip,bij,bjq->bpq", sums, lag_sums[:, distance], sums)
+
+
+def _source_change(model, name, scaled: Scaled, fit: Fit, force, gain, n_fixed):
+    """How the residual changes if the source ``name`` grows by its own size, (batch, sample)."""
+    if name == "spring_constant":
+        return force
+    if name == "sensitivity":
+        return force * gain
+    theta = fit.nonlinear[:, 1:]
+
+    def contact(x, attached, span, x0, c, theta, log_change):
+        changed = dataclasses.replace(model, **{name: getattr(model, name) * jnp.exp(log_change)})
+        held = jnp.maximum(span * (x - x0), changed.end_of_contact(tuple(theta)))
+        shapes = changed.basis(jnp.where(attached > 0, held, span * (x - x0)), tuple(theta))
+        return sum(a * g for a, g in zip(c, shapes))
+
+    def slope(*arguments):
+        return jax.jvp(lambda change: contact(*arguments, change), (0.0,), (1.0,))[1]
+
+    over = jax.vmap(jax.vmap(slope, (0, 0, None, None, None, None)), (0, 0, 0, 0, 0, 0))
+    change = over(scaled.x, scaled.attached, scaled.span, fit.nonlinear[:, 0], fit.linear[:, n_fixed:], theta)
+    return -jnp.where(scaled.counted & (scaled.attached >= 0), change, 0.0)
+
+
+def _physical(model, scaled: Scaled, fit: Fit, sources, n_fixed):
+    """SI values, their gradient over the scaled parameters, and their own dependence on the sources."""
+
+    def convert(p, log_changes, top, span, zero, size):
+        c, x0, theta = p[n_fixed:n_fixed + model.amplitudes], p[n_fixed + model.amplitudes], p[n_fixed + model.amplitudes + 1:]
+        own = {n: getattr(model, n) * jnp.exp(log_changes[i]) for i, n in enumerate(sources) if n in model.fixed}
+        fitted = dataclasses.replace(model, **own).with_amplitudes(tuple(c * size), tuple(theta))
+        tilt = p[1] if n_fixed == 2 else 0.0
+        rest = [top - span * x0, (p[0] + tilt * x0) * size + zero, -tilt * size / span]
+        return jnp.stack([*(jnp.asarray(getattr(fitted, n)) for n in model.fitted), *map(jnp.asarray, rest)])
+
+    packed = jnp.concatenate([fit.linear, fit.nonlinear], 1)
+    none = jnp.zeros(len(sources))
+    arguments = (packed, none, scaled.top, scaled.span, scaled.force_zero, scaled.force_scale)
+    over = (0, None, 0, 0, 0, 0)
+    return (jax.vmap(convert, over)(*arguments), jax.vmap(jax.jacfwd(convert, 0), over)(*arguments),
+            jax.vmap(jax.jacfwd(convert, 1), over)(*arguments))
