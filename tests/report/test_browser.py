@@ -70,7 +70,8 @@ class Shown:
         code = """() => {
             const found = [...Bokeh.index.query((v) => v.model.type === "Tooltip")]
                 .map((v) => v.el).filter((el) => el.isConnected && el.getBoundingClientRect().width > 0);
-            return found.map((el) => el.shadowRoot.textContent.replace(/\\s+/g, " "));
+            const content = (el) => el.shadowRoot.querySelector(".bk-tooltip-content");
+            return found.map((el) => content(el).textContent.replace(/\\s+/g, " "));
         }"""
         self.page.wait_for_function(f"({code})().length > 0")
         return " ".join(self.page.evaluate(code))

@@ -42,7 +42,7 @@ def _sequence(
     sources: tuple[ColumnDataSource, ColumnDataSource],
     x_range: Any,
 ) -> figure:
-    from bokeh.models import ColumnDataSource, CustomJS, Range1d, TapTool
+    from bokeh.models import ColumnDataSource, Range1d
 
     curves, marker = sources
     array = np.where(usable(results), values(results, name), np.nan)[chosen]
@@ -64,43 +64,34 @@ def _sequence(
     )
     _bands(plot, results, chosen)
     plot.vspan(x="x", source=marker, line_color="#d00000", line_width=1.5)
-    bars = {
-        "curve": chosen,
-        "value": array,
-        "low": np.maximum(array - total, low),
-        "high": array + total,
-        "noise_low": np.maximum(array - noise, low),
-        "noise_high": array + noise,
-        "rest": np.where(np.isfinite(array), np.nan, low),
-    }
-    source = ColumnDataSource(bars)
+    source = ColumnDataSource(
+        {
+            "curve": chosen,
+            "value": array,
+            "low": np.maximum(array - total, low),
+            "high": array + total,
+            "noise_low": np.maximum(array - noise, low),
+            "noise_high": array + noise,
+            "rest": np.where(np.isfinite(array), np.nan, low),
+        }
+    )
+    _points(plot, source, hover_tool(curves, hover_columns(results)))
+    return plot
+
+
+def _points(plot: figure, source: ColumnDataSource, hover: Any) -> None:
+    """Error bars, dots and crosses; a click on a dot or a cross shows its curve."""
+    from bokeh.models import CustomJS, TapTool
+
     plot.segment("curve", "low", "curve", "high", source=source, line_color="#9db8d2", line_width=2)
     plot.segment("curve", "noise_low", "curve", "noise_high", source=source, line_color=DATA, line_width=4)
-    dots = plot.scatter(
-        "curve", "value", source=source, size=7, color=DATA, line_color="#ffffff", nonselection_alpha=1.0
-    )
-    rest = plot.scatter(
-        "curve",
-        "rest",
-        source=source,
-        size=9,
-        marker="x",
-        line_color=MUTED,
-        line_width=2,
-        nonselection_alpha=1.0,
-    )
-    plot.add_tools(
-        hover_tool(curves, hover_columns(results), renderers=[dots, rest]), TapTool(renderers=[dots, rest])
-    )
-    source.selected.js_on_change(
-        "indices",
-        CustomJS(
-            args={"source": source},
-            code="""
-        if (cb_obj.indices.length) window.asperityReport.show(source.data.curve[cb_obj.indices[0]])""",
-        ),
-    )
-    return plot
+    look: dict[str, Any] = {"source": source, "nonselection_alpha": 1.0}
+    dots = plot.scatter("curve", "value", size=7, color=DATA, line_color="#ffffff", **look)
+    rest = plot.scatter("curve", "rest", size=9, marker="x", line_color=MUTED, line_width=2, **look)
+    hover.renderers = [dots, rest]
+    plot.add_tools(hover, TapTool(renderers=[dots, rest]))
+    code = "if (cb_obj.indices.length) window.asperityReport.show(source.data.curve[cb_obj.indices[0]])"
+    source.selected.js_on_change("indices", CustomJS(args={"source": source}, code=code))
 
 
 def _room(array: np.ndarray, std: np.ndarray, log: bool) -> tuple[float, float]:
