@@ -116,6 +116,12 @@ def test_errors_name_line_and_column(opened, old, new, message):
         opened(text.replace(old, new, 1))
 
 
+def test_curves_whose_segments_differ_in_order_are_refused(opened):
+    rows = "1,approach,2,0\n1,retract,3,0\n2,retract,2,0\n2,approach,3,0\n"
+    with pytest.raises(CorruptFile, match="curve 1 has its segments in the order retract, approach; that of"):
+        opened("curve,segment,height (um),force (nN)\n" + rows)
+
+
 def test_foreign_tables_are_not_taken_for_curves():
     for text in ("name,age\nAda,36\n", "1.0,2.0\n3.0,4.0\n", "hello\n", "", "# only a comment\n",
                  "id;value (kg)\n1;2\n"):

@@ -225,13 +225,21 @@ def split_at_minimum(height: np.ndarray) -> tuple[int, int]:
     return turn, len(height) - turn
 
 
-def align_segments(per_curve: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """One order of segment names that holds those of every curve, in time order where they agree."""
+def align_segments(path: Path, per_curve: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """One time order of segment names that holds those of every curve.
+
+    Raises:
+        CorruptFile: two curves have the same segments in different orders.
+    """
     names: list[str] = []
     for own in per_curve:
         for i, name in enumerate(own):
             if name not in names:
                 names.insert(names.index(own[i - 1]) + 1 if i else 0, name)
+    for curve, own in enumerate(per_curve):
+        if sorted(own, key=names.index) != list(own):
+            raise CorruptFile(path, f"curve {curve} has its segments in the order {', '.join(own)}; "
+                                    f"that of the others is {', '.join(names)}.")
     return tuple(names)
 
 

@@ -58,7 +58,7 @@ def open_curves(path: Path) -> Curves:
         segments = [segment_runs(path, f"curve {key}", _values(group, "segment"), meta_count(m))
                     for key, group, m in zip(keys, groups, meta)]
         software = str(file.attrs["software"])
-    names = align_segments([own for own, _ in segments])
+    names = align_segments(path, [own for own, _ in segments])
     channels: dict[str, Callable[[int], Sequence[np.ndarray]]] = {
         channel: partial(_load, path, keys, segments, names, column) for column, channel in columns.items()}
     return Curves(segments=names, counts=count_samples(names, segments), channels=channels,

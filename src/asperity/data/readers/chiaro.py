@@ -68,7 +68,7 @@ def open_curves(path: Path) -> Curves:
     """
     members = _members(path)
     curves = [_parse(path, text) for _, text in members]
-    names = align_segments([curve.segments[0] for curve in curves])
+    names = align_segments(path, [curve.segments[0] for curve in curves])
     load = remembering(partial(_load, path, [name for name, _ in members]))
     return Curves(
         segments=names,

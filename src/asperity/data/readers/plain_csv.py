@@ -72,7 +72,7 @@ def open_curves(path: Path) -> Curves:
         CorruptFile: a title, unit, segment name or cell is not as documented; names line and column.
     """
     file = _parse(path)
-    names = align_segments([own for own, _ in file.segments])
+    names = align_segments(path, [own for own, _ in file.segments])
     load = remembering(lambda curve: _parse(path))
     header = dict(file.header)
     known = {key: header.pop(key, np.nan) for key in ("spring_constant", "sensitivity")}
