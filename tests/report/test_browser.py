@@ -256,3 +256,15 @@ def test_odd_results_open_without_complaint(browser, tmp_path, case):
     page.wait_for_function("window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
     page.wait_for_timeout(200)
     assert (complaints, requests) == ([], [path.as_uri()])
+
+
+def test_a_file_name_is_never_markup(browser, tmp_path):
+    evil = "<b id=evil>x</b><img src=x onerror=alert(1)>.nid"
+    results = joined([map_results(3, 4, file=evil), map_results(2, 3)])
+    shown = Shown(browser, write_report(results, tmp_path / "evil.html"))
+    x, y = 1e6 * float(results["x"][5]), 1e6 * float(results["y"][5])
+    shown.click("modulus (kPa)", x, y)
+    assert evil in shown.hover("modulus (kPa)", x, y)
+    assert evil in shown.words()
+    assert shown.page.locator("#evil, img").count() == 0
+    assert (shown.complaints, shown.requests) == ([], [shown.path])
