@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["doctor", "matrix_vector_error", "rank_eight_error", "survives"]
+__all__ = ["doctor", "in_words", "matrix_vector_error", "rank_eight_error", "survives"]
 
 _PACKAGES = ("asperity", "jax", "jaxlib", "equinox", "numpy", "scipy", "xarray", "h5netcdf", "h5py", "zarr",
              "bokeh", "typer", "rich")
@@ -136,3 +136,12 @@ def doctor() -> dict[str, Any]:
     return {"python": platform.python_version(), "platform": platform.platform(),
             "packages": package_versions(), "devices": _devices(), "checks": checks,
             "healthy": not failed, "verdict": verdict}
+
+
+def in_words(found: dict[str, Any]) -> str:
+    """The findings of `doctor` as lines of text, the verdict last."""
+    packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
+    checks = [f"{'ok    ' if check['passed'] else 'FAILED'}  {check['name']}: {check['detail']}"
+              for check in found["checks"]]
+    return "\n".join([f"Python {found['python']} on {found['platform']}", packages,
+                      f"devices: {', '.join(found['devices'])}", *checks, found["verdict"]])

@@ -113,10 +113,20 @@ def test_job_goes_on_where_it_was(tmp_path, dataset):
     assert store.open_job(tmp_path / "chunks", JOB) == []
     store.save_chunk(tmp_path / "chunks", 2, dataset)
     store.save_chunk(tmp_path / "chunks", 0, dataset)
-    (tmp_path / "chunks" / ".chunk-000001.nc.77.tmp").write_bytes(b"half a chunk of a killed process")
+    (tmp_path / "chunks" / ".chunk-000001.npz.77.tmp").write_bytes(b"half a chunk of a killed process")
     assert store.open_job(tmp_path / "chunks", JOB) == [0, 2]
     assert not list((tmp_path / "chunks").glob(".*.tmp"))
-    xr.testing.assert_identical(store.load(store.chunk_file(tmp_path / "chunks", 2)), dataset)
+    xr.testing.assert_identical(store.load_chunk(tmp_path / "chunks", 2), dataset)
+
+
+def test_chunks_keep_types_and_a_damaged_one_is_named(tmp_path, dataset):
+    back = store.load_chunk(tmp_path, 0) if store.save_chunk(tmp_path, 0, dataset) else None
+    assert {n: back[n].dtype for n in back.variables} == {n: dataset[n].dtype for n in dataset.variables}
+    assert back["flag"].attrs["flag_values"].dtype == np.int8
+    path = store.chunk_file(tmp_path, 0)
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(store.StoreError, match=r"chunk-000000.npz: a damaged chunk"):
+        store.load_chunk(tmp_path, 0)
 
 
 def test_another_job_is_refused_and_says_what_differs(tmp_path, dataset):

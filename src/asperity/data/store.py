@@ -1,6 +1,7 @@
 """Datasets on disk: NetCDF (one file), zarr v3 (large maps, block by block), and resumable jobs.
 
-A job is a folder of finished chunks. A chunk is written beside its place, flushed to the disk and
+A job is a folder of finished chunks (NumPy archives: NetCDF is slow where variables are many and short).
+A chunk is written beside its place, flushed to the disk and
 then renamed, so it is either whole or absent whenever the process dies. ``job.json`` names the exact
 job; chunks of another job (other files, model, options or version) are never mixed in.
 """
@@ -11,15 +12,19 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
 
-__all__ = ["ENDINGS", "StoreError", "chunk_file", "finished_chunks", "load", "open_job", "open_store", "save",
-           "save_blocks", "save_chunk"]
+from asperity.data.provenance import plain
+
+__all__ = ["ENDINGS", "StoreError", "chunk_file", "finished_chunks", "load", "load_chunk", "open_job",
+           "open_store", "save", "save_blocks", "save_chunk"]
 
 #: the endings that `save` and `open_store` know
 ENDINGS = (".nc", ".zarr")
@@ -93,15 +98,22 @@ def save(dataset: xr.Dataset, path: str | PathLike[str]) -> Path:
     if _kind(path) == ".zarr":
         return save_blocks(_blocks(dataset), path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with _replacing(path) as temporary:
+        _storable(dataset).to_netcdf(temporary, engine="h5netcdf")
+    return path
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside ``path`` that takes its place, whole, when the block has succeeded."""
     temporary = _temporary(path)
     try:
-        _storable(dataset).to_netcdf(temporary, engine="h5netcdf")
+        yield temporary
         _flush(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     _flush(path.parent)
-    return path
 
 
 def _curves_per_chunk(dataset: xr.Dataset) -> int:
@@ -197,15 +209,13 @@ def open_job(folder: str | PathLike[str], job: Mapping[str, Any], *, restart: bo
         _require_same(json.loads(manifest.read_text(encoding="utf-8")), wanted, folder)
     else:
         _clear(folder)
-        temporary = _temporary(manifest)
-        temporary.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
-        _flush(temporary)
-        temporary.replace(manifest)
+        with _replacing(manifest) as temporary:
+            temporary.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
     return finished_chunks(folder)
 
 
 def _clear(folder: Path) -> None:
-    for file in [folder / "job.json", *folder.glob("chunk-*.nc")]:
+    for file in [folder / "job.json", *folder.glob("chunk-*.npz")]:
         file.unlink(missing_ok=True)
 
 
@@ -225,14 +235,39 @@ def _short(value: Any) -> str:
 
 def chunk_file(folder: str | PathLike[str], number: int) -> Path:
     """The file of chunk ``number`` (0, 1, ...)."""
-    return Path(folder) / f"chunk-{number:06d}.nc"
+    return Path(folder) / f"chunk-{number:06d}.npz"
 
 
 def finished_chunks(folder: str | PathLike[str]) -> list[int]:
     """The numbers of the chunks that are complete, in order."""
-    return sorted(int(file.stem.removeprefix("chunk-")) for file in Path(folder).glob("chunk-*.nc"))
+    return sorted(int(file.stem.removeprefix("chunk-")) for file in Path(folder).glob("chunk-*.npz"))
 
 
 def save_chunk(folder: str | PathLike[str], number: int, dataset: xr.Dataset) -> Path:
     """Write one finished chunk; after this call it survives the death of the process."""
-    return save(dataset, chunk_file(folder, number))
+    path = chunk_file(folder, number)
+    header = {"attrs": plain(dataset.attrs), "coords": list(map(str, dataset.coords)),
+              "variables": [[str(name), list(variable.dims), plain(variable.attrs)]
+                            for name, variable in dataset.variables.items()]}
+    arrays = {f"variable_{i}": variable.values for i, variable in enumerate(dataset.variables.values())}
+    with _replacing(path) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, header=np.array(json.dumps(header)), allow_pickle=False, **arrays)
+    return path
+
+
+def load_chunk(folder: str | PathLike[str], number: int) -> xr.Dataset:
+    """Read one finished chunk.
+
+    Raises:
+        StoreError: it is not there or damaged.
+    """
+    path = chunk_file(folder, number)
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            header = json.loads(str(archive["header"]))
+            variables = {name: (dims, archive[f"variable_{i}"], attrs)
+                         for i, (name, dims, attrs) in enumerate(header["variables"])}
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise StoreError(f"{path}: a damaged chunk ({error}); "
+                         "delete it and run the same command again") from error
+    return _restored(xr.Dataset(variables, attrs=header["attrs"]).set_coords(header["coords"]))

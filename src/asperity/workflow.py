@@ -1,0 +1,276 @@
+"""The verbs on datasets: read, calibrate, convert, fit, analyze, report, replay.
+
+Each verb appends one step to the history of what it returns. `analyze` is the whole way in one call;
+its work is kept chunk by chunk, so that the same call goes on after any interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from asperity.blocks import SessionNoise, by_session, fit_block, join, numbered, plan
+from asperity.contact import AbstractContactModel
+from asperity.data import intake, provenance, store
+from asperity.data.intake import FileStatus, Source
+from asperity.models import assumed_inputs, contact_model, model_record
+
+__all__ = ["VERBS", "NothingToAnalyze", "analyze", "calibrate", "convert", "differences", "fit",
+           "from_recipe", "read", "replay", "report"]
+
+_log = logging.getLogger("asperity")
+
+Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+Model = str | Mapping[str, Any] | AbstractContactModel
+Progress = Callable[[int, int], None]
+
+#: results whose chunks hold more bytes than this become a zarr folder and stay on the disk
+LARGE = 1_000_000_000
+
+
+class NothingToAnalyze(ValueError):
+    """No file with force curves; ``statuses`` says what became of each."""
+
+    def __init__(self, statuses: Sequence[FileStatus]) -> None:
+        self.statuses = tuple(statuses)
+        lines = [f"  {status.file}: {status.reason}" for status in statuses[:20]]
+        more = [f"  and {len(statuses) - 20} more"] if len(statuses) > 20 else []
+        super().__init__("\n".join(["no file with force curves to analyze", *lines, *more]))
+
+
+def _listed(paths: Paths) -> list[str]:
+    return [str(paths)] if isinstance(paths, str | PathLike) else [str(path) for path in paths]
+
+
+def read(paths: Paths, *, spring_constant: float | None = None,
+         sensitivity: float | None = None) -> xr.Dataset:
+    """Force curves of one file (lazy), or of several files and folders together (in memory).
+
+    Args:
+        paths: a file of any vendor, a stored ``.nc`` or ``.zarr``, a folder, or several of them.
+        spring_constant: N/m; replaces the file's.
+        sensitivity: m/V; replaces the file's.
+
+    Raises:
+        ReadError: the one file cannot be read.
+        NothingToAnalyze: none of several files could be read.
+    """
+    names = _listed(paths)
+    given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
+    if len(names) == 1 and (not Path(names[0]).is_dir() or names[0].endswith(".zarr")):
+        dataset, records = intake.open_file(names[0], **given), [provenance.file_record(names[0])]
+    else:
+        sources, statuses = intake.open_files(names, **given)
+        if not sources:
+            raise NothingToAnalyze(statuses)
+        records = [source.record for source in sources]
+        dataset = intake.combine([intake.load_curves(source.dataset)[0] for source in sources])
+    return provenance.record(dataset, provenance.step("read", {"paths": names, **given}, inputs=records))
+
+
+def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,
+              sensitivity: float | None = None) -> xr.Dataset:
+    """The same curves with another calibration (see `asperity.data.intake.calibrate`)."""
+    given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
+    return provenance.record(intake.calibrate(dataset, **given), provenance.step("calibrate", given))
+
+
+def convert(paths: Paths, out: str | PathLike[str], *, spring_constant: float | None = None,
+            sensitivity: float | None = None) -> Path:
+    """Store the force curves of ``paths`` (as `read`) in ``out``: ``.nc``, or ``.zarr`` block by block."""
+    return store.save(read(paths, spring_constant=spring_constant, sensitivity=sensitivity), out)
+
+
+def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str = "approach",
+        spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+        batch: int = 512) -> xr.Dataset:
+    """Fit a contact model to every curve.
+
+    Args:
+        dataset: force curves (see `asperity.data.schema`), lazy or not.
+        model: a contact model, its name, or ``{"name": ..., "radius": ...}``.
+        segment: ``approach`` or ``retract``.
+        spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties (0.1 is 10 %)
+            of the calibration; they become the part ``modulus_std_calibration``.
+        batch: curves in memory at a time.
+
+    Returns:
+        One entry per curve: the fitted quantities with ``_std``, the flag, the fixed inputs, and the
+        curves for display. No curve is dropped and none raises: see `asperity.learning.outcome.Outcome`.
+    """
+    chosen = contact_model(model)
+    options = {"segment": segment, "spring_constant_std": spring_constant_std,
+               "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    sources = list(by_session(Source(dataset, {})))
+    noise = SessionNoise(sources, segment)
+    results = join([fit_block(sources, block, chosen, noise, options) for block in plan(sources, batch)])
+    step = provenance.step("fit", {"model": model_record(chosen), **options, "batch": batch})
+    return provenance.record(results.assign_attrs(model=type(chosen).__name__), step, before=dataset)
+
+
+def analyze(paths: Paths, model: Model = "hertz", *, segment: str = "approach",
+            spring_constant: float | None = None, sensitivity: float | None = None,
+            spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+            out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
+            progress: Progress | None = None) -> xr.Dataset:
+    """Read, correct, fit and report all force curves under ``paths``, in one call that can be interrupted.
+
+    Args:
+        paths, spring_constant, sensitivity: as `read`; folders are searched to any depth.
+        model, segment, spring_constant_std, sensitivity_std, radius_std: as `fit`.
+        out: folder for ``results.nc`` (``.zarr`` if large), ``results.csv``, ``report.html`` and the
+            finished ``chunks``; None: nothing is kept. The same call with the same ``out`` goes on
+            where it was interrupted.
+        batch: curves per chunk.
+        restart: throw away what is in ``out``.
+        progress: called with (finished curves, all curves) after each chunk.
+
+    Returns:
+        as `fit`, over all files; attributes ``failed_files`` and ``skipped_files`` name the rest.
+
+    Raises:
+        NothingToAnalyze: no file could be read.
+        StoreError: ``out`` holds another analysis.
+    """
+    chosen = contact_model(model)
+    options = {"segment": segment, "spring_constant_std": spring_constant_std,
+               "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
+    opened, statuses = intake.open_files(_listed(paths), **given)
+    if not opened:
+        raise NothingToAnalyze(statuses)
+    arguments = {"paths": _listed(paths), "model": model_record(chosen), **options, **given, "batch": batch}
+    step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
+    attrs = _attributes(chosen, assumed_inputs(model), statuses, step)
+    sources = [part for source in opened for part in by_session(source)]
+    with _workplace(out) as folder:
+        finished = store.open_job(folder / "chunks", _job(step), restart=restart)
+        _run(sources, chosen, options, folder / "chunks", finished, batch=batch, progress=progress)
+        return _gather(folder, attrs, keep=out is not None)
+
+
+def _attributes(model: AbstractContactModel, assumed: Mapping[str, float], statuses: Sequence[FileStatus],
+                step: Mapping[str, Any]) -> dict[str, str]:
+    """What a result says about itself beside its numbers."""
+    if assumed:
+        _log.warning("the tip is not known: ASSUMED %s; give it for numbers that mean something",
+                     ", ".join(f"{name} = {value:g}" for name, value in assumed.items()))
+    problems = {kind: [{"file": s.file, "problem": s.reason} for s in statuses if s.outcome == kind]
+                for kind in ("failed", "skipped")}
+    return {"model": type(model).__name__, "failed_files": json.dumps(problems["failed"]),
+            "skipped_files": json.dumps(problems["skipped"]), "assumed": json.dumps(dict(assumed)),
+            "history": json.dumps([step])}
+
+
+def _job(step: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be equal for chunks to be used again: inputs, arguments, version; not the time."""
+    return {**step["arguments"], "inputs": step["inputs"], "version": step["versions"]["asperity"]}
+
+
+@contextmanager
+def _workplace(out: str | PathLike[str] | None) -> Iterator[Path]:
+    if out is not None:
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="asperity-") as folder:
+        yield Path(folder)
+
+
+def _run(sources: Sequence[Source], model: AbstractContactModel, options: Mapping[str, Any], folder: Path,
+         finished: Sequence[int], *, batch: int, progress: Progress | None) -> None:
+    """Fit all blocks that are not finished yet, each into its chunk."""
+    blocks, noise = plan(sources, batch), SessionNoise(sources, options["segment"])
+    if finished:
+        _log.info("going on: %d of %d chunks are finished", len(finished), len(blocks))
+    total, done = sum(block.size for block in blocks), sum(blocks[i].size for i in finished)
+    tell = progress or (lambda done, total: None)
+    tell(done, total)
+    for number, block in enumerate(blocks):
+        if number not in finished:
+            store.save_chunk(folder, number, fit_block(sources, block, model, noise, options))
+            done += block.size
+            tell(done, total)
+
+
+def _gather(folder: Path, attrs: Mapping[str, str], *, keep: bool) -> xr.Dataset:
+    """The results of all chunks as one dataset, written as data, table and report if they are to be kept."""
+    chunks, numbers = folder / "chunks", store.finished_chunks(folder / "chunks")
+    large = keep and sum(store.chunk_file(chunks, i).stat().st_size for i in numbers) > LARGE
+    if large:
+        blocks = numbered((store.load_chunk(chunks, i) for i in numbers), attrs)
+        results = store.open_store(store.save_blocks(blocks, folder / "results.zarr"))
+    else:
+        results = join([store.load_chunk(chunks, i) for i in numbers]).assign_attrs(attrs)
+    if keep:
+        from asperity.export import flag_line, write_csv
+
+        if not large:
+            store.save(results, folder / "results.nc")
+        write_csv(results, folder / "results.csv")
+        report(results, folder / "report.html")
+        _log.info("%s", flag_line(results))
+    return results
+
+
+def report(results: xr.Dataset, path: str | PathLike[str], *, title: str | None = None) -> Path:
+    """Write the results as one self-contained page (see `asperity.report.html.write_report`)."""
+    from asperity.report.html import write_report
+
+    return write_report(results, Path(path), title=title)
+
+
+#: the verbs that a history may name
+VERBS: dict[str, Callable[..., xr.Dataset]] = {
+    "read": read, "calibrate": calibrate, "fit": fit, "analyze": analyze}
+
+
+def replay(results: xr.Dataset) -> xr.Dataset:
+    """Run the history of ``results`` again, on the same files, and return what it gives now.
+
+    Raises:
+        HistoryError: no history, or an input file that is gone or has changed (it is named).
+    """
+    return provenance.replay(results, VERBS)
+
+
+def from_recipe(path: str | PathLike[str]) -> dict[str, Any]:
+    """The keyword arguments of `analyze` that a recipe (a saved history) holds.
+
+    Raises:
+        HistoryError: not a recipe, or one with a step or an argument that `analyze` does not know.
+    """
+    known = {"read": {"spring_constant", "sensitivity"}, "calibrate": {"spring_constant", "sensitivity"},
+             "fit": {"model", "segment", "spring_constant_std", "sensitivity_std", "radius_std", "batch"}}
+    known["analyze"] = known["read"] | known["fit"]
+    arguments: dict[str, Any] = {}
+    for step in provenance.read_recipe(path):
+        unknown = sorted(set(step["arguments"]) - known.get(step["verb"], set()))
+        if unknown or step["verb"] not in known:
+            what = f"does not know {', '.join(unknown)}" if step["verb"] in known else "is unknown"
+            raise provenance.HistoryError(f"{path}: the step '{step['verb']}' {what}")
+        arguments |= step["arguments"]
+    return arguments
+
+
+def differences(old: xr.Dataset, new: xr.Dataset) -> dict[str, float]:
+    """Name -> largest relative difference of each numeric variable of two results (inf: not comparable)."""
+    found = {}
+    for name in (str(name) for name, variable in old.data_vars.items() if variable.dtype.kind in "fiu"):
+        if name not in new or new[name].shape != old[name].shape:
+            found[name] = np.inf
+            continue
+        a, b = old[name].values.astype(float), new[name].values.astype(float)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            off = np.where(same, 0.0, np.abs(a - b) / np.maximum(np.abs(a), np.abs(b)))
+        found[name] = float(np.max(np.nan_to_num(off, nan=np.inf), initial=0.0))
+    return found
