@@ -26,7 +26,7 @@ from jax import lax
 
 from asperity.contact._model import AbstractContactModel
 
-__all__ = ["Fit", "Scaled", "least_squares", "scale"]
+__all__ = ["Fit", "Scaled", "basis_columns", "block_size", "contact_force", "least_squares", "scale", "solve_small"]
 
 _OUTSIDE = -1e6  # the position x of a sample that does not count: far from the sample, where all g vanish
 _CHUNK = 64  # curves worked on together, so that their samples stay in the cache
@@ -329,7 +329,8 @@ def _thinned(scaled: Scaled) -> Scaled:
                            attached=scaled.attached[:, index])
 
 
-def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = True) -> Fit:
+def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = True,
+                  start: np.ndarray | None = None) -> Fit:
     """Fit every curve of the batch to its global least-squares optimum.
 
     Args:
@@ -337,11 +338,15 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
         scaled: the curves, from `scale`; deepest samples last. A batch of any size is worked on in blocks
             of one shape, so that only a new number of samples compiles anew.
         tilt: fit a slope of the baseline besides its offset.
+        start: (batch, 1 + shape parameters) near the optimum, instead of the scan.
 
     Returns:
         `Fit` of NumPy arrays. A curve whose steps did not settle has ``converged`` False. Nothing raises.
     """
     every = np.arange(scaled.x.shape[0])
+    if start is not None:
+        state = _settle(model, scaled, every, start, tilt)
+        return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
     starts = _in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
     state = _settle(model, scaled, every, starts[:, 0], tilt)
     weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2]]
@@ -350,6 +355,17 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
         better = other[1].sum_of_squares < state[1].sum_of_squares[weak]
         _put(state, weak[better], jax.tree.map(lambda a: a[better], other))
     return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
+
+
+def contact_force(model: AbstractContactModel, scaled: Scaled, fit: Fit) -> np.ndarray:
+    """The fitted force of contact alone, scaled, (batch, sample)."""
+    c = fit.linear[:, -model.amplitudes:]
+    return _in_blocks(partial(_contact, model), np.arange(len(c)), scaled, c, fit.nonlinear)
+
+
+@jax.jit
+def _contact(model, scaled: Scaled, c: jax.Array, nonlinear: jax.Array) -> jax.Array:
+    return _dot([c[:, j, None] for j in range(model.amplitudes)], _value_columns(model, scaled, nonlinear))
 
 
 def _signal(scaled: Scaled, step: _Step) -> np.ndarray:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import nnls
 
-__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "learn", "strengths"]
+__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn", "strengths"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
@@ -78,6 +78,14 @@ def strengths(noise: Noise, baselines: Sequence[np.ndarray]) -> np.ndarray:
 def autocovariance(noise: Noise, lags: int) -> np.ndarray:
     """A_k(l), shape (band, lags): the autocovariance of each band for a strength of one."""
     return _bands(noise.length, lags)
+
+
+def correlation(noise: Noise, strengths: np.ndarray) -> np.ndarray:
+    """How many samples count as one independent one, (curve,): 1 + 2 sum of the autocorrelation."""
+    lags = np.arange(noise.length)
+    curves = strengths @ autocovariance(noise, noise.length)
+    total = curves[:, 0] + 2 * (curves * (1 - lags / noise.length))[:, 1:].sum(axis=1)
+    return np.maximum(total / np.maximum(curves[:, 0], 1e-300), 1e-3)
 
 
 def _bands(length: int, lags: int) -> np.ndarray:

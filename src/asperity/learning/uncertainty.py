@@ -96,7 +96,7 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sou
     line = fit.linear[:, 0, None] + (fit.linear[:, 1, None] * scaled.x if tilt else 0.0)
     force = (scaled.y - line) * one
     lever = spring_constant[:, None] * scaled.span[:, None] / scaled.force_scale[:, None]
-    gain = 1.0 + slopes[0] / lever
+    gain = 1.0 - slopes[0] / lever  # slopes[0] is along the contact point: against the indentation
     changes = [_source_change(model, name, scaled, fit, force, gain, n_fixed) for name in sources]
     response = _respond(jacobian, changes)
     inverse = _inverse_normal(jacobian)
@@ -106,7 +106,7 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sou
     calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
     force_scale = scaled.force_scale[:, None]
     return (values, covariance, calibration, line * force_scale + scaled.force_zero[:, None],
-            contact * force_scale, slopes[0] * (scaled.force_scale / scaled.span)[:, None])
+            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None])
 
 
 def _inverse_normal(jacobian):
@@ -162,7 +162,7 @@ def _physical(model, scaled: Scaled, fit: Fit, sources, n_fixed):
     """SI values, their gradient over the scaled parameters, and their own dependence on the sources."""
 
     def convert(p, log_changes, top, span, zero, size):
-        c, x0, theta = p[n_fixed:n_fixed + model.amplitudes], p[n_fixed + model.amplitudes], p[n_fixed + model.amplitudes + 1:]
+        c, (x0, *theta) = p[n_fixed:n_fixed + model.amplitudes], p[n_fixed + model.amplitudes:]
         own = {n: getattr(model, n) * jnp.exp(log_changes[i]) for i, n in enumerate(sources) if n in model.fixed}
         fitted = dataclasses.replace(model, **own).with_amplitudes(tuple(c * size), tuple(theta))
         tilt = p[1] if n_fixed == 2 else 0.0

@@ -1,0 +1,174 @@
+"""From a dataset of curves to a dataset of fits: the crossing between the schema and the fitter."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import xarray as xr
+
+from asperity.contact import AbstractContactModel
+from asperity.data.readers import MissingCalibration
+from asperity.learning import noise as noise_model
+from asperity.learning.attachment import find_jump
+from asperity.learning.least_squares import Fit, Scaled, contact_force, least_squares, scale
+from asperity.learning.noise import Noise
+from asperity.learning.uncertainty import estimate
+from asperity.results import Fitted, Level, Segment, results
+
+__all__ = ["fit_curves", "learn_noise"]
+
+
+class _Solution(NamedTuple):
+    segment: Segment
+    scaled: Scaled
+    fit: Fit
+
+
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> Noise:
+    """The noise that the curves of one session share, from their samples before contact.
+
+    Where no curve has a baseline, the residuals of the whole fit stand in.
+    """
+    with jax.enable_x64(True):
+        solution = _solve(dataset, model, segment, tilt)
+        residual, contact = _residual(model, solution)
+        try:
+            return noise_model.learn(_baselines(residual, contact, solution.segment.counted))
+        except ValueError:
+            whole = [r[c] for r, c in zip(residual, solution.segment.counted)]
+            whole = [r for r in whole if len(r) >= noise_model.MINIMUM_BASELINE]
+            return noise_model.learn(whole or [np.full(noise_model.MINIMUM_BASELINE, 0.0)])
+
+
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise, segment: str = "approach",
+               spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+               tilt: bool = True) -> xr.Dataset:
+    """Fit every curve of a loaded dataset.
+
+    Args:
+        dataset: force curves in memory.
+        model: the template; its fixed fields are used, its fitted ones ignored.
+        noise: from `learn_noise` of the same session.
+        segment: the name of the segment to fit, ``approach`` or ``retract``.
+        spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties of the
+            calibration; ``radius_std`` applies to the size of the tip, whatever the model calls it.
+        tilt: fit a slope of the baseline.
+
+    Returns:
+        One entry per curve: the fitted quantities with ``_std_noise``, ``_std_calibration`` and ``_std``,
+        contact point, baseline, what was seen, ``flag``, and the curves thinned for display.
+
+    Raises:
+        MissingCalibration: no force can be had from the data.
+    """
+    tip = [name for name in model.fixed if name != "poisson_ratio"]
+    relative = {"spring_constant": spring_constant_std, "sensitivity": sensitivity_std,
+                **dict.fromkeys(tip, radius_std)}
+    with jax.enable_x64(True):
+        solution = _solve(dataset, model, segment, tilt)
+        residual, contact = _residual(model, solution)
+        baselines = _baselines(residual, contact, solution.segment.counted)
+        strengths = noise_model.strengths(noise, baselines)
+        k = solution.segment.spring_constant
+        found = estimate(model, solution.scaled, solution.fit, k, noise, strengths, relative, tilt=tilt)
+    force_std = float(np.hypot(spring_constant_std, sensitivity_std))
+    level = Level(np.sqrt(strengths.sum(axis=1)), noise_model.correlation(noise, strengths),
+                  np.array([len(b) for b in baselines]), force_std)
+    return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level))
+
+
+def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
+    """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on."""
+    segment = _segment(dataset, name)
+    force, counted = segment.force, segment.counted
+    adhesive = "work_of_adhesion" in model.fitted
+    attached, counted = find_jump(force, counted) if adhesive else (None, counted)
+    k = segment.spring_constant[:, None]
+    scaled = scale(segment.height + force / k, force, counted, attached)
+    fit = least_squares(model, scaled, tilt=tilt)
+    slope = np.zeros(len(force))
+    if tilt:
+        # The tilt is a property of the height, not of the tip position, which holds the tilt once more.
+        slope = -fit.linear[:, 1] * scaled.force_scale / scaled.span
+        slope = np.where(np.abs(slope) < 0.2 * segment.spring_constant, slope, 0.0)
+        slope = slope / (1 - slope / segment.spring_constant)
+        middle = np.nanmean(np.where(counted, segment.height, np.nan), axis=1, keepdims=True)
+        force = force - slope[:, None] * (segment.height - np.nan_to_num(middle))
+        point = scaled.top - scaled.span * fit.nonlinear[:, 0]
+        shift = slope[:, None] * (segment.height - np.nan_to_num(middle)) / k
+        scaled = scale(segment.height + force / k, force, counted, attached)
+        nearest = np.abs(segment.height + segment.force / k - point[:, None])
+        nearest = np.argmin(np.where(counted, nearest, np.inf), axis=1)
+        point = point - shift[np.arange(len(force)), nearest]
+        start = np.concatenate([((scaled.top - point) / scaled.span)[:, None], fit.nonlinear[:, 1:]], axis=1)
+        fit = least_squares(model, scaled, tilt=tilt, start=start)
+    return _Solution(segment._replace(force=force, counted=counted, tilt=slope), scaled, fit)
+
+
+def _segment(dataset: xr.Dataset, name: str) -> Segment:
+    """The named segment with its samples right-aligned and padded to one of few lengths."""
+    if name not in dataset["segment"].values:
+        raise ValueError(f"no segment '{name}' in the data; there are {', '.join(map(str, dataset['segment'].values))}")
+    if "force" not in dataset:
+        raise MissingCalibration(str(dataset["file"].values[0]), "the force is not known.",
+                                 _missing(dataset))
+    part = dataset.sel(segment=name)
+    counts = np.minimum(part["sample_count"].values, part.sizes["sample"])
+    length = _padded_length(int(counts.max(initial=1)))
+    given = "height" not in part
+    arrays = [_aligned(part[v].values, counts, length, reverse=name.startswith("retract"))
+              for v in ("force", "tip_position" if given else "height")]
+    k = np.full(len(counts), np.inf) if given else part["spring_constant"].values.astype(float)
+    counted = np.isfinite(arrays[0]) & np.isfinite(arrays[1]) & np.isfinite(1 / k)[:, None]
+    force, height = (np.where(counted, a, 0.0) for a in arrays)
+    return Segment(force, height, counted, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)))
+
+
+def _missing(dataset: xr.Dataset) -> str:
+    names = [name for name in ("sensitivity", "spring_constant")
+             if name in dataset.coords and not np.isfinite(dataset[name].values).any()
+             and not (name == "sensitivity" and "deflection" in dataset)]
+    options = " and ".join("--" + name.replace("_", "-") for name in names)
+    return f"Give {options}." if options else "Convert the file with its calibration first."
+
+
+def _padded_length(count: int) -> int:
+    """``count`` rounded up to one of four lengths per octave, so that few shapes are compiled."""
+    step = max(16, 1 << max(int(count - 1).bit_length() - 3, 0))
+    return -(-count // step) * step
+
+
+def _aligned(values: np.ndarray, counts: np.ndarray, length: int, *, reverse: bool) -> np.ndarray:
+    """(batch, sample) with each curve's samples at the end of its row, NaN before them."""
+    index = np.arange(length)
+    source = (length - 1 - index)[None] if reverse else index[None] - (length - counts)[:, None]
+    valid = (source >= 0) & (source < counts[:, None])
+    taken = np.take_along_axis(values, np.clip(source, 0, values.shape[1] - 1) + np.zeros_like(counts)[:, None], axis=1)
+    return np.where(valid, taken, np.nan)
+
+
+def _residual(model: AbstractContactModel, solution: _Solution) -> tuple[np.ndarray, np.ndarray]:
+    """Force minus fit, and the fitted force of contact, in N."""
+    scaled, fit = solution.scaled, solution.fit
+    contact = contact_force(model, scaled, fit)
+    line = fit.linear[:, :1] + (fit.linear[:, 1:2] * scaled.x if _has_tilt(model, fit) else 0.0)
+    size = scaled.force_scale[:, None]
+    return np.where(scaled.counted, scaled.y - line - contact, 0.0) * size, contact * size
+
+
+def _has_tilt(model: AbstractContactModel, fit: Fit) -> bool:
+    return fit.linear.shape[1] == model.amplitudes + 2
+
+
+def _baselines(residual: np.ndarray, contact: np.ndarray, counted: np.ndarray) -> list[np.ndarray]:
+    """The residuals of each curve up to shortly before contact, in order."""
+    small = 1e-4 * np.abs(contact).max(axis=1, keepdims=True)
+    begins = np.where((np.abs(contact) > small) & counted, np.arange(contact.shape[1]), contact.shape[1]).min(axis=1)
+    result = []
+    for row, use, stop in zip(residual, counted, begins):
+        start = int(use.argmax())
+        stop = start + int(0.95 * (stop - start))
+        result.append(row[start:stop][use[start:stop]])
+    return result

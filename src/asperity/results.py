@@ -1,0 +1,236 @@
+"""What is said of each fitted curve: numbers with uncertainties, a flag, and the curve for display."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from asperity.contact import AbstractContactModel
+from asperity.learning.least_squares import Fit, Scaled
+from asperity.learning.outcome import Outcome
+from asperity.learning.uncertainty import Estimate
+from asperity.quantities import QUANTITIES, variable_attributes
+
+__all__ = ["Fitted", "Level", "Segment", "results"]
+
+_POINTS = 120  # samples of a curve that are kept for display
+_IDENTITY = ("file", "curve_in_file", "session", "x", "y", "row", "column", "spring_constant", "sensitivity")
+_PLATEAU = 8  # equal end values in a row that mean a saturated detector
+_MISFIT = 3.0  # residual over noise, and
+_MISFIT_PART = 0.02  # residual over largest force, above which a model does not describe the curve
+_SIGNIFICANT = 3.0  # contact force over its uncertainty, below which nothing was touched
+
+
+class Segment(NamedTuple):
+    """One segment of every curve, (batch, sample), right-aligned: farthest first, deepest last."""
+
+    force: np.ndarray  # N, the tilt taken off
+    height: np.ndarray  # m; the tip position where the file gives no height
+    counted: np.ndarray  # bool
+    spring_constant: np.ndarray  # (batch,) N/m
+    tilt: np.ndarray  # (batch,) N/m against height, taken off before the last fit
+
+
+class Level(NamedTuple):
+    """The noise of each curve, (batch,), and how well forces are calibrated."""
+
+    std: np.ndarray  # N
+    correlation: np.ndarray  # samples
+    baseline: np.ndarray  # samples before contact
+    force_std: float  # relative standard uncertainty of any force from the calibration
+
+
+class Fitted(NamedTuple):
+    """A batch of curves with all that the fit found."""
+
+    segment: Segment
+    scaled: Scaled
+    fit: Fit
+    found: Estimate
+    level: Level
+
+
+class _Residuals(NamedTuple):
+    corrected: np.ndarray  # (batch, sample) N, the baseline taken off; NaN where not counted
+    residual: np.ndarray  # (batch, sample) N
+    rms: np.ndarray  # (batch,) N
+    chi_square: np.ndarray  # (batch,) mean square in contact over what the noise explains
+    part: np.ndarray  # (batch,) rms in contact over the largest force
+
+
+def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) -> xr.Dataset:
+    """The dataset of one batch: variables per curve, the covariance, display curves, identity, fixed inputs."""
+    rest = _residuals(fitted)
+    flag = _flags(model, fitted, rest)
+    variables = _parameters(model, fitted) | _observed(fitted, rest)
+    for name in (*model.fitted, "contact_point", "indentation_max"):
+        for key in (name, f"{name}_std", f"{name}_std_noise", f"{name}_std_calibration"):
+            if key in variables:
+                variables[key][1][flag >= Outcome.contact_out_of_range] = np.nan
+    variables["flag"] = ("curve", flag, _flag_attributes())
+    variables |= _display(fitted, rest, flag)
+    names = (*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")
+    variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.found.covariance,
+                               {"long_name": "covariance of the parameters from the noise"})
+    coords: dict[str, Any] = {name: dataset[name].variable for name in _IDENTITY if name in dataset.coords}
+    coords |= {name: ((), float(getattr(model, name)), variable_attributes(name)) for name in model.fixed}
+    return xr.Dataset(variables, coords | {"parameter": list(names), "parameter_": list(names)})
+
+
+def _residuals(fitted: Fitted) -> _Residuals:
+    found, counted = fitted.found, fitted.segment.counted
+    corrected = np.where(counted, fitted.segment.force - found.baseline, np.nan)
+    residual = corrected - found.model_force
+    touching = _touching(found) & counted
+    gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
+    expected = np.maximum(fitted.level.std[:, None] * gain, 1e-300)
+    largest = np.maximum(np.max(np.where(counted, np.abs(corrected), 0.0), axis=1), 1e-300)
+    return _Residuals(corrected, residual, np.sqrt(_mean(residual**2, counted)),
+                      _mean((residual / expected) ** 2, touching),
+                      np.sqrt(_mean(residual**2, touching)) / largest)
+
+
+def _touching(found: Estimate) -> np.ndarray:
+    """Where the fitted force of contact is not negligible."""
+    size = np.abs(found.model_force)
+    return size > 1e-4 * np.maximum(size.max(axis=1, keepdims=True), 1e-300)
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    number = where.sum(axis=1)
+    total = np.where(where, values, 0.0).sum(axis=1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
+    """The fitted quantities, contact point and baseline, each with its uncertainties."""
+    found, variables = fitted.found, {}
+    for i, name in enumerate((*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")):
+        values = found.values[:, i] + _taken_off(fitted, name)
+        noise = np.sqrt(np.maximum(found.covariance[:, i, i], 0.0))
+        calibration = np.sqrt((found.calibration[:, i] ** 2).sum(axis=1))
+        variables |= _with_uncertainty(name, values, noise, calibration)
+    return variables
+
+
+def _taken_off(fitted: Fitted, name: str) -> np.ndarray:
+    """What the tilt that was removed before the last fit adds to a parameter of the raw curve."""
+    segment, scaled = fitted.segment, fitted.scaled
+    if name == "baseline_tilt":
+        return segment.tilt
+    nearest = np.argmin(np.where(segment.counted, np.abs(scaled.x - fitted.fit.nonlinear[:, :1]), np.inf), axis=1)
+    middle = _mean(segment.height, segment.counted)
+    force = segment.tilt * (segment.height[np.arange(len(nearest)), nearest] - middle)
+    return {"contact_point": force / segment.spring_constant, "baseline_offset": force}.get(name, np.zeros(len(force)))
+
+
+def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
+    """What is read off the corrected curve rather than fitted."""
+    counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
+    any_counted = counted.any(axis=1)
+    lowest = np.maximum(-np.min(np.where(counted, rest.corrected, 0.0), axis=1), 0.0)
+    variables = _with_uncertainty("pull_off_force", lowest, level.std, lowest * level.force_std)
+    depth = scaled.span * (1 - fitted.fit.nonlinear[:, 0])
+    plain = {
+        "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N", "largest force above the baseline"),
+        "indentation_max": (depth, "m", "largest indentation in the fit"),
+        "noise_std": (level.std, "N", "standard deviation of the force noise"),
+        "noise_correlation": (level.correlation, "1", "samples that count as one independent one"),
+        "residual_rms": (rest.rms, "N", "root mean square of force minus fit"),
+        "reduced_chi_square": (rest.chi_square, "1", "mean square residual in contact over that of the noise"),
+        "window_start": (scaled.top, "m", "farthest tip position in the fit"),
+        "window_stop": (scaled.top - scaled.span, "m", "deepest tip position in the fit"),
+        "sample_size": (counted.sum(axis=1), "1", "samples in the fit"),
+    }
+    for name, (values, units, meaning) in plain.items():
+        data = values if name == "sample_size" else np.where(any_counted, values, np.nan)
+        variables[name] = ("curve", np.array(data), {"units": units, "long_name": meaning})
+    return variables
+
+
+def _with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibration: np.ndarray) -> dict[str, Any]:
+    """The variable ``name`` with ``_std_noise``, ``_std_calibration`` and their root sum of squares ``_std``."""
+    unit, meaning = QUANTITIES[name].unit, QUANTITIES[name].meaning
+    kinds = {"_std": (np.hypot(noise, calibration), "standard uncertainty (noise and calibration)"),
+             "_std_noise": (noise, "standard uncertainty from the noise"),
+             "_std_calibration": (calibration, "standard uncertainty from the calibration, common to a session")}
+    own = variable_attributes(name) | {"ancillary_variables": " ".join([*(name + kind for kind in kinds), "flag"])}
+    return {name: ("curve", np.array(values), own)} | {
+        name + kind: ("curve", np.array(std), {"units": unit, "long_name": f"{meaning}: {what}"})
+        for kind, (std, what) in kinds.items()}
+
+
+def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:
+    """The outcome of each curve, int8: the gravest of those that apply."""
+    found, counted, point = fitted.found, fitted.segment.counted, fitted.fit.nonlinear[:, 0]
+    number = counted.sum(axis=1)
+    amplitude, spread = found.values[:, 0], np.sqrt(np.maximum(found.covariance[:, 0, 0], 0.0))
+    fitted_values = found.values[:, : len(model.fitted)]
+    conditions = {
+        Outcome.misfit: (rest.chi_square > _MISFIT**2) & (rest.part > _MISFIT_PART),
+        Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
+        Outcome.bound_hit: (fitted_values <= 0).any(axis=1),
+        Outcome.saturated: _saturated(fitted.segment),
+        Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
+        Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999),
+        Outcome.no_contact: ~(np.abs(amplitude) > _SIGNIFICANT * spread) | ~_rises(fitted, rest),
+        Outcome.too_few_samples: number < 4 * (len(model.fitted) + 3),
+        Outcome.uncalibrated: number == 0,
+    }
+    flag = np.zeros(len(point), np.int8)
+    for outcome in sorted(conditions):
+        flag[conditions[outcome]] = int(outcome)
+    return flag
+
+
+def _rises(fitted: Fitted, rest: _Residuals) -> np.ndarray:
+    """Whether the force in contact exceeds the noise anywhere, smoothed over its correlation."""
+    size = np.max(np.abs(fitted.found.model_force), axis=1)
+    return size > _SIGNIFICANT * fitted.level.std
+
+
+def _saturated(segment: Segment) -> np.ndarray:
+    """Whether the raw force ends in a plateau of exactly equal values (the tilt is put back first)."""
+    middle = _mean(segment.height, segment.counted)[:, None]
+    raw = segment.force + segment.tilt[:, None] * (segment.height - middle)
+    size = np.max(np.abs(np.where(segment.counted, raw, 0.0)), axis=1, keepdims=True)
+    top = np.max(np.where(segment.counted, raw, -np.inf), axis=1, keepdims=True)
+    equal = segment.counted & (np.abs(raw - top) <= 1e-9 * size)
+    runs = np.lib.stride_tricks.sliding_window_view(equal, min(_PLATEAU, equal.shape[1]), axis=1).all(axis=2)
+    return runs.any(axis=1)
+
+
+def _flag_attributes() -> dict[str, Any]:
+    return {"long_name": "outcome of the fit", "flag_values": np.array([int(o) for o in Outcome], np.int8),
+            "flag_meanings": " ".join(o.name for o in Outcome)}
+
+
+def _display(fitted: Fitted, rest: _Residuals, flag: np.ndarray) -> dict[str, Any]:
+    """Each curve thinned to `_POINTS` samples: half even, half in and shortly before contact."""
+    x = fitted.scaled.x
+    position = fitted.scaled.top[:, None] - fitted.scaled.span[:, None] * x
+    index = np.stack([_thinned(use, row, point) for use, row, point in
+                      zip(fitted.segment.counted, x, fitted.fit.nonlinear[:, 0])])
+    model = np.where((flag < Outcome.no_contact)[:, None], fitted.found.model_force, np.nan)
+    curves = {"display_tip_position": (position, "m", "tip position"),
+              "display_force": (rest.corrected, "N", "force, baseline taken off"),
+              "display_fit": (model, "N", "fitted force")}
+    valid = index >= 0
+    return {name: (("curve", "point"), np.where(valid, np.take_along_axis(values, np.maximum(index, 0), 1), np.nan)
+                   .astype(np.float32), {"units": unit, "long_name": f"{meaning} (thinned for display)"})
+            for name, (values, unit, meaning) in curves.items()}
+
+
+def _thinned(counted: np.ndarray, x: np.ndarray, point: float) -> np.ndarray:
+    """The samples to show, ascending, padded with -1."""
+    index = np.flatnonzero(counted)
+    shown = np.full(_POINTS, -1)
+    if len(index):
+        near = index[x[index] > point - 0.25 * (1 - point)]
+        near = near if len(near) else index
+        chosen = [part[np.linspace(0, len(part) - 1, _POINTS // 2).astype(int)] for part in (index, near)]
+        unique = np.unique(np.concatenate(chosen))
+        shown[: len(unique)] = unique
+    return shown
