@@ -87,7 +87,7 @@ def open_curves(path: Path) -> Curves:
     if not variables & set(_DEFLECTION.values()) or not variables & {"height", "tip_position"}:
         raise Unsupported(path, f"the columns '{curves[0][0].header.get('columns', '')}' lack "
                                 "a height or the vertical deflection.", "Export both.")
-    names = align_segments([own for own, _ in segments])
+    names = align_segments(path, [own for own, _ in segments])
     load = remembering(lambda curve: _load(path, curves[curve], sources[curve]))
 
     def channel(variable: str) -> Callable[[int], list[np.ndarray]]:
