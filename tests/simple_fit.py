@@ -16,7 +16,7 @@ from asperity.quantities import variable_attributes
 CALLS = []
 
 
-def learn_noise(dataset, *, segment):
+def learn_noise(dataset, model, *, segment):
     force = dataset["force"].sel(segment=segment)
     return float(np.nanstd(np.diff(force.values[:, : force.shape[1] // 4], axis=1)) / np.sqrt(2))
 

@@ -152,7 +152,7 @@ def test_a_curve_that_breaks_the_fit_is_flagged_and_named(monkeypatch, folder, c
 def test_noise_is_learnt_once_per_session(monkeypatch, folder):
     learnt = []
 
-    def learn(dataset, *, segment):
+    def learn(dataset, model, *, segment):
         learnt.append((np.unique(dataset["session"].values).tolist(), segment))
         return 1e-12
 
@@ -213,6 +213,15 @@ def test_an_unknown_tip_is_assumed_aloud(folder, caplog):
     assert json.loads(results.attrs["assumed"]) == {"radius": 1e-6}
     assert any("ASSUMED radius = 1e-06" in message for message in caplog.messages)
     assert json.loads(workflow.analyze(folder / "a.nc", MODEL).attrs["assumed"]) == {}
+
+
+def test_a_file_without_the_segment_fails_alone(folder, small_map):
+    store.save(small_map.isel(segment=[0]), folder / "only-approach.nc")
+    results = workflow.analyze(folder, MODEL, segment="retract")
+    assert results.sizes["curve"] == 27
+    problems = [entry["problem"] for entry in json.loads(results.attrs["failed_files"])
+                if "only-approach" in entry["file"]]
+    assert problems == ["it has no segment 'retract'. It has approach; give one as --segment."]
 
 
 @pytest.mark.parametrize(("model", "message"), [

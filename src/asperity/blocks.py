@@ -21,7 +21,7 @@ __all__ = ["Block", "SessionNoise", "by_session", "fit_block", "join", "numbered
 _log = logging.getLogger("asperity")
 
 #: curves of one session from which the noise is learnt
-NOISE_CURVES = 512
+NOISE_CURVES = 256
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,14 @@ def plan(sources: Sequence[Source], batch: int) -> list[Block]:
 class SessionNoise:
     """The noise of each session, learnt when first asked for, from at most `NOISE_CURVES` of its curves."""
 
-    def __init__(self, sources: Sequence[Source], segment: str) -> None:
-        self.sources, self.segment, self.known = sources, segment, {}
+    def __init__(self, sources: Sequence[Source], model: AbstractContactModel, segment: str) -> None:
+        self.sources, self.model, self.segment, self.known = sources, model, segment, {}
 
     def __call__(self, session: str) -> Any:
         from asperity.fitting import learn_noise
 
         if session not in self.known:
-            self.known[session] = learn_noise(self._sample(session), segment=self.segment)
+            self.known[session] = learn_noise(self._sample(session), self.model, segment=self.segment)
         return self.known[session]
 
     def _sample(self, session: str) -> xr.Dataset:

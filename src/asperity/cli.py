@@ -10,6 +10,7 @@ import functools
 import json
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,13 +106,17 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             logging.getLogger("asperity").addHandler(_ToConsole(logging.WARNING))
         try:
             return command(*args, **kwargs)
+        except typer.Exit:
+            raise
         except KeyboardInterrupt:
             _say("\nInterrupted. Finished chunks are kept: run the same command again to go on.", "yellow")
             raise typer.Exit(130) from None
         except Exception as error:
             if not isinstance(error, _expected()):
-                raise
-            _say(f"Error: {error}", "red")
+                traceback.print_exc()
+                _say("This is a defect of asperity, not of your data. Finished chunks are kept.", "red")
+            else:
+                _say(f"Error: {error}", "red")
             raise typer.Exit(2) from None
 
     return guarded

@@ -123,7 +123,7 @@ def _segment(dataset: xr.Dataset, name: str) -> Segment:
     k = np.full(len(counts), np.inf) if given else part["spring_constant"].values.astype(float)
     counted = np.isfinite(arrays[0]) & np.isfinite(arrays[1]) & np.isfinite(1 / k)[:, None]
     force, height = (np.where(counted, a, 0.0) for a in arrays)
-    return Segment(force, height, counted, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)))
+    return Segment(force, height, counted, counted, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)))
 
 
 def _missing(dataset: xr.Dataset) -> str:

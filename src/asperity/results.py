@@ -28,7 +28,8 @@ class Segment(NamedTuple):
 
     force: np.ndarray  # N, the tilt taken off
     height: np.ndarray  # m; the tip position where the file gives no height
-    counted: np.ndarray  # bool
+    present: np.ndarray  # bool: a sample that the file holds
+    counted: np.ndarray  # bool: one that the fit used
     spring_constant: np.ndarray  # (batch,) N/m
     tilt: np.ndarray  # (batch,) N/m against height, taken off before the last fit
 
@@ -81,14 +82,15 @@ def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) ->
 
 def _residuals(fitted: Fitted) -> _Residuals:
     found, counted = fitted.found, fitted.segment.counted
-    corrected = np.where(counted, fitted.segment.force - found.baseline, np.nan)
-    residual = corrected - found.model_force
+    corrected = np.where(fitted.segment.present, fitted.segment.force - found.baseline, np.nan)
+    residual = np.where(counted, corrected - found.model_force, np.nan)
     touching = _touching(found) & counted
     gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
     expected = np.maximum(fitted.level.std[:, None] * gain, 1e-300)
     largest = np.maximum(np.max(np.where(counted, np.abs(corrected), 0.0), axis=1), 1e-300)
-    return _Residuals(corrected, residual, np.sqrt(_mean(residual**2, counted)),
-                      _mean((residual / expected) ** 2, touching),
+    with np.errstate(over="ignore"):
+        chi_square = _mean((residual / expected) ** 2, touching)
+    return _Residuals(corrected, residual, np.sqrt(_mean(residual**2, counted)), chi_square,
                       np.sqrt(_mean(residual**2, touching)) / largest)
 
 
@@ -130,7 +132,7 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     """What is read off the corrected curve rather than fitted."""
     counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
     any_counted = counted.any(axis=1)
-    lowest = np.maximum(-np.min(np.where(counted, rest.corrected, 0.0), axis=1), 0.0)
+    lowest = np.maximum(-np.min(np.where(fitted.segment.present, rest.corrected, 0.0), axis=1), 0.0)
     variables = _with_uncertainty("pull_off_force", lowest, level.std, lowest * level.force_std)
     depth = scaled.span * (1 - fitted.fit.nonlinear[:, 0])
     plain = {
@@ -212,7 +214,7 @@ def _display(fitted: Fitted, rest: _Residuals, flag: np.ndarray) -> dict[str, An
     x = fitted.scaled.x
     position = fitted.scaled.top[:, None] - fitted.scaled.span[:, None] * x
     index = np.stack([_thinned(use, row, point) for use, row, point in
-                      zip(fitted.segment.counted, x, fitted.fit.nonlinear[:, 0])])
+                      zip(fitted.segment.present, x, fitted.fit.nonlinear[:, 0])])
     model = np.where((flag < Outcome.no_contact)[:, None], fitted.found.model_force, np.nan)
     curves = {"display_tip_position": (position, "m", "tip position"),
               "display_force": (rest.corrected, "N", "force, baseline taken off"),

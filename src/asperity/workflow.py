@@ -69,7 +69,8 @@ def read(paths: Paths, *, spring_constant: float | None = None,
     if len(names) == 1 and (not Path(names[0]).is_dir() or names[0].endswith(".zarr")):
         dataset, records = intake.open_file(names[0], **given), [provenance.file_record(names[0])]
     else:
-        sources, statuses = intake.open_files(names, **given)
+        sources, statuses = intake.open_files(names, spring_constant=spring_constant,
+                                              sensitivity=sensitivity)
         if not sources:
             raise NothingToAnalyze(statuses)
         records = [source.record for source in sources]
@@ -111,7 +112,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str = "approach
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     sources = list(by_session(Source(dataset, {})))
-    noise = SessionNoise(sources, segment)
+    noise = SessionNoise(sources, chosen, segment)
     results = join([fit_block(sources, block, chosen, noise, options) for block in plan(sources, batch)])
     step = provenance.step("fit", {"model": model_record(chosen), **options, "batch": batch})
     return provenance.record(results.assign_attrs(model=type(chosen).__name__), step, before=dataset)
@@ -145,7 +146,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str = "approach",
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
-    opened, statuses = intake.open_files(_listed(paths), **given)
+    opened, statuses = intake.open_files(_listed(paths), segment=segment, spring_constant=spring_constant,
+                                         sensitivity=sensitivity)
     if not opened:
         raise NothingToAnalyze(statuses)
     arguments = {"paths": _listed(paths), "model": model_record(chosen), **options, **given, "batch": batch}
@@ -188,7 +190,7 @@ def _workplace(out: str | PathLike[str] | None) -> Iterator[Path]:
 def _run(sources: Sequence[Source], model: AbstractContactModel, options: Mapping[str, Any], folder: Path,
          finished: Sequence[int], *, batch: int, progress: Progress | None) -> None:
     """Fit all blocks that are not finished yet, each into its chunk."""
-    blocks, noise = plan(sources, batch), SessionNoise(sources, options["segment"])
+    blocks, noise = plan(sources, batch), SessionNoise(sources, model, options["segment"])
     if finished:
         _log.info("going on: %d of %d chunks are finished", len(finished), len(blocks))
     total, done = sum(block.size for block in blocks), sum(blocks[i].size for i in finished)

@@ -128,7 +128,8 @@ def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,
     return dataset.assign_coords(spring_constant=k, sensitivity=s).assign(named)
 
 
-def missing_calibration(dataset: xr.Dataset, path: str | PathLike[str]) -> MissingCalibration | None:
+def missing_calibration(dataset: xr.Dataset,
+                        path: str | PathLike[str]) -> MissingCalibration | None:
     """The error that names what is missing to have a force, or None if the dataset has one."""
     if "force" in dataset and bool(np.isfinite(dataset["spring_constant"]).any() or "deflection" not in dataset):
         return None
@@ -141,20 +142,22 @@ def missing_calibration(dataset: xr.Dataset, path: str | PathLike[str]) -> Missi
                               f"give {' '.join(option for _, option in wanted)}.")
 
 
-def open_files(paths: Iterable[str | PathLike[str]], *, spring_constant: float | None = None,
-               sensitivity: float | None = None) -> tuple[list[Source], list[FileStatus]]:
+def open_files(paths: Iterable[str | PathLike[str]], *, segment: str | None = None,
+               spring_constant: float | None = None, sensitivity: float | None = None,
+               ) -> tuple[list[Source], list[FileStatus]]:
     """Open every file under ``paths``; returns those with curves to analyze, and what became of each file.
 
     A file of an unknown or unsupported kind is ``skipped`` where a folder was searched, and has
-    ``failed`` where it was named itself; a damaged or uncalibrated one has always failed.
+    ``failed`` where it was named itself; a damaged or uncalibrated one, or one without the
+    ``segment`` that is asked for, has always failed.
     """
     sources, statuses = [], []
     for path, named in find_files(paths):
         try:
             dataset = open_file(path, spring_constant=spring_constant, sensitivity=sensitivity)
-            missing = missing_calibration(dataset, path)
-            if missing is not None:
-                raise missing
+            lacking = missing_calibration(dataset, path) or _missing_segment(dataset, path, segment)
+            if lacking is not None:
+                raise lacking
             sources.append(Source(dataset, file_record(path)))
             statuses.append(FileStatus(str(path), "read", curves=dataset.sizes["curve"]))
         except (ReadError, OSError) as error:
@@ -163,6 +166,14 @@ def open_files(paths: Iterable[str | PathLike[str]], *, spring_constant: float |
             statuses.append(FileStatus(str(path), "skipped" if skipped else "failed", reason))
             _log.log(logging.INFO if skipped else logging.WARNING, "%s: %s", path, reason)
     return sources, statuses
+
+
+def _missing_segment(dataset: xr.Dataset, path: Path, segment: str | None) -> ReadError | None:
+    present = [str(name) for name in dataset["segment"].values]
+    if segment is None or segment in present:
+        return None
+    return ReadError(path, f"it has no segment '{segment}'.",
+                     f"It has {', '.join(present)}; give one as --segment.")
 
 
 def load_curves(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[int, str]]:

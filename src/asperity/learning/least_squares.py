@@ -29,9 +29,9 @@ from asperity.contact._model import AbstractContactModel
 __all__ = ["Fit", "Scaled", "basis_columns", "block_size", "contact_force", "least_squares", "scale", "solve_small"]
 
 _OUTSIDE = -1e6  # the position x of a sample that does not count: far from the sample, where all g vanish
-_CHUNK = 64  # curves worked on together, so that their samples stay in the cache
+_CHUNK = 32  # curves worked on together, so that their samples stay in the cache
 _ROUND = 6  # steps between two compactions of the curves that still move
-_MAX_ROUNDS = 25
+_MAX_ROUNDS = 12
 _TOLERANCE = 1e-12  # relative decrease of the sum of squares that a further step promises
 _SCAN_POINTS = 64
 _STARTS = 8  # nodes of the scan that are followed where the signal is weak
@@ -274,19 +274,22 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, state: _St
 
 
 @partial(jax.jit, static_argnames="tilt")
-def _improve(model: AbstractContactModel, scaled: Scaled, nonlinear: jax.Array, *,
+def _improve(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, nonlinear: jax.Array, *,
              tilt: bool) -> tuple[jax.Array, _Step, jax.Array]:
-    """A few steps from ``nonlinear``, chunk by chunk so that the data stay in the cache."""
+    """A few steps from ``nonlinear``, chunk by chunk so that the data stay in the cache.
+
+    A chunk that is nothing but ``padding`` takes no step.
+    """
 
     def chunk(part):
-        piece, start = part
+        piece, pad, start = part
         step = _evaluate(model, tilt, piece, start)
-        first = _State(start, step, jnp.full(start.shape[0], 1e-3), jnp.zeros(start.shape[0], bool))
+        first = _State(start, step, jnp.full(start.shape[0], 1e-3), pad)
         _, last = lax.while_loop(lambda s: (s[0] < _ROUND) & ~s[1].converged.all(),
                                  lambda s: (s[0] + 1, _advance(model, tilt, piece, s[1])), (0, first))
         return last.nonlinear, last.step, last.converged
 
-    return _in_chunks(chunk, (scaled, nonlinear))
+    return _in_chunks(chunk, (scaled, padding, nonlinear))
 
 
 def _in_chunks(function, arguments):
@@ -308,7 +311,7 @@ def _scan_nodes(model: AbstractContactModel, span: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="tilt")
-def _scan(model: AbstractContactModel, scaled: Scaled, *, tilt: bool) -> jax.Array:
+def _scan(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, *, tilt: bool) -> jax.Array:
     """The `_STARTS` best nodes of the scan, best first: (batch, _STARTS, 1 + shape parameters)."""
 
     def chunk(part):
@@ -350,10 +353,13 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
     starts = _in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
     state = _settle(model, scaled, every, starts[:, 0], tilt)
     weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2]]
-    for choice in range(1, _STARTS) if len(weak) else ():
-        other = _settle(model, scaled, weak, starts[weak, choice], tilt)
-        better = other[1].sum_of_squares < state[1].sum_of_squares[weak]
-        _put(state, weak[better], jax.tree.map(lambda a: a[better], other))
+    if len(weak):
+        again = _settle(model, scaled, np.repeat(weak, _STARTS - 1), starts[weak, 1:].reshape(-1, starts.shape[2]), tilt)
+        squares = again[1].sum_of_squares.reshape(len(weak), -1)
+        best = squares.argmin(axis=1)
+        better = squares[np.arange(len(weak)), best] < state[1].sum_of_squares[weak]
+        rows = (np.arange(len(weak)) * (_STARTS - 1) + best)[better]
+        _put(state, weak[better], jax.tree.map(lambda a: a[rows], again))
     return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
 
 
@@ -364,7 +370,7 @@ def contact_force(model: AbstractContactModel, scaled: Scaled, fit: Fit) -> np.n
 
 
 @jax.jit
-def _contact(model, scaled: Scaled, c: jax.Array, nonlinear: jax.Array) -> jax.Array:
+def _contact(model, scaled: Scaled, padding: jax.Array, c: jax.Array, nonlinear: jax.Array) -> jax.Array:
     return _dot([c[:, j, None] for j in range(model.amplitudes)], _value_columns(model, scaled, nonlinear))
 
 
@@ -394,17 +400,20 @@ def _put(state, where: np.ndarray | slice, values) -> None:
 
 
 def _in_blocks(function, chosen: np.ndarray, scaled: Scaled, *rows: np.ndarray):
-    """``function(curves, *rows)`` for the ``chosen`` curves in blocks of `block_size`, the last one padded.
+    """``function(curves, padding, *rows)`` for the ``chosen`` curves in blocks of `block_size`.
 
-    ``rows`` have one row per chosen curve. The result is writable NumPy arrays, one row per chosen curve.
+    ``rows`` have one row per chosen curve; the last block is padded, which ``padding`` marks. The result
+    is writable NumPy arrays with one row per chosen curve.
     """
     size, parts = block_size(), []
     for first in range(0, len(chosen), size):
-        block = np.arange(first, first + size) % len(chosen) if first + size > len(chosen) else np.arange(
-            first, first + size)
-        curves = jax.tree.map(lambda a: a[chosen[block]], scaled)
-        result = function(curves, *(row[block] for row in rows))
-        parts.append(jax.tree.map(lambda a: np.asarray(a)[: len(chosen) - first], result))
+        count = min(size, len(chosen) - first)
+        block = first + np.minimum(np.arange(size), count - 1)
+        whole = count == size and chosen[block[-1]] - chosen[first] == size - 1
+        take = slice(chosen[first], chosen[first] + size) if whole else chosen[block]
+        curves = jax.tree.map(lambda a: a[take], scaled)
+        result = function(curves, np.arange(size) >= count, *(row[block] for row in rows))
+        parts.append(jax.tree.map(lambda a: np.asarray(a)[:count], result))
     return jax.tree.map(lambda *a: np.concatenate(a), *parts)
 
 

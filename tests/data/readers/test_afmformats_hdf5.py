@@ -108,6 +108,33 @@ def test_declared_size_without_data_is_refused(tmp_path):
         opened(path)
 
 
+def last_text(content):
+    """The position of the last text in the file's global heap, its header included."""
+    start = content.find(b"GCOL")
+    at = following = start + 16
+    while int.from_bytes(content[following : following + 2], "little"):
+        at, size = following, int.from_bytes(content[following + 8 : following + 16], "little")
+        following = at + 16 + (size + 7) // 8 * 8
+    return at
+
+
+def test_a_bit_that_makes_the_library_hang_costs_seconds_not_the_program(tmp_path):
+    """Found by fuzzing: libhdf5 2.0.0 walks an empty gap of the heap for ever."""
+    path = make_file(tmp_path / "m.h5")
+    content = bytearray(path.read_bytes())
+    content[last_text(content) + 8] ^= 64
+    path.write_bytes(content)
+    with pytest.raises(CorruptFile, match="does not return|crashes|damaged"):
+        opened(path)
+
+
+def test_a_crash_of_the_library_is_an_error(tmp_path, monkeypatch):
+    path = make_file(tmp_path / "m.h5")
+    monkeypatch.setattr(afmformats_hdf5, "_PROBE", "import os; os.abort()")
+    with pytest.raises(CorruptFile, match=r"crashes on it \(exit status -6\)"):
+        opened(path)
+
+
 def test_foreign_hdf5_is_named_as_such(tmp_path):
     path = tmp_path / "x.h5"
     with h5py.File(path, "w") as file:

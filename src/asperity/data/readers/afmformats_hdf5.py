@@ -8,6 +8,9 @@ in repulsion, as here.
 
 from __future__ import annotations
 
+import mmap
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +35,22 @@ COLUMNS = {"height (measured)": "height", "height (piezo)": "height_drive", "tim
 _UNITS = {"height": "m", "height_drive": "m", "time": "s", "tip_position": "m", "force": "N"}
 #: kinds of the segment numbers 0, 1, 2 by the number of segments
 _KINDS = {1: ("approach",), 2: ("approach", "retract"), 3: ("approach", "pause", "retract")}
+_PROBE = """
+import sys, h5py
+def visit(name, item):
+    try:
+        dict(item.attrs)
+        if isinstance(item, h5py.Dataset) and item.size <= 1100 * item.id.get_storage_size() + 4096:
+            item[()]
+    except Exception:
+        pass
+try:
+    with h5py.File(sys.argv[1], "r") as file:
+        visit("/", file)
+        file.visititems(visit)
+except Exception:
+    pass
+"""
 #: more samples than any curve has; a declared size beyond is damage
 _LONGEST = 50_000_000
 
@@ -48,6 +67,7 @@ def open_curves(path: Path) -> Curves:
         CorruptFile: the file is truncated or damaged, or a column is missing or of another length.
         NotRecognized: an HDF5 file that afmformats did not write.
     """
+    _probe(path)
     with _opened(path) as file:
         keys = sorted((key for key in map(str, file) if key.isdecimal()), key=int)
         if not keys or "software" not in file.attrs or not isinstance(file[keys[0]], h5py.Group):
@@ -63,6 +83,25 @@ def open_curves(path: Path) -> Curves:
         channel: partial(_load, path, keys, segments, names, column) for column, channel in columns.items()}
     return Curves(segments=names, counts=count_samples(names, segments), channels=channels,
                   **identity(path, meta), attrs=attributes(meta[0]) | {"software_of_file": software})
+
+
+def _probe(path: Path) -> None:
+    """Read the whole file in another process first: on damage libhdf5 may crash or never return.
+
+    One bit can do it (libhdf5 2.0.0: a size in a global heap makes it loop, a heap address makes it
+    read outside of its memory). What ends well there ends well here; other errors come up again.
+    """
+    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content.find(b"afmformats") < 0:
+            raise NotRecognized(path, "an HDF5 file, but not one that afmformats wrote.")
+    seconds = 6.0 + path.stat().st_size / 5e6
+    try:
+        done = subprocess.run([sys.executable, "-c", _PROBE, str(path)], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        raise CorruptFile(path, f"the HDF5 library does not return from it within {seconds:.0f} s.") from None
+    if done.returncode != 0:
+        raise CorruptFile(path, f"the HDF5 library crashes on it (exit status {done.returncode}).")
 
 
 @contextmanager
