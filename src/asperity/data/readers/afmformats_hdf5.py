@@ -35,6 +35,8 @@ COLUMNS = {"height (measured)": "height", "height (piezo)": "height_drive", "tim
 _UNITS = {"height": "m", "height_drive": "m", "time": "s", "tip_position": "m", "force": "N"}
 #: kinds of the segment numbers 0, 1, 2 by the number of segments
 _KINDS = {1: ("approach",), 2: ("approach", "retract"), 3: ("approach", "pause", "retract")}
+#: time for the trial reading of a small file; a large one has more
+_PROBE_SECONDS = 6.0
 _PROBE = """
 import sys, h5py
 def visit(name, item):
@@ -94,7 +96,7 @@ def _probe(path: Path) -> None:
     with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if content.find(b"afmformats") < 0:
             raise NotRecognized(path, "an HDF5 file, but not one that afmformats wrote.")
-    seconds = 6.0 + path.stat().st_size / 5e6
+    seconds = _PROBE_SECONDS + path.stat().st_size / 5e6
     try:
         done = subprocess.run([sys.executable, "-c", _PROBE, str(path)], stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=seconds, check=False)
