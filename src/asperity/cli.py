@@ -158,8 +158,8 @@ def _arguments(
     return {**saved, **options, "model": {**base, **tip}}
 
 
-def _finish(results: Any, as_json: bool, outputs: Sequence[Path]) -> None:
-    """Print the verdict and leave with 0 (all well) or 1 (some curves or files are not)."""
+def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
+    """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not)."""
     from asperity.export import flag_line, summary
     from asperity.report.words import closeness, findings, headline
 
@@ -167,17 +167,10 @@ def _finish(results: Any, as_json: bool, outputs: Sequence[Path]) -> None:
     if as_json:
         typer.echo(json.dumps(found | {"outputs": [str(path) for path in outputs]}))
     else:
-        lines = [
-            headline(results),
-            *(finding.line for finding in findings(results)),
-            *closeness(results),
-            flag_line(results),
-            *_about_files(found),
-            *(f"-> {path}" for path in outputs),
-        ]
-        typer.echo("\n".join(lines))
-    clean = set(found["flags"]) <= {"converged"} and not found["failed_files"]
-    raise typer.Exit(0 if clean else 1)
+        values = [f"{finding.name}: {finding.line}" for finding in findings(results)]
+        lines = [headline(results), *values, *closeness(results), flag_line(results), *_about_files(found)]
+        typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
+    return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
 
 
 def _about_files(found: dict[str, Any]) -> list[str]:
@@ -230,7 +223,7 @@ def analyze(
         results = workflow.analyze(
             paths, **_arguments(recipe, model, tip, options), out=out, restart=restart, progress=progress
         )
-    _finish(results, as_json, _outputs(out))
+    raise typer.Exit(_print(results, as_json, _outputs(out)))
 
 
 def _outputs(out: Path) -> list[Path]:
@@ -246,7 +239,7 @@ def demo(out: Out = Path("asperity-demo"), size: int = 64, as_json: Json = False
 
     with _progress() as progress:
         results = demo(out, size=size, progress=progress)
-    _finish(results, as_json, _outputs(out))
+    _print(results, as_json, _outputs(out))
 
 
 @app.command()
@@ -304,7 +297,7 @@ def fit(
         batch=batch,
     )
     results = workflow.fit(workflow.read(paths), **_arguments(None, model, tip, options))
-    _finish(results, as_json, [store.save(results, out)])
+    raise typer.Exit(_print(results, as_json, [store.save(results, out)]))
 
 
 @app.command()
