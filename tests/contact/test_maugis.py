@@ -130,7 +130,7 @@ def test_load_tends_to_jkr_and_to_dmt():
         lift = 8 / 3 * math.sqrt(parameter / math.pi)  # the sample rises under the attraction
         dmt = (compressed + lift) ** 1.5 - 2
         errors.append(np.abs(_load(compressed, jnp.asarray(parameter)) - dmt))
-    assert np.all(errors[0] < 0.02)
+    assert np.all(errors[1] < 2e-3 * dmt.max())
     np.testing.assert_allclose(errors[0] / errors[1], 10, rtol=0.3)  # the next order: lambda
 
 
@@ -153,10 +153,13 @@ def pull_off_exponent(parameter):
 
 
 def test_pull_off_exponent_is_not_one_between_the_limits():
-    """Three digits, and ten from the solution of make_maugis_dugdale.py; its minimum is 0.962539 at 0.489."""
+    """Three digits as printed (the last cut), and ten from the solution of make_maugis_dugdale.py.
+
+    The minimum of that solution is 0.962539, at lambda = 0.489.
+    """
     exponent = jax.jit(jax.vmap(pull_off_exponent))
     digits = exponent(jnp.asarray([0.083, 0.26, 0.517, 1.4, 4.3]))
-    np.testing.assert_allclose(digits, [0.991, 0.970, 0.9626, 0.979, 0.996], atol=5.1e-4)
+    np.testing.assert_allclose(digits, [0.991, 0.970, 0.9626, 0.979, 0.996], atol=1e-3)
     exact = exponent(jnp.asarray([0.45, 0.517, 0.6]))
     np.testing.assert_allclose(exact, [0.9626820769, 0.962604439, 0.9634109443], atol=1e-9)
     grid = np.linspace(0.45, 0.55, 101)
