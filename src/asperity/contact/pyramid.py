@@ -31,7 +31,7 @@ class Pyramid3(AbstractElasticContact):
     $$F = 0.8887\,\frac{E}{1-\nu^2}\,\tan\alpha\;\delta^2$$
 
     Validity: no adhesion, no friction, blunt pyramids, an indentation much larger than the rounding of
-    the apex. The prefactor is approximate (a variational estimate).
+    the apex. The prefactor is approximate.
     Source: Bilodeau, J. Appl. Mech. 59, 519 (1992).
     """
 
