@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.fft import dct
 from scipy.optimize import nnls
 
 __all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn", "strengths"]
@@ -30,6 +31,7 @@ __all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn"
 MINIMUM_BASELINE = 24
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
 _ITERATIONS = 20
+_ROUGH, _SMOOTH = (0.25, 2.0), (0.125, 0.25, 0.5, 1.0)  # correlation lengths of drift, in baselines
 
 
 class Noise(NamedTuple):
@@ -95,7 +97,9 @@ def _bands(length: int, lags: int) -> np.ndarray:
     knots = np.log(np.geomspace(1 / length, 0.5, int(np.clip(2 * np.log2(length / 4), 4, 12))))
     spectra = [np.interp(frequency, knots, unit) for unit in np.eye(len(knots))]
     curves = [np.fft.irfft(spectrum, size)[:lags] for spectrum in spectra]
-    curves += [np.exp(-np.arange(lags) / (part * length)) for part in (0.25, 2.0)]
+    lag = np.arange(lags) / length
+    curves += [np.exp(-lag / part) for part in _ROUGH]
+    curves += [np.exp(-0.5 * (lag / part) ** 2) for part in _SMOOTH]
     return np.array([curve / curve[0] for curve in curves])
 
 
@@ -105,36 +109,28 @@ def _line(length: int) -> np.ndarray:
 
 
 def _periodogram(baseline: np.ndarray, length: int) -> np.ndarray:
-    """Of the last ``length`` samples after removal of a straight line; without frequency 0 and Nyquist's."""
+    """Squared cosine coefficients of the last ``length`` samples after removal of a straight line.
+
+    The cosine transform continues the baseline evenly at its ends, so that slow waves leak far less
+    into high orders than in a Fourier transform, and a smooth drift can be told from a rough one.
+    """
     line, samples = _line(length), baseline[-length:]
-    residual = samples - line @ (line.T @ samples)
-    return np.abs(np.fft.rfft(residual)[1 : length // 2]) ** 2 / length
+    return dct(samples - line @ (line.T @ samples), norm="ortho")[2:] ** 2
 
 
 def _expected_periodogram(length: int) -> np.ndarray:
-    r"""The mean of `_periodogram` for each band at strength one, (frequency, band).
+    """The mean of `_periodogram` for each band at strength one, (order, band).
 
-    With the projection $R = 1 - QQ^T$ onto what is no line and the Fourier row f,
-    $E = (f C f^* - 2\,\mathrm{Re}\, f C Q\, Q^T f^* + f Q\, Q^T C Q\, Q^T f^*) / n$.
+    The coefficient is v.x with the transform's row v, less its straight line; its variance is the
+    autocovariance of the noise, summed with the autocorrelation of v.
     """
-    line, inner = _line(length), slice(1, length // 2)
-    line_f = np.fft.rfft(line, axis=0)[inner]
-    columns = []
-    for lag_curve in _bands(length, length):
-        covered = _toeplitz_times(lag_curve, line)
-        weighted = lag_curve * (length - np.arange(length))
-        direct = 2 * np.fft.rfft(np.concatenate([[weighted[0] / 2], weighted[1:]]))[inner].real
-        cross = np.real(np.fft.rfft(covered, axis=0)[inner] * line_f.conj()).sum(axis=1)
-        both = np.real(np.einsum("fi,ij,fj->f", line_f, line.T @ covered, line_f.conj()))
-        columns.append((direct - 2 * cross + both) / length)
-    return np.maximum(np.array(columns).T, 0.0)
-
-
-def _toeplitz_times(lag_curve: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The symmetric Toeplitz matrix of ``lag_curve`` times ``columns``, by FFT."""
-    n = len(lag_curve)
-    circle = np.fft.rfft(np.concatenate([lag_curve, [0.0], lag_curve[:0:-1]])).real
-    return np.fft.irfft(np.fft.rfft(columns, 2 * n, axis=0) * circle[:, None], 2 * n, axis=0)[:n]
+    line = _line(length)
+    rows = dct(np.eye(length), norm="ortho", axis=0)[2:]
+    rows = rows - (rows @ line) @ line.T
+    spectra = np.abs(np.fft.rfft(rows, 2 * length, axis=1)) ** 2
+    overlap = np.fft.irfft(spectra, axis=1)[:, :length]
+    overlap[:, 1:] *= 2
+    return np.maximum(overlap @ _bands(length, length).T, 0.0)
 
 
 def _whittle(periodogram: np.ndarray, expected: np.ndarray) -> np.ndarray:

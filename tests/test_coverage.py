@@ -1,0 +1,112 @@
+"""Error bars against truth: known curves plus the noise of measured baselines.
+
+The measured force before contact (its first 80 %, mean removed) of each instrument is cut into random
+blocks, with random sign and direction in time, and added to curves of the virtual instrument whose
+modulus and work of adhesion are known. The fit learns the noise from what it is given, as it does for
+any file; the intervals it states must then hold the truth as often as they say.
+"""
+
+import numpy as np
+import pytest
+
+from asperity.contact import JKR, Hertz
+from asperity.data import readers
+from asperity.data.synthetic import Instrument, Noise, Specimen, virtual_map
+from asperity.fitting import fit_curves, learn_noise
+from asperity.learning.outcome import Outcome
+from tests.conftest import shared_data
+
+SOURCES = {
+    "map 2022": "force/jpk/map-data-2022.10.29-12.27.34.564.jpk-force-map",
+    "reference points": "force/jpk/fmt-jpk-fd_map-data-reference-points.jpk-force-map",
+    "QI": "force/jpk/fmt-jpk-fd_2020.02.07-16.29.05.036.jpk-qi-data",
+    "Bruker volume": "force/bruker/20200903_Egel2.0_00023.spm",
+    "Nanosurf map": "force/adhesion/spectroscopy.nid",
+}
+SIGNAL = 60.0  # largest force over the standard deviation of the baselines
+
+
+def baselines(path) -> tuple[list[np.ndarray], float]:
+    """The measured forces before contact (N), mean removed, and the spring constant."""
+    data = readers.open_dataset(path).sel(segment="approach").load()
+    found = []
+    for force, count in zip(data["force"].values, data["sample_count"].values):
+        force = force[:count]
+        far = force[: count // 3]
+        line = np.polyval(np.polyfit(np.arange(len(far)), far, 1), np.arange(count))
+        width = max(5, count // 200)
+        smooth = np.convolve(force - line, np.ones(width) / width, mode="same")
+        touched = np.flatnonzero(np.abs(smooth[len(far):]) > 5 * (far - line[: len(far)]).std())
+        end = int(0.8 * (len(far) + touched[0] if len(touched) else count))
+        found.append(force[:end] - force[:end].mean())
+    return found, float(data["spring_constant"].values[0])
+
+
+def blocks(measured: list[np.ndarray], length: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Random pieces of the baselines, (count, length)."""
+    rows = []
+    for _ in range(count):
+        source = measured[rng.integers(len(measured))]
+        start = rng.integers(len(source) - length + 1)
+        piece = source[start:start + length][:: rng.choice([-1, 1])] * rng.choice([-1, 1])
+        rows.append(piece - piece.mean())
+    return np.array(rows)
+
+
+def curves(template, spring_constant: float, noise: np.ndarray, segment: str, seed: int, setpoint: float):
+    """Known curves of the virtual instrument with ``noise`` (N) added to one segment."""
+    instrument = Instrument(spring_constant=spring_constant, setpoint=setpoint)
+    length = noise.shape[1]
+    clean = virtual_map(rows=1, columns=len(noise), samples=length, model=template, instrument=instrument,
+                        specimen=Specimen(size=20e-6, discs=0, fibers=0), noise=Noise.silent(), seed=seed).load()
+    counts = clean["sample_count"].sel(segment=segment).values
+    at = list(clean["segment"].values).index(segment)
+    for i, (row, number) in enumerate(zip(noise, counts)):
+        clean["force"].values[i, at, :number] += row[:number]
+        clean["deflection"].values[i, at, :number] += row[:number] / spring_constant
+    return clean
+
+
+def pulls(template, segment: str, name: str, seed: int, sessions: int = 8, size: int = 64) -> dict[str, np.ndarray]:
+    """(estimate - truth) / stated uncertainty for every fitted quantity."""
+    rng = np.random.default_rng(seed)
+    measured, spring_constant = baselines(shared_data(SOURCES[name]))
+    length = int(min(2000, 0.9 * min(map(len, measured))))
+    sd = np.concatenate(measured).std()
+    found = {quantity: [] for quantity in template.fitted}
+    for session in range(sessions):
+        data = curves(template, spring_constant,
+                      blocks(measured, length, size, rng), segment, 1000 * seed + session, SIGNAL * sd)
+        model = type(template)(radius=float(template.radius))
+        result = fit_curves(data, model, noise=learn_noise(data, model, segment=segment), segment=segment)
+        usable = result["flag"].values < Outcome.not_converged
+        for quantity in template.fitted:
+            z = (result[quantity] - data[f"true_{quantity}"]) / result[f"{quantity}_std_noise"]
+            found[quantity].extend(np.where(usable, z.values, np.inf))
+    return {quantity: np.array(values) for quantity, values in found.items()}
+
+
+def coverage(z: np.ndarray) -> tuple[float, float]:
+    """The share of pulls within the nominal 68.27 % and 95 % intervals."""
+    return float(np.mean(np.abs(z) < 1.0)), float(np.mean(np.abs(z) < 1.95996))
+
+
+def template_for(kind: str, name: str):
+    """A model whose contact takes the last third of the ramp at the largest force."""
+    measured, spring_constant = baselines(shared_data(SOURCES[name]))
+    force = SIGNAL * np.concatenate(measured).std()
+    radius, depth = 5e-6, 0.5e-6
+    modulus = 0.75 * force / (np.sqrt(radius) * depth**1.5) * 0.75
+    if kind == "hertz":
+        return Hertz(radius=radius, modulus=modulus)
+    return JKR(radius=radius, modulus=modulus, work_of_adhesion=0.3 * force / (1.5 * np.pi * radius))
+
+
+if __name__ == "__main__":
+    import sys
+    for seed in map(int, sys.argv[1:2] or ["1"]):
+        for name in (sys.argv[2:] or SOURCES):
+            for kind, segment in (("hertz", "approach"), ("jkr", "retract")):
+                for quantity, z in pulls(template_for(kind, name), segment, name, seed).items():
+                    z_ = z[np.isfinite(z)]
+                    print(seed, f"{name:18s} {kind:6s} {quantity:18s}", np.round(coverage(z), 3), "sd", z_.std().round(2), "mean", z_.mean().round(2), "n", len(z), "unusable", (~np.isfinite(z)).sum(), flush=True)
