@@ -208,6 +208,18 @@ def test_nothing_to_analyze_says_why(tmp_path):
         workflow.analyze(tmp_path / "no-such-place", MODEL)
 
 
+def test_a_file_that_knows_its_tip_is_believed(folder, small_map):
+    store.save(small_map.isel(curve=slice(0, 4)).assign_attrs(radius=20e-6), folder / "c.nc")
+    mixed = workflow.analyze(folder, "hertz", batch=1000)
+    assert mixed["radius"].values.tolist() == [1e-6] * 20 + [20e-6] * 4 + [1e-6] * 7
+    assert json.loads(mixed.attrs["assumed"]) == {"radius": 1e-6}
+    expected = mixed["modulus"].values[:4] / np.sqrt(20)
+    np.testing.assert_allclose(mixed["modulus"][20:24], expected, rtol=1e-9)
+    given = workflow.analyze(folder, MODEL)
+    assert np.unique(given["radius"]).tolist() == [5e-6]
+    xr.testing.assert_identical(workflow.replay(mixed).drop_attrs(deep=False), mixed.drop_attrs(deep=False))
+
+
 def test_an_unknown_tip_is_assumed_aloud(folder, caplog):
     results = workflow.analyze(folder / "a.nc", "hertz")
     assert json.loads(results.attrs["assumed"]) == {"radius": 1e-6}

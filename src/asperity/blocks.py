@@ -15,6 +15,7 @@ from asperity.contact import AbstractContactModel
 from asperity.data import intake
 from asperity.data.intake import Source
 from asperity.learning.outcome import Outcome
+from asperity.models import ASSUMED, Model, contact_model
 
 __all__ = ["Block", "SessionNoise", "by_session", "fit_block", "join", "numbered", "plan"]
 
@@ -53,7 +54,8 @@ def plan(sources: Sequence[Source], batch: int) -> list[Block]:
     for i, source in enumerate(sources):
         session, count = str(source.dataset["session"].values[0]), source.dataset.sizes["curve"]
         layout = (session, *map(str, source.dataset["segment"].values),
-                  *sorted(map(str, source.dataset.data_vars)))
+                  *sorted(map(str, source.dataset.data_vars)),
+                  *(str(source.dataset.attrs.get(name)) for name in ASSUMED))
         pieces = [(i, start, min(start + batch, count)) for start in range(0, count, batch)]
         for piece in pieces:
             if blocks and layouts[-1] == layout and blocks[-1].size + piece[2] - piece[1] <= batch:
@@ -67,26 +69,27 @@ def plan(sources: Sequence[Source], batch: int) -> list[Block]:
 class SessionNoise:
     """The noise of each session, learnt when first asked for, from at most `NOISE_CURVES` of its curves."""
 
-    def __init__(self, sources: Sequence[Source], model: AbstractContactModel, segment: str) -> None:
+    def __init__(self, sources: Sequence[Source], model: Model, segment: str) -> None:
         self.sources, self.model, self.segment, self.known = sources, model, segment, {}
 
     def __call__(self, session: str) -> Any:
         from asperity.fitting import learn_noise
 
         if session not in self.known:
-            self.known[session] = learn_noise(self._sample(session), self.model, segment=self.segment)
+            own = [source.dataset for source in self.sources
+                   if str(source.dataset["session"].values[0]) == session]
+            model = contact_model(self.model, own[0].attrs)
+            self.known[session] = learn_noise(self._sample(own), model, segment=self.segment)
         return self.known[session]
 
-    def _sample(self, session: str) -> xr.Dataset:
-        own = [source.dataset for source in self.sources
-               if str(source.dataset["session"].values[0]) == session]
+    def _sample(self, own: Sequence[xr.Dataset]) -> xr.Dataset:
         places = [(i, j) for i, dataset in enumerate(own) for j in range(dataset.sizes["curve"])]
         chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, NOISE_CURVES).astype(int))]
         by_file = {i: [j for k, j in chosen if k == i] for i in dict.fromkeys(i for i, _ in chosen)}
         return intake.combine([intake.load_curves(own[i].isel(curve=js))[0] for i, js in by_file.items()])
 
 
-def fit_block(sources: Sequence[Source], block: Block, model: AbstractContactModel, noise: SessionNoise,
+def fit_block(sources: Sequence[Source], block: Block, model: Model, noise: SessionNoise,
               options: Mapping[str, Any]) -> xr.Dataset:
     """The results of one block: its curves loaded, fitted, and flagged where they could not be read."""
     parts = [intake.load_curves(sources[i].dataset.isel(curve=slice(start, stop)))
@@ -94,10 +97,14 @@ def fit_block(sources: Sequence[Source], block: Block, model: AbstractContactMod
     curves = intake.combine([part for part, _ in parts])
     offsets = np.cumsum([0, *(part.sizes["curve"] for part, _ in parts)])
     unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, parts) for i in causes]
-    fitted, failed = _fitted(curves, model, {"noise": noise(block.session), **options})
+    chosen = contact_model(model, sources[block.pieces[0][0]].dataset.attrs)
+    fitted, failed = _fitted(curves, chosen, {"noise": noise(block.session), **options})
     fitted["flag"].values[[*unreadable, *failed]] = int(Outcome.unreadable)
     truth = [name for name in curves.data_vars if str(name).startswith("true_") and name not in fitted]
-    return fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)
+    fitted = fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)
+    tip = {name: fitted[name].expand_dims(curve=fitted["curve"]).variable for name in chosen.fixed
+           if name in fitted.coords and fitted[name].dims == ()}
+    return fitted.assign_coords(tip)  # per curve, for each file may have its own
 
 
 def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[str, Any],

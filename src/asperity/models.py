@@ -20,6 +20,8 @@ __all__ = [
     "model_table",
 ]
 
+Model = str | Mapping[str, Any] | AbstractContactModel
+
 #: the tip that is assumed, with a loud warning, where nobody says what it is (SI)
 ASSUMED = {"radius": 1e-6, "half_angle": math.radians(20), "punch_radius": 1e-6}
 
@@ -48,24 +50,26 @@ def _parts(model: str | Mapping[str, Any]) -> tuple[str, type[AbstractContactMod
     return name, models[name], given
 
 
-def assumed_inputs(model: str | Mapping[str, Any] | AbstractContactModel) -> dict[str, float]:
-    """Name -> value of the inputs that ``model`` needs, nobody gave, and `contact_model` assumes."""
+def _unsaid(model: str | Mapping[str, Any]) -> list[str]:
+    """The inputs that the model needs and nobody gave."""
+    _, kind, given = _parts(model)
+    return [field.name for field in dataclasses.fields(kind) if field.name in ASSUMED
+            and field.default is dataclasses.MISSING and field.name not in given]
+
+
+def assumed_inputs(model: Model, attrs: Mapping[Any, Any] | None = None) -> dict[str, float]:
+    """Name -> value of the inputs that ``model`` needs, neither given nor in the file's ``attrs``."""
     if isinstance(model, AbstractContactModel):
         return {}
-    _, kind, given = _parts(model)
-    required = [
-        field.name
-        for field in dataclasses.fields(kind)
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    ]
-    return {name: ASSUMED[name] for name in required if name not in given and name in ASSUMED}
+    return {name: ASSUMED[name] for name in _unsaid(model) if not isinstance((attrs or {}).get(name), float)}
 
 
-def contact_model(model: str | Mapping[str, Any] | AbstractContactModel) -> AbstractContactModel:
+def contact_model(model: Model, attrs: Mapping[Any, Any] | None = None) -> AbstractContactModel:
     """The contact model that is meant.
 
     Args:
         model: a name (``"hertz"``), a mapping ``{"name": "hertz", "radius": 5e-6}``, or a model.
+        attrs: the attributes of the data; a tip that nobody gave is taken from there, else from `ASSUMED`.
 
     Raises:
         ModelError: unknown name, or an input that this model does not have; both say what there is.
@@ -75,14 +79,22 @@ def contact_model(model: str | Mapping[str, Any] | AbstractContactModel) -> Abst
     if isinstance(model, AbstractContactModel):
         return model
     _, kind, given = _parts(model)
+    tip = {name: (attrs or {}).get(name) for name in _unsaid(model)} | assumed_inputs(model, attrs)
     with jax.enable_x64(True):
-        return kind(**given, **assumed_inputs(model))
+        return kind(**given, **tip)
 
 
-def model_record(model: AbstractContactModel) -> dict[str, Any]:
-    """``{"name": ..., <fixed input>: value}``: what `contact_model` makes the same model from."""
-    name = next((name for name, kind in known_models().items() if type(model) is kind), type(model).__name__)
-    return {"name": name} | {field: float(str(getattr(model, field))) for field in type(model).fixed}
+def model_record(model: Model) -> dict[str, Any]:
+    """``{"name": ..., <fixed input>: value}``: what `contact_model` makes the same model from.
+
+    A tip that nobody gave is left out, for each file may have its own.
+    """
+    chosen = contact_model(model)
+    names = [name for name, kind in known_models().items() if type(chosen) is kind]
+    name = names[0] if names else type(chosen).__name__
+    unsaid = [] if isinstance(model, AbstractContactModel) else _unsaid(model)
+    return {"name": name} | {field: float(str(getattr(chosen, field))) for field in type(chosen).fixed
+                             if field not in unsaid}
 
 
 def model_table() -> list[str]:

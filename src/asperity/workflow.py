@@ -19,10 +19,9 @@ import numpy as np
 import xarray as xr
 
 from asperity.blocks import SessionNoise, by_session, fit_block, join, numbered, plan
-from asperity.contact import AbstractContactModel
 from asperity.data import intake, provenance, store
 from asperity.data.intake import FileStatus, Source
-from asperity.models import assumed_inputs, contact_model, model_record
+from asperity.models import Model, assumed_inputs, contact_model, model_record
 
 __all__ = ["VERBS", "NothingToAnalyze", "analyze", "calibrate", "convert", "differences", "fit",
            "from_recipe", "read", "replay", "report"]
@@ -30,7 +29,6 @@ __all__ = ["VERBS", "NothingToAnalyze", "analyze", "calibrate", "convert", "diff
 _log = logging.getLogger("asperity")
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
-Model = str | Mapping[str, Any] | AbstractContactModel
 Progress = Callable[[int, int], None]
 
 #: results whose chunks hold more bytes than this become a zarr folder and stay on the disk
@@ -108,14 +106,15 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str = "approach
         One entry per curve: the fitted quantities with ``_std``, the flag, the fixed inputs, and the
         curves for display. No curve is dropped and none raises: see `asperity.learning.outcome.Outcome`.
     """
-    chosen = contact_model(model)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     sources = list(by_session(Source(dataset, {})))
-    noise = SessionNoise(sources, chosen, segment)
-    results = join([fit_block(sources, block, chosen, noise, options) for block in plan(sources, batch)])
-    step = provenance.step("fit", {"model": model_record(chosen), **options, "batch": batch})
-    return provenance.record(results.assign_attrs(model=type(chosen).__name__), step, before=dataset)
+    noise = SessionNoise(sources, model, segment)
+    results = join([fit_block(sources, block, model, noise, options) for block in plan(sources, batch)])
+    step = provenance.step("fit", {"model": model_record(model), **options, "batch": batch})
+    assumed = assumed_inputs(model, dataset.attrs)
+    named = results.assign_attrs(model=type(contact_model(model)).__name__, assumed=json.dumps(assumed))
+    return provenance.record(named, step, before=dataset)
 
 
 def analyze(paths: Paths, model: Model = "hertz", *, segment: str = "approach",
@@ -142,7 +141,6 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str = "approach",
         NothingToAnalyze: no file could be read.
         StoreError: ``out`` holds another analysis.
     """
-    chosen = contact_model(model)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
@@ -150,26 +148,29 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str = "approach",
                                          sensitivity=sensitivity)
     if not opened:
         raise NothingToAnalyze(statuses)
-    arguments = {"paths": _listed(paths), "model": model_record(chosen), **options, **given, "batch": batch}
+    arguments = {"paths": _listed(paths), "model": model_record(model), **options, **given, "batch": batch}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
-    attrs = _attributes(chosen, assumed_inputs(model), statuses, step)
+    attrs = _attributes(model, opened, statuses, step)
     sources = [part for source in opened for part in by_session(source)]
     with _workplace(out) as folder:
         finished = store.open_job(folder / "chunks", _job(step), restart=restart)
-        _run(sources, chosen, options, folder / "chunks", finished, batch=batch, progress=progress)
+        _run(sources, model, options, folder / "chunks", finished, batch=batch, progress=progress)
         return _gather(folder, attrs, keep=out is not None)
 
 
-def _attributes(model: AbstractContactModel, assumed: Mapping[str, float], statuses: Sequence[FileStatus],
+def _attributes(model: Model, sources: Sequence[Source], statuses: Sequence[FileStatus],
                 step: Mapping[str, Any]) -> dict[str, str]:
     """What a result says about itself beside its numbers."""
+    guesses = [assumed_inputs(model, source.dataset.attrs) for source in sources]
+    assumed = {name: value for guess in guesses for name, value in guess.items()}
     if assumed:
-        _log.warning("the tip is not known: ASSUMED %s; give it for numbers that mean something",
+        _log.warning("the tip of %d of %d files is not known: ASSUMED %s; give it for numbers with a meaning",
+                     sum(map(bool, guesses)), len(guesses),
                      ", ".join(f"{name} = {value:g}" for name, value in assumed.items()))
     problems = {kind: [{"file": s.file, "problem": s.reason} for s in statuses if s.outcome == kind]
                 for kind in ("failed", "skipped")}
-    return {"model": type(model).__name__, "failed_files": json.dumps(problems["failed"]),
-            "skipped_files": json.dumps(problems["skipped"]), "assumed": json.dumps(dict(assumed)),
+    return {"model": type(contact_model(model)).__name__, "failed_files": json.dumps(problems["failed"]),
+            "skipped_files": json.dumps(problems["skipped"]), "assumed": json.dumps(assumed),
             "history": json.dumps([step])}
 
 
@@ -187,7 +188,7 @@ def _workplace(out: str | PathLike[str] | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _run(sources: Sequence[Source], model: AbstractContactModel, options: Mapping[str, Any], folder: Path,
+def _run(sources: Sequence[Source], model: Model, options: Mapping[str, Any], folder: Path,
          finished: Sequence[int], *, batch: int, progress: Progress | None) -> None:
     """Fit all blocks that are not finished yet, each into its chunk."""
     blocks, noise = plan(sources, batch), SessionNoise(sources, model, options["segment"])

@@ -131,7 +131,8 @@ def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,
 def missing_calibration(dataset: xr.Dataset,
                         path: str | PathLike[str]) -> MissingCalibration | None:
     """The error that names what is missing to have a force, or None if the dataset has one."""
-    if "force" in dataset and bool(np.isfinite(dataset["spring_constant"]).any() or "deflection" not in dataset):
+    known = bool(np.isfinite(dataset["spring_constant"]).any())
+    if "force" in dataset and (known or "deflection" not in dataset):
         return None
     wanted = []
     if "deflection" not in dataset and not np.isfinite(dataset["sensitivity"]).any():
@@ -162,7 +163,9 @@ def open_files(paths: Iterable[str | PathLike[str]], *, segment: str | None = No
             statuses.append(FileStatus(str(path), "read", curves=dataset.sizes["curve"]))
         except (ReadError, OSError) as error:
             skipped = isinstance(error, NotRecognized | Unsupported) and not named
-            reason = f"{error.problem} {error.remedy}".strip() if isinstance(error, ReadError) else str(error)
+            reason = str(error)
+            if isinstance(error, ReadError):
+                reason = error.problem if skipped else f"{error.problem} {error.remedy}".strip()
             statuses.append(FileStatus(str(path), "skipped" if skipped else "failed", reason))
             _log.log(logging.INFO if skipped else logging.WARNING, "%s: %s", path, reason)
     return sources, statuses
