@@ -1,0 +1,101 @@
+"""``python -m benchmarks``: the table of ratios. NumPy and JAX are imported only after the core is chosen."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmarks.machine import load, one_core
+
+_PACKAGES = ("asperity", "jax", "numpy", "scipy", "lmfit", "afmformats", "nanite", "pyfmreader", "pyfmrheo")
+_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="asperity against other programs")
+    parser.add_argument("--quick", action="store_true", help="small variants, less than two minutes")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="also write all numbers there")
+    parser.add_argument("--only", nargs="+", choices=list(_parts(True, _DATA)), help="some parts alone")
+    parser.add_argument("--data", type=Path, default=_DATA, help="folder of the measured data (%(default)s)")
+    return parser.parse_args()
+
+
+def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
+    """Name -> what to run; the modules are imported when run."""
+
+    def hertz():
+        from benchmarks.fits import fit_hertz
+        return fit_hertz(1024, 50, 10, 3) if quick else fit_hertz(4096, 200, 40, 7)
+
+    def jkr():
+        from benchmarks.fits import fit_jkr
+        return fit_jkr(1024, 25, 3) if quick else fit_jkr(4096, 100, 5)
+
+    def compilation():
+        from asperity.contact import MODELS
+        from benchmarks.first_call import compilation
+        return compilation(["hertz", "jkr"] if quick else sorted(MODELS))
+
+    def gpu():
+        from benchmarks.accelerator import on_accelerator
+        return on_accelerator(4096 if quick else 65536, 3)
+
+    def measured(work):
+        from benchmarks import measured
+        from benchmarks.map_file import supplied_map
+        from benchmarks.table import note
+        found = supplied_map(data)
+        return work(measured, found) if found else [note("measured curves", "left out", f"no map under {data}")]
+
+    return {"hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu,
+            "measured": lambda: measured(lambda m, f: m.fit_measured(f, 256 if quick else 512, 3 if quick else 5)),
+            "read": lambda: measured(lambda m, f: m.reading(f, (16, 128) if quick else (16, 256, 1024),
+                                                            2 if quick else 3, 128 if quick else 256)),
+            "analyze": lambda: measured(lambda m, f: m.whole_way(f, 128 if quick else 1024, 2 if quick else 3))}
+
+
+def _about(core: int) -> dict[str, object]:
+    """The machine and the versions."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    return {"python": platform.python_version(), "processor": _processor(), "core": core, "load": load(),
+            "versions": versions}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def main() -> None:
+    """Run the parts, print the table, write the JSON."""
+    options = _options()
+    about, start, rows = _about(one_core()), time.perf_counter(), []
+    for name, part in _parts(options.quick, options.data).items():
+        if options.only is None or name in options.only:
+            print(f"{name} ...", file=sys.stderr, flush=True)
+            rows += part()
+    from benchmarks.table import show, write
+
+    about |= {"load_at_end": load(), "wall": time.perf_counter() - start, "quick": options.quick}
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    show(rows, f"CPU time per curve, one core, median (best); load {about['load']:.1f} to {load():.1f}; "
+               f"{about['wall']:.0f} s\n{about['processor']}, Python {about['python']}\n{versions}")
+    if options.json:
+        write(rows, about, options.json)
+
+
+if __name__ == "__main__":
+    main()

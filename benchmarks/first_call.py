@@ -1,0 +1,52 @@
+"""``python -m benchmarks.first_call MODEL``: what a model's first fit costs beyond its second, in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from benchmarks.machine import in_new_process
+from benchmarks.table import Row, limit
+
+__all__ = ["compilation"]
+
+GOAL = 3.0  # CPU s
+
+
+def compilation(models: list[str]) -> list[Row]:
+    """One row per model."""
+    rows = []
+    for name in models:
+        cost = in_new_process("benchmarks.first_call", name)
+        remark = f"{cost['wall']:.2g} s wall; with covariance {cost['covariance_cpu']:.2g} s CPU"
+        rows.append(limit(f"compile {name}", cost["cpu"], GOAL, remark))
+    return rows
+
+
+def _cost(work) -> tuple[float, float]:
+    """(CPU, wall) seconds of the first call beyond the second."""
+    clocks = []
+    for _ in range(2):
+        start = time.process_time(), time.perf_counter()
+        work()
+        clocks.append((time.process_time() - start[0], time.perf_counter() - start[1]))
+    return clocks[0][0] - clocks[1][0], clocks[0][1] - clocks[1][1]
+
+
+def main() -> None:
+    """Fit 256 curves, then again."""
+    from asperity.models import contact_model
+    from benchmarks.fits import fit, fit_with_covariance
+    from benchmarks.generated import hertz_curves
+
+    model = contact_model(sys.argv[1])
+    curves = hertz_curves(256)._replace(model=model)
+    adhesive = "work_of_adhesion" in model.fitted
+    cpu, wall = _cost(lambda: fit(curves, adhesive=adhesive))
+    more, _ = _cost(lambda: fit_with_covariance(curves, adhesive=adhesive))
+    print(json.dumps({"cpu": cpu, "wall": wall, "covariance_cpu": cpu + more}))
+
+
+if __name__ == "__main__":
+    main()
