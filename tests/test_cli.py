@@ -5,6 +5,7 @@ import re
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,15 @@ def test_starting_is_cheap_and_loads_no_jax(statement):
         assert done.returncode == 0, done.stderr
         assert done.stderr.strip().endswith("[]")
     assert min(seconds) <= 0.5
+
+
+def test_public_names_agree():
+    """The lazy table, __all__ and the stub for type checkers name the same things."""
+    import asperity
+
+    stub = Path(asperity.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+    stubbed = set(re.findall(r"import \w+ as (\w+)", stub)) | {"__version__"}
+    assert set(asperity.__all__) == {*asperity._EXPORTS, "__version__"} == stubbed
 
 
 def test_verbs_are_found_lazily():

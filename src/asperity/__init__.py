@@ -19,7 +19,8 @@ _EXPORTS = {
     "replay": "asperity.workflow",
     "virtual_map": "asperity.data.synthetic",
 }
-__all__ = ["__version__", *sorted(_EXPORTS)]
+__all__ = ["__version__", "analyze", "calibrate", "convert", "doctor", "fit", "read", "replay",
+           "virtual_map"]
 
 
 def __getattr__(name):
