@@ -24,22 +24,25 @@ SOURCES = {
     "Nanosurf map": "force/adhesion/spectroscopy.nid",
 }
 SIGNAL = 60.0  # largest force over the standard deviation of the baselines
+LENGTH = 512  # samples of a block: short enough for dozens of independent ones from most sources
 
 
 def baselines(path) -> tuple[list[np.ndarray], float]:
-    """The measured forces before contact (N), mean removed, and the spring constant."""
-    data = readers.open_dataset(path).sel(segment="approach").load()
+    """The measured forces before contact (N), mean removed, and the spring constant.
+
+    Contact is where a paraboloid's fit puts it; the first 80 % before it are kept. Curves that begin in
+    contact or nearly so (less than half the longest baseline) have no baseline to speak of.
+    """
+    data = readers.open_dataset(path).sel(segment=["approach"]).load()
+    model = Hertz(radius=5e-6)
+    fitted = fit_curves(data, model, noise=learn_noise(data, model, segment="approach"), segment="approach")
+    position = (data["height"] + data["force"] / data["spring_constant"]).sel(segment="approach").values
     found = []
-    for force, count in zip(data["force"].values, data["sample_count"].values):
-        force = force[:count]
-        far = force[: count // 3]
-        line = np.polyval(np.polyfit(np.arange(len(far)), far, 1), np.arange(count))
-        width = max(5, count // 200)
-        smooth = np.convolve(force - line, np.ones(width) / width, mode="same")
-        touched = np.flatnonzero(np.abs(smooth[len(far):]) > 5 * (far - line[: len(far)]).std())
-        end = int(0.8 * (len(far) + touched[0] if len(touched) else count))
-        found.append(force[:end] - force[:end].mean())
-    return found, float(data["spring_constant"].values[0])
+    for force, s, point in zip(data["force"].values[:, 0], position, fitted["contact_point"].values):
+        end = int(0.8 * np.argmax(s < point)) if np.isfinite(point) else 0
+        found.append(force[:end] - force[:end].mean() if end else force[:0])
+    longest = max(map(len, found))
+    return [b for b in found if len(b) >= longest / 2], float(data["spring_constant"].values[0])
 
 
 def blocks(measured: list[np.ndarray], length: int, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -71,7 +74,7 @@ def pulls(template, segment: str, name: str, seed: int, sessions: int = 8, size:
     """(estimate - truth) / stated uncertainty for every fitted quantity."""
     rng = np.random.default_rng(seed)
     measured, spring_constant = baselines(shared_data(SOURCES[name]))
-    length = int(min(2000, 0.9 * min(map(len, measured))))
+    length = int(min(LENGTH, 0.9 * min(map(len, measured))))
     sd = np.concatenate(measured).std()
     found = {quantity: [] for quantity in template.fitted}
     for session in range(sessions):
