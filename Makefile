@@ -5,6 +5,8 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# The peers, some of them under the GPL, live in an environment of their own.
+PEERS := .venv-bench
 INPUTS := pyproject.toml constraints.txt
 WORKERS ?= 2
 FIND_PYTHON := for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
@@ -27,15 +29,15 @@ test: $(STAMP)-dev
 	$(BIN)/basedpyright
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
-bench: $(STAMP)-bench
-	$(BIN)/python -m benchmarks
+bench: $(PEERS)/.installed
+	$(PEERS)/bin/python -m benchmarks $(BENCH)
 
-$(BIN)/python:
+$(BIN)/python $(PEERS)/bin/python:
 	@python="$$($(FIND_PYTHON))"; \
 	if [ -z "$$python" ]; then \
 	  echo "asperity needs Python 3.11 or newer with venv and pip, and found none." >&2; \
 	  echo "Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi; \
-	echo "Setting up $(VENV) with $$python"; "$$python" -m venv $(VENV)
+	echo "Setting up $(@:/bin/python=) with $$python"; "$$python" -m venv $(@:/bin/python=)
 
 $(STAMP)-core: $(INPUTS) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
@@ -45,10 +47,10 @@ $(STAMP)-dev: $(INPUTS) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)-core $@
 
-$(STAMP)-bench: $(INPUTS) | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
-	@touch $(STAMP)-core $@
+$(PEERS)/.installed: $(INPUTS) | $(PEERS)/bin/python
+	$(PEERS)/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+	@touch $@
 
 clean:
-	rm -rf $(VENV) asperity-demo asperity-results build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) asperity-demo asperity-results build dist .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,1 +1,1 @@
-"""asperity against other programs, on the same curves and files: `make bench`, or ``python -m benchmarks``."""
+"""asperity against other programs, on the same curves and files (`make bench`)."""

@@ -17,7 +17,7 @@ _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="asperity against other programs")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="asperity against others")
     parser.add_argument("--quick", action="store_true", help="small variants, less than two minutes")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write all numbers there")
     parser.add_argument("--only", nargs="+", choices=list(_parts(True, _DATA)), help="some parts alone")
@@ -34,7 +34,7 @@ def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
 
     def jkr():
         from benchmarks.fits import fit_jkr
-        return fit_jkr(1024, 25, 3) if quick else fit_jkr(4096, 100, 5)
+        return fit_jkr(512, 20, 3) if quick else fit_jkr(4096, 100, 5)
 
     def compilation():
         from asperity.contact import MODELS
@@ -50,13 +50,14 @@ def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
         from benchmarks.map_file import supplied_map
         from benchmarks.table import note
         found = supplied_map(data)
-        return work(measured, found) if found else [note("measured curves", "left out", f"no map under {data}")]
+        return work(measured, found) if found else [note("measured curves", f"left out: no map under {data}")]
 
-    return {"hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu,
-            "measured": lambda: measured(lambda m, f: m.fit_measured(f, 256 if quick else 512, 3 if quick else 5)),
-            "read": lambda: measured(lambda m, f: m.reading(f, (16, 128) if quick else (16, 256, 1024),
-                                                            2 if quick else 3, 128 if quick else 256)),
-            "analyze": lambda: measured(lambda m, f: m.whole_way(f, 128 if quick else 1024, 2 if quick else 3))}
+    repeats = 2 if quick else 3
+    return {
+        "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu,
+        "measured": lambda: measured(lambda m, path: m.fit_measured(path, 256 if quick else 512, repeats + 2)),
+        "read": lambda: measured(lambda m, path: m.reading(path, (16, 64) if quick else (16, 256, 1024), repeats)),
+        "analyze": lambda: measured(lambda m, path: m.whole_way(path, 64 if quick else 1024, repeats))}
 
 
 def _about(core: int) -> dict[str, object]:
@@ -76,7 +77,8 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    names = (line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.first_call MODEL``: what a model's first fit costs beyond its second, in a fresh process."""
+"""``python -m benchmarks.first_call MODEL``: what a first fit costs beyond the second, in a fresh process."""
 
 from __future__ import annotations
 

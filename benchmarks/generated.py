@@ -42,7 +42,7 @@ def hertz_curves(count: int, samples: int = 512, seed: int = 1) -> Curves:
 
 
 def jkr_curves(count: int, samples: int = 512, seed: int = 2) -> Curves:
-    """Retract curves on a stiff lever, with their jump: depth 3 to 8 delta_c, E about 10 kPa, w about 1 mJ/m^2."""
+    """Retract curves on a stiff lever, with their jump, 3 to 8 delta_c deep; E near 10 kPa, w near 1 mJ/m^2."""
     rng = np.random.default_rng(seed)
     modulus = 1e4 * np.exp(0.3 * rng.standard_normal(count))
     adhesion = 1e-3 * np.exp(0.3 * rng.standard_normal(count))
@@ -52,7 +52,8 @@ def jkr_curves(count: int, samples: int = 512, seed: int = 2) -> Curves:
     deepest, farthest = rng.uniform(3, 8, (count, 1)) * unit, -rng.uniform(3, 5, (count, 1)) * unit
     indentation = farthest + (deepest - farthest) * np.linspace(0, 1, samples)
     top = 3e-6 * rng.uniform(-1, 1, (count, 1))
-    return Curves(JKR(radius=RADIUS), top - indentation, _disturbed(_force(models, indentation), rng), modulus)
+    force = _disturbed(_force(models, indentation), rng)
+    return Curves(JKR(radius=RADIUS), top - indentation, force, modulus)
 
 
 def _arrays(models: AbstractContactModel) -> AbstractContactModel:

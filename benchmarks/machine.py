@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 __all__ = ["Timing", "compare", "in_new_process", "load", "one_core", "seconds"]
 
-_SINGLE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1",
+_SINGLE = {**dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_COMPILATION_CACHE": "false"}
 
 
@@ -62,5 +62,6 @@ def compare(candidates: Mapping[str, tuple[Callable[[], object], int]], repeats:
 
 def in_new_process(module: str, *arguments: str) -> dict[str, float]:
     """Run ``python -m module`` on the same core; the numbers in the last line that it prints, as JSON."""
-    done = subprocess.run([sys.executable, "-m", module, *arguments], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])

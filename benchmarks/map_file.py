@@ -21,7 +21,8 @@ def supplied_map(data: Path) -> Path | None:
 def enlarge(source: Path, folder: Path, curves: int) -> Path:
     """Write a map of ``curves`` curves that repeats those of ``source``, in a grid, under its name.
 
-    ``curves`` is a multiple of 4. pyfmreader reads the date from the name, afmformats wants the members in the instrument's order.
+    ``curves`` is a multiple of 4. pyfmreader reads the date from the name, afmformats wants the members in
+    the instrument's order.
     """
     target = folder / str(curves) / source.name
     target.parent.mkdir(parents=True)

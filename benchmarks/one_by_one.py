@@ -1,7 +1,8 @@
 """What people do now: one curve after the other, by scipy's curve_fit and lmfit.
 
-Positions come in um, forces in nN, moduli in kPa, so that all parameters are near one; that is kinder to these
-programs than SI units. ``depth`` is -position: it grows into the sample.
+Positions come in um, forces in nN, moduli in kPa, so that all parameters are near one, and the power 3/2 is
+taken by a square root; both are kinder to these programs than what people usually write. ``depth`` is
+-position: it grows into the sample.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def scipy_jkr(curves: Curves, attached: np.ndarray, counted: np.ndarray) -> tupl
     rows = []
     with jax.enable_x64(True):
         for i in range(len(curves.force)):
-            rows.append(_scipy_jkr_one(-1e6 * curves.position[i], 1e9 * curves.force[i], attached[i] > 0, counted[i]))
+            depth, force = -1e6 * curves.position[i], 1e9 * curves.force[i]
+            rows.append(_scipy_jkr_one(depth, force, attached[i] > 0, counted[i]))
     found = np.array(rows)
     return found[:, :5], found[:, 5] * 1e-18
 
@@ -116,4 +118,5 @@ def scipy_jkr_moduli(curves: Curves, best: np.ndarray) -> np.ndarray:
         def modulus(scale, log_unit):
             return curves.model.with_amplitudes((scale,), (log_unit,)).modulus
 
-        return np.asarray(jax.vmap(modulus)(jnp.asarray(best[:, 0] * 1e-9), jnp.asarray(best[:, 2] + np.log(1e-6))))
+        scale, log_unit = jnp.asarray(best[:, 0] * 1e-9), jnp.asarray(best[:, 2] + np.log(1e-6))
+        return np.asarray(jax.vmap(modulus)(scale, log_unit))

@@ -18,7 +18,7 @@ _COLUMNS = ("what", "asperity", "other", "result", "goal", "met")
 
 
 class Row(NamedTuple):
-    """One line: ``result`` is a ratio (other / asperity) or a value, ``met`` is None where there is no goal."""
+    """One line: ``result`` is the ratio other / asperity, ``met`` is None where there is no goal."""
 
     what: str
     asperity: str
