@@ -12,7 +12,8 @@ from asperity.contact import AbstractContactModel
 from asperity.data.readers import MissingCalibration
 from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
-from asperity.learning.least_squares import Fit, Scaled, contact_force, least_squares, scale
+from asperity.learning.batches import Scaled, scale
+from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Noise
 from asperity.learning.uncertainty import estimate
 from asperity.results import Fitted, Level, Segment, results
@@ -135,9 +136,9 @@ def _missing(dataset: xr.Dataset) -> str:
 
 
 def _padded_length(count: int) -> int:
-    """``count`` rounded up to one of four lengths per octave, so that few shapes are compiled."""
-    step = max(16, 1 << max(int(count - 1).bit_length() - 3, 0))
-    return -(-count // step) * step
+    """``count`` rounded up to one of two lengths per octave, so that few shapes are compiled."""
+    octave = 1 << max(int(count - 1).bit_length(), 5)
+    return 3 * octave // 4 if count <= 3 * octave // 4 else octave
 
 
 def _aligned(values: np.ndarray, counts: np.ndarray, length: int, *, reverse: bool) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.least_squares import Fit, Scaled
+from asperity.learning.batches import Scaled
+from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
 from asperity.learning.uncertainty import Estimate
 from asperity.quantities import QUANTITIES, variable_attributes
@@ -200,8 +201,8 @@ def _saturated(segment: Segment) -> np.ndarray:
     size = np.max(np.abs(np.where(segment.counted, raw, 0.0)), axis=1, keepdims=True)
     top = np.max(np.where(segment.counted, raw, -np.inf), axis=1, keepdims=True)
     equal = segment.counted & (np.abs(raw - top) <= 1e-9 * size)
-    runs = np.lib.stride_tricks.sliding_window_view(equal, min(_PLATEAU, equal.shape[1]), axis=1).all(axis=2)
-    return runs.any(axis=1)
+    runs = np.lib.stride_tricks.sliding_window_view(equal, min(_PLATEAU, equal.shape[1]), axis=1)
+    return np.any(np.all(runs, axis=2), axis=1)
 
 
 def _flag_attributes() -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 __all__ = ["find_jump"]
 
 _VISIBLE = 6.0  # pull-off force over noise, from which the jump is taken from the data
-_GUARD = 2  # samples beside the jump, on the side of contact, that do not count
+_GUARD = 1  # samples beside the jump, on the side of contact, that do not count
 _GRADUAL = 0.03  # a release that takes more than this part of the samples is no jump
 
 
@@ -41,8 +41,7 @@ def find_jump(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.nd
     flight = first_on - last_off - 1
     jumps = (depth > _VISIBLE * noise) & (last_off >= 0) & (flight <= max(4, _GRADUAL * force.shape[1]))
     attached = np.where(index >= first_on[:, None], 1, np.where(index <= last_off[:, None], -1, 0))
-    settled = np.abs(below) < np.maximum(4 * noise, 0.1 * depth)[:, None]
-    ringing = ~settled & (index <= last_off[:, None]) & (index > last_off[:, None] - 10)
+    ringing = (np.abs(below) >= np.maximum(4 * noise, 0.1 * depth)[:, None]) & (index <= last_off[:, None]) & (index > last_off[:, None] - 10)
     beside = (index > last_off[:, None]) & (index < first_on[:, None] + _GUARD)
     use = counted & ~(jumps[:, None] & (beside | ringing))
     return np.where(jumps[:, None], attached, 0).astype(np.int8), use

@@ -15,21 +15,22 @@ Source: Golub, Pereyra, SIAM J. Numer. Anal. 10, 413 (1973); Kaufman, BIT 15, 49
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from asperity.contact._model import AbstractContactModel
+from asperity.contact import AbstractContactModel
+from asperity.learning.batches import Scaled, in_blocks, in_chunks, put
 
-__all__ = ["Fit", "Scaled", "basis_columns", "block_size", "contact_force", "least_squares", "scale", "solve_small"]
+__all__ = ["Fit", "basis_columns", "contact_force", "least_squares", "solve_small"]
 
 _OUTSIDE = -1e6  # the position x of a sample that does not count: far from the sample, where all g vanish
-_CHUNK = 32  # curves worked on together, so that their samples stay in the cache
 _ROUND = 6  # steps between two compactions of the curves that still move
 _MAX_ROUNDS = 12
 _TOLERANCE = 1e-12  # relative decrease of the sum of squares that a further step promises
@@ -44,26 +45,13 @@ _SHAPE_NODES = {
 }
 
 
-class Scaled(NamedTuple):
-    """A batch of curves in numbers of order one: F = force_scale * y + force_zero, s = top - span * x."""
-
-    x: jax.Array  # (batch, sample), 0 farthest from the sample, 1 deepest; 0 where not counted
-    y: jax.Array  # (batch, sample); 0 where not counted
-    counted: jax.Array  # (batch, sample) bool
-    attached: jax.Array  # (batch, sample) 1: the data show contact, -1: no contact, 0: the model decides
-    top: jax.Array  # (batch,) m
-    span: jax.Array  # (batch,) m
-    force_zero: jax.Array  # (batch,) N
-    force_scale: jax.Array  # (batch,) N
-
-
 class Fit(NamedTuple):
     """The optimum of each curve, in scaled units (see `Scaled`)."""
 
-    linear: jax.Array  # (batch, 2 or 1 + amplitudes): b0, b1, c_j (b1 only with tilt)
-    nonlinear: jax.Array  # (batch, 1 + shape parameters): contact point x_0, theta
-    sum_of_squares: jax.Array  # (batch,)
-    converged: jax.Array  # (batch,) bool
+    linear: Any  # (batch, 2 or 1 + amplitudes): b0, b1, c_j (b1 only with tilt)
+    nonlinear: Any  # (batch, 1 + shape parameters): contact point x_0, theta
+    sum_of_squares: Any  # (batch,)
+    converged: Any  # (batch,) bool
 
 
 class _Step(NamedTuple):
@@ -73,38 +61,6 @@ class _Step(NamedTuple):
     sum_of_squares: jax.Array
     curvature: jax.Array  # (batch, q, q)
     gradient: jax.Array  # (batch, q)
-
-
-def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
-          attached: np.ndarray | None = None) -> Scaled:
-    """Bring tip positions (m) and forces (N) of shape (batch, sample) to order one, as NumPy arrays.
-
-    Only samples that are ``counted`` and finite in both take part. ``attached`` is 1 or -1 where the data
-    themselves show that the tip is in contact or not (see `asperity.learning.attachment`).
-    """
-    attached = np.zeros(position.shape, np.int8) if attached is None else attached
-    parts = Scaled(*(np.empty(position.shape) for _ in "xy"), *(np.empty(position.shape, t) for t in (bool, np.int8)),
-                   *(np.empty(len(position)) for _ in range(4)))
-    for first in range(0, len(position), block_size()):
-        rows = slice(first, first + block_size())
-        _put(parts, rows, _scale(position[rows], force[rows], counted[rows], attached[rows]))
-    return parts
-
-
-@jax.jit
-def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array) -> Scaled:
-    counted = counted & jnp.isfinite(position) & jnp.isfinite(force)
-    top = jnp.max(jnp.where(counted, position, -jnp.inf), axis=1)
-    span = top - jnp.min(jnp.where(counted, position, jnp.inf), axis=1)
-    span = jnp.where(jnp.isfinite(span) & (span > 0), span, 1.0)
-    top = jnp.where(jnp.isfinite(top), top, 0.0)
-    number = jnp.maximum(counted.sum(axis=1), 1)
-    zero = jnp.where(counted, force, 0.0).sum(axis=1) / number
-    centered = jnp.where(counted, force - zero[:, None], 0.0)
-    size = jnp.sqrt((centered**2).sum(axis=1) / number)
-    size = jnp.where(size > 0, size, 1.0)
-    x = jnp.where(counted, (top[:, None] - position) / span[:, None], 0.0)
-    return Scaled(x, centered / size[:, None], counted, attached, top, span, zero, size)
 
 
 def _value_columns(model: AbstractContactModel, scaled: Scaled, nonlinear: jax.Array) -> list[jax.Array]:
@@ -215,8 +171,8 @@ def _evaluate(model: AbstractContactModel, tilt: bool, scaled: Scaled, nonlinear
     (linear,) = solve_small(sums.normal, [sums.right])
     c = linear[-amplitudes:]
 
-    def combine(k, entry):  # the slope of the whole model along parameter k, from those of its columns
-        return sum(c[j] * entry(amplitudes * k + j) for j in range(amplitudes))
+    def combine(k: int, entry) -> jax.Array:  # the slope of the whole model along parameter k, from those of its columns
+        return _dot(c, [entry(amplitudes * k + j) for j in range(amplitudes)])
 
     across = [[combine(k, lambda m, i=i: sums.across[m][i]) for i in range(len(linear))] for k in slopes]
     slope_slope = [[combine(k, lambda m, other=other: combine(other, lambda o: sums.slope_slope[m][o]))
@@ -228,7 +184,7 @@ def _evaluate(model: AbstractContactModel, tilt: bool, scaled: Scaled, nonlinear
                  jnp.stack([jnp.stack(row, 1) for row in curvature], 1), jnp.stack(gradient, 1))
 
 
-def _dot(a: list[jax.Array], b: list[jax.Array]) -> jax.Array:
+def _dot(a: Sequence[jax.Array], b: Sequence[jax.Array]) -> jax.Array:
     return sum((u * v for u, v in zip(a, b)), start=jnp.zeros(()))
 
 
@@ -239,9 +195,18 @@ def _propose(step: _Step, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
               for i in range(size)]
     gradient = [step.gradient[:, i] for i in range(size)]
     (change,) = solve_small(matrix, [gradient])
-    promise = sum(change[i] * gradient[i] for i in range(size))
+    promise = _dot(change, gradient)
     limit = [0.25] + [1.0] * (size - 1)
     return jnp.stack([jnp.clip(d, -m, m) for d, m in zip(change, limit)], 1), promise
+
+
+def _shallowest(scaled: Scaled) -> jax.Array:
+    """The least x_0: not before the data, nor more than a few samples before the contact that is seen.
+
+    An adhesive contact is lost at its end (DMT: at no indentation) or before it, never later.
+    """
+    seen = jnp.min(jnp.where(scaled.counted & (scaled.attached > 0), scaled.x, jnp.inf), axis=1)
+    return jnp.where(jnp.isfinite(seen), seen - 4 / jnp.maximum(scaled.counted.sum(axis=1), 4), -0.05)
 
 
 class _State(NamedTuple):
@@ -255,7 +220,7 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, state: _St
     """One trial step of every curve; accepted where the sum of squares does not rise."""
     change, _ = _propose(state.step, state.damping)
     trial = state.nonlinear + change
-    trial = trial.at[:, 0].set(jnp.clip(trial[:, 0], -1.0, 0.9995))
+    trial = trial.at[:, 0].set(jnp.clip(trial[:, 0], _shallowest(scaled), 0.9995))
     step = _evaluate(model, tilt, scaled, trial)
     rounding = 1e-15 * (scaled.y**2).sum(axis=1)
     better = step.sum_of_squares <= state.step.sum_of_squares + rounding
@@ -283,22 +248,14 @@ def _improve(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, no
 
     def chunk(part):
         piece, pad, start = part
+        start = start.at[:, 0].set(jnp.clip(start[:, 0], _shallowest(piece), 0.9995))
         step = _evaluate(model, tilt, piece, start)
         first = _State(start, step, jnp.full(start.shape[0], 1e-3), pad)
         _, last = lax.while_loop(lambda s: (s[0] < _ROUND) & ~s[1].converged.all(),
                                  lambda s: (s[0] + 1, _advance(model, tilt, piece, s[1])), (0, first))
         return last.nonlinear, last.step, last.converged
 
-    return _in_chunks(chunk, (scaled, padding, nonlinear))
-
-
-def _in_chunks(function, arguments):
-    """Apply ``function`` to slices of the leading axis, one after the other."""
-    batch = jax.tree.leaves(arguments)[0].shape[0]
-    size = _CHUNK if batch % _CHUNK == 0 else batch
-    split = jax.tree.map(lambda a: a.reshape(batch // size, size, *a.shape[1:]), arguments)
-    result = lax.map(function, split)
-    return jax.tree.map(lambda a: a.reshape(batch, *a.shape[2:]), result)
+    return in_chunks(chunk, (scaled, padding, nonlinear))
 
 
 def _scan_nodes(model: AbstractContactModel, span: jax.Array) -> jax.Array:
@@ -320,7 +277,7 @@ def _scan(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, *, ti
         _, best = lax.top_k(-squares.T, _STARTS)
         return jnp.take_along_axis(nodes, best[:, :, None], axis=1)
 
-    return _in_chunks(chunk, (scaled, _scan_nodes(model, scaled.span)))
+    return in_chunks(chunk, (scaled, _scan_nodes(model, scaled.span)))
 
 
 def _thinned(scaled: Scaled) -> Scaled:
@@ -350,7 +307,7 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
     if start is not None:
         state = _settle(model, scaled, every, start, tilt)
         return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
-    starts = _in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
+    starts = in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
     state = _settle(model, scaled, every, starts[:, 0], tilt)
     weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2]]
     if len(weak):
@@ -359,14 +316,14 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
         best = squares.argmin(axis=1)
         better = squares[np.arange(len(weak)), best] < state[1].sum_of_squares[weak]
         rows = (np.arange(len(weak)) * (_STARTS - 1) + best)[better]
-        _put(state, weak[better], jax.tree.map(lambda a: a[rows], again))
+        put(state, weak[better], jax.tree.map(lambda a: a[rows], again))
     return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
 
 
 def contact_force(model: AbstractContactModel, scaled: Scaled, fit: Fit) -> np.ndarray:
     """The fitted force of contact alone, scaled, (batch, sample)."""
     c = fit.linear[:, -model.amplitudes:]
-    return _in_blocks(partial(_contact, model), np.arange(len(c)), scaled, c, fit.nonlinear)
+    return in_blocks(partial(_contact, model), np.arange(len(c)), scaled, c, fit.nonlinear)
 
 
 @jax.jit
@@ -384,39 +341,10 @@ def _signal(scaled: Scaled, step: _Step) -> np.ndarray:
 def _settle(model, scaled: Scaled, chosen: np.ndarray, start: np.ndarray, tilt: bool):
     """Rounds of a few steps for the ``chosen`` curves; after each, only those that still move go on."""
     improve = partial(_improve, model, tilt=tilt)
-    state = _in_blocks(improve, chosen, scaled, start)
+    state = in_blocks(improve, chosen, scaled, start)
     for _ in range(_MAX_ROUNDS):
         moving = np.flatnonzero(~state[2])
         if not len(moving):
             break
-        _put(state, moving, _in_blocks(improve, chosen[moving], scaled, state[0][moving]))
+        put(state, moving, in_blocks(improve, chosen[moving], scaled, state[0][moving]))
     return state
-
-
-def _put(state, where: np.ndarray | slice, values) -> None:
-    """Write ``values`` into the rows ``where`` of every array of ``state``."""
-    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(values), strict=True):
-        old[where] = new
-
-
-def _in_blocks(function, chosen: np.ndarray, scaled: Scaled, *rows: np.ndarray):
-    """``function(curves, padding, *rows)`` for the ``chosen`` curves in blocks of `block_size`.
-
-    ``rows`` have one row per chosen curve; the last block is padded, which ``padding`` marks. The result
-    is writable NumPy arrays with one row per chosen curve.
-    """
-    size, parts = block_size(), []
-    for first in range(0, len(chosen), size):
-        count = min(size, len(chosen) - first)
-        block = first + np.minimum(np.arange(size), count - 1)
-        whole = count == size and chosen[block[-1]] - chosen[first] == size - 1
-        take = slice(chosen[first], chosen[first] + size) if whole else chosen[block]
-        curves = jax.tree.map(lambda a: a[take], scaled)
-        result = function(curves, np.arange(size) >= count, *(row[block] for row in rows))
-        parts.append(jax.tree.map(lambda a: np.asarray(a)[:count], result))
-    return jax.tree.map(lambda *a: np.concatenate(a), *parts)
-
-
-def block_size() -> int:
-    """How many curves one compiled step works on: a cache's worth on a CPU, many on an accelerator."""
-    return 256 if jax.default_backend() == "cpu" else 8192

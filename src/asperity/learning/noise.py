@@ -115,7 +115,7 @@ def _periodogram(baseline: np.ndarray, length: int) -> np.ndarray:
     into high orders than in a Fourier transform, and a smooth drift can be told from a rough one.
     """
     line, samples = _line(length), baseline[-length:]
-    return dct(samples - line @ (line.T @ samples), norm="ortho")[2:] ** 2
+    return np.square(dct(samples - line @ (line.T @ samples), norm="ortho")[2:])
 
 
 def _expected_periodogram(length: int) -> np.ndarray:

@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from asperity.contact._model import AbstractContactModel
-from asperity.learning.least_squares import Fit, Scaled, basis_columns, block_size, solve_small
+from asperity.contact import AbstractContactModel
+from asperity.learning.batches import Scaled, block_size
+from asperity.learning.least_squares import Fit, basis_columns, solve_small
 from asperity.learning.noise import Noise, autocovariance
 
 __all__ = ["Estimate", "estimate"]
@@ -57,10 +58,10 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
     width = -(-samples // _BLOCKS)
     lags = _block_average(autocovariance(noise, width * _BLOCKS), width)
     sources = tuple(relative_std)
-    size, parts = block_size(), []
+    size, parts = block_size(len(scaled.x)), []
     for first in range(0, len(scaled.x), size):
         rows = np.arange(first, first + size) % len(scaled.x)
-        piece, best = jax.tree.map(lambda a: a[rows], (scaled, fit))
+        piece, best = Scaled(*(a[rows] for a in scaled)), Fit(*(a[rows] for a in fit))
         lag_sums = (strengths[rows] @ lags) / np.asarray(piece.force_scale)[:, None] ** 2
         parts.append(jax.tree.map(np.asarray, _estimate(model, piece, best, spring_constant[rows], lag_sums,
                                                         sources=sources, tilt=tilt)))
@@ -150,8 +151,8 @@ def _source_change(model, name, scaled: Scaled, fit: Fit, force, gain, n_fixed):
         shapes = changed.basis(jnp.where(attached > 0, held, span * (x - x0)), tuple(theta))
         return sum(a * g for a, g in zip(c, shapes))
 
-    def slope(*arguments):
-        return jax.jvp(lambda change: contact(*arguments, change), (0.0,), (1.0,))[1]
+    def slope(x, attached, span, x0, c, theta):
+        return jax.jvp(lambda change: contact(x, attached, span, x0, c, theta, change), (0.0,), (1.0,))[1]
 
     over = jax.vmap(jax.vmap(slope, (0, 0, None, None, None, None)), (0, 0, 0, 0, 0, 0))
     change = over(scaled.x, scaled.attached, scaled.span, fit.nonlinear[:, 0], fit.linear[:, n_fixed:], theta)

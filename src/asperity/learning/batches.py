@@ -1,0 +1,115 @@
+"""Batches of curves: in numbers of order one, in blocks of one compiled shape, in chunks that fit the cache."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+__all__ = ["Scaled", "block_size", "in_blocks", "in_chunks", "put", "scale"]
+
+_CHUNK = 32  # curves worked on together, so that their samples stay in the cache
+_FEW = 32  # curves up to which a smaller block is used
+
+
+class Scaled(NamedTuple):
+    """A batch of curves in numbers of order one: F = force_scale * y + force_zero, s = top - span * x.
+
+    NumPy arrays outside compiled functions, JAX arrays inside.
+    """
+
+    x: Any  # (batch, sample), 0 farthest from the sample, 1 deepest; 0 where not counted
+    y: Any  # (batch, sample); 0 where not counted
+    counted: Any  # (batch, sample) bool
+    attached: Any  # (batch, sample) 1: the data show contact, -1: no contact, 0: the model decides
+    top: Any  # (batch,) m
+    span: Any  # (batch,) m
+    force_zero: Any  # (batch,) N
+    force_scale: Any  # (batch,) N
+
+
+def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
+          attached: np.ndarray | None = None) -> Scaled:
+    """Bring tip positions (m) and forces (N) of shape (batch, sample) to order one, as NumPy arrays.
+
+    Only samples that are ``counted`` and finite in both take part. ``attached`` is 1 or -1 where the data
+    themselves show that the tip is in contact or not (see `asperity.learning.attachment`).
+    """
+    attached = np.zeros(position.shape, np.int8) if attached is None else attached
+    count = len(position)
+    parts = Scaled(np.empty(position.shape), np.empty(position.shape), np.empty(position.shape, bool),
+                           np.empty(position.shape, np.int8), np.empty(count), np.empty(count), np.empty(count),
+                           np.empty(count))
+    size = block_size(len(position))
+    for first in range(0, count, size):
+        stop = min(first + size, count)
+        rows = np.minimum(np.arange(first, first + size), stop - 1)
+        block = _scale(*(array[rows] for array in (position, force, counted, attached)))
+        put(parts, slice(first, stop), _rows(block, slice(stop - first)))
+    return parts
+
+
+@jax.jit
+def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array) -> Scaled:
+    counted = counted & jnp.isfinite(position) & jnp.isfinite(force)
+    top = jnp.max(jnp.where(counted, position, -jnp.inf), axis=1)
+    span = top - jnp.min(jnp.where(counted, position, jnp.inf), axis=1)
+    span = jnp.where(jnp.isfinite(span) & (span > 0), span, 1.0)
+    top = jnp.where(jnp.isfinite(top), top, 0.0)
+    number = jnp.maximum(counted.sum(axis=1), 1)
+    zero = jnp.where(counted, force, 0.0).sum(axis=1) / number
+    centered = jnp.where(counted, force - zero[:, None], 0.0)
+    size = jnp.sqrt((centered**2).sum(axis=1) / number)
+    size = jnp.where(size > 0, size, 1.0)
+    x = jnp.where(counted, (top[:, None] - position) / span[:, None], 0.0)
+    return Scaled(x, centered / size[:, None], counted, attached, top, span, zero, size)
+
+
+def in_chunks(function, arguments):
+    """Apply ``function`` to slices of the leading axis, one after the other."""
+    batch = jax.tree.leaves(arguments)[0].shape[0]
+    size = _CHUNK if batch % _CHUNK == 0 else batch
+    split = jax.tree.map(lambda a: a.reshape(batch // size, size, *a.shape[1:]), arguments)
+    result = lax.map(function, split)
+    return jax.tree.map(lambda a: a.reshape(batch, *a.shape[2:]), result)
+
+
+def _rows(arrays, chosen: np.ndarray | slice):
+    """The chosen rows of every array."""
+    return jax.tree.map(lambda a: a[chosen], arrays)
+
+
+def put(state, where: np.ndarray | slice, values) -> None:
+    """Write ``values`` into the rows ``where`` of every array of ``state``."""
+    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(values), strict=True):
+        old[where] = new
+
+
+def in_blocks(function, chosen: np.ndarray, scaled: Scaled, *rows: np.ndarray | jax.Array):
+    """``function(curves, padding, *rows)`` for the ``chosen`` curves in blocks of `block_size`.
+
+    ``rows`` have one row per chosen curve; the last block is padded, which ``padding`` marks. The result
+    is writable NumPy arrays with one row per chosen curve.
+    """
+    size, parts = block_size(len(scaled.x)), []
+    for first in range(0, len(chosen), size):
+        count = min(size, len(chosen) - first)
+        block = first + np.minimum(np.arange(size), count - 1)
+        whole = count == size and chosen[block[-1]] - chosen[first] == size - 1
+        take = slice(chosen[first], chosen[first] + size) if whole else chosen[block]
+        result = function(_rows(scaled, take), np.arange(size) >= count, *(row[block] for row in rows))
+        parts.append(_rows(jax.tree.map(np.asarray, result), slice(count)))
+    return jax.tree.map(lambda *a: np.concatenate(a), *parts)
+
+
+def block_size(curves: int) -> int:
+    """How many curves one compiled step works on: a cache's worth on a CPU, many on an accelerator.
+
+    A batch of a few curves uses a small block, so that single files are not padded tenfold.
+    """
+    if jax.default_backend() != "cpu":
+        return 8192
+    return _FEW if curves <= _FEW else 256
