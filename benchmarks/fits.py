@@ -10,14 +10,15 @@ import numpy as np
 
 from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
-from asperity.learning.least_squares import Fit, Scaled, contact_force, least_squares, scale
+from asperity.learning.batches import Scaled, scale
+from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.uncertainty import Estimate, estimate
 from benchmarks import one_by_one
 from benchmarks.generated import Curves, hertz_curves, jkr_curves
 from benchmarks.machine import compare
 from benchmarks.table import Row, note, ratio
 
-__all__ = ["fit", "fit_hertz", "fit_jkr", "fit_with_covariance", "moduli_of"]
+__all__ = ["fit", "fit_hertz", "fit_jkr", "fit_with_covariance", "moduli_of", "squares_of"]
 
 
 class _Fitted(NamedTuple):
@@ -62,7 +63,7 @@ def moduli_of(curves: Curves, fitted: _Fitted) -> np.ndarray:
         return np.asarray(jax.vmap(one)(fitted.fit.linear, fitted.fit.nonlinear, fitted.scaled.force_scale))
 
 
-def _squares(fitted: _Fitted) -> np.ndarray:
+def squares_of(fitted: _Fitted) -> np.ndarray:
     """The sum of squares of each curve, N^2."""
     return np.asarray(fitted.fit.sum_of_squares * fitted.scaled.force_scale**2)
 
@@ -115,10 +116,13 @@ def fit_hertz(count: int, peers: int, slow: int, repeats: int) -> list[Row]:
     if lmfit:
         rows.append(ratio(what, times["asperity"], "lmfit", times["lmfit"], 250))
     rows.append(ratio(what + ", with covariance", times["covariance"], "curve_fit", times["scipy"]))
-    modulus, squares = one_by_one.scipy_hertz(some)
+    modulus, error, squares = one_by_one.scipy_hertz(some)
+    errors = np.sqrt(fit_with_covariance(curves).covariance[:peers, 0, 0]) / error
     moduli = moduli_of(curves, ours)
     rows += [_truth(curves, ours), _agreement("curve_fit", moduli[:peers], modulus),
-             _excess("curve_fit", _squares(ours)[:peers], squares)]
+             _excess("curve_fit", squares_of(ours)[:peers], squares),
+             note("  standard error of E / curve_fit's", f"median {np.median(errors):.2f}",
+                  "the noise is white, so that curve_fit's is right", standard_errors=float(np.median(errors)))]
     if lmfit:
         rows.append(_agreement("lmfit", moduli[:slow], one_by_one.lmfit_hertz(few)))
     return rows
@@ -142,7 +146,7 @@ def fit_jkr(count: int, peers: int, repeats: int) -> list[Row]:
             ratio(what + ", with covariance", times["covariance"], peer, times["scipy"]),
             _truth(curves, ours),
             _agreement("curve_fit", moduli_of(some, ours)[:peers], one_by_one.scipy_jkr_moduli(some, best)),
-            _excess("curve_fit", _squares(ours)[:peers], squares)]
+            _excess("curve_fit", squares_of(ours)[:peers], squares)]
 
 
 def _has_lmfit() -> bool:

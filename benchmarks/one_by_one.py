@@ -36,15 +36,15 @@ def hertz_start(depth: np.ndarray, force: np.ndarray) -> tuple[float, float, flo
     return highest / _STIFFNESS / max(depth[-1] - contact, 1e-3) ** 1.5, contact, level, 0.0
 
 
-def scipy_hertz(curves: Curves) -> tuple[np.ndarray, np.ndarray]:
-    """(modulus in Pa, sum of squares in N^2) of each curve by `curve_fit` (LM)."""
+def scipy_hertz(curves: Curves) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(modulus in Pa, its standard error, sum of squares in N^2) of each curve by `curve_fit` (LM)."""
     rows = []
     for position, force in zip(curves.position, curves.force):
         x, y = -1e6 * position, 1e9 * force
-        best, _ = curve_fit(_hertz, x, y, hertz_start(x, y))
-        rows.append((best[0], ((y - _hertz(x, *best)) ** 2).sum()))
-    modulus, squares = np.array(rows).T
-    return modulus * 1e3, squares * 1e-18
+        best, covariance = curve_fit(_hertz, x, y, hertz_start(x, y))
+        rows.append((best[0], np.sqrt(covariance[0, 0]), ((y - _hertz(x, *best)) ** 2).sum()))
+    modulus, error, squares = np.array(rows).T
+    return modulus * 1e3, error * 1e3, squares * 1e-18
 
 
 def lmfit_hertz(curves: Curves) -> np.ndarray:
