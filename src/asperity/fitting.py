@@ -75,7 +75,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
         k = solution.segment.spring_constant
         found = estimate(model, solution.scaled, solution.fit, k, noise, strengths, relative, tilt=tilt)
     force_std = float(np.hypot(spring_constant_std, sensitivity_std))
-    level = Level(np.sqrt(strengths.sum(axis=1)), noise_model.correlation(noise, strengths),
+    level = Level(noise_model.level(noise, strengths), noise_model.correlation(noise, strengths),
                   np.array([len(b) for b in baselines]), force_std)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level))
 

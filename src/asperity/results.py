@@ -20,8 +20,9 @@ _POINTS = 120  # samples of a curve that are kept for display
 _IDENTITY = ("file", "curve_in_file", "session", "x", "y", "row", "column", "spring_constant", "sensitivity")
 _PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _MISFIT = 3.0  # residual over noise, and
-_MISFIT_PART = 0.02  # residual over largest force, above which a model does not describe the curve
-_SIGNIFICANT = 3.0  # contact force over its uncertainty, below which nothing was touched
+_MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
+_SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
+_SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
 
 
 class Segment(NamedTuple):
@@ -59,7 +60,8 @@ class _Residuals(NamedTuple):
     residual: np.ndarray  # (batch, sample) N
     rms: np.ndarray  # (batch,) N
     chi_square: np.ndarray  # (batch,) mean square in contact over what the noise explains
-    part: np.ndarray  # (batch,) rms in contact over the largest force
+    part: np.ndarray  # (batch,) rms of the residual, in contact or in all, over the largest force
+    far: np.ndarray  # (batch,) N, robust spread of the residual in the farthest third
 
 
 def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) -> xr.Dataset:
@@ -88,11 +90,27 @@ def _residuals(fitted: Fitted) -> _Residuals:
     touching = _touching(found) & counted
     gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
     expected = np.maximum(fitted.level.std[:, None] * gain, 1e-300)
-    largest = np.maximum(np.max(np.where(counted, np.abs(corrected), 0.0), axis=1), 1e-300)
+    largest = np.maximum(np.max(np.abs(np.nan_to_num(corrected)), axis=1), 1e-300)
     with np.errstate(over="ignore"):
         chi_square = _mean((residual / expected) ** 2, touching)
     return _Residuals(corrected, residual, np.sqrt(_mean(residual**2, counted)), chi_square,
-                      np.sqrt(_mean(residual**2, touching)) / largest)
+                      np.sqrt(np.fmax(_mean(residual**2, touching), _mean(residual**2, counted))) / largest,
+                      _far_spread(residual, counted))
+
+
+def _far_spread(residual: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The noise where no model can be wrong: of the farthest third, about its own straight line (robust)."""
+    rank = np.cumsum(counted, axis=1)
+    far = counted & (rank <= np.maximum(rank[:, -1:] // 3, 8))
+    index = np.arange(residual.shape[1]) - _mean(np.broadcast_to(np.arange(residual.shape[1]), far.shape), far)[:, None]
+    values = np.nan_to_num(residual) - _mean(residual, far)[:, None]
+    slope = _mean(values * index, far) / np.maximum(_mean(index**2, far), 1e-300)
+    about = np.where(far, np.abs(values - slope[:, None] * index), np.nan)
+    return 1.4826 * np.nanmedian(np.where(far.any(axis=1)[:, None], about, 0.0), axis=1)
+
+
+def _largest(rest: _Residuals) -> np.ndarray:
+    return np.max(np.abs(np.nan_to_num(rest.corrected)), axis=1)
 
 
 def _touching(found: Estimate) -> np.ndarray:
@@ -137,7 +155,8 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     variables = _with_uncertainty("pull_off_force", lowest, level.std, lowest * level.force_std)
     depth = scaled.span * (1 - fitted.fit.nonlinear[:, 0])
     plain = {
-        "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N", "largest force above the baseline"),
+        "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
+                      "largest force above the baseline"),
         "indentation_max": (depth, "m", "largest indentation in the fit"),
         "noise_std": (level.std, "N", "standard deviation of the force noise"),
         "noise_correlation": (level.correlation, "1", "samples that count as one independent one"),
@@ -171,14 +190,15 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     number = counted.sum(axis=1)
     amplitude, spread = found.values[:, 0], np.sqrt(np.maximum(found.covariance[:, 0, 0], 0.0))
     fitted_values = found.values[:, : len(model.fitted)]
+    significant = np.abs(amplitude) > _SIGNIFICANT * spread
     conditions = {
-        Outcome.misfit: (rest.chi_square > _MISFIT**2) & (rest.part > _MISFIT_PART),
+        Outcome.misfit: (rest.part * _largest(rest) > _MISFIT * rest.far) & (rest.part > _MISFIT_PART),
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
         Outcome.bound_hit: (fitted_values <= 0).any(axis=1),
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
         Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999),
-        Outcome.no_contact: ~(np.abs(amplitude) > _SIGNIFICANT * spread) | ~_rises(fitted, rest),
+        Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
         Outcome.too_few_samples: number < 4 * (len(model.fitted) + 3),
         Outcome.uncalibrated: number == 0,
     }
@@ -188,10 +208,15 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     return flag
 
 
-def _rises(fitted: Fitted, rest: _Residuals) -> np.ndarray:
-    """Whether the force in contact exceeds the noise anywhere, smoothed over its correlation."""
-    size = np.max(np.abs(fitted.found.model_force), axis=1)
-    return size > _SIGNIFICANT * fitted.level.std
+def _rises(fitted: Fitted) -> np.ndarray:
+    """Whether the fitted force of contact exceeds the noise."""
+    return np.max(np.abs(fitted.found.model_force), axis=1) > _SIGNIFICANT * fitted.level.std
+
+
+def _flat(rest: _Residuals) -> np.ndarray:
+    """Whether the curve, whatever the model, is no more than its own noise (about 7 spreads peak to peak)."""
+    swing = np.max(np.nan_to_num(rest.corrected), axis=1) - np.min(np.nan_to_num(rest.corrected), axis=1)
+    return ~(swing > _SWING * rest.far)
 
 
 def _saturated(segment: Segment) -> np.ndarray:

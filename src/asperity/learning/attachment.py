@@ -40,11 +40,14 @@ def find_jump(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.nd
     first_on = np.where(after.any(axis=1), after.argmax(axis=1), force.shape[1])
     flight = first_on - last_off - 1
     jumps = (depth > _VISIBLE * noise) & (last_off >= 0) & (flight <= max(4, _GRADUAL * force.shape[1]))
+    jumps = jumps.reshape(-1, 1)
     attached = np.where(index >= first_on[:, None], 1, np.where(index <= last_off[:, None], -1, 0))
-    ringing = (np.abs(below) >= np.maximum(4 * noise, 0.1 * depth)[:, None]) & (index <= last_off[:, None]) & (index > last_off[:, None] - 10)
+    quiet = np.maximum(4 * noise, 0.1 * depth).reshape(-1, 1)
+    since = last_off[:, None] - index
+    ringing = (np.abs(below) >= quiet) & (since >= 0) & (since < 10)
     beside = (index > last_off[:, None]) & (index < first_on[:, None] + _GUARD)
-    use = counted & ~(jumps[:, None] & (beside | ringing))
-    return np.where(jumps[:, None], attached, 0).astype(np.int8), use
+    use = counted & ~(jumps & (beside | ringing))
+    return np.where(jumps, attached, 0).astype(np.int8), use
 
 
 def _baseline(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

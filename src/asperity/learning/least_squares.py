@@ -171,7 +171,8 @@ def _evaluate(model: AbstractContactModel, tilt: bool, scaled: Scaled, nonlinear
     (linear,) = solve_small(sums.normal, [sums.right])
     c = linear[-amplitudes:]
 
-    def combine(k: int, entry) -> jax.Array:  # the slope of the whole model along parameter k, from those of its columns
+    def combine(k: int, entry) -> jax.Array:
+        # the slope of the whole model along parameter k, from those of its columns
         return _dot(c, [entry(amplitudes * k + j) for j in range(amplitudes)])
 
     across = [[combine(k, lambda m, i=i: sums.across[m][i]) for i in range(len(linear))] for k in slopes]
@@ -311,7 +312,8 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
     state = _settle(model, scaled, every, starts[:, 0], tilt)
     weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2]]
     if len(weak):
-        again = _settle(model, scaled, np.repeat(weak, _STARTS - 1), starts[weak, 1:].reshape(-1, starts.shape[2]), tilt)
+        again = _settle(model, scaled, np.repeat(weak, _STARTS - 1),
+                        starts[weak, 1:].reshape(-1, starts.shape[2]), tilt)
         squares = again[1].sum_of_squares.reshape(len(weak), -1)
         best = squares.argmin(axis=1)
         better = squares[np.arange(len(weak)), best] < state[1].sum_of_squares[weak]

@@ -25,7 +25,7 @@ import numpy as np
 from scipy.fft import dct
 from scipy.optimize import nnls
 
-__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn", "strengths"]
+__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn", "level", "strengths"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
@@ -82,12 +82,19 @@ def autocovariance(noise: Noise, lags: int) -> np.ndarray:
     return _bands(noise.length, lags)
 
 
+def level(noise: Noise, strengths: np.ndarray) -> np.ndarray:
+    """The standard deviation of each curve's noise about a straight line, (curve,) N.
+
+    Slower changes than the baseline can show, which a fitted line absorbs, are not part of it.
+    """
+    return np.sqrt((strengths @ noise.expected.T).sum(axis=1) / noise.length)
+
+
 def correlation(noise: Noise, strengths: np.ndarray) -> np.ndarray:
-    """How many samples count as one independent one, (curve,): 1 + 2 sum of the autocorrelation."""
-    lags = np.arange(noise.length)
-    curves = strengths @ autocovariance(noise, noise.length)
-    total = curves[:, 0] + 2 * (curves * (1 - lags / noise.length))[:, 1:].sum(axis=1)
-    return np.maximum(total / np.maximum(curves[:, 0], 1e-300), 1e-3)
+    """How many samples count as one independent one, (curve,): low-frequency power over mean power."""
+    spectra = strengths @ noise.expected.T
+    low = max(4, spectra.shape[1] // 20)
+    return spectra[:, :low].mean(axis=1) / np.maximum(spectra.mean(axis=1), 1e-300)
 
 
 def _bands(length: int, lags: int) -> np.ndarray:
