@@ -84,10 +84,10 @@ def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bo
     """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on."""
     segment = _segment(dataset, name)
     force, counted = segment.force, segment.counted
-    adhesive = "work_of_adhesion" in model.fitted
+    adhesive, retracting = "work_of_adhesion" in model.fitted, name.startswith("retract")
     attached, counted = find_jump(force, counted) if adhesive else (None, counted)
     k = segment.spring_constant[:, None]
-    scaled = scale(segment.height + force / k, force, counted, attached)
+    scaled = scale(segment.height + force / k, force, counted, attached, retracting=retracting)
     fit = least_squares(model, scaled, tilt=tilt)
     slope = np.zeros(len(force))
     if tilt:
@@ -99,7 +99,7 @@ def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bo
         force = force - slope[:, None] * (segment.height - np.nan_to_num(middle))
         point = scaled.top - scaled.span * fit.nonlinear[:, 0]
         shift = slope[:, None] * (segment.height - np.nan_to_num(middle)) / k
-        scaled = scale(segment.height + force / k, force, counted, attached)
+        scaled = scale(segment.height + force / k, force, counted, attached, retracting=retracting)
         nearest = np.abs(segment.height + segment.force / k - point[:, None])
         nearest = np.argmin(np.where(counted, nearest, np.inf), axis=1)
         point = point - shift[np.arange(len(force)), nearest]

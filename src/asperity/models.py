@@ -18,6 +18,7 @@ __all__ = [
     "known_models",
     "model_record",
     "model_table",
+    "usual_segment",
 ]
 
 Model = str | Mapping[str, Any] | AbstractContactModel
@@ -48,6 +49,12 @@ def _parts(model: str | Mapping[str, Any]) -> tuple[str, type[AbstractContactMod
             f"its inputs: {', '.join(models[name].fixed)}"
         )
     return name, models[name], given
+
+
+def usual_segment(model: Model) -> str:
+    """``retract`` for a model with adhesion, else ``approach``."""
+    kind = _parts(model)[1] if isinstance(model, str | Mapping) else type(model)
+    return "retract" if "work_of_adhesion" in kind.fitted else "approach"
 
 
 def _unsaid(model: str | Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ _IDENTITY = ("file", "curve_in_file", "session", "x", "y", "row", "column", "spr
 _PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _MISFIT = 3.0  # residual over noise, and
 _MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
+_BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
 
@@ -106,7 +107,7 @@ def _far_spread(residual: np.ndarray, counted: np.ndarray) -> np.ndarray:
     values = np.nan_to_num(residual) - _mean(residual, far)[:, None]
     slope = _mean(values * index, far) / np.maximum(_mean(index**2, far), 1e-300)
     about = np.where(far, np.abs(values - slope[:, None] * index), np.nan)
-    return 1.4826 * np.nanmedian(np.where(far.any(axis=1)[:, None], about, 0.0), axis=1)
+    return 1.4826 * np.nanmedian(np.where(np.any(far, axis=1, keepdims=True), about, 0.0), axis=1)
 
 
 def _largest(rest: _Residuals) -> np.ndarray:
@@ -194,10 +195,10 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     conditions = {
         Outcome.misfit: (rest.part * _largest(rest) > _MISFIT * rest.far) & (rest.part > _MISFIT_PART),
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
-        Outcome.bound_hit: (fitted_values <= 0).any(axis=1),
+        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | ~significant,
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
-        Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999),
+        Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
         Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
         Outcome.too_few_samples: number < 4 * (len(model.fitted) + 3),
         Outcome.uncalibrated: number == 0,

@@ -21,7 +21,7 @@ import xarray as xr
 from asperity.blocks import SessionNoise, by_session, fit_block, join, numbered, plan
 from asperity.data import intake, provenance, store
 from asperity.data.intake import FileStatus, Source
-from asperity.models import Model, assumed_inputs, contact_model, model_record
+from asperity.models import Model, assumed_inputs, contact_model, model_record, usual_segment
 
 __all__ = ["VERBS", "NothingToAnalyze", "analyze", "calibrate", "convert", "differences", "fit",
            "from_recipe", "read", "replay", "report"]
@@ -89,7 +89,7 @@ def convert(paths: Paths, out: str | PathLike[str], *, spring_constant: float | 
     return store.save(read(paths, spring_constant=spring_constant, sensitivity=sensitivity), out)
 
 
-def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str = "approach",
+def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = None,
         spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
         batch: int = 512) -> xr.Dataset:
     """Fit a contact model to every curve.
@@ -97,7 +97,8 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str = "approach
     Args:
         dataset: force curves (see `asperity.data.schema`), lazy or not.
         model: a contact model, its name, or ``{"name": ..., "radius": ...}``.
-        segment: ``approach`` or ``retract``.
+        segment: the segment to fit; by default ``retract`` for models with adhesion (the jump off contact
+            shows it, the jump in does not), else ``approach``.
         spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties (0.1 is 10 %)
             of the calibration; they become the part ``modulus_std_calibration``.
         batch: curves in memory at a time.
@@ -106,6 +107,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str = "approach
         One entry per curve: the fitted quantities with ``_std``, the flag, the fixed inputs, and the
         curves for display. No curve is dropped and none raises: see `asperity.learning.outcome.Outcome`.
     """
+    segment = segment or usual_segment(model)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     sources = list(by_session(Source(dataset, {})))
@@ -117,7 +119,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str = "approach
     return provenance.record(named, step, before=dataset)
 
 
-def analyze(paths: Paths, model: Model = "hertz", *, segment: str = "approach",
+def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
             out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
@@ -141,6 +143,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str = "approach",
         NothingToAnalyze: no file could be read.
         StoreError: ``out`` holds another analysis.
     """
+    segment = segment or usual_segment(model)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     given = {"spring_constant": spring_constant, "sensitivity": sensitivity}

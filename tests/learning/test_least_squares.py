@@ -41,7 +41,7 @@ def fitted(model, position, force, **options):
     """The fit in SI: one array per fitted quantity, and the contact points."""
     counted = np.isfinite(force)
     attached, counted = find_jump(force, counted) if "work_of_adhesion" in model.fitted else (None, counted)
-    scaled = scale(position, force, counted, attached)
+    scaled = scale(position, force, counted, attached, retracting=True)
     fit = least_squares(model, scaled, **options)
     c = fit.linear[:, -model.amplitudes:] * scaled.force_scale[:, None]
     models = jax.vmap(lambda c, t: model.with_amplitudes(tuple(c), tuple(t)))(c, fit.nonlinear[:, 1:])
@@ -155,7 +155,7 @@ def test_the_jump_is_read_off_the_curve():
 
 
 def test_no_jump_is_seen_where_there_is_none():
-    position, force, _ = curves(TEMPLATES["hertz"], noise=0.01)
+    _, force, _ = curves(TEMPLATES["hertz"], noise=0.01)
     attached, counted = find_jump(force, np.ones(force.shape, bool))
     assert not attached.any()
     assert counted.all()

@@ -23,7 +23,7 @@ def solve(model, position, force, start=None, spring_constant=np.inf, baselines=
     """Fit and estimate; the noise is learnt from ``baselines`` (N), by default white of unit strength."""
     counted = np.ones(force.shape, bool)
     attached, counted = find_jump(force, counted) if "work_of_adhesion" in model.fitted else (None, counted)
-    scaled = scale(position, force, counted, attached)
+    scaled = scale(position, force, counted, attached, retracting=True)
     fit = least_squares(model, scaled, start=start)
     learnt = noise_model.learn(baselines if baselines is not None else [np.random.default_rng(0).normal(size=64)])
     strengths = np.tile(learnt.shared, (len(force), 1))

@@ -53,7 +53,7 @@ def find_jump(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.nd
 def _baseline(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Level near contact and noise of the far fifth of each curve (median, and median step / 0.954)."""
     far = np.where(counted, force, np.nan)[:, : max(8, force.shape[1] // 5)]
-    far = np.where(np.isfinite(far).any(axis=1)[:, None], far, 0.0)
+    far = np.where(np.any(np.isfinite(far), axis=1, keepdims=True), far, 0.0)
     level = np.nanmedian(far, axis=1)
     spread = 1.4826 * np.nanmedian(np.abs(far - level[:, None]), axis=1)
     return level, np.maximum(spread, 1e-300)

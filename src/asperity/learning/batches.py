@@ -25,6 +25,7 @@ class Scaled(NamedTuple):
     y: Any  # (batch, sample); 0 where not counted
     counted: Any  # (batch, sample) bool
     attached: Any  # (batch, sample) 1: the data show contact, -1: no contact, 0: the model decides
+    least: Any  # (batch,) the contact point x_0 cannot be less
     top: Any  # (batch,) m
     span: Any  # (batch,) m
     force_zero: Any  # (batch,) N
@@ -32,28 +33,30 @@ class Scaled(NamedTuple):
 
 
 def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
-          attached: np.ndarray | None = None) -> Scaled:
+          attached: np.ndarray | None = None, *, retracting: bool = False) -> Scaled:
     """Bring tip positions (m) and forces (N) of shape (batch, sample) to order one, as NumPy arrays.
 
     Only samples that are ``counted`` and finite in both take part. ``attached`` is 1 or -1 where the data
-    themselves show that the tip is in contact or not (see `asperity.learning.attachment`).
+    themselves show that the tip is in contact or not (see `asperity.learning.attachment`). The contact
+    point then cannot lie more than a few samples before the last sample off contact; in a retraction, not
+    even before the first one in contact, since an adhesive contact is never lost later than at its end.
     """
     attached = np.zeros(position.shape, np.int8) if attached is None else attached
     count = len(position)
     parts = Scaled(np.empty(position.shape), np.empty(position.shape), np.empty(position.shape, bool),
-                           np.empty(position.shape, np.int8), np.empty(count), np.empty(count), np.empty(count),
-                           np.empty(count))
+                           np.empty(position.shape, np.int8), *(np.empty(count) for _ in range(5)))
     size = block_size(len(position))
     for first in range(0, count, size):
         stop = min(first + size, count)
         rows = np.minimum(np.arange(first, first + size), stop - 1)
-        block = _scale(*(array[rows] for array in (position, force, counted, attached)))
+        block = _scale(*(array[rows] for array in (position, force, counted, attached)), retracting)
         put(parts, slice(first, stop), _rows(block, slice(stop - first)))
     return parts
 
 
 @jax.jit
-def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array) -> Scaled:
+def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array,
+           retracting: bool) -> Scaled:
     counted = counted & jnp.isfinite(position) & jnp.isfinite(force)
     top = jnp.max(jnp.where(counted, position, -jnp.inf), axis=1)
     span = top - jnp.min(jnp.where(counted, position, jnp.inf), axis=1)
@@ -65,7 +68,11 @@ def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: 
     size = jnp.sqrt((centered**2).sum(axis=1) / number)
     size = jnp.where(size > 0, size, 1.0)
     x = jnp.where(counted, (top[:, None] - position) / span[:, None], 0.0)
-    return Scaled(x, centered / size[:, None], counted, attached, top, span, zero, size)
+    few = 4 / jnp.maximum(number, 4)
+    off = jnp.max(jnp.where(counted & (attached < 0), x, -0.05 + few[:, None]), axis=1) - few
+    on = jnp.min(jnp.where(counted & (attached > 0), x, jnp.inf), axis=1) - few
+    least = jnp.where(retracting & jnp.isfinite(on), on, off)
+    return Scaled(x, centered / size[:, None], counted, attached, least, top, span, zero, size)
 
 
 def in_chunks(function, arguments):

@@ -201,15 +201,6 @@ def _propose(step: _Step, damping: jax.Array) -> tuple[jax.Array, jax.Array]:
     return jnp.stack([jnp.clip(d, -m, m) for d, m in zip(change, limit)], 1), promise
 
 
-def _shallowest(scaled: Scaled) -> jax.Array:
-    """The least x_0: not before the data, nor more than a few samples before the contact that is seen.
-
-    An adhesive contact is lost at its end (DMT: at no indentation) or before it, never later.
-    """
-    seen = jnp.min(jnp.where(scaled.counted & (scaled.attached > 0), scaled.x, jnp.inf), axis=1)
-    return jnp.where(jnp.isfinite(seen), seen - 4 / jnp.maximum(scaled.counted.sum(axis=1), 4), -0.05)
-
-
 class _State(NamedTuple):
     nonlinear: jax.Array
     step: _Step
@@ -221,7 +212,7 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, state: _St
     """One trial step of every curve; accepted where the sum of squares does not rise."""
     change, _ = _propose(state.step, state.damping)
     trial = state.nonlinear + change
-    trial = trial.at[:, 0].set(jnp.clip(trial[:, 0], _shallowest(scaled), 0.9995))
+    trial = trial.at[:, 0].set(jnp.clip(trial[:, 0], scaled.least, 0.9995))
     step = _evaluate(model, tilt, scaled, trial)
     rounding = 1e-15 * (scaled.y**2).sum(axis=1)
     better = step.sum_of_squares <= state.step.sum_of_squares + rounding
@@ -249,7 +240,7 @@ def _improve(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, no
 
     def chunk(part):
         piece, pad, start = part
-        start = start.at[:, 0].set(jnp.clip(start[:, 0], _shallowest(piece), 0.9995))
+        start = start.at[:, 0].set(jnp.clip(start[:, 0], piece.least, 0.9995))
         step = _evaluate(model, tilt, piece, start)
         first = _State(start, step, jnp.full(start.shape[0], 1e-3), pad)
         _, last = lax.while_loop(lambda s: (s[0] < _ROUND) & ~s[1].converged.all(),
