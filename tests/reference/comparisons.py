@@ -90,11 +90,16 @@ def _whole():
 def _in_window():
     """Positions between 17 and 19 um; then between 2 um below and 1 um above the point of the whole fit."""
     curve, point = segment(SPOT, 0, "approach"), float(_whole().contact_point[0])
-    return library_fit(PARABOLOID, [windowed(curve, 17e-6, 19e-6), windowed(curve, point - 2e-6, point + 1e-6)])
+    windows = (17e-6, 19e-6), (point - 2e-6, point + 1e-6)
+    return library_fit(PARABOLOID, [windowed(curve, *window) for window in windows])
+
+
+def _largest_residual():
+    return (segment(SPOT, 0, "approach").force - _whole().force[0]).max()
 
 
 def _scaled_moduli():
-    """E(k) k^1.5 of the curve with all positions times k: what a geometric factor k of the indentation does."""
+    """E(k) k^1.5 with all positions times k, as a geometric factor k of the indentation does."""
     curve, factors = segment(SPOT, 0, "approach"), np.array([0.1, 0.2, 0.5, 0.8, 1.0])
     fit = library_fit(PARABOLOID, [Curve(k * curve.position, curve.force) for k in factors])
     moduli = fit.modulus * factors**1.5
@@ -158,7 +163,8 @@ class Comparison(NamedTuple):
 def _vendor_rules():
     for name in _VENDOR_MODELS:
         yield Comparison(SPOT, "^E$", lambda n=name: _against_vendor(n).modulus, f"^{name}$")
-        yield Comparison(SPOT, "^contact_point$", lambda n=name: _against_vendor(n).contact_point, f"^{name}$")
+        yield Comparison(SPOT, "^contact_point$", lambda n=name: _against_vendor(n).contact_point,
+                         f"^{name}$")
 
 
 def _peer_rules():
@@ -170,7 +176,7 @@ def _peer_rules():
     yield Comparison(SPOT, "^contact_point$", lambda: _in_window().contact_point[0], para, absolute)
     yield Comparison(SPOT, "^E$", lambda: _in_window().modulus[1], para, relative)
     yield Comparison(SPOT, r"^max\(fit\)", lambda: _whole().force[0].max())
-    yield Comparison(SPOT, r"^max\(residual\)", lambda: (segment(SPOT, 0, "approach").force - _whole().force[0]).max())
+    yield Comparison(SPOT, r"^max\(residual\)", _largest_residual)
     yield Comparison(SPOT, "gcf_k", _scaled_moduli)
     yield Comparison(SPOT, "^mean baseline", lambda: _early_force().mean())
     yield Comparison(SPOT, "^baseline threshold", _threshold)
@@ -190,17 +196,19 @@ def _reader_rules():
     kinds = {"prep": "pause", "appr": "approach", "intr": "pause_2", "retr": "retract"}
     for vendor, kind in kinds.items():
         for name in ("force", "time"):
-            yield Comparison(RELAXATION, f"^mean {name} segment {vendor}$", lambda n=name, k=kind: _segment_mean(n, k))
+            yield Comparison(RELAXATION, f"^mean {name} segment {vendor}$",
+                             lambda n=name, k=kind: _segment_mean(n, k))
     yield Comparison(QI, r"^force\[0\]$", lambda: segment(QI, 0, "approach").force[0])
     yield Comparison(CHIARO, r"^force\[2000\]$", lambda: segment(CHIARO, 0, "approach").force[2000])
-    yield Comparison(BRUKER, "^trigger threshold", lambda: np.median(trigger_heights()))
+    yield Comparison(BRUKER, "^trigger threshold", lambda: float(np.median(trigger_heights())))
 
 
 def _adhesion_rules():
     yield Comparison(ADHESIVE, "^E median", lambda: np.median(dmt_script.moduli_of_converged()) / GIGAPASCAL)
     yield Comparison(ADHESIVE, "^E sd", lambda: np.std(dmt_script.moduli_of_converged()) / GIGAPASCAL)
     for name, choose in (("median", np.median), ("min", np.min), ("max", np.max)):
-        yield Comparison(ADHESIVE, f"^pull-off {name}$", lambda c=choose: c(dmt_script.pull_offs()) / NANONEWTON)
+        yield Comparison(ADHESIVE, f"^pull-off {name}$",
+                         lambda c=choose: c(dmt_script.pull_offs()) / NANONEWTON)
     yield Comparison(ADHESIVE, "^failed fits of 100$", dmt_script.failures_of_library)
 
 
@@ -217,7 +225,7 @@ NOT_OF_THIS_PART = (
     (r"^thermal/thermal\.nid", ".", "the thermal spectrum of a lever: the part on instruments"),
 )
 
-#: (file, quantity, settings or kind) of entries without a stated tolerance, or beyond it -> heading in the docs
+#: (file, quantity, settings or model) of entries beyond their tolerance or without one, and the docs' heading
 EXPLANATIONS = (
     (MAP_2022, "^E curve 0$", "pyfmrheo|RoV", "pyfmrheo's modulus is not the optimum"),
     (BRUKER, "^trigger threshold", "", "The trigger of the Bruker force volume"),
@@ -227,7 +235,8 @@ EXPLANATIONS = (
 
 def found(entry, rules=COMPARISONS):
     """The comparisons that answer an entry (there must be one at most)."""
-    return [rule for rule in rules if entry["file"] == rule.file and re.search(rule.quantity, entry["quantity"])
+    return [rule for rule in rules
+            if entry["file"] == rule.file and re.search(rule.quantity, entry["quantity"])
             and re.search(rule.model, entry["model"]) and re.search(rule.settings, entry["settings"])]
 
 

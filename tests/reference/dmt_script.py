@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import curve_fit, minimize_scalar
@@ -61,8 +61,12 @@ def _power(depth):
 
 def squares(curve, modulus, contact, adhesion):
     """The sum of squares of the model with three given numbers, in nN^2."""
-    residual = curve.force - _FACTOR * modulus * _power(curve.depth - contact) + adhesion
+    residual = curve.force - _published_force(curve.depth, modulus, contact, adhesion)
     return np.sum((residual * 1e9) ** 2)
+
+
+def _published_force(depth, modulus, contact, adhesion):
+    return _FACTOR * modulus * _power(depth - contact) - adhesion
 
 
 def as_published(curve):
@@ -71,7 +75,7 @@ def as_published(curve):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return curve_fit(lambda z, e, d, a: _FACTOR * e * _power(z - d) - a, curve.depth, curve.force, p0=start)[0]
+            return curve_fit(_published_force, curve.depth, curve.force, p0=start)[0]
         except RuntimeError:
             return None
 
@@ -102,10 +106,10 @@ def optimum(curve):
     nodes = np.concatenate([first - np.geomspace(_REACH, 1e-10, 100), np.linspace(first, last, 100)[:-1]])
     best = int(np.argmin([_eliminated(curve, node)[0] for node in nodes]))
     bounds = nodes[max(best - 1, 0)], nodes[min(best + 1, len(nodes) - 1)]
-    contact = minimize_scalar(lambda z: _eliminated(curve, z)[0], bounds=bounds, method="bounded",
-                              options={"xatol": 1e-15}).x
-    _, modulus, adhesion = _eliminated(curve, contact)
-    return modulus, contact, adhesion
+    found: Any = minimize_scalar(lambda z: _eliminated(curve, z)[0], bounds=bounds, method="bounded",
+                                 options={"xatol": 1e-15})
+    _, modulus, adhesion = _eliminated(curve, found.x)
+    return modulus, found.x, adhesion
 
 
 @lru_cache

@@ -9,7 +9,7 @@ a value and weights that follow the contact point.
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -103,7 +103,7 @@ def force_of(model, curve, modulus, contact_point, baseline):
 
 
 def _linear(model, curve, contact_point, baseline, weight_distance):
-    """Residual, weight and (baseline, amplitude) at one contact point, the linear parameters being optimal."""
+    """(weighted residual, baseline, amplitude) at one contact point, with optimal linear parameters."""
     distance = contact_point - curve.position
     g = shape(model, distance)
     weight = np.minimum(np.abs(distance) / weight_distance, 1.0) if weight_distance else np.ones_like(g)
@@ -135,8 +135,8 @@ def best_fit(model, curve, baseline=None, weight_distance=None):
     nodes = curve.position.min() + np.ptp(curve.position) * np.geomspace(1e-4, 0.999, 300)
     best = int(np.argmin([squares(node) for node in nodes]))
     low, high = nodes[max(best - 1, 0)], nodes[min(best + 1, len(nodes) - 1)]
-    point = minimize_scalar(squares, bounds=(low, high), method="bounded", options={"xatol": 1e-13}).x
-    point = point if weight_distance else _stationary(model, curve, baseline, point)
+    found: Any = minimize_scalar(squares, bounds=(low, high), method="bounded", options={"xatol": 1e-13})
+    point = found.x if weight_distance else _stationary(model, curve, baseline, found.x)
     residual, offset, c = _linear(model, curve, point, baseline, weight_distance)
     return BestFit(c * (1 - float(model.poisson_ratio) ** 2), point, offset, residual @ residual)
 
@@ -149,7 +149,8 @@ def _stationary(model, curve, baseline, near):
 
     for width in (1e-11, 1e-10, 1e-9, 1e-8):
         if derivative(near - width) * derivative(near + width) < 0:
-            return brentq(derivative, near - width, near + width, xtol=1e-16, rtol=1e-14)
+            root: Any = brentq(derivative, near - width, near + width, xtol=1e-16)
+            return root
     raise AssertionError("no stationary contact point near the minimum of the scan")
 
 
@@ -182,7 +183,8 @@ def library_fit(model, curves):
         size, zero = np.asarray(scaled.force_scale), np.asarray(scaled.force_zero)
         linear = np.asarray(fit.linear)
         force = zero[:, None] + size[:, None] * (linear[:, :1] + contact)
-        return LibraryFit(linear[:, 1] * size * (1 - float(model.poisson_ratio) ** 2),
-                          np.asarray(scaled.top - scaled.span * fit.nonlinear[:, 0]), zero + size * linear[:, 0],
+        point = np.asarray(scaled.top - scaled.span * fit.nonlinear[:, 0])
+        modulus = linear[:, 1] * size * (1 - float(model.poisson_ratio) ** 2)
+        return LibraryFit(modulus, point, zero + size * linear[:, 0],
                           np.asarray(fit.sum_of_squares) * size**2, np.asarray(fit.converged),
                           [row[LENGTH - len(c.force):] for row, c in zip(force, curves)])

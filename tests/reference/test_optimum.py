@@ -1,4 +1,4 @@
-"""asperity's least-squares optimum on every measured curve that nanite fitted, against nanite's own parameters.
+"""The least-squares optimum on every measured curve that nanite fitted, against nanite's own parameters.
 
 The same model, window (the whole approach) and weights (none); offset, contact point and modulus free.
 """
@@ -18,7 +18,7 @@ from asperity.contact.sphere import Sphere
 from .comparisons import peer_results
 from .settings import best_fit, exactly, force_of, library_fit, segment
 
-#: nanite's name and defaults (10 um, 25 degrees); its sphere is a series in depth / radius up to the 4th power
+#: nanite's name and defaults (10 um, 25 degrees); its sphere is a series in depth / radius
 MODELS = {
     "hertz_para|w=0": exactly(Hertz, radius=10e-6),
     "hertz_cone|w=0": exactly(Cone, half_angle=math.radians(25)),
@@ -27,7 +27,7 @@ MODELS = {
 
 
 class Compared(NamedTuple):
-    """One curve and model: how far the moduli differ, and our sum of squares over that at nanite's parameters."""
+    """One curve and model: ours / nanite's - 1 of the modulus and of the sum of squares at its parameters."""
 
     file: str
     curve: int
@@ -53,7 +53,8 @@ def compared():
     for key, model in MODELS.items():
         fit = library_fit(model, curves)
         for n, (file, i, found) in enumerate(peers()):
-            theirs = _squares_of_peer(model, curves[n], found[key], found["poc_index"]["deviation_from_baseline"])
+            index = found["poc_index"]["deviation_from_baseline"]
+            theirs = _squares_of_peer(model, curves[n], found[key], index)
             rows.append(Compared(file, i, key, float(fit.modulus[n]), fit.modulus[n] / found[key]["E"] - 1,
                                  fit.sum_of_squares[n] / theirs - 1, bool(fit.converged[n])))
     return rows
@@ -116,8 +117,11 @@ def table():
     """The curves on which the two programs differ, for the docs."""
     lines = ["| file | curve | model | E of nanite / ours - 1 | sum of squares, ours / nanite's - 1 | "
              "E, ours / search - 1 |", "|---|---|---|---|---|---|"]
-    return "\n".join(lines + [f"| `{row.file}` | {row.curve} | {row.model.partition('|')[0]} | {-row.difference:.1e} | "
-                              f"{row.excess:.1e} | {off_the_optimum(row):.0e} |" for row in apart()])
+    for row in apart():
+        name = row.model.partition("|")[0]
+        lines.append(f"| `{row.file}` | {row.curve} | {name} | {-row.difference:.1e} | {row.excess:.1e} | "
+                     f"{off_the_optimum(row):.0e} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

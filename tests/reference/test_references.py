@@ -101,17 +101,18 @@ def test_the_table_of_the_docs_is_this_one():
 
 
 def _cells(text):
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| `")]
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in row] for row in rows]
 
 
 def test_modulus_of_pyfmrheo_is_not_the_optimum():
-    """The best fit with its modulus leaves more than 1.1 times the squares of ours."""
+    """The best fit with its modulus leaves more than 1.2 times the squares of ours."""
     curve, model = segment(MAP_2022, 0, "approach"), exactly(Hertz, radius=5e-6)
     ours = library_fit(model, [curve])
     points = ours.contact_point[0] + np.linspace(-3e-7, 3e-7, 601)
     residuals = [curve.force - force_of(model, curve, 515.6295844637284, point, 0.0) for point in points]
     theirs = min(np.sum((r - r.mean()) ** 2) for r in residuals)
-    assert theirs > 1.1 * ours.sum_of_squares[0]
+    assert theirs > 1.2 * ours.sum_of_squares[0]
 
 
 def test_every_curve_of_the_force_volume_passes_its_trigger():
@@ -132,7 +133,7 @@ def test_script_of_the_vendor_is_reproduced():
 
 
 def test_script_stops_at_the_optimum_or_fails():
-    """Where it converges, ours is the same optimum; on 8 curves there is none, as the contact point runs off."""
+    """Where it converges, ours is the same optimum; on 8 curves there is none: the contact point runs off."""
     for curve, best, end in zip(dmt_script.curves(), dmt_script.optima(), dmt_script.published()):
         if end is not None:
             assert dmt_script.squares(curve, *best) <= dmt_script.squares(curve, *end) * (1 + 1e-12)
@@ -141,7 +142,8 @@ def test_script_stops_at_the_optimum_or_fails():
     assert len(endless) == 8
     for i in endless:
         assert dmt_script.published()[i] is None
-        further = [dmt_script.best_squares(dmt_script.curves()[i], reach) for reach in (0, 1e-8, 1e-7, 1e-6, 1e-5)]
+        curve = dmt_script.curves()[i]
+        further = [dmt_script.best_squares(curve, reach) for reach in (0, 1e-8, 1e-7, 1e-6, 1e-5)]
         assert np.all(np.diff(further) < 0)
 
 
@@ -156,7 +158,7 @@ def test_library_fits_all_curves_of_the_adhesive_map():
                                    exactly(Cone, half_angle=math.radians(25))],
                          ids=lambda model: type(model).__name__)
 def test_both_ways_to_an_optimum_agree(model):
-    """Fitter and plain search give the same optimum of a noisy curve, near the parameters it was made with."""
+    """Fitter and plain search give the same optimum of a noisy curve, near the numbers it was made with."""
     position = np.linspace(2e-6, -0.5e-6, 700)
     made = Curve(position, force_of(model, Curve(position, position), 5e3, 0.1e-6, 2e-11))
     noise = np.random.default_rng(3).normal(0, 0.01 * made.force.max(), 700)
