@@ -178,7 +178,7 @@ def _peer_rules():
     yield Comparison(SPOT, r"^max\(fit\)", lambda: _whole().force[0].max())
     yield Comparison(SPOT, r"^max\(residual\)", _largest_residual)
     yield Comparison(SPOT, "gcf_k", _scaled_moduli)
-    yield Comparison(SPOT, "^mean baseline", lambda: _early_force().mean())
+    yield Comparison(SPOT, "^mean baseline", lambda: float(_early_force().mean()))
     yield Comparison(SPOT, "^baseline threshold", _threshold)
     for curve in range(3):
         yield Comparison(POINTS, f"^E curve {curve} ", lambda c=curve: _bead(c).modulus)
@@ -204,11 +204,11 @@ def _reader_rules():
 
 
 def _adhesion_rules():
-    yield Comparison(ADHESIVE, "^E median", lambda: np.median(dmt_script.moduli_of_converged()) / GIGAPASCAL)
-    yield Comparison(ADHESIVE, "^E sd", lambda: np.std(dmt_script.moduli_of_converged()) / GIGAPASCAL)
+    yield Comparison(ADHESIVE, "^E median", lambda: float(np.median(dmt_script.moduli_of_converged())) / GIGAPASCAL)
+    yield Comparison(ADHESIVE, "^E sd", lambda: float(np.std(dmt_script.moduli_of_converged())) / GIGAPASCAL)
     for name, choose in (("median", np.median), ("min", np.min), ("max", np.max)):
         yield Comparison(ADHESIVE, f"^pull-off {name}$",
-                         lambda c=choose: c(dmt_script.pull_offs()) / NANONEWTON)
+                         lambda c=choose: float(c(dmt_script.pull_offs())) / NANONEWTON)
     yield Comparison(ADHESIVE, "^failed fits of 100$", dmt_script.failures_of_library)
 
 
