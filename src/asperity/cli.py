@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -366,6 +367,14 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(0 if found["healthy"] else 2)
 
 
+def _keep_compiled() -> None:
+    """Let jax keep what it compiles in the user's cache: a second run starts at once. Own settings win."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / "compiled"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+
+
 def main() -> None:
     """The ``asperity`` command."""
+    _keep_compiled()
     app()

@@ -59,7 +59,7 @@ def learn(baselines: Sequence[np.ndarray]) -> Noise:
     length = int(min(np.quantile(usable, 0.2), _LONGEST))
     expected = _expected_periodogram(length)
     periodograms = np.array([_periodogram(b, length) for b in baselines if len(b) >= length])
-    shared = _whittle(periodograms.mean(axis=0), expected)
+    shared = _whittle(periodograms.mean(axis=0), expected, len(periodograms))
     spectrum = np.maximum(expected @ shared, 1e-300)
     own, weight = _own_powers(periodograms, shared, expected, spectrum)
     variance = own.var(axis=0, ddof=1) - 1 / weight if len(own) > 1 else np.zeros(len(shared))
@@ -140,14 +140,22 @@ def _expected_periodogram(length: int) -> np.ndarray:
     return np.maximum(overlap @ _bands(length, length).T, 0.0)
 
 
-def _whittle(periodogram: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Nonnegative strengths that maximize Whittle's likelihood of the mean periodogram (Fisher scoring)."""
+def _whittle(periodogram: np.ndarray, expected: np.ndarray, count: int) -> np.ndarray:
+    """Nonnegative strengths that maximize Whittle's likelihood of the mean of ``count`` periodograms.
+
+    Fisher scoring: weighted nonnegative least squares, the weights from the last result. Chance alone
+    gives a strength that cannot be negative a mean of 0.4 standard errors; the slow correlations, which
+    count most in extrapolation, are relieved of it.
+    """
     size = max(periodogram.mean(), 1e-300)
-    smooth = np.convolve(np.log(periodogram / size + 1e-12), np.ones(5) / 5, mode="same")
-    level = np.exp(smooth)
+    level = np.exp(np.convolve(np.log(periodogram / size + 1e-12), np.ones(5) / 5, mode="same"))
+    slow = np.arange(expected.shape[1]) >= expected.shape[1] - len(_ROUGH) - len(_SMOOTH)
     strength = np.zeros(expected.shape[1])
     for _ in range(_ITERATIONS):
-        strength, _ = nnls(expected / level[:, None], periodogram / size / level)
+        columns = expected / level[:, None]
+        price = np.where(slow, 0.4 * np.sqrt(2 / count) * np.linalg.norm(columns, axis=0), 0.0)
+        target = periodogram / size / level - np.linalg.pinv(columns).T @ price
+        strength, _ = nnls(columns, target)
         level = expected @ strength
         level = np.maximum(level, 1e-6 * level.max())
     return strength * size

@@ -116,7 +116,8 @@ def _spread_against_noise(ratio: float) -> str:
     if ratio < 1.5:
         return "which is about what the noise of a single curve makes"
     far = "far " if ratio > 10 else ""
-    return f"± {ratio:,.2g} times the noise of one curve: they differ by {far}more than noise"
+    size = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    return f"± {size} times the noise of one curve: they differ by {far}more than noise"
 
 
 def legend(results: xr.Dataset) -> str:
