@@ -57,7 +57,8 @@ PoissonRatio = Annotated[
     float | None, _option("1", "NUMBER", "Poisson's ratio of the sample. [default: 0.5]")
 ]
 Segment = Annotated[
-    str | None, typer.Option(help="The segment to fit. [default: retract for models with adhesion, else approach]", show_default=False)
+    str | None,
+    typer.Option(help="The segment to fit. [default: retract with adhesion, else approach]", show_default=False),
 ]
 SpringConstant = Annotated[float | None, _option("N/m", "STIFFNESS", "Replaces the file's, e.g. 0.04N/m.")]
 Sensitivity = Annotated[float | None, _option("m/V", "LENGTH/V", "Replaces the file's, e.g. 40nm/V.")]

@@ -14,7 +14,7 @@ import numpy as np
 __all__ = ["find_jump"]
 
 _VISIBLE = 6.0  # pull-off force over noise, from which the jump is taken from the data
-_GUARD = 1  # samples beside the jump, on the side of contact, that do not count
+_GUARD = 2  # samples beside the jump, on the side of contact, that do not count
 _GRADUAL = 0.03  # a release that takes more than this part of the samples is no jump
 
 

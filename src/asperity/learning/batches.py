@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ from jax import lax
 
 __all__ = ["Scaled", "block_size", "in_blocks", "in_chunks", "put", "scale"]
 
-_CHUNK = 32  # curves worked on together, so that their samples stay in the cache
+_CHUNK = 16384  # samples worked on together, so that they stay in the cache
 _FEW = 32  # curves up to which a smaller block is used
 
 
@@ -58,6 +59,7 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
 def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array,
            retracting: bool) -> Scaled:
     counted = counted & jnp.isfinite(position) & jnp.isfinite(force)
+    attached = jnp.where(counted, attached, 0).astype(jnp.int8)
     top = jnp.max(jnp.where(counted, position, -jnp.inf), axis=1)
     span = top - jnp.min(jnp.where(counted, position, jnp.inf), axis=1)
     span = jnp.where(jnp.isfinite(span) & (span > 0), span, 1.0)
@@ -78,7 +80,8 @@ def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: 
 def in_chunks(function, arguments):
     """Apply ``function`` to slices of the leading axis, one after the other."""
     batch = jax.tree.leaves(arguments)[0].shape[0]
-    size = _CHUNK if batch % _CHUNK == 0 else batch
+    samples = max(a.shape[1] for a in jax.tree.leaves(arguments) if a.ndim == 2)
+    size = math.gcd(batch, 1 << max(_CHUNK // samples, 4).bit_length() - 1)
     split = jax.tree.map(lambda a: a.reshape(batch // size, size, *a.shape[1:]), arguments)
     result = lax.map(function, split)
     return jax.tree.map(lambda a: a.reshape(batch, *a.shape[2:]), result)

@@ -34,8 +34,9 @@ _OUTSIDE = -1e6  # the position x of a sample that does not count: far from the 
 _ROUND = 6  # steps between two compactions of the curves that still move
 _MAX_ROUNDS = 12
 _TOLERANCE = 1e-12  # relative decrease of the sum of squares that a further step promises
+_LAST_DIGITS = 1e-9  # the same, where a step failed: what is left is rounding (below 1e-3 of an error bar)
 _SCAN_POINTS = 64
-_STARTS = 8  # nodes of the scan that are followed where the signal is weak
+_STARTS = 4  # local minima of the scan that are followed where the signal is weak
 _WEAK_SIGNAL = 30.0  # ratio of the force's range to its residual, below which one start is not trusted
 
 # Where shape parameters start: nodes of the scan, relative to the logarithm of the span for lengths.
@@ -90,15 +91,16 @@ def _columns(evaluate, model: AbstractContactModel, scaled: Scaled, nonlinear: j
     def one(x, attached, span, p):
         def shapes(q):
             indentation, theta = span * (x - q[0]), tuple(q[1:])
-            held = jnp.maximum(indentation, model.end_of_contact(theta))
-            return model.basis(jnp.where(attached > 0, held, indentation), theta)
+            if adhesive:
+                held = jnp.maximum(indentation, model.end_of_contact(theta))
+                indentation = jnp.where(attached > 0, held, indentation)
+            return model.basis(indentation, theta)
 
         return evaluate(shapes, p)
 
-    present = scaled.counted & (scaled.attached >= 0)
-    x = jnp.where(present, scaled.x, _OUTSIDE)
-    columns = jax.vmap(jax.vmap(one, (0, 0, None, None)), (0, 0, 0, 0))(x, scaled.attached, scaled.span, nonlinear)
-    return [jnp.where(present, column, 0.0) for column in columns]
+    adhesive = "work_of_adhesion" in model.fitted
+    x = jnp.where(scaled.counted & (scaled.attached >= 0) if adhesive else scaled.counted, scaled.x, _OUTSIDE)
+    return jax.vmap(jax.vmap(one, (0, 0, None, None)), (0, 0, 0, 0))(x, scaled.attached, scaled.span, nonlinear)
 
 
 def _sums(terms: list[jax.Array]) -> list[jax.Array]:
@@ -141,33 +143,55 @@ class _Sums(NamedTuple):
     slope_slope: list[list[jax.Array]]
 
 
-def _collect(scaled: Scaled, columns: list[jax.Array], amplitudes: int, tilt: bool) -> _Sums:
-    """All products that the elimination needs, in one pass over the data."""
+def _base(scaled: Scaled, tilt: bool) -> list[jax.Array]:
+    """The columns that do not move: 1, x (with tilt), and y last."""
     one = scaled.counted.astype(scaled.x.dtype)
-    linear = [one, scaled.x, *columns[:amplitudes]] if tilt else [one, *columns[:amplitudes]]
-    every = [*linear, *columns[amplitudes:]]
-    pairs = [(i, j) for i in range(len(every)) for j in range(i, len(every))]
-    terms = [every[i] * every[j] for i, j in pairs] + [column * scaled.y for column in (*every, scaled.y)]
-    sums = _sums(terms)
-    dot = dict(zip(pairs, sums)) | {(j, i): value for (i, j), value in zip(pairs, sums)}
-    times_y, n = sums[len(pairs):], len(linear)
-    inside, slopes = range(n), range(n, len(every))
-    return _Sums([[dot[i, j] for j in inside] for i in inside], times_y[:n], times_y[-1],
-                 [[dot[k, i] for i in inside] for k in slopes], times_y[n:-1],
+    return [one, scaled.x, scaled.y] if tilt else [one, scaled.y]
+
+
+def _fixed_products(scaled: Scaled, tilt: bool) -> dict[tuple[int, int], jax.Array]:
+    """The sums of products of the base columns, which need to be taken only once."""
+    base = _base(scaled, tilt)
+    pairs = [(i, j) for i in range(len(base)) for j in range(i, len(base))]
+    return dict(zip(pairs, _sums([base[i] * base[j] for i, j in pairs])))
+
+
+def _collect(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed: dict[tuple[int, int], jax.Array],
+             columns: list[jax.Array]) -> _Sums:
+    """All products that the elimination needs.
+
+    Cheap columns are summed in one pass as they are made; costly ones (with shape parameters) are made
+    once, kept, and contracted.
+    """
+    base = _base(scaled, tilt)
+    n_base, every = len(base), [*base, *columns]
+    pairs = [(i, j) for i in range(len(every)) for j in range(max(i, n_base), len(every))]
+    if model.shape_names:
+        stacked = jnp.stack(every, 1)
+        products = jnp.einsum("bin,bjn->bij", stacked, stacked)
+        dot = {(i, j): products[:, i, j] for i, j in pairs} | fixed
+    else:
+        dot = dict(zip(pairs, _sums([every[i] * every[j] for i, j in pairs]))) | fixed
+    dot |= {(j, i): value for (i, j), value in dot.items()}
+    y = n_base - 1
+    inside = [*range(y), *range(n_base, n_base + model.amplitudes)]
+    slopes = range(n_base + model.amplitudes, len(every))
+    return _Sums([[dot[i, j] for j in inside] for i in inside], [dot[i, y] for i in inside], dot[y, y],
+                 [[dot[k, i] for i in inside] for k in slopes], [dot[k, y] for k in slopes],
                  [[dot[k, m] for m in slopes] for k in slopes])
 
 
-def _squares(model: AbstractContactModel, tilt: bool, scaled: Scaled, nonlinear: jax.Array) -> jax.Array:
+def _squares(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed, nonlinear: jax.Array) -> jax.Array:
     """The sum of squares after elimination, (batch,): what the scan compares."""
-    sums = _collect(scaled, _value_columns(model, scaled, nonlinear), model.amplitudes, tilt)
+    sums = _collect(model, tilt, scaled, fixed, _value_columns(model, scaled, nonlinear))
     (linear,) = solve_small(sums.normal, [sums.right])
     return sums.yy - sum(r * a for r, a in zip(sums.right, linear))
 
 
-def _evaluate(model: AbstractContactModel, tilt: bool, scaled: Scaled, nonlinear: jax.Array) -> _Step:
+def _evaluate(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed, nonlinear: jax.Array) -> _Step:
     """Eliminate the linear parameters at ``nonlinear``; the curvature and gradient that remain."""
     amplitudes, slopes = model.amplitudes, range(nonlinear.shape[1])
-    sums = _collect(scaled, basis_columns(model, scaled, nonlinear), amplitudes, tilt)
+    sums = _collect(model, tilt, scaled, fixed, basis_columns(model, scaled, nonlinear))
     (linear,) = solve_small(sums.normal, [sums.right])
     c = linear[-amplitudes:]
 
@@ -208,13 +232,13 @@ class _State(NamedTuple):
     converged: jax.Array
 
 
-def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, state: _State) -> _State:
+def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed, state: _State) -> _State:
     """One trial step of every curve; accepted where the sum of squares does not rise."""
     change, _ = _propose(state.step, state.damping)
     trial = state.nonlinear + change
     trial = trial.at[:, 0].set(jnp.clip(trial[:, 0], scaled.least, 0.9995))
-    step = _evaluate(model, tilt, scaled, trial)
-    rounding = 1e-15 * (scaled.y**2).sum(axis=1)
+    step = _evaluate(model, tilt, scaled, fixed, trial)
+    rounding = 1e-15 * fixed[max(fixed)]
     better = step.sum_of_squares <= state.step.sum_of_squares + rounding
     keep = better & ~state.converged
 
@@ -225,34 +249,46 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, state: _St
                         jnp.maximum(state.damping, 1e-2) * 8.0)
     step = jax.tree.map(choose, step, state.step)
     _, promise = _propose(step, jnp.zeros_like(damping))
-    settled = better & (promise <= _TOLERANCE * step.sum_of_squares + 1e-10 * rounding)
-    still = jnp.max(jnp.abs(trial - state.nonlinear), axis=1) < 1e-10  # no step of any length improves
+    enough = jnp.where(better, _TOLERANCE, _LAST_DIGITS) * step.sum_of_squares
+    settled = promise <= enough + 1e-6 * rounding
+    known = jnp.isfinite(state.step.sum_of_squares)
+    damping = jnp.where(known, damping, state.damping)
+    # no step of any length improves
+    still = known & (jnp.max(jnp.abs(trial - state.nonlinear), axis=1) < 1e-10)
     return _State(choose(trial, state.nonlinear), step, damping, state.converged | settled | still)
 
 
 @partial(jax.jit, static_argnames="tilt")
-def _improve(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, nonlinear: jax.Array, *,
-             tilt: bool) -> tuple[jax.Array, _Step, jax.Array]:
-    """A few steps from ``nonlinear``, chunk by chunk so that the data stay in the cache.
+def _improve(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, nonlinear: jax.Array,
+             damping: jax.Array, *, tilt: bool) -> tuple[jax.Array, _Step, jax.Array, jax.Array]:
+    """A few steps from ``nonlinear`` with ``damping``, chunk by chunk so that the data stay in the cache.
 
     A chunk that is nothing but ``padding`` takes no step.
     """
 
     def chunk(part):
-        piece, pad, start = part
+        piece, pad, start, damping = part
         start = start.at[:, 0].set(jnp.clip(start[:, 0], piece.least, 0.9995))
-        step = _evaluate(model, tilt, piece, start)
-        first = _State(start, step, jnp.full(start.shape[0], 1e-3), pad)
-        _, last = lax.while_loop(lambda s: (s[0] < _ROUND) & ~s[1].converged.all(),
-                                 lambda s: (s[0] + 1, _advance(model, tilt, piece, s[1])), (0, first))
-        return last.nonlinear, last.step, last.converged
+        fixed, (count, size) = _fixed_products(piece, tilt), start.shape
+        linear = model.amplitudes + (2 if tilt else 1)
+        unknown = _Step(jnp.zeros((count, linear)), jnp.full(count, jnp.inf), jnp.zeros((count, size, size)),
+                        jnp.zeros((count, size)))  # its step is zero: the first trial is the start itself
+        first = _State(start, unknown, damping, pad)
+        _, last = lax.while_loop(lambda s: (s[0] <= _ROUND) & ~s[1].converged.all(),
+                                 lambda s: (s[0] + 1, _advance(model, tilt, piece, fixed, s[1])), (0, first))
+        return last.nonlinear, last.step, last.converged, last.damping
 
-    return in_chunks(chunk, (scaled, padding, nonlinear))
+    return in_chunks(chunk, (scaled, padding, nonlinear, damping))
+
+
+def _depths(model: AbstractContactModel) -> int:
+    """How many contact points the scan tries."""
+    return 12 if model.shape_names else 24
 
 
 def _scan_nodes(model: AbstractContactModel, span: jax.Array) -> jax.Array:
     """The starting values to compare, (batch, node, 1 + shape parameters)."""
-    depth = 1 - np.geomspace(2e-3, 0.995, 12 if model.shape_names else 24)
+    depth = 1 - np.geomspace(2e-3, 0.995, _depths(model))
     shapes = [_SHAPE_NODES.get(name, np.linspace(-2.0, 2.0, 5)) for name in model.shape_names]
     nodes = jnp.asarray(np.array(list(product(depth, *shapes))))
     lengths = np.array([0.0] + [1.0 if "displacement" in name else 0.0 for name in model.shape_names])
@@ -260,16 +296,28 @@ def _scan_nodes(model: AbstractContactModel, span: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="tilt")
-def _scan(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, *, tilt: bool) -> jax.Array:
-    """The `_STARTS` best nodes of the scan, best first: (batch, _STARTS, 1 + shape parameters)."""
+def _scan(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, *,
+          tilt: bool) -> tuple[jax.Array, jax.Array]:
+    """The best nodes of the scan that are local minima over the depth of contact, best first.
+
+    Returns (batch, _STARTS, 1 + shape parameters), and how many of them are minima, (batch,).
+    """
+    nodes = _scan_nodes(model, scaled.span)
+    shapes = nodes.shape[1] // _depths(model)
 
     def chunk(part):
         piece, nodes = _thinned(part[0]), part[1]
-        squares = lax.map(lambda node: _squares(model, tilt, piece, node), jnp.moveaxis(nodes, 1, 0))
-        _, best = lax.top_k(-squares.T, _STARTS)
-        return jnp.take_along_axis(nodes, best[:, :, None], axis=1)
+        fixed = _fixed_products(piece, tilt)
+        squares = lax.map(lambda node: _squares(model, tilt, piece, fixed, node), jnp.moveaxis(nodes, 1, 0)).T
+        by_depth = squares.reshape(squares.shape[0], -1, shapes)
+        best_shape, lowest = by_depth.argmin(axis=2), by_depth.min(axis=2)
+        beside = jnp.pad(lowest, ((0, 0), (1, 1)), constant_values=jnp.inf)
+        minimum = (lowest <= beside[:, :-2]) & (lowest <= beside[:, 2:])
+        order = jnp.argsort(jnp.where(minimum, lowest, jnp.inf), axis=1)[:, :_STARTS]
+        chosen = order * shapes + jnp.take_along_axis(best_shape, order, axis=1)
+        return jnp.take_along_axis(nodes, chosen[:, :, None], axis=1), minimum.sum(axis=1)
 
-    return in_chunks(chunk, (scaled, _scan_nodes(model, scaled.span)))
+    return in_chunks(chunk, (scaled, nodes))
 
 
 def _thinned(scaled: Scaled) -> Scaled:
@@ -299,17 +347,15 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
     if start is not None:
         state = _settle(model, scaled, every, start, tilt)
         return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
-    starts = in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
+    starts, minima = in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
     state = _settle(model, scaled, every, starts[:, 0], tilt)
     weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2]]
-    if len(weak):
-        again = _settle(model, scaled, np.repeat(weak, _STARTS - 1),
-                        starts[weak, 1:].reshape(-1, starts.shape[2]), tilt)
-        squares = again[1].sum_of_squares.reshape(len(weak), -1)
-        best = squares.argmin(axis=1)
-        better = squares[np.arange(len(weak)), best] < state[1].sum_of_squares[weak]
-        rows = (np.arange(len(weak)) * (_STARTS - 1) + best)[better]
-        put(state, weak[better], jax.tree.map(lambda a: a[rows], again))
+    curve, rank = np.nonzero(np.arange(1, _STARTS) < minima[weak, None])
+    if len(curve):
+        again = _settle(model, scaled, weak[curve], starts[weak[curve], rank + 1], tilt)
+        for row in np.argsort(-again[1].sum_of_squares):  # the best last
+            if again[1].sum_of_squares[row] < state[1].sum_of_squares[weak[curve[row]]]:
+                put(state, weak[curve[row:row + 1]], jax.tree.map(lambda a, row=row: a[row:row + 1], again))
     return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
 
 
@@ -334,10 +380,10 @@ def _signal(scaled: Scaled, step: _Step) -> np.ndarray:
 def _settle(model, scaled: Scaled, chosen: np.ndarray, start: np.ndarray, tilt: bool):
     """Rounds of a few steps for the ``chosen`` curves; after each, only those that still move go on."""
     improve = partial(_improve, model, tilt=tilt)
-    state = in_blocks(improve, chosen, scaled, start)
+    state = in_blocks(improve, chosen, scaled, start, np.full(len(chosen), 1e-3))
     for _ in range(_MAX_ROUNDS):
         moving = np.flatnonzero(~state[2])
         if not len(moving):
             break
-        put(state, moving, in_blocks(improve, chosen[moving], scaled, state[0][moving]))
+        put(state, moving, in_blocks(improve, chosen[moving], scaled, state[0][moving], state[3][moving]))
     return state

@@ -10,8 +10,8 @@ of spectral bands (triangles in the logarithm of the frequency, up to Nyquist's)
 correlations for drift that is slower than the baseline is long. The strengths c are found by Whittle's
 likelihood (iterated weighted nonnegative least squares) from the periodograms of the baselines after
 removal of a straight line; the effect of that removal on the expected periodogram is exact.
-All curves of a session share the shape; a curve's own strengths are shrunk towards the shared ones by
-as much as the curves resemble each other (empirical Bayes).
+All curves of a session share the shape; a curve's own overall power, and then its own strengths, are
+shrunk towards the shared ones by as much as the curves resemble each other (empirical Bayes).
 
 Source: Whittle, J. R. Stat. Soc. B 15, 125 (1953); Efron, Morris, J. Am. Stat. Assoc. 70, 311 (1975).
 """
@@ -31,6 +31,7 @@ __all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn"
 MINIMUM_BASELINE = 24
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
 _ITERATIONS = 20
+_LOG_VARIANCE = np.pi**2 / 2  # of the logarithm of one ordinate, a squared Gaussian
 _ROUGH, _SMOOTH = (0.25, 2.0), (0.125, 0.25, 0.5, 1.0)  # correlation lengths of drift, in baselines
 
 
@@ -38,7 +39,8 @@ class Noise(NamedTuple):
     """What a session's baselines have in common."""
 
     length: int  # samples of the baselines it was learnt from
-    shared: np.ndarray  # (band,) strengths c_k in N^2
+    shared: np.ndarray  # (band,) strengths c_k in N^2, of a curve of middling power
+    power: tuple[float, float]  # mean logarithm of the curves' own power, and how far one is trusted (0 to 1)
     likeness: np.ndarray  # (band,) how many own degrees of freedom the shared value is worth
     expected: np.ndarray  # (frequency, band) expected periodogram of a detrended baseline, per strength
     spectrum: np.ndarray  # (frequency,) the shared expected periodogram, N^2
@@ -59,11 +61,15 @@ def learn(baselines: Sequence[np.ndarray]) -> Noise:
     length = int(min(np.quantile(usable, 0.2), _LONGEST))
     expected = _expected_periodogram(length)
     periodograms = np.array([_periodogram(b, length) for b in baselines if len(b) >= length])
+    logarithms = _log_power(periodograms)
+    scatter = logarithms.var(ddof=1) if len(logarithms) > 1 else 0.0
+    power = float(logarithms.mean()), float(np.clip(1 - _LOG_VARIANCE / (length - 2) / max(scatter, 1e-300), 0, 1))
+    periodograms = periodograms / _relative_power(periodograms, power)
     shared = _whittle(periodograms.mean(axis=0), expected, len(periodograms))
     spectrum = np.maximum(expected @ shared, 1e-300)
     own, weight = _own_powers(periodograms, shared, expected, spectrum)
     variance = own.var(axis=0, ddof=1) - 1 / weight if len(own) > 1 else np.zeros(len(shared))
-    return Noise(length, shared, 1 / np.maximum(variance, 1e-3), expected, spectrum)
+    return Noise(length, shared, power, 1 / np.maximum(variance, 1e-3), expected, spectrum)
 
 
 def strengths(noise: Noise, baselines: Sequence[np.ndarray]) -> np.ndarray:
@@ -72,14 +78,26 @@ def strengths(noise: Noise, baselines: Sequence[np.ndarray]) -> np.ndarray:
     long = [i for i, b in enumerate(baselines) if len(b) >= noise.length]
     if long:
         periodograms = np.array([_periodogram(baselines[i], noise.length) for i in long])
-        own, weight = _own_powers(periodograms, noise.shared, noise.expected, noise.spectrum)
-        result[long] *= (noise.likeness + own * weight) / (noise.likeness + weight)
+        relative = _relative_power(periodograms, noise.power)
+        own, weight = _own_powers(periodograms / relative, noise.shared, noise.expected, noise.spectrum)
+        result[long] *= relative * (noise.likeness + own * weight) / (noise.likeness + weight)
     return result
 
 
 def autocovariance(noise: Noise, lags: int) -> np.ndarray:
     """A_k(l), shape (band, lags): the autocovariance of each band for a strength of one."""
     return _bands(noise.length, lags)
+
+
+def _log_power(periodograms: np.ndarray) -> np.ndarray:
+    """The mean logarithm of each periodogram, (curve,): a power that a slow drift hardly changes."""
+    return np.log(np.maximum(periodograms, 1e-300)).mean(axis=1)
+
+
+def _relative_power(periodograms: np.ndarray, power: tuple[float, float]) -> np.ndarray:
+    """Each curve's power over that of a middling curve, as far as it can be told, (curve, 1)."""
+    mean, trust = power
+    return np.exp(trust * (_log_power(periodograms) - mean))[:, None]
 
 
 def level(noise: Noise, strengths: np.ndarray) -> np.ndarray:
