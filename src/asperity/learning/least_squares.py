@@ -253,8 +253,7 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed, sta
     settled = promise <= enough + 1e-6 * rounding
     known = jnp.isfinite(state.step.sum_of_squares)
     damping = jnp.where(known, damping, state.damping)
-    # no step of any length improves
-    still = known & (jnp.max(jnp.abs(trial - state.nonlinear), axis=1) < 1e-10)
+    still = known & (jnp.max(jnp.abs(trial - state.nonlinear), axis=1) < 1e-10)  # no step improves
     return _State(choose(trial, state.nonlinear), step, damping, state.converged | settled | still)
 
 
@@ -281,6 +280,16 @@ def _improve(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, no
     return in_chunks(chunk, (scaled, padding, nonlinear, damping))
 
 
+def _shape_nodes(model: AbstractContactModel) -> list[np.ndarray]:
+    """The values of each shape parameter that the scan tries, lengths in units of the span."""
+    return [_SHAPE_NODES.get(name, np.linspace(-2.0, 2.0, 5)) for name in model.shape_names]
+
+
+def _several_regimes(model: AbstractContactModel) -> bool:
+    """Whether the last shape parameter is a regime, along which a fit may stop in the wrong one."""
+    return len(model.shape_names) > 1
+
+
 def _depths(model: AbstractContactModel) -> int:
     """How many contact points the scan tries."""
     return 12 if model.shape_names else 24
@@ -289,8 +298,7 @@ def _depths(model: AbstractContactModel) -> int:
 def _scan_nodes(model: AbstractContactModel, span: jax.Array) -> jax.Array:
     """The starting values to compare, (batch, node, 1 + shape parameters)."""
     depth = 1 - np.geomspace(2e-3, 0.995, _depths(model))
-    shapes = [_SHAPE_NODES.get(name, np.linspace(-2.0, 2.0, 5)) for name in model.shape_names]
-    nodes = jnp.asarray(np.array(list(product(depth, *shapes))))
+    nodes = jnp.asarray(np.array(list(product(depth, *_shape_nodes(model)))))
     lengths = np.array([0.0] + [1.0 if "displacement" in name else 0.0 for name in model.shape_names])
     return nodes[None] + lengths * jnp.log(span)[:, None, None]
 
@@ -300,21 +308,23 @@ def _scan(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, *,
           tilt: bool) -> tuple[jax.Array, jax.Array]:
     """The best nodes of the scan that are local minima over the depth of contact, best first.
 
-    Returns (batch, _STARTS, 1 + shape parameters), and how many of them are minima, (batch,).
+    For a model with several regimes, the best of each regime. Returns (batch, starts, 1 + shape
+    parameters), and how many of them are such minima, (batch,).
     """
     nodes = _scan_nodes(model, scaled.span)
-    shapes = nodes.shape[1] // _depths(model)
+    last = len(_shape_nodes(model)[-1]) if model.shape_names else 1
 
     def chunk(part):
         piece, nodes = _thinned(part[0]), part[1]
         fixed = _fixed_products(piece, tilt)
         squares = lax.map(lambda node: _squares(model, tilt, piece, fixed, node), jnp.moveaxis(nodes, 1, 0)).T
-        by_depth = squares.reshape(squares.shape[0], -1, shapes)
-        best_shape, lowest = by_depth.argmin(axis=2), by_depth.min(axis=2)
+        number = jnp.arange(squares.shape[1]).reshape(-1, last)
+        groups = number.T if _several_regimes(model) else number.reshape(_depths(model), -1)
+        lowest, best = squares[:, groups].min(axis=2), squares[:, groups].argmin(axis=2)
         beside = jnp.pad(lowest, ((0, 0), (1, 1)), constant_values=jnp.inf)
-        minimum = (lowest <= beside[:, :-2]) & (lowest <= beside[:, 2:])
+        minimum = (lowest <= beside[:, :-2]) & (lowest <= beside[:, 2:]) | _several_regimes(model)
         order = jnp.argsort(jnp.where(minimum, lowest, jnp.inf), axis=1)[:, :_STARTS]
-        chosen = order * shapes + jnp.take_along_axis(best_shape, order, axis=1)
+        chosen = groups[order, jnp.take_along_axis(best, order, axis=1)]
         return jnp.take_along_axis(nodes, chosen[:, :, None], axis=1), minimum.sum(axis=1)
 
     return in_chunks(chunk, (scaled, nodes))
@@ -349,8 +359,8 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
         return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
     starts, minima = in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
     state = _settle(model, scaled, every, starts[:, 0], tilt)
-    weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2]]
-    curve, rank = np.nonzero(np.arange(1, _STARTS) < minima[weak, None])
+    weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2] | _several_regimes(model)]
+    curve, rank = np.nonzero(np.arange(1, starts.shape[1]) < minima[weak, None])
     if len(curve):
         again = _settle(model, scaled, weak[curve], starts[weak[curve], rank + 1], tilt)
         for row in np.argsort(-again[1].sum_of_squares):  # the best last

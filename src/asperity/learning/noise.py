@@ -65,7 +65,7 @@ def learn(baselines: Sequence[np.ndarray]) -> Noise:
     scatter = logarithms.var(ddof=1) if len(logarithms) > 1 else 0.0
     power = float(logarithms.mean()), float(np.clip(1 - _LOG_VARIANCE / (length - 2) / max(scatter, 1e-300), 0, 1))
     periodograms = periodograms / _relative_power(periodograms, power)
-    shared = _whittle(periodograms.mean(axis=0), expected, len(periodograms))
+    shared = _whittle(periodograms.mean(axis=0), expected)
     spectrum = np.maximum(expected @ shared, 1e-300)
     own, weight = _own_powers(periodograms, shared, expected, spectrum)
     variance = own.var(axis=0, ddof=1) - 1 / weight if len(own) > 1 else np.zeros(len(shared))
@@ -158,22 +158,16 @@ def _expected_periodogram(length: int) -> np.ndarray:
     return np.maximum(overlap @ _bands(length, length).T, 0.0)
 
 
-def _whittle(periodogram: np.ndarray, expected: np.ndarray, count: int) -> np.ndarray:
-    """Nonnegative strengths that maximize Whittle's likelihood of the mean of ``count`` periodograms.
+def _whittle(periodogram: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Nonnegative strengths that maximize Whittle's likelihood of the mean periodogram.
 
-    Fisher scoring: weighted nonnegative least squares, the weights from the last result. Chance alone
-    gives a strength that cannot be negative a mean of 0.4 standard errors; the slow correlations, which
-    count most in extrapolation, are relieved of it.
+    Fisher scoring: weighted nonnegative least squares, the weights from the last result.
     """
     size = max(periodogram.mean(), 1e-300)
     level = np.exp(np.convolve(np.log(periodogram / size + 1e-12), np.ones(5) / 5, mode="same"))
-    slow = np.arange(expected.shape[1]) >= expected.shape[1] - len(_ROUGH) - len(_SMOOTH)
     strength = np.zeros(expected.shape[1])
     for _ in range(_ITERATIONS):
-        columns = expected / level[:, None]
-        price = np.where(slow, 0.4 * np.sqrt(2 / count) * np.linalg.norm(columns, axis=0), 0.0)
-        target = periodogram / size / level - np.linalg.pinv(columns).T @ price
-        strength, _ = nnls(columns, target)
+        strength, _ = nnls(expected / level[:, None], periodogram / size / level)
         level = expected @ strength
         level = np.maximum(level, 1e-6 * level.max())
     return strength * size
