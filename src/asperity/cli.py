@@ -10,6 +10,7 @@ import functools
 import json
 import logging
 import os
+import platform
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -369,10 +370,15 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _keep_compiled() -> None:
-    """Let jax keep what it compiles in the user's cache: a second run starts at once. Own settings win."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / "compiled"
+    """Let jax keep what it compiles, per machine, in the user's cache: a second run starts at once.
+
+    Own settings win. XLA's log is silenced: it takes its own tuning hints for missing processor features
+    when it loads what it compiled on the same machine.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / platform.node()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main() -> None:
