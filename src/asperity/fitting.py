@@ -16,7 +16,7 @@ from asperity.learning.batches import Scaled, scale
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Noise
 from asperity.learning.uncertainty import estimate
-from asperity.results import Fitted, Level, Segment, results
+from asperity.results import Fitted, Level, Segment, results, touching
 
 __all__ = ["fit_curves", "learn_noise"]
 
@@ -89,23 +89,23 @@ def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bo
     k = segment.spring_constant[:, None]
     scaled = scale(segment.height + force / k, force, counted, attached, retracting=retracting)
     fit = least_squares(model, scaled, tilt=tilt)
-    slope = np.zeros(len(force))
+    slope, removed = np.zeros(len(force)), np.zeros(force.shape)
     if tilt:
         # The tilt is a property of the height, not of the tip position, which holds the tilt once more.
         slope = -fit.linear[:, 1] * scaled.force_scale / scaled.span
         slope = np.where(np.abs(slope) < 0.2 * segment.spring_constant, slope, 0.0)
         slope = slope / (1 - slope / segment.spring_constant)
         middle = np.nanmean(np.where(counted, segment.height, np.nan), axis=1, keepdims=True)
-        force = force - slope[:, None] * (segment.height - np.nan_to_num(middle))
+        removed = slope[:, None] * (segment.height - np.nan_to_num(middle))
+        force = force - removed
         point = scaled.top - scaled.span * fit.nonlinear[:, 0]
-        shift = slope[:, None] * (segment.height - np.nan_to_num(middle)) / k
         scaled = scale(segment.height + force / k, force, counted, attached, retracting=retracting)
         nearest = np.abs(segment.height + segment.force / k - point[:, None])
         nearest = np.argmin(np.where(counted, nearest, np.inf), axis=1)
-        point = point - shift[np.arange(len(force)), nearest]
+        point = point - (removed / k)[np.arange(len(force)), nearest]
         start = np.concatenate([((scaled.top - point) / scaled.span)[:, None], fit.nonlinear[:, 1:]], axis=1)
         fit = least_squares(model, scaled, tilt=tilt, start=start)
-    return _Solution(segment._replace(force=force, counted=counted, tilt=slope), scaled, fit)
+    return _Solution(segment._replace(force=force, counted=counted, tilt=slope, removed=removed), scaled, fit)
 
 
 def _segment(dataset: xr.Dataset, name: str) -> Segment:
@@ -124,7 +124,8 @@ def _segment(dataset: xr.Dataset, name: str) -> Segment:
     k = np.full(len(counts), np.inf) if given else part["spring_constant"].values.astype(float)
     counted = np.isfinite(arrays[0]) & np.isfinite(arrays[1]) & np.isfinite(1 / k)[:, None]
     force, height = (np.where(counted, a, 0.0) for a in arrays)
-    return Segment(force, height, counted, counted, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)))
+    return Segment(force, height, counted, counted, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)),
+                   np.zeros(force.shape))
 
 
 def _missing(dataset: xr.Dataset) -> str:
@@ -165,8 +166,7 @@ def _has_tilt(model: AbstractContactModel, fit: Fit) -> bool:
 
 def _baselines(residual: np.ndarray, contact: np.ndarray, counted: np.ndarray) -> list[np.ndarray]:
     """The residuals of each curve up to shortly before contact, in order."""
-    small = 1e-4 * np.abs(contact).max(axis=1, keepdims=True)
-    begins = np.where((np.abs(contact) > small) & counted, np.arange(contact.shape[1]), contact.shape[1]).min(axis=1)
+    begins = np.where(touching(contact) & counted, np.arange(contact.shape[1]), contact.shape[1]).min(axis=1)
     result = []
     for row, use, stop in zip(residual, counted, begins):
         start = int(use.argmax())

@@ -14,7 +14,7 @@ from asperity.learning.outcome import Outcome
 from asperity.learning.uncertainty import Estimate
 from asperity.quantities import QUANTITIES, variable_attributes
 
-__all__ = ["Fitted", "Level", "Segment", "results"]
+__all__ = ["Fitted", "Level", "Segment", "results", "touching"]
 
 _POINTS = 120  # samples of a curve that are kept for display
 _IDENTITY = ("file", "curve_in_file", "session", "x", "y", "row", "column", "spring_constant", "sensitivity")
@@ -35,6 +35,7 @@ class Segment(NamedTuple):
     counted: np.ndarray  # bool: one that the fit used
     spring_constant: np.ndarray  # (batch,) N/m
     tilt: np.ndarray  # (batch,) N/m against height, taken off before the last fit
+    removed: np.ndarray  # (batch, sample) N, what that took off
 
 
 class Level(NamedTuple):
@@ -61,7 +62,8 @@ class _Residuals(NamedTuple):
     residual: np.ndarray  # (batch, sample) N
     rms: np.ndarray  # (batch,) N
     chi_square: np.ndarray  # (batch,) mean square in contact over what the noise explains
-    part: np.ndarray  # (batch,) rms of the residual, in contact or in all, over the largest force
+    worst: np.ndarray  # (batch,) N, the larger rms of contact and whole curve
+    largest: np.ndarray  # (batch,) N, the largest force of either sign
     far: np.ndarray  # (batch,) N, robust spread of the residual in the farthest third
 
 
@@ -88,14 +90,14 @@ def _residuals(fitted: Fitted) -> _Residuals:
     found, counted = fitted.found, fitted.segment.counted
     corrected = np.where(fitted.segment.present, fitted.segment.force - found.baseline, np.nan)
     residual = np.where(counted, corrected - found.model_force, np.nan)
-    touching = _touching(found) & counted
+    in_contact = touching(found.model_force) & counted
     gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
     expected = np.maximum(fitted.level.std[:, None] * gain, 1e-300)
     largest = np.maximum(np.max(np.abs(np.nan_to_num(corrected)), axis=1), 1e-300)
+    every, contact = _mean(residual**2, counted), _mean(residual**2, in_contact)
     with np.errstate(over="ignore"):
-        chi_square = _mean((residual / expected) ** 2, touching)
-    return _Residuals(corrected, residual, np.sqrt(_mean(residual**2, counted)), chi_square,
-                      np.sqrt(np.fmax(_mean(residual**2, touching), _mean(residual**2, counted))) / largest,
+        chi_square = _mean((residual / expected) ** 2, in_contact)
+    return _Residuals(corrected, residual, np.sqrt(every), chi_square, np.sqrt(np.fmax(contact, every)), largest,
                       _far_spread(residual, counted))
 
 
@@ -110,13 +112,9 @@ def _far_spread(residual: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return 1.4826 * np.nanmedian(np.where(np.any(far, axis=1, keepdims=True), about, 0.0), axis=1)
 
 
-def _largest(rest: _Residuals) -> np.ndarray:
-    return np.max(np.abs(np.nan_to_num(rest.corrected)), axis=1)
-
-
-def _touching(found: Estimate) -> np.ndarray:
-    """Where the fitted force of contact is not negligible."""
-    size = np.abs(found.model_force)
+def touching(contact: np.ndarray) -> np.ndarray:
+    """Where the fitted force of contact, (batch, sample), is not negligible."""
+    size = np.abs(contact)
     return size > 1e-4 * np.maximum(size.max(axis=1, keepdims=True), 1e-300)
 
 
@@ -143,8 +141,7 @@ def _taken_off(fitted: Fitted, name: str) -> np.ndarray:
     if name == "baseline_tilt":
         return segment.tilt
     nearest = np.argmin(np.where(segment.counted, np.abs(scaled.x - fitted.fit.nonlinear[:, :1]), np.inf), axis=1)
-    middle = _mean(segment.height, segment.counted)
-    force = segment.tilt * (segment.height[np.arange(len(nearest)), nearest] - middle)
+    force = segment.removed[np.arange(len(nearest)), nearest]
     return {"contact_point": force / segment.spring_constant, "baseline_offset": force}.get(name, np.zeros(len(force)))
 
 
@@ -193,7 +190,7 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     fitted_values = found.values[:, : len(model.fitted)]
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
     conditions = {
-        Outcome.misfit: (rest.part * _largest(rest) > _MISFIT * rest.far) & (rest.part > _MISFIT_PART),
+        Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
         Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | ~significant,
         Outcome.saturated: _saturated(fitted.segment),
@@ -222,8 +219,7 @@ def _flat(rest: _Residuals) -> np.ndarray:
 
 def _saturated(segment: Segment) -> np.ndarray:
     """Whether the raw force ends in a plateau of exactly equal values (the tilt is put back first)."""
-    middle = _mean(segment.height, segment.counted)[:, None]
-    raw = segment.force + segment.tilt[:, None] * (segment.height - middle)
+    raw = segment.force + segment.removed
     size = np.max(np.abs(np.where(segment.counted, raw, 0.0)), axis=1, keepdims=True)
     top = np.max(np.where(segment.counted, raw, -np.inf), axis=1, keepdims=True)
     equal = segment.counted & (np.abs(raw - top) <= 1e-9 * size)

@@ -28,7 +28,7 @@ from jax import lax
 from asperity.contact import AbstractContactModel
 from asperity.learning.batches import Scaled, in_blocks, in_chunks, put
 
-__all__ = ["Fit", "basis_columns", "contact_force", "least_squares", "solve_small"]
+__all__ = ["Fit", "basis_columns", "contact_force", "held_shapes", "least_squares", "solve_small"]
 
 _OUTSIDE = -1e6  # the position x of a sample that does not count: far from the sample, where all g vanish
 _ROUND = 6  # steps between two compactions of the curves that still move
@@ -89,18 +89,19 @@ def _columns(evaluate, model: AbstractContactModel, scaled: Scaled, nonlinear: j
     """
 
     def one(x, attached, span, p):
-        def shapes(q):
-            indentation, theta = span * (x - q[0]), tuple(q[1:])
-            if adhesive:
-                held = jnp.maximum(indentation, model.end_of_contact(theta))
-                indentation = jnp.where(attached > 0, held, indentation)
-            return model.basis(indentation, theta)
-
-        return evaluate(shapes, p)
+        return evaluate(lambda q: held_shapes(model, span * (x - q[0]), attached, tuple(q[1:])), p)
 
     adhesive = "work_of_adhesion" in model.fitted
     x = jnp.where(scaled.counted & (scaled.attached >= 0) if adhesive else scaled.counted, scaled.x, _OUTSIDE)
     return jax.vmap(jax.vmap(one, (0, 0, None, None)), (0, 0, 0, 0))(x, scaled.attached, scaled.span, nonlinear)
+
+
+def held_shapes(model: AbstractContactModel, indentation: jax.Array, attached: jax.Array, theta: tuple) -> tuple:
+    """The g_j of one sample; one that is seen to be attached is held where the model would let go."""
+    if "work_of_adhesion" in model.fitted:
+        held = jnp.maximum(indentation, model.end_of_contact(theta))
+        indentation = jnp.where(attached > 0, held, indentation)
+    return model.basis(indentation, theta)
 
 
 def _sums(terms: list[jax.Array]) -> list[jax.Array]:

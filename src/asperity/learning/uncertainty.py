@@ -21,7 +21,7 @@ import numpy as np
 
 from asperity.contact import AbstractContactModel
 from asperity.learning.batches import Scaled, block_size
-from asperity.learning.least_squares import Fit, basis_columns, solve_small
+from asperity.learning.least_squares import Fit, basis_columns, held_shapes, solve_small
 from asperity.learning.noise import Noise, autocovariance
 
 __all__ = ["Estimate", "estimate"]
@@ -99,8 +99,8 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sou
     lever = spring_constant[:, None] * scaled.span[:, None] / scaled.force_scale[:, None]
     gain = 1.0 - slopes[0] / lever  # slopes[0] is along the contact point: against the indentation
     changes = [_source_change(model, name, scaled, fit, force, gain, n_fixed) for name in sources]
-    response = _respond(jacobian, changes)
     inverse = _inverse_normal(jacobian)
+    response = inverse @ _projections(jacobian, changes)
     spread = inverse @ _noise_form([column * gain for column in jacobian], lag_sums) @ inverse
     values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
     covariance = gradient @ spread @ jnp.swapaxes(gradient, 1, 2)
@@ -118,13 +118,11 @@ def _inverse_normal(jacobian):
     return jnp.stack([jnp.stack(column, 1) for column in solve_small(normal, units)], 2)
 
 
-def _respond(jacobian, changes):
-    """(J^T J)^-1 J^T v for each residual change v: (batch, p, source)."""
+def _projections(jacobian, changes):
+    """J^T v for each residual change v: (batch, p, source)."""
     if not changes:
-        return jnp.zeros((*jacobian[0].shape[:1], len(jacobian), 0))
-    normal = [[(a * b).sum(axis=1) for b in jacobian] for a in jacobian]
-    right = [[(a * v).sum(axis=1) for a in jacobian] for v in changes]
-    return jnp.stack([jnp.stack(column, 1) for column in solve_small(normal, right)], 2)
+        return jnp.zeros((jacobian[0].shape[0], len(jacobian), 0))
+    return jnp.stack([jnp.stack([(a * v).sum(axis=1) for a in jacobian], 1) for v in changes], 2)
 
 
 def _noise_form(jacobian, lag_sums):
@@ -147,9 +145,7 @@ def _source_change(model, name, scaled: Scaled, fit: Fit, force, gain, n_fixed):
 
     def contact(x, attached, span, x0, c, theta, log_change):
         changed = dataclasses.replace(model, **{name: getattr(model, name) * jnp.exp(log_change)})
-        held = jnp.maximum(span * (x - x0), changed.end_of_contact(tuple(theta)))
-        shapes = changed.basis(jnp.where(attached > 0, held, span * (x - x0)), tuple(theta))
-        return sum(a * g for a, g in zip(c, shapes))
+        return sum(a * g for a, g in zip(c, held_shapes(changed, span * (x - x0), attached, tuple(theta))))
 
     def slope(x, attached, span, x0, c, theta):
         return jax.jvp(lambda change: contact(x, attached, span, x0, c, theta, change), (0.0,), (1.0,))[1]
