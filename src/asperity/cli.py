@@ -6,21 +6,14 @@ flagged or some files failed; 2: failed altogether; 130: interrupted.
 
 from __future__ import annotations
 
-import functools
 import json
-import logging
-import os
-import platform
-import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from asperity.terminal import guarded, insist_on_interrupts, keep_compiled, progress
 from asperity.units import parse
 
 app = typer.Typer(
@@ -29,9 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From raw AFM force curves to moduli with honest error bars.",
 )
-_err = Console(stderr=True)
-
-
 def _option(unit: str, metavar: str, text: str) -> Any:
     def parser(written: str) -> float:
         try:
@@ -78,73 +68,6 @@ Batch = Annotated[
 Restart = Annotated[bool, typer.Option(help="Throw away what is in the output folder.")]
 
 
-def _expected() -> tuple[type[BaseException], ...]:
-    """The errors that say by themselves what is wrong and what to do."""
-    from asperity.data.provenance import HistoryError
-    from asperity.data.readers import ReadError
-    from asperity.data.store import StoreError
-    from asperity.models import ModelError
-    from asperity.workflow import NothingToAnalyze
-
-    return ReadError, HistoryError, StoreError, ModelError, NothingToAnalyze, OSError
-
-
-class _ToConsole(logging.Handler):
-    """Messages on stderr, above the progress bar."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _say(self.format(record), "yellow")
-
-
-def _say(text: str, style: str) -> None:
-    _err.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Expected errors become one message and exit code 2; Ctrl-C says how to go on."""
-
-    @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not any(isinstance(handler, _ToConsole) for handler in logging.getLogger("asperity").handlers):
-            logging.getLogger("asperity").addHandler(_ToConsole(logging.WARNING))
-        try:
-            return command(*args, **kwargs)
-        except typer.Exit:
-            raise
-        except KeyboardInterrupt:
-            _say("\nInterrupted. Finished chunks are kept: run the same command again to go on.", "yellow")
-            raise typer.Exit(130) from None
-        except Exception as error:
-            if not isinstance(error, _expected()):
-                traceback.print_exc()
-                _say("This is a defect of asperity, not of your data. Finished chunks are kept.", "red")
-            else:
-                _say(f"Error: {error}", "red")
-            raise typer.Exit(2) from None
-
-    return guarded
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr with curves per second and the time left, as a callback (done, total)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    rate = TextColumn("{task.fields[rate]}")
-    with Progress(
-        TextColumn("curves"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=_err
-    ) as bar:
-        task = bar.add_task("curves", total=None, rate="")
-        begun: list[tuple[float, int]] = []  # when, and how many were finished by an earlier run
-
-        def tell(done: int, total: int) -> None:
-            begun.append((time.monotonic(), done))
-            seconds, curves = begun[-1][0] - begun[0][0], done - begun[0][1]
-            bar.update(task, completed=done, total=total, rate=f"{curves / seconds:.0f}/s" if curves else "")
-
-        yield tell
-
-
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -189,7 +112,7 @@ def _about_files(found: dict[str, Any]) -> list[str]:
 
 
 @app.command()
-@_guarded
+@guarded
 def analyze(
     paths: Paths,
     model: Model = None,
@@ -222,9 +145,9 @@ def analyze(
         sensitivity_std=sensitivity_std,
         radius_std=radius_std,
     )
-    with _progress() as progress:
+    with progress() as tell:
         results = workflow.analyze(
-            paths, **_arguments(recipe, model, tip, options), out=out, restart=restart, progress=progress
+            paths, **_arguments(recipe, model, tip, options), out=out, restart=restart, progress=tell
         )
     raise typer.Exit(_print(results, as_json, _outputs(out)))
 
@@ -235,18 +158,18 @@ def _outputs(out: Path) -> list[Path]:
 
 
 @app.command()
-@_guarded
+@guarded
 def demo(out: Out = Path("asperity-demo"), size: int = 64, as_json: Json = False) -> None:
     """Analyze a virtual force map whose every number is known, and say how close the result is."""
     from asperity.demo import demo
 
-    with _progress() as progress:
-        results = demo(out, size=size, progress=progress)
+    with progress() as tell:
+        results = demo(out, size=size, progress=tell)
     _print(results, as_json, _outputs(out))
 
 
 @app.command()
-@_guarded
+@guarded
 def read(paths: Paths, as_json: Json = False) -> None:
     """Show what is in files: format, curves, segments, calibration, and what cannot be read."""
     from asperity.export import describe
@@ -257,7 +180,7 @@ def read(paths: Paths, as_json: Json = False) -> None:
 
 
 @app.command()
-@_guarded
+@guarded
 def convert(
     paths: Paths,
     out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")],
@@ -271,7 +194,7 @@ def convert(
 
 
 @app.command()
-@_guarded
+@guarded
 def fit(
     paths: Paths,
     model: Model = None,
@@ -304,7 +227,7 @@ def fit(
 
 
 @app.command()
-@_guarded
+@guarded
 def report(
     results: Results,
     out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
@@ -318,7 +241,7 @@ def report(
 
 
 @app.command()
-@_guarded
+@guarded
 def recipe(results: Results) -> None:
     """Print how results were made, as a recipe for 'analyze --recipe'."""
     from asperity.data import provenance, store
@@ -328,7 +251,7 @@ def recipe(results: Results) -> None:
 
 
 @app.command()
-@_guarded
+@guarded
 def replay(results: Results, as_json: Json = False) -> None:
     """Make results again from their history and say how far the numbers differ."""
     from asperity import workflow
@@ -341,7 +264,7 @@ def replay(results: Results, as_json: Json = False) -> None:
 
 
 @app.command()
-@_guarded
+@guarded
 def models() -> None:
     """List the contact models with their formula and inputs."""
     from asperity.models import model_table
@@ -350,7 +273,7 @@ def models() -> None:
 
 
 @app.command()
-@_guarded
+@guarded
 def formats() -> None:
     """List the file formats that can be read."""
     from asperity.export import format_table
@@ -359,7 +282,7 @@ def formats() -> None:
 
 
 @app.command()
-@_guarded
+@guarded
 def doctor(as_json: Json = False) -> None:
     """Check versions, devices and precision, and run the known defects of jax."""
     from asperity.diagnosis import doctor, in_words
@@ -369,19 +292,8 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(0 if found["healthy"] else 2)
 
 
-def _keep_compiled() -> None:
-    """Let jax keep what it compiles, per machine, in the user's cache: a second run starts at once.
-
-    Own settings win. XLA's log is silenced: it takes its own tuning hints for missing processor features
-    when it loads what it compiled on the same machine.
-    """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / platform.node()
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
 def main() -> None:
     """The ``asperity`` command."""
-    _keep_compiled()
+    keep_compiled()
+    insist_on_interrupts()
     app()
