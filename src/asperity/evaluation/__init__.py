@@ -1,0 +1,1 @@
+"""Evaluation: how good predictions are and how honest their uncertainty is; arrays in, numbers out."""
