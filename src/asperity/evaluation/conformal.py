@@ -131,8 +131,8 @@ def jackknife_plus(predictions: Any, residuals: Any, *, level: float = 0.9) -> t
     With $a = 1 - \mathrm{level}$: from the $\lfloor a(n+1) \rfloor$-th smallest of
     $m_{-i}(x) - R_i$ to the $\lceil (1-a)(n+1) \rceil$-th smallest of $m_{-i}(x) + R_i$,
     $R_i = |y_i - m_{-i}(x_i)|$. Guaranteed is a coverage of 1 - 2a (CV+ with K folds: short of that by at
-    most $\sqrt{2/n}$); in practice it is near 1 - a. Source: Barber, Candes, Ramdas, Tibshirani, Ann. Stat. 49,
-    486 (2021).
+    most $\sqrt{2/n}$); in practice it is near 1 - a. Source: Barber, Candes, Ramdas, Tibshirani,
+    Ann. Stat. 49, 486 (2021).
 
     Args:
         predictions: (n, m) at the m new points; row i by the predictor that left point i (or its fold) out.
