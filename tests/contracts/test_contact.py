@@ -16,7 +16,7 @@ from asperity.contact import MODELS, _registry, model_named
 from asperity.quantities import QUANTITIES, Quantity
 
 INPUTS = {"radius": 2e-6, "half_angle": 1.1, "punch_radius": 5e-7, "modulus": 2e4, "work_of_adhesion": 2e-4,
-          "maugis_parameter": 0.7, "poisson_ratio": 0.4}
+          "maugis_parameter": 0.7, "poisson_ratio": 0.4, "thickness": 2e-6}
 TYPES = {"float32": False, "float64": True}
 OWN = sorted(name for name, model in MODELS.items() if model.__module__.startswith("asperity."))
 each_model = pytest.mark.parametrize("name", OWN)
@@ -207,6 +207,10 @@ LIMITS = {
     "jkr_sphere": ("jkr", {"radius": 2e2, "work_of_adhesion": 1e-8}, 1e-7),
     "jkr_cone": ("cone", {"work_of_adhesion": 1e-16}, 1e-5),
     "maugis_dugdale": ("jkr", {"maugis_parameter": 900.0}, 1e-6),
+    "hertz_bonded_layer": ("hertz", {"thickness": 2e2}, 1e-6),
+    "hertz_unbonded_layer": ("hertz", {"thickness": 2e2}, 1e-6),
+    "cone_bonded_layer": ("cone", {"thickness": 2e2}, 1e-6),
+    "cone_unbonded_layer": ("cone", {"thickness": 2e2}, 1e-6),
 }
 
 

@@ -1,4 +1,4 @@
-"""Contact mechanics: the force of one tip on an elastic half-space against the indentation.
+"""Contact mechanics: the force of one tip on an elastic half-space or layer against the indentation.
 
 `MODELS` maps the name of every model to its class: those exported here, and those that other packages
 register in the entry-point group ``asperity.contact``.
@@ -14,6 +14,10 @@ from asperity.contact.hertz import Hertz as Hertz
 from asperity.contact.jkr import JKR as JKR
 from asperity.contact.jkr_cone import JKRCone as JKRCone
 from asperity.contact.jkr_sphere import JKRSphere as JKRSphere
+from asperity.contact.layered import ConeBondedLayer as ConeBondedLayer
+from asperity.contact.layered import ConeUnbondedLayer as ConeUnbondedLayer
+from asperity.contact.layered import HertzBondedLayer as HertzBondedLayer
+from asperity.contact.layered import HertzUnbondedLayer as HertzUnbondedLayer
 from asperity.contact.maugis_dugdale import MaugisDugdale as MaugisDugdale
 from asperity.contact.pyramid import Pyramid3 as Pyramid3
 from asperity.contact.pyramid import Pyramid4 as Pyramid4
