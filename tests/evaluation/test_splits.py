@@ -1,4 +1,4 @@
-"""Splits keep groups whole and neighbors apart, leaks are named, a random split of pixels promises too much."""
+"""Splits keep groups whole and neighbors apart, leaks are named, a random split promises too much."""
 
 import math
 import pickle
@@ -128,7 +128,7 @@ def test_a_good_split_passes():
     (lambda: by_block(GRID, block=5e-7, buffer=1e-3), "nothing is left to learn from"),
     (lambda: by_block(GRID, block=5e-7, buffer=0.0, maps=[1]), "maps has the shape"),
     (lambda: find_leaks(Split(np.array([], int), np.array([1]))), "0 points to learn from and 1 to test on"),
-    (lambda: find_leaks(Split(np.array([0]), np.array([3])), positions=GRID[:3]), "point 3, but there are 3 pos"),
+    (lambda: find_leaks(Split(np.array([0]), np.array([3])), positions=GRID[:3]), "point 3, but there are 3"),
     (lambda: find_leaks(Split(np.array([0]), np.array([3])), groups={"file": "abc"}), "file must be one row"),
 ])
 def test_errors_say_what_is_wrong(call, message):
@@ -137,7 +137,7 @@ def test_errors_say_what_is_wrong(call, message):
 
 
 def test_a_random_split_of_pixels_promises_what_new_sessions_do_not_keep(monkeypatch, tmp_path, capsys):
-    """The example, run as it is. Its four columns are R2 promised and kept, half-width, coverage kept of 0.90,
+    """The example, run as it is. Its four columns are R2 promised and kept, half-width, coverage kept,
     for ten repetitions; differences are taken in units of their standard error."""
     monkeypatch.chdir(tmp_path)
     example = runpy.run_path(str(EXAMPLE))
