@@ -161,7 +161,8 @@ def two_sample(inputs: Any, second: Any, *, by_session: Any = None, permutations
 
     with $k = \exp(-|x-x'|^2/(2h^2))$ of the pooled and standardized inputs and h their median distance. The
     labels are permuted: $p = (1 + \#\{\text{permuted} \ge \text{found}\})/(1 + \text{permutations})$, which
-    is <= alpha with probability <= alpha if there is no difference. Sets of more than 1000 points are thinned at random.
+    is <= alpha with probability <= alpha if there is no difference. Sets of more than 1000 points are
+    thinned at random.
     Source: Gretton, Borgwardt, Rasch, Schoelkopf, Smola, J. Mach. Learn. Res. 13, 723 (2012).
 
     Args:
