@@ -122,7 +122,7 @@ try:
 except ImportError:
     print("no plot: matplotlib is not installed")
 else:
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
     for place, rows in enumerate(RESULT.values()):
         beside = np.full(len(rows), place + 0.1)
         axes[0].plot(beside - 0.2, rows[:, 0], "o", mfc="none", color="C0")

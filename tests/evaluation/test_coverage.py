@@ -29,6 +29,7 @@ def test_gaussian_coverage_of_a_wrong_sigma_is_known(factor):
     known = 2 * ndtr(factor * ndtri((1 + levels) / 2)) - 1
     found = coverage.gaussian_coverage(1e-9 * NORMAL, 0.0, 1e-9 * factor, levels)
     np.testing.assert_allclose(found, known, atol=1.01e-4)
+    assert coverage.gaussian_coverage([0.0], 0.0, 1.0, 0.0) == 1.0  # closed
     half = factor * float(ndtri(0.95))
     assert coverage.interval_coverage(NORMAL, -half, half) == pytest.approx(found[3], abs=1e-12)
 
@@ -100,10 +101,11 @@ def test_interval_score_of_a_normal_variable_is_least_at_the_true_interval():
 
 
 def test_expected_calibration_error_by_hand():
-    """Confidence 0.9 right 3 of 4 times, 0.6 right 1 of 2: (4 * 0.15 + 2 * 0.1) / 6."""
+    """Confidence 0.9 right 3 of 4 times, 0.6 always: (4 * 0.15 + 2 * 0.4) / 6; in one bin (0.8 - 0.6) / 6."""
     p = np.array([[0.9, 0.1]] * 4 + [[0.4, 0.6]] * 2)
-    labels = [0, 0, 0, 1, 1, 0]
-    assert coverage.expected_calibration_error(p, labels) == pytest.approx(0.8 / 6, rel=1e-12)
+    labels = [0, 0, 0, 1, 1, 1]
+    assert coverage.expected_calibration_error(p, labels) == pytest.approx(1.4 / 6, rel=1e-12)
+    assert coverage.expected_calibration_error(p, labels, bins=2) == pytest.approx(0.2 / 6, rel=1e-12)
     assert coverage.expected_calibration_error(np.eye(3), [0, 1, 2]) == 0.0
     assert coverage.expected_calibration_error(np.eye(3), [1, 2, 0]) == 1.0
 
