@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 
 from asperity.contact._model import Scalar
 
@@ -30,13 +31,19 @@ def implicit_root(solve: Callable[..., Scalar], residual: Callable[..., Scalar])
     """
     root = jax.custom_jvp(lambda *arguments: solve(*(lax.stop_gradient(one) for one in arguments)))
 
-    @root.defjvp
     def tangent(primals: Any, tangents: Any) -> tuple[Scalar, Scalar]:
         x = root(*primals)
+        moves = [not isinstance(tangent, SymbolicZero) for tangent in tangents]
+
+        def moved(*moving: Scalar) -> Scalar:
+            given = iter(moving)
+            return residual(x, *(next(given) if moves[i] else primals[i] for i in range(len(primals))))
+
         _, slope = jax.jvp(lambda y: residual(y, *primals), (x,), (jnp.ones_like(x),))
-        _, change = jax.jvp(lambda *arguments: residual(x, *arguments), primals, tangents)
+        _, change = jax.jvp(moved, *(tuple(v for v, m in zip(values, moves) if m) for values in (primals, tangents)))
         return x, -change / _away_from_zero(slope)
 
+    root.defjvp(tangent, symbolic_zeros=True)
     return root
 
 

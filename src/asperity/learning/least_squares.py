@@ -26,7 +26,7 @@ import numpy as np
 from jax import lax
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, in_blocks, in_chunks, put
+from asperity.learning.batches import Scaled, compiled, in_blocks, in_chunks, put
 
 __all__ = ["Fit", "basis_columns", "contact_force", "held_shapes", "least_squares", "solve_small"]
 
@@ -71,11 +71,12 @@ def _value_columns(model: AbstractContactModel, scaled: Scaled, nonlinear: jax.A
 
 def basis_columns(model: AbstractContactModel, scaled: Scaled, nonlinear: jax.Array) -> list[jax.Array]:
     """The columns g_j, then dg_j/dx_0, then dg_j/dtheta_k, each (batch, sample), zero where not counted."""
-    unit = np.eye(nonlinear.shape[1])
 
     def with_slopes(shapes, p):
-        slopes = [jax.jvp(shapes, (p,), (jnp.asarray(direction),)) for direction in unit]
-        return [*slopes[0][0], *(slope for _, along in slopes for slope in along)]
+        values, push = jax.linearize(shapes, p)
+        unit = [tuple(jnp.ones_like(v) if i == k else jnp.zeros_like(v) for i, v in enumerate(p))
+                for k in range(len(p))]
+        return [*values, *(slope for direction in unit for slope in push(direction))]
 
     return _columns(with_slopes, model, scaled, nonlinear)
 
@@ -89,7 +90,7 @@ def _columns(evaluate, model: AbstractContactModel, scaled: Scaled, nonlinear: j
     """
 
     def one(x, attached, span, p):
-        return evaluate(lambda q: held_shapes(model, span * (x - q[0]), attached, tuple(q[1:])), p)
+        return evaluate(lambda q: held_shapes(model, span * (x - q[0]), attached, tuple(q[1:])), tuple(p))
 
     adhesive = "work_of_adhesion" in model.fitted
     x = jnp.where(scaled.counted & (scaled.attached >= 0) if adhesive else scaled.counted, scaled.x, _OUTSIDE)
@@ -159,20 +160,11 @@ def _fixed_products(scaled: Scaled, tilt: bool) -> dict[tuple[int, int], jax.Arr
 
 def _collect(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed: dict[tuple[int, int], jax.Array],
              columns: list[jax.Array]) -> _Sums:
-    """All products that the elimination needs.
-
-    Cheap columns are summed in one pass as they are made; costly ones (with shape parameters) are made
-    once, kept, and contracted.
-    """
+    """All products that the elimination needs, summed in one pass as the columns are made."""
     base = _base(scaled, tilt)
     n_base, every = len(base), [*base, *columns]
     pairs = [(i, j) for i in range(len(every)) for j in range(max(i, n_base), len(every))]
-    if model.shape_names:
-        stacked = jnp.stack(every, 1)
-        products = jnp.einsum("bin,bjn->bij", stacked, stacked)
-        dot = {(i, j): products[:, i, j] for i, j in pairs} | fixed
-    else:
-        dot = dict(zip(pairs, _sums([every[i] * every[j] for i, j in pairs]))) | fixed
+    dot = dict(zip(pairs, _sums([every[i] * every[j] for i, j in pairs]))) | fixed
     dot |= {(j, i): value for (i, j), value in dot.items()}
     y = n_base - 1
     inside = [*range(y), *range(n_base, n_base + model.amplitudes)]
@@ -258,7 +250,7 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed, sta
     return _State(choose(trial, state.nonlinear), step, damping, state.converged | settled | still)
 
 
-@partial(jax.jit, static_argnames="tilt")
+@partial(compiled, static_argnames="tilt")
 def _improve(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, nonlinear: jax.Array,
              damping: jax.Array, *, tilt: bool) -> tuple[jax.Array, _Step, jax.Array, jax.Array]:
     """A few steps from ``nonlinear`` with ``damping``, chunk by chunk so that the data stay in the cache.
@@ -304,19 +296,19 @@ def _scan_nodes(model: AbstractContactModel, span: jax.Array) -> jax.Array:
     return nodes[None] + lengths * jnp.log(span)[:, None, None]
 
 
-@partial(jax.jit, static_argnames="tilt")
+@partial(compiled, static_argnames="tilt")
 def _scan(model: AbstractContactModel, scaled: Scaled, padding: jax.Array, *,
           tilt: bool) -> tuple[jax.Array, jax.Array]:
     """The best nodes of the scan that are local minima over the depth of contact, best first.
 
     For a model with several regimes, the best of each regime. Returns (batch, starts, 1 + shape
-    parameters), and how many of them are such minima, (batch,).
+    parameters), and how many of them are such minima, (batch,). The curves are `_thinned` ones.
     """
     nodes = _scan_nodes(model, scaled.span)
     last = len(_shape_nodes(model)[-1]) if model.shape_names else 1
 
     def chunk(part):
-        piece, nodes = _thinned(part[0]), part[1]
+        piece, nodes = part
         fixed = _fixed_products(piece, tilt)
         squares = lax.map(lambda node: _squares(model, tilt, piece, fixed, node), jnp.moveaxis(nodes, 1, 0)).T
         number = jnp.arange(squares.shape[1]).reshape(-1, last)
@@ -336,8 +328,8 @@ def _thinned(scaled: Scaled) -> Scaled:
     length, half = scaled.x.shape[1], _SCAN_POINTS // 2
     places = np.concatenate([np.linspace(0, 1, half), 1 - np.geomspace(1 / length, 1, half)])
     index = np.unique((places * (length - 1)).astype(int))
-    return scaled._replace(x=scaled.x[:, index], y=scaled.y[:, index], counted=scaled.counted[:, index],
-                           attached=scaled.attached[:, index])
+    x, y, counted, attached = (np.take(a, index, axis=1) for a in scaled[:4])
+    return scaled._replace(x=x, y=y, counted=counted, attached=attached)
 
 
 def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = True,
@@ -358,7 +350,7 @@ def least_squares(model: AbstractContactModel, scaled: Scaled, *, tilt: bool = T
     if start is not None:
         state = _settle(model, scaled, every, start, tilt)
         return Fit(state[1].linear, state[0], state[1].sum_of_squares, state[2])
-    starts, minima = in_blocks(partial(_scan, model, tilt=tilt), every, scaled)
+    starts, minima = in_blocks(partial(_scan, model, tilt=tilt), every, _thinned(scaled))
     state = _settle(model, scaled, every, starts[:, 0], tilt)
     weak = every[(_signal(scaled, state[1]) < _WEAK_SIGNAL) | ~state[2] | _several_regimes(model)]
     curve, rank = np.nonzero(np.arange(1, starts.shape[1]) < minima[weak, None])
@@ -376,7 +368,7 @@ def contact_force(model: AbstractContactModel, scaled: Scaled, fit: Fit) -> np.n
     return in_blocks(partial(_contact, model), np.arange(len(c)), scaled, c, fit.nonlinear)
 
 
-@jax.jit
+@compiled
 def _contact(model, scaled: Scaled, padding: jax.Array, c: jax.Array, nonlinear: jax.Array) -> jax.Array:
     return _dot([c[:, j, None] for j in range(model.amplitudes)], _value_columns(model, scaled, nonlinear))
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, block_size
+from asperity.learning.batches import Scaled, block_size, compiled
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes, solve_small
 from asperity.learning.noise import Noise, autocovariance
 
@@ -79,7 +79,7 @@ def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
     return smooth[:, : size : width]
 
 
-@partial(jax.jit, static_argnames=("sources", "tilt"))
+@partial(compiled, static_argnames=("sources", "tilt"))
 def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sources, tilt):
     """`estimate` for one block of curves."""
     n_fixed = 2 if tilt else 1
