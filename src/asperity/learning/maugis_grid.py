@@ -1,0 +1,123 @@
+r"""P(D) of Maugis-Dugdale contacts tabulated for a fixed set of lambda, with the limits of DMT and JKR.
+
+A row is one curve. Its contact branch, which begins at D_c (touch, or the fold of a stiff lever), is a cubic
+spline in $v = \ln(1 + u/c)$ with $u = \sqrt{D - D_c}$: smooth where contact begins, evenly fine at high
+load. The hovering branch between the jump-off D_e and D_c is its closed form. See `asperity.contact.maugis`.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from asperity.contact import jkr, maugis
+
+__all__ = ["COARSE", "DMT_ROW", "FINE", "HERTZ_ROW", "JKR_ROW", "LAMBDA", "SPACING", "Row", "displacements",
+           "evaluate", "load_grid", "row_of"]
+
+#: rows per node of the coarse scan over lambda
+FINE = 16
+#: lambda of the rows, evenly spaced in the logarithm; beyond the last one stands JKR
+LAMBDA = np.geomspace(0.01, 20.0, 30 * FINE + 1)
+#: their spacing in ln lambda
+SPACING = math.log(2000.0) / (30 * FINE)
+#: the rows of the limits, and of a contact without adhesion
+JKR_ROW, DMT_ROW, HERTZ_ROW = range(len(LAMBDA), len(LAMBDA) + 3)
+#: the rows of a coarse scan: every `FINE`-th lambda, then JKR
+COARSE = np.append(np.arange(0, len(LAMBDA), FINE), JKR_ROW)
+
+_NODES, _CORE, _LARGEST = 257, 0.05, 40.0  # nodes of v; the constant c; the largest u (D = 1600)
+_STEP = math.log1p(_LARGEST / _CORE) / (_NODES - 1)
+
+
+class Row(NamedTuple):
+    """One tabulated curve, or a stack of them with a leading axis."""
+
+    parameter: Any  # lambda of the hovering branch; 1 where there is none
+    end: Any  # D_e, below which the tip is off
+    start: Any  # D_c, where the contact branch begins
+    value: Any  # (node,) P
+    slope: Any  # (node,) dP/dv * step
+    pull_off: Any  # P at the pull-off, negative
+
+
+def _nodes() -> np.ndarray:
+    """u at the nodes."""
+    return _CORE * np.expm1(_STEP * np.arange(_NODES))
+
+
+def displacements(rows: Row) -> np.ndarray:
+    """D at the nodes of every row, (row, node)."""
+    return np.asarray(rows.start)[:, None] + _nodes() ** 2
+
+
+def row_of(loads: np.ndarray, start: float, end: float, parameter: float = 1.0) -> Row:
+    """The row of a curve from its ``loads`` at ``start`` + u^2 on the nodes of u."""
+    slope = CubicSpline(np.arange(_NODES), loads)(np.arange(_NODES), 1)
+    return Row(*map(np.asarray, (parameter, end, start, loads, slope, loads.min())))
+
+
+@jax.jit
+def _ends(parameter: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """D at the end of the branch, D where contact begins, P at the pull-off, for every lambda."""
+    end = jax.vmap(maugis.jump_off)(parameter)[2]
+    start = jnp.where(parameter < maugis.THRESHOLD, jax.vmap(maugis.touch)(parameter)[2], end)
+    return end, start, jax.vmap(maugis.pull_off)(parameter)[1]
+
+
+@jax.jit
+def _loads(displacement: jax.Array, parameter: jax.Array) -> jax.Array:
+    return jax.vmap(jax.vmap(maugis.load, (0, None)))(displacement, parameter)
+
+
+def _maugis_rows() -> list[Row]:
+    end, start, pull_off = map(np.asarray, _ends(jnp.asarray(LAMBDA)))
+    displacement = start[:, None] + _nodes() ** 2
+    displacement[:, 0] = start + 1e-13  # the end itself belongs to the contact, whatever rounding says
+    loads = np.asarray(_loads(jnp.asarray(displacement), jnp.asarray(LAMBDA)))
+    return [row_of(*one)._replace(pull_off=least)
+            for *one, least in zip(loads, start, end, LAMBDA, pull_off)]
+
+
+@lru_cache(maxsize=1)
+def load_grid() -> Row:
+    """All rows, stacked: lambda from DMT-like to JKR-like, then JKR, DMT and Hertz (P = u^3, no adhesion)."""
+    with jax.enable_x64(True):
+        rows, fold = _maugis_rows(), jkr.FOLD_DISPLACEMENT
+        at_fold = np.asarray(jax.vmap(jkr.load)(jnp.asarray(fold + _nodes() ** 2)))
+    rows += [row_of(at_fold, fold, fold)._replace(pull_off=np.asarray(jkr.PULL_OFF_LOAD)),
+             row_of(_nodes() ** 3 - 2, 0.0, 0.0),
+             row_of(_nodes() ** 3, 0.0, 0.0)._replace(pull_off=np.asarray(-1.0))]
+    return Row(*map(np.stack, zip(*rows)))
+
+
+def evaluate(row: Row, displacement: jax.Array, attached: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """P and dP/dD of one row at many D.
+
+    Where ``attached`` > 0 the tip is known to be held: the curve goes on at its last value below the end;
+    elsewhere the load there is 0. Slopes are capped within 1e-4 of a fold.
+    """
+    held = jnp.maximum(displacement, row.end)
+    u = jnp.sqrt(jnp.maximum(held - row.start, 1e-8))
+    place = jnp.minimum(jnp.log1p(u / _CORE) / _STEP, _NODES - 1.001)
+    node = place.astype(jnp.int32)
+    s = place - node
+    p0, p1 = row.value[node], row.value[node + 1]
+    m0, m1 = row.slope[node], row.slope[node + 1]
+    a, b = m0 - (p1 - p0), (p1 - p0) - m1
+    load = p0 + s * (p1 - p0) + s * (1 - s) * ((1 - s) * a + s * b)
+    along = (p1 - p0) + (1 - 2 * s) * ((1 - s) * a + s * b) + s * (1 - s) * (b - a)
+    slope = along / (2 * _STEP * u * (u + _CORE))
+    least = 8 / (3 * math.pi) * row.parameter
+    rise = jnp.sqrt(2 * jnp.maximum(held - row.end, 1e-8))
+    hovers = held < row.start
+    load = jnp.where(hovers, -math.pi / 2 * row.parameter * (least + rise) ** 2, load)
+    slope = jnp.where(hovers, -math.pi * row.parameter * (least + rise) / rise, slope)
+    below = displacement < row.end
+    return jnp.where(below & (attached <= 0), 0.0, load), jnp.where(below, 0.0, slope)

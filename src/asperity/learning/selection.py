@@ -1,0 +1,228 @@
+r"""The choice of the contact model of a retraction curve, with probabilities, or the reasons not to answer.
+
+The answer is the simplest of Hertz, DMT, JKR and Maugis-Dugdale that is *adequate* (see
+`asperity.learning.adequacy`): whose inferred modulus and work of adhesion stay within the user's tolerance if
+the contact obeys Maugis-Dugdale theory, for this load and this part of the curve. Its probability is the
+posterior mass of the lambda for which that holds (see `asperity.learning.lambda_posterior`). Fits on 32 nodes
+of lambda come first; where the posterior is narrow, 16 closer nodes follow. Modulus and adhesion are averaged
+over lambda, so that they hold without a choice.
+
+Only ratios enter: the probabilities do not depend on the units, to the last bit under powers of two.
+Convention: lambda = 1.1570 mu, where mu is Tabor's parameter.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import IntFlag
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from asperity.learning.adequacy import Model, Tolerance, biases
+from asperity.learning.lambda_posterior import Known, Posterior, posterior
+from asperity.learning.maugis_grid import COARSE, FINE, LAMBDA, SPACING
+from asperity.learning.maugis_scan import Scan, bent, fit_rows, in_padded_blocks, residual_scores, with_bending
+from asperity.learning.retraction import Prepared, Retractions, prepare
+
+__all__ = ["Options", "Reason", "Selection", "Surroundings", "fit_temperature", "select", "tempered"]
+
+_FEW = [5, 15, 20, -1]  # of the coarse nodes, for a first fit: lambda 0.035, 0.45, 1.6, JKR
+_CLOSE = 16  # nodes of the second scan
+_DEVIATIONS = 5.0  # of the residual test
+_VISIBLE = 6.0  # pull-off over noise
+
+
+class Reason(IntFlag):
+    """Why no model is named; several may hold. Stored as CF ``flag_masks`` / ``flag_meanings``."""
+
+    none = 0
+    low_probability = 1
+    misfit = 2
+    no_adhesion = 4
+    neck_unseen = 8
+    large_contact = 16
+    elastocapillary = 32
+    hysteresis = 64
+    thin_layer = 128
+    not_fitted = 256
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for each reason that holds."""
+        return " ".join(text for flag, text in _MEANING.items() if flag in self)
+
+
+_MEANING = {
+    Reason.low_probability: "No model is likely enough: the curve and the prior of the separation leave lambda open.",
+    Reason.misfit: "The best Maugis-Dugdale curve leaves a residual far above the noise: other physics, another "
+                   "tip shape, or noise that is taken too small.",
+    Reason.no_adhesion: "The pull-off does not stand out of the noise, so that lambda has no meaning.",
+    Reason.neck_unseen: "The lever snaps at the pull-off and the equilibrium separation is unknown: shape alone "
+                        "does not tell lambda between 0.3 and 3. Use a stiffer lever or give the separation.",
+    Reason.large_contact: "The contact radius exceeds half of the tip radius: a paraboloid on a half-space fails.",
+    Reason.elastocapillary: "Surface tension carries part of the load (omega > 0.3): JKR theory does not hold.",
+    Reason.hysteresis: "Approach and retraction differ in contact: the sample flows or yields.",
+    Reason.thin_layer: "The contact radius exceeds a tenth of the layer's thickness: correct for the substrate.",
+    Reason.not_fitted: "No fit of the curve has a meaning.",
+}
+
+
+class Options(NamedTuple):
+    """What the user tolerates, and what is known of the instrument. Relative standard deviations."""
+
+    tolerance: Tolerance = Tolerance()
+    force_uncertainty: float = 0.05  # of the force calibration (spring constant)
+    radius_uncertainty: float = 0.0
+    least_probability: float = 0.8
+    temperature: float = 1.0  # see `fit_temperature`
+
+
+class Surroundings(NamedTuple):
+    """Physics outside of the theory, per curve or for all; the defaults check nothing."""
+
+    surface_tension: Any = 0.0  # N/m, of the solid
+    thickness: Any = math.inf  # m, of a layer for which the curve has not been corrected
+    hysteresis: Any = 0.0  # energy lost in contact between approach and retraction, over the energy of loading
+
+
+class Selection(NamedTuple):
+    """The choice for each curve. Intervals hold 90 %. NumPy arrays."""
+
+    probability: Any  # (batch, model), in the order of `Model`
+    model: Any  # (batch,) the most likely `Model`, named or not
+    reasons: Any  # (batch,) `Reason`; 0: the model may be named
+    maugis_parameter: Any  # (batch,) exp of the mean of ln lambda
+    parameter_spread: Any  # (batch,) standard deviation of ln lambda
+    modulus: Any  # (batch, 3) reduced modulus, Pa: middle, low, high
+    work_of_adhesion: Any  # (batch, 3) J/m^2
+    load: Any  # (batch,) largest load in pi w R
+    displacement_scale: Any  # (batch,) delta_c, m
+    residual: Any  # (batch, 2) standard deviations of the residual test
+
+
+def select(curves: Retractions, options: Options = Options(), surroundings: Surroundings = Surroundings()) -> Selection:
+    """Choose the contact model of every curve; a curve without an answer says why.
+
+    Raises nothing for bad curves: they get `Reason.not_fitted` and NaN.
+    """
+    with jax.enable_x64(True):
+        prepared, _ = with_bending(prepare(curves), COARSE[_FEW])
+        rows = np.tile(COARSE, (len(prepared.x), 1))
+        scan = fit_rows(prepared, rows)
+        first = np.full(len(prepared.x), math.log(LAMBDA[0]))
+        known = _known(curves, prepared, options, first, np.full(len(first), FINE * SPACING))
+        result = _posterior(scan, known, options, tails=True)
+        row, best = _best(COARSE, scan)
+        prepared = bent(prepared, rows, scan)
+        result, row, best = _closer(prepared, known, options, (result, row, best))
+        scores = residual_scores(prepared, row, best)
+    return _selection(curves, prepared, options, surroundings, (result, best, scores))
+
+
+def _known(curves: Retractions, prepared: Prepared, options: Options, first: np.ndarray,
+           spacing: np.ndarray) -> Known:
+    same = np.ones(len(first))
+    return Known(first, spacing, np.log(prepared.separation), np.asarray(curves.separation_spread, float),
+                 prepared.levels[:, 1], np.asarray(curves.neck_seen, bool), same * options.force_uncertainty**2,
+                 same * options.radius_uncertainty**2)
+
+
+def _posterior(scan: Scan, known: Known, options: Options, *, tails: bool) -> Posterior:
+    table = biases()
+    return in_padded_blocks(lambda s, k: posterior(s, k, table, options.tolerance, tails=tails), scan, known)
+
+
+def _best(rows: np.ndarray, scan: Scan) -> tuple[np.ndarray, Scan]:
+    """The row of the largest evidence and its fit, (batch,)."""
+    place = scan.log_evidence.argmax(axis=1)
+    each = np.arange(len(place))
+    return np.broadcast_to(rows, scan.log_evidence.shape)[each, place], Scan(*(a[each, place] for a in scan))
+
+
+def _closer(prepared: Prepared, known: Known, options: Options, coarse):
+    """Replace what a closer scan resolves better; the posteriors that reach an end of the grid stay."""
+    result = coarse[0]
+    width, center = (result.high - result.low) / SPACING, (result.high + result.low) / 2 - known.first
+    stride = 2 ** np.ceil(np.log2(np.maximum(width, 1.0) / (_CLOSE - 1))).clip(0).astype(int)
+    start = np.round(center / SPACING).astype(int) - stride * (_CLOSE - 1) // 2
+    inside = (start >= 0) & (start + stride * (_CLOSE - 1) < len(LAMBDA)) & (stride < FINE)
+    chosen = np.flatnonzero(inside)
+    if not len(chosen):
+        return coarse
+    part, some = (jax.tree.map(lambda a: np.asarray(a)[chosen], tree) for tree in (prepared, known))
+    rows = start[chosen, None] + stride[chosen, None] * np.arange(_CLOSE)
+    some = some._replace(first=np.log(LAMBDA[rows[:, 0]]), spacing=stride[chosen] * SPACING)
+    scan = fit_rows(part, rows)
+    fresh = (_posterior(scan, some, options, tails=False), *_best(rows, scan))
+    return jax.tree.map(lambda old, new: _replaced(old, chosen, new), coarse, fresh)
+
+
+def _replaced(old: np.ndarray, chosen: np.ndarray, new: np.ndarray) -> np.ndarray:
+    result = np.array(old)
+    result[chosen] = new
+    return result
+
+
+def _selection(curves: Retractions, prepared: Prepared, options: Options, surroundings: Surroundings,
+               found) -> Selection:
+    result, best, scores = found
+    probability = tempered(result.probability, options.temperature)
+    radius = np.asarray(curves.radius, float)
+    adhesion = np.exp(result.log_force) * (prepared.force_scale / (math.pi * radius))[:, None]
+    stiffness = 0.75 * prepared.force_scale / np.sqrt(radius) * prepared.length**-1.5
+    modulus = np.exp(result.log_stiffness) * stiffness[:, None]
+    length = np.exp(result.log_length) * prepared.length
+    selection = Selection(probability, probability.argmax(axis=1), np.zeros(len(radius), int),
+                          np.exp(result.log_parameter), result.parameter_spread, modulus, adhesion,
+                          np.exp(result.log_load), length, scores)
+    fitted = (best.log_evidence > -1e29) & np.isfinite(probability).all(axis=1)
+    return selection._replace(reasons=_reasons(curves, selection, options, surroundings, fitted))
+
+
+def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: Surroundings,
+             fitted: np.ndarray) -> np.ndarray:
+    radius = np.asarray(curves.radius, float)
+    force = math.pi * chosen.work_of_adhesion[:, 0] * radius
+    contact = _contact_radius(chosen.load) * np.sqrt(chosen.displacement_scale / radius)
+    shear = chosen.modulus[:, 0] / 4  # E* = 4 G of an incompressible solid
+    omega = outside.surface_tension * (shear * radius) ** (-2 / 3) * (
+        9 * math.pi / 4 * chosen.work_of_adhesion[:, 0]) ** (-1 / 3)
+    holds = {
+        Reason.low_probability: ~(chosen.probability.max(axis=1) >= options.least_probability),
+        Reason.misfit: (chosen.residual > _DEVIATIONS).any(axis=1),
+        Reason.no_adhesion: 1.5 * force < _VISIBLE * curves.noise,
+        Reason.neck_unseen: ~np.asarray(curves.neck_seen, bool) & (np.asarray(curves.separation_spread) > 1.0),
+        Reason.large_contact: contact > 0.5,
+        Reason.elastocapillary: omega > 0.3,
+        Reason.hysteresis: np.broadcast_to(np.asarray(outside.hysteresis) > 0.2, radius.shape),
+        Reason.thin_layer: contact * radius / outside.thickness > 0.1,
+        Reason.not_fitted: ~fitted,
+    }
+    return sum(np.where(flag, int(reason), 0) for reason, flag in holds.items())
+
+
+def _contact_radius(load: np.ndarray) -> np.ndarray:
+    """The contact radius of JKR, the largest of all lambda, in (pi w R^2 / K)^(1/3)."""
+    return (math.sqrt(1.5) + np.sqrt(np.maximum(load + 1.5, 0.0))) ** (2 / 3)
+
+
+def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities to the power 1 / ``temperature``, normalized: above one they are less sure."""
+    if temperature == 1.0:
+        return probability
+    power = np.maximum(probability, 1e-300) ** (1 / temperature)
+    return power / power.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(probability: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature under which held-out true classes are most likely, between 1/4 and 8."""
+    logs = np.log(np.maximum(probability, 1e-12))
+    grid = np.geomspace(0.25, 8.0, 241)
+    return float(grid[np.argmin([_surprise(logs / t, truth) for t in grid])])
+
+
+def _surprise(logits: np.ndarray, truth: np.ndarray) -> float:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(truth)), truth]))
