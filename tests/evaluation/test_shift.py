@@ -41,7 +41,7 @@ def observe(rng: np.random.Generator, radius: np.ndarray) -> np.ndarray:
 def test_a_fit_without_physics_falls_where_the_power_law_stands():
     rng = np.random.default_rng(0)
     models = cubic_and_physics(rng)
-    near, far = (np.exp(rng.uniform(*np.log(ends), 200)) for ends in ((10e-9, 50e-9), (100e-9, 300e-9)))
+    near, far = (low * 10 ** rng.uniform(0, decades, 200) for low, decades in ((10e-9, 0.7), (100e-9, 0.5)))
     seen, unseen = observe(rng, near), observe(rng, far)
     black_box, physics = (fall(Predictions(seen, *model(near), 1.0), Predictions(unseen, *model(far), 1.0))
                           for model in models)
