@@ -59,7 +59,7 @@ def test_miscalibration_area_by_chance_is_as_documented():
     """Mean of the integral of |Brownian bridge|: sqrt(2 / pi) pi / 8 / sqrt(n)."""
     rng = np.random.default_rng(0)
     found = [coverage.miscalibration_area(rng.normal(size=400), 0.0, 1.0) for _ in range(400)]
-    error = np.std(found) / math.sqrt(len(found))
+    error = float(np.std(found)) / math.sqrt(len(found))
     assert np.mean(found) == pytest.approx(math.sqrt(2 * math.pi) / 8 / 20, abs=4 * error)
 
 
