@@ -44,6 +44,7 @@ Model = Annotated[
 Radius = Annotated[float | None, _option("m", "LENGTH", "Radius of the tip, e.g. 5um.")]
 PunchRadius = Annotated[float | None, _option("m", "LENGTH", "Radius of a flat punch, e.g. 2um.")]
 HalfAngle = Annotated[float | None, _option("rad", "ANGLE", "Half-opening angle of the tip, e.g. 20deg.")]
+Thickness = Annotated[float | None, _option("m", "LENGTH", "Thickness of the sample layer, e.g. 2um.")]
 PoissonRatio = Annotated[
     float | None, _option("1", "NUMBER", "Poisson's ratio of the sample. [default: 0.5]")
 ]
@@ -119,6 +120,7 @@ def analyze(
     radius: Radius = None,
     half_angle: HalfAngle = None,
     punch_radius: PunchRadius = None,
+    thickness: Thickness = None,
     poisson_ratio: PoissonRatio = None,
     segment: Segment = None,
     spring_constant: SpringConstant = None,
@@ -135,7 +137,8 @@ def analyze(
     """Read, correct, fit and report all force curves; the same command goes on after an interruption."""
     from asperity import workflow
 
-    tip = _given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, poisson_ratio=poisson_ratio)
+    tip = _given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
+                 poisson_ratio=poisson_ratio)
     options = _given(
         segment=segment,
         spring_constant=spring_constant,
@@ -201,6 +204,7 @@ def fit(
     radius: Radius = None,
     half_angle: HalfAngle = None,
     punch_radius: PunchRadius = None,
+    thickness: Thickness = None,
     poisson_ratio: PoissonRatio = None,
     segment: Segment = None,
     spring_constant_std: SpringConstantStd = None,
@@ -214,7 +218,8 @@ def fit(
     from asperity import workflow
     from asperity.data import store
 
-    tip = _given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, poisson_ratio=poisson_ratio)
+    tip = _given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
+                 poisson_ratio=poisson_ratio)
     options = _given(
         segment=segment,
         spring_constant_std=spring_constant_std,

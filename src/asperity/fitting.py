@@ -64,7 +64,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
     Raises:
         MissingCalibration: no force can be had from the data.
     """
-    tip = [name for name in model.fixed if name != "poisson_ratio"]
+    tip = [name for name in model.fixed if name not in {"poisson_ratio", "thickness"}]
     relative = {"spring_constant": spring_constant_std, "sensitivity": sensitivity_std,
                 **dict.fromkeys(tip, radius_std)}
     with jax.enable_x64(True):

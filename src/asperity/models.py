@@ -79,14 +79,19 @@ def contact_model(model: Model, attrs: Mapping[Any, Any] | None = None) -> Abstr
         attrs: the attributes of the data; a tip that nobody gave is taken from there, else from `ASSUMED`.
 
     Raises:
-        ModelError: unknown name, or an input that this model does not have; both say what there is.
+        ModelError: unknown name, or an input that this model does not have; both say what there is. Or
+            an input is missing for which nothing can be assumed (the thickness of a layer).
     """
     import jax
 
     if isinstance(model, AbstractContactModel):
         return model
-    _, kind, given = _parts(model)
+    name, kind, given = _parts(model)
     tip = {name: (attrs or {}).get(name) for name in _unsaid(model)} | assumed_inputs(model, attrs)
+    missing = [field.name for field in dataclasses.fields(kind)
+               if field.default is dataclasses.MISSING and field.name not in {**given, **tip}]
+    if missing:
+        raise ModelError(f"the contact model '{name}' needs {' and '.join(missing)}; nothing is assumed for it")
     with jax.enable_x64(True):
         return kind(**given, **tip)
 

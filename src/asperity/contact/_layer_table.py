@@ -54,7 +54,7 @@ def _solved(exponent: int, ratio: jax.Array, poisson_ratio: Scalar, bonded: bool
         reach = indentation ** (1 / exponent)
         return reach, jnp.log(force * (exponent + 1) / (2 * exponent * reach * indentation))
 
-    return jax.lax.map(one, ratio)
+    return jax.vmap(one)(ratio)
 
 
 def _row(exponent: int, bonded: bool, poisson_ratio: float) -> np.ndarray:

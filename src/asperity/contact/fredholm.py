@@ -72,7 +72,7 @@ def _gauss(count: int, end: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _solve(profile: Profile, contact_radius: Scalar, layer: Layer, nodes: int,
-           waves: int) -> tuple[Float[Array, "t 2"], Float[Array, "2"], Float[Array, "2"]]:
+           waves: int) -> tuple[Float[Array, "t side"], Float[Array, " side"], Float[Array, " side"]]:
     """phi for the right sides 1 and ``profile``: at the nodes, at the edge, and integrated over (0, a)."""
     t, dt = _gauss(nodes, 1.0)
     x, dx = _gauss(waves, _SHORTEST)
@@ -103,7 +103,9 @@ def layer_contact(profile: Profile, contact_radius: Scalar, layer: Layer, adhesi
     Differentiable in every argument; no error is raised. Meant for contact radii up to 20 thicknesses.
     """
     _, edge, whole = _solve(profile, contact_radius, layer, nodes, waves)
-    indentation = (edge[1] - jnp.sqrt(2 * math.pi * contact_radius * adhesion_length)) / edge[0]
+    adhesive = jnp.asarray(adhesion_length) > 0
+    retreat = jnp.sqrt(2 * math.pi * contact_radius * jnp.where(adhesive, adhesion_length, 1.0))
+    indentation = (edge[1] - jnp.where(adhesive, retreat, 0.0)) / edge[0]
     return indentation, 2 * (indentation * whole[0] - whole[1])
 
 

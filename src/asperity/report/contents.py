@@ -39,6 +39,7 @@ _NUISANCE = (
     "sensitivity",
     "poisson_ratio",
     "half_angle",
+    "thickness",
 )
 _SHORT = {
     "work_of_adhesion": "adhesion",
@@ -147,6 +148,7 @@ def inputs(results: xr.Dataset) -> list[str]:
             "radius",
             "radius_std",
             "half_angle",
+            "thickness",
             "poisson_ratio",
         )
         if name in results.variables and results[name].dims == ("curve",)
