@@ -330,10 +330,10 @@ for model, c in zip(MODELS, CERTIFICATES):
 # On the large tips the black box fails, and how is up to its activation, which no measurement below 50 nm can
 # choose. With tanh the exponent there is near 0, which shows without a measurement. With SiLU it is nearly
 # right, yet the forces are too large by about a third: the error is made between 50 and 100 nm, where the
-# exponent shows it, and a slope further out does not know what happened before. This is why the utility has two
-# terms. The five members of an ensemble, trained to the end, agree with one another, so that its intervals hardly
-# cover anything there. The certificate never spoke of those tips: the loss of the black box with tanh
-# exceeds it.
+# exponent shows it, and a slope further out does not know what happened before. This is why the utility has
+# two terms. The five members of an ensemble, trained to the end, agree with one another, so that its intervals
+# hardly cover anything there. The certificate never spoke of those tips: the loss of the black box with
+# tanh exceeds it.
 
 # %%
 COLORS = {"black box": "C3", "dimensionless": "C0", "physics": "C2"}
