@@ -17,10 +17,11 @@ _EXPORTS = {
     "fit": "asperity.workflow",
     "read": "asperity.workflow",
     "replay": "asperity.workflow",
+    "score": "asperity.workflow",
     "virtual_map": "asperity.data.synthetic",
 }
 __all__ = ["__version__", "analyze", "calibrate", "convert", "doctor", "fit", "read", "replay",
-           "virtual_map"]
+           "score", "virtual_map"]
 
 
 def __getattr__(name):

@@ -6,5 +6,6 @@ from asperity.workflow import convert as convert
 from asperity.workflow import fit as fit
 from asperity.workflow import read as read
 from asperity.workflow import replay as replay
+from asperity.workflow import score as score
 
 __version__: str

@@ -89,13 +89,15 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not)."""
     from asperity.export import flag_line, summary
     from asperity.report.words import closeness, findings, headline
+    from asperity.scorecard import concerns, score
 
     found = summary(results)
     if as_json:
         typer.echo(json.dumps(found | {"outputs": [str(path) for path in outputs]}))
     else:
         values = [f"{finding.name}: {finding.line}" for finding in findings(results)]
-        lines = [headline(results), *values, *closeness(results), flag_line(results), *_about_files(found)]
+        lines = [headline(results), *values, *closeness(results), flag_line(results), *_about_files(found),
+                 *concerns(score(results))]
         typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
     return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
 
@@ -243,6 +245,18 @@ def report(
     from asperity.data import store
 
     typer.echo(workflow.report(store.load(results), out, title=title))
+
+
+@app.command()
+@guarded
+def score(results: Results, as_json: Json = False) -> None:
+    """Judge stored results: accuracy, consistency, physics, coverage, shift, provenance."""
+    from asperity import scorecard, workflow
+    from asperity.data import store
+
+    scores = workflow.score(store.load(results))
+    typer.echo(json.dumps(scorecard.rows(scores)) if as_json else "\n".join(scorecard.table(scores)))
+    raise typer.Exit(1 if (scores["verdict"].values == scorecard.Verdict.bad).any() else 0)
 
 
 @app.command()

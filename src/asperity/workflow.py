@@ -1,4 +1,4 @@
-"""The verbs on datasets: read, calibrate, convert, fit, analyze, report, replay.
+"""The verbs on datasets: read, calibrate, convert, fit, analyze, score, report, replay.
 
 Each verb appends one step to the history of what it returns. `analyze` is the whole way in one call;
 its work is kept chunk by chunk, so that the same call goes on after any interruption.
@@ -24,7 +24,7 @@ from asperity.data.intake import FileStatus, Source
 from asperity.models import Model, assumed_inputs, contact_model, model_record, usual_segment
 
 __all__ = ["VERBS", "NothingToAnalyze", "analyze", "calibrate", "convert", "differences", "fit",
-           "from_recipe", "read", "replay", "report"]
+           "from_recipe", "read", "replay", "report", "score"]
 
 _log = logging.getLogger("asperity")
 
@@ -234,9 +234,16 @@ def report(results: xr.Dataset, path: str | PathLike[str], *, title: str | None 
     return write_report(results, Path(path), title=title)
 
 
+def score(results: xr.Dataset) -> xr.Dataset:
+    """Judge results in one table (see `asperity.scorecard`)."""
+    from asperity import scorecard
+
+    return provenance.record(scorecard.score(results), provenance.step("score", {}), before=results)
+
+
 #: the verbs that a history may name
 VERBS: dict[str, Callable[..., xr.Dataset]] = {
-    "read": read, "calibrate": calibrate, "fit": fit, "analyze": analyze}
+    "read": read, "calibrate": calibrate, "fit": fit, "analyze": analyze, "score": score}
 
 
 def replay(results: xr.Dataset) -> xr.Dataset:

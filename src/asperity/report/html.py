@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from asperity import scorecard
 from asperity.learning.outcome import Outcome
 from asperity.report import curves, maps, records, sequences, words
 from asperity.report.contents import (
@@ -81,6 +82,7 @@ def _words(results: xr.Dataset) -> dict[str, Any]:
     lines = words.flag_lines(results)
     return {
         "headline": words.headline(results),
+        "scorecard": scorecard.rows(scorecard.score(results)) if results.sizes.get("curve", 0) else [],
         "findings": words.findings(results),
         "legend": words.legend(results),
         "made": records.made(results),
