@@ -12,6 +12,7 @@ import pytest
 from asperity.contact import JKR, Hertz
 from asperity.data import readers
 from asperity.data.synthetic import Instrument, Noise, Specimen, virtual_map
+from asperity.evaluation.coverage import bootstrap
 from asperity.fitting import fit_curves, learn_noise
 from asperity.learning.outcome import Outcome
 from tests.conftest import shared_data
@@ -45,15 +46,17 @@ def baselines(path) -> tuple[list[np.ndarray], float]:
     return [b for b in found if len(b) >= longest / 2], float(data["spring_constant"].values[0])
 
 
-def blocks(measured: list[np.ndarray], length: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Random pieces of the baselines, (count, length)."""
-    rows = []
+def blocks(measured: list[np.ndarray], length: int, count: int,
+           rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Random pieces of the baselines, (count, length), and the independent stretch that each is mostly from."""
+    rows, stretches = [], []
     for _ in range(count):
-        source = measured[rng.integers(len(measured))]
-        start = rng.integers(len(source) - length + 1)
-        piece = source[start:start + length][:: rng.choice([-1, 1])] * rng.choice([-1, 1])
+        which = rng.integers(len(measured))
+        start = rng.integers(len(measured[which]) - length + 1)
+        piece = measured[which][start:start + length][:: rng.choice([-1, 1])] * rng.choice([-1, 1])
         rows.append(piece - piece.mean())
-    return np.array(rows)
+        stretches.append(1000 * which + (start + length // 2) // length)
+    return np.array(rows), np.array(stretches)
 
 
 def curves(template, spring_constant: float, noise: np.ndarray, segment: str, seed: int, setpoint: float):
@@ -70,23 +73,25 @@ def curves(template, spring_constant: float, noise: np.ndarray, segment: str, se
     return clean
 
 
-def pulls(template, segment: str, name: str, seed: int, sessions: int = 8, size: int = 64) -> dict[str, np.ndarray]:
-    """(estimate - truth) / stated uncertainty for every fitted quantity."""
+def pulls(template, segment: str, name: str, seed: int, sessions: int = 8,
+          size: int = 64) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """(estimate - truth) / stated uncertainty for every fitted quantity, and the stretch of each curve's noise."""
     rng = np.random.default_rng(seed)
     measured, spring_constant = baselines(shared_data(SOURCES[name]))
     length = int(min(LENGTH, 0.9 * min(map(len, measured))))
     sd = np.concatenate(measured).std()
-    found = {quantity: [] for quantity in template.fitted}
+    found, stretches = {quantity: [] for quantity in template.fitted}, []
     for session in range(sessions):
-        data = curves(template, spring_constant,
-                      blocks(measured, length, size, rng), segment, 1000 * seed + session, SIGNAL * sd)
+        noise, taken = blocks(measured, length, size, rng)
+        stretches.extend(taken)
+        data = curves(template, spring_constant, noise, segment, 1000 * seed + session, SIGNAL * sd)
         model = type(template)(radius=float(template.radius))
         result = fit_curves(data, model, noise=learn_noise(data, model, segment=segment), segment=segment)
         usable = result["flag"].values < Outcome.not_converged
         for quantity in template.fitted:
             z = (result[quantity] - data[f"true_{quantity}"]) / result[f"{quantity}_std_noise"]
             found[quantity].extend(np.where(usable, z.values, np.inf))
-    return {quantity: np.array(values) for quantity, values in found.items()}
+    return {quantity: np.array(values) for quantity, values in found.items()}, np.array(stretches)
 
 
 def coverage(z: np.ndarray) -> tuple[float, float]:
@@ -114,7 +119,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(name, kind, segment):
     Intervals that take the same noise for white cover 9 to 86 % and 21 to 99 % here. The figures of
     longer runs are in docs/validation.md.
     """
-    for quantity, z in pulls(template_for(kind, name), segment, name, seed=1, sessions=4).items():
+    for quantity, z in pulls(template_for(kind, name), segment, name, seed=1, sessions=4)[0].items():
         within_one, within_two = coverage(z)
         assert 0.683 - (0.2 if name == "QI" else 0.15) < within_one, quantity
         assert within_one < 0.683 + 0.2, quantity  # too wide where waves of stray light are extrapolated (Nanosurf)
@@ -138,17 +143,30 @@ def test_intervals_hold_with_the_declared_noise_of_the_virtual_instrument():
 
 
 def _table(seeds: list[int], names: list[str]) -> None:
-    """Print the coverage of every source, model and quantity."""
+    """Print the coverage of every source, model and quantity, then of each source with its own uncertainty."""
     print("| source | model | quantity | 68 % | 95 % | sd(z) | unusable |")
+    whole = {name: ([], []) for name in names}
     for name in names:
         for kind, segment in (("hertz", "approach"), ("jkr", "retract")):
             runs = [pulls(template_for(kind, name), segment, name, seed) for seed in seeds]
-            for quantity in runs[0]:
-                z = np.concatenate([run[quantity] for run in runs])
-                one, two = coverage(z)
+            stretches = np.concatenate([taken for _, taken in runs])
+            for quantity in runs[0][0]:
+                z = np.concatenate([run[quantity] for run, _ in runs])
+                whole[name][0].append(z)
+                whole[name][1].append(stretches)
                 spread = z[np.isfinite(z)].std()
-                print(f"| {name} | {kind} | {quantity} | {100 * one:.1f} | {100 * two:.1f} | {spread:.2f} "
+                print(f"| {name} | {kind} | {quantity} | {_percent(z)} | {spread:.2f} "
                       f"| {np.sum(~np.isfinite(z))} of {len(z)} |", flush=True)
+    print("| source | stretches | 68 % | its 90 % interval | 95 % | its 90 % interval |")
+    for name, (pieces, taken) in whole.items():
+        z, stretches = np.concatenate(pieces), np.concatenate(taken)
+        held = [bootstrap(lambda z, i=i: coverage(z)[i], [z], by_session=stretches) for i in (0, 1)]
+        print(f"| {name} | {held[0].sessions} | " + " | ".join(
+            f"{100 * h.value:.1f} | {100 * h.lower:.0f} to {100 * h.upper:.0f}" for h in held) + " |", flush=True)
+
+
+def _percent(z: np.ndarray) -> str:
+    return " | ".join(f"{100 * share:.1f}" for share in coverage(z))
 
 
 if __name__ == "__main__":

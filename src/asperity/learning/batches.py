@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["Scaled", "block_size", "compiled", "in_blocks", "in_chunks", "put", "scale"]
+__all__ = ["Scaled", "block_size", "compiled", "in_blocks", "in_chunks", "put", "scale", "solve_small"]
 
 _CHUNK = 16384  # samples worked on together, so that they stay in the cache
 _FEW = 32  # curves up to which a smaller block is used
@@ -58,7 +58,8 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
     size = block_size(len(position))
     for first in range(0, count, size):
         stop = min(first + size, count)
-        rows = np.minimum(np.arange(first, first + size), stop - 1)
+        whole = stop - first == size
+        rows = slice(first, stop) if whole else np.minimum(np.arange(first, first + size), stop - 1)
         block = _scale(*(array[rows] for array in (position, force, counted, attached)), retracting)
         put(parts, slice(first, stop), _rows(block, slice(stop - first)))
     return parts
@@ -67,6 +68,10 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
 @compiled
 def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array,
            retracting: bool) -> Scaled:
+    return in_chunks(lambda part: _scale_chunk(*part, retracting), (position, force, counted, attached))
+
+
+def _scale_chunk(position, force, counted, attached, retracting) -> Scaled:
     counted = counted & jnp.isfinite(position + force)
     attached = jnp.where(counted, attached, 0).astype(jnp.int8)
     level = jnp.where(counted[:, -1], force[:, -1], 0.0)  # near the data, so that sums of squares keep digits
@@ -152,3 +157,26 @@ def block_size(curves: int) -> int:
     if jax.default_backend() != "cpu":
         return 8192
     return _FEW if curves <= _FEW else 256
+
+
+def solve_small(matrix: list[list[jax.Array]], columns: list[list[jax.Array]]) -> list[list[jax.Array]]:
+    """Solve a positive definite system of a few unknowns, entry by entry over the batch.
+
+    ``matrix[i][j]`` and ``columns[k][i]`` are (batch,) arrays. The matrix is first scaled to a unit
+    diagonal; a pivot below 1e-14 marks a column that depends on the others and gets coefficient 0.
+    """
+    size = len(matrix)
+    norm = [jnp.sqrt(jnp.where(matrix[i][i] > 0, matrix[i][i], 1.0)) for i in range(size)]
+    rows = [[matrix[i][j] / (norm[i] * norm[j]) for j in range(size)] for i in range(size)]
+    right = [[column[i] / norm[i] for i in range(size)] for column in columns]
+    for i in range(size):
+        independent = rows[i][i] > 1e-14
+        inverse = jnp.where(independent, 1 / jnp.where(independent, rows[i][i], 1.0), 0.0)
+        rows[i] = [entry * inverse for entry in rows[i]]
+        right = [[*column[:i], column[i] * inverse, *column[i + 1:]] for column in right]
+        for k in range(size):
+            if k != i:
+                factor = rows[k][i]
+                rows[k] = [rows[k][j] - factor * rows[i][j] for j in range(size)]
+                right = [[*column[:k], column[k] - factor * column[i], *column[k + 1:]] for column in right]
+    return [[column[i] / norm[i] for i in range(size)] for column in right]

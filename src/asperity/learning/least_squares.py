@@ -26,9 +26,9 @@ import numpy as np
 from jax import lax
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, compiled, in_blocks, in_chunks, put
+from asperity.learning.batches import Scaled, compiled, in_blocks, in_chunks, put, solve_small
 
-__all__ = ["Fit", "basis_columns", "contact_force", "held_shapes", "least_squares", "solve_small"]
+__all__ = ["Fit", "basis_columns", "contact_force", "held_shapes", "least_squares"]
 
 _OUTSIDE = -1e6  # the position x of a sample that does not count: far from the sample, where all g vanish
 _ROUND = 6  # steps between two compactions of the curves that still move
@@ -109,29 +109,6 @@ def _sums(terms: list[jax.Array]) -> list[jax.Array]:
     """The sum of each term over the samples, in one pass over the data."""
     zeros = tuple(jnp.zeros((), term.dtype) for term in terms)
     return list(lax.reduce(tuple(terms), zeros, lambda a, b: tuple(u + v for u, v in zip(a, b)), (1,)))
-
-
-def solve_small(matrix: list[list[jax.Array]], columns: list[list[jax.Array]]) -> list[list[jax.Array]]:
-    """Solve a positive definite system of a few unknowns, entry by entry over the batch.
-
-    ``matrix[i][j]`` and ``columns[k][i]`` are (batch,) arrays. The matrix is first scaled to a unit
-    diagonal; a pivot below 1e-14 marks a column that depends on the others and gets coefficient 0.
-    """
-    size = len(matrix)
-    norm = [jnp.sqrt(jnp.where(matrix[i][i] > 0, matrix[i][i], 1.0)) for i in range(size)]
-    rows = [[matrix[i][j] / (norm[i] * norm[j]) for j in range(size)] for i in range(size)]
-    right = [[column[i] / norm[i] for i in range(size)] for column in columns]
-    for i in range(size):
-        independent = rows[i][i] > 1e-14
-        inverse = jnp.where(independent, 1 / jnp.where(independent, rows[i][i], 1.0), 0.0)
-        rows[i] = [entry * inverse for entry in rows[i]]
-        right = [[*column[:i], column[i] * inverse, *column[i + 1:]] for column in right]
-        for k in range(size):
-            if k != i:
-                factor = rows[k][i]
-                rows[k] = [rows[k][j] - factor * rows[i][j] for j in range(size)]
-                right = [[*column[:k], column[k] - factor * column[i], *column[k + 1:]] for column in right]
-    return [[column[i] / norm[i] for i in range(size)] for column in right]
 
 
 class _Sums(NamedTuple):
@@ -230,7 +207,7 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed, sta
     change, _ = _propose(state.step, state.damping)
     trial = state.nonlinear + change
     trial = trial.at[:, 0].set(jnp.clip(trial[:, 0], scaled.least, 0.9995))
-    step = _evaluate(model, tilt, scaled, fixed, trial)
+    step = _with_secant(_evaluate(model, tilt, scaled, fixed, trial), state, trial)
     rounding = 1e-15 * fixed[max(fixed)]
     better = step.sum_of_squares <= state.step.sum_of_squares + rounding
     keep = better & ~state.converged
@@ -248,6 +225,20 @@ def _advance(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed, sta
     damping = jnp.where(known, damping, state.damping)
     still = known & (jnp.max(jnp.abs(trial - state.nonlinear), axis=1) < 1e-10)  # no step improves
     return _State(choose(trial, state.nonlinear), step, damping, state.converged | settled | still)
+
+
+def _with_secant(step: _Step, state: _State, trial: jax.Array) -> _Step:
+    """With the contact point alone: the curvature from the change of the gradient since the last step.
+
+    Where the model does not fit, that of Gauss and Newton is off by a factor, and its steps creep.
+    """
+    if trial.shape[1] > 1:
+        return step
+    usual, moved = step.curvature[:, 0, 0], (trial - state.nonlinear)[:, 0]
+    secant = (state.step.gradient - step.gradient)[:, 0] / jnp.where(moved == 0, 1.0, moved)
+    known = (moved != 0) & jnp.isfinite(state.step.sum_of_squares)
+    curvature = jnp.where(known, jnp.clip(secant, 0.1 * usual, 10 * usual), usual)
+    return step._replace(curvature=curvature[:, None, None])
 
 
 @partial(compiled, static_argnames="tilt")

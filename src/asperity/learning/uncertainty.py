@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, block_size, compiled
-from asperity.learning.least_squares import Fit, basis_columns, held_shapes, solve_small
+from asperity.learning.batches import Scaled, block_size, compiled, solve_small
+from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import Noise, autocovariance
 
 __all__ = ["Estimate", "estimate"]
