@@ -128,6 +128,11 @@ def test_order_of_the_bounds():
         assert np.all(maurer <= BOUNDS[other](risk, divergence, units) + 1e-12)
 
 
+def test_a_grid_of_temperatures_pays_for_its_size():
+    single = [pb.catoni_bound(0.2, 3.0, 60, one, failure=0.05 / len(TEMPERATURES)) for one in TEMPERATURES]
+    assert pb.catoni_bound(0.2, 3.0, 60, TEMPERATURES, failure=0.05) == pytest.approx(min(single), rel=1e-14)
+
+
 def test_best_value_of_the_trade_off():
     risk, budget = 0.13, (4.2 + math.log(2 * math.sqrt(80) / 0.05)) / 80
     grid = np.linspace(0.001, 1.999, 20001)
