@@ -271,6 +271,17 @@ def recipe(results: Results) -> None:
 
 @app.command()
 @guarded
+def cite(results: Results) -> None:
+    """Print what to cite for stored results, as BibTeX."""
+    from asperity.data import store
+    from asperity.report.records import citations
+
+    with store.open_store(results) as opened:
+        typer.echo("\n\n".join(citations(opened)))
+
+
+@app.command()
+@guarded
 def replay(results: Results, as_json: Json = False) -> None:
     """Make results again from their history and say how far the numbers differ."""
     from asperity import workflow

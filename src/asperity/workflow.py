@@ -19,6 +19,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.blocks import SessionNoise, by_session, fit_block, join, numbered, plan
+from asperity.citing import citations
 from asperity.data import intake, provenance, store
 from asperity.data.intake import FileStatus, Source
 from asperity.models import Model, assumed_inputs, contact_model, model_record, usual_segment
@@ -115,7 +116,9 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     results = join([fit_block(sources, block, model, noise, options) for block in plan(sources, batch)])
     step = provenance.step("fit", {"model": model_record(model), **options, "batch": batch})
     assumed = assumed_inputs(model, dataset.attrs)
-    named = results.assign_attrs(model=type(contact_model(model)).__name__, assumed=json.dumps(assumed))
+    kind = type(contact_model(model))
+    named = results.assign_attrs(model=kind.__name__, assumed=json.dumps(assumed),
+                                 citations=json.dumps(citations(kind)))
     return provenance.record(named, step, before=dataset)
 
 
@@ -172,8 +175,9 @@ def _attributes(model: Model, sources: Sequence[Source], statuses: Sequence[File
                      ", ".join(f"{name} = {value:g}" for name, value in assumed.items()))
     problems = {kind: [{"file": s.file, "problem": s.reason} for s in statuses if s.outcome == kind]
                 for kind in ("failed", "skipped")}
-    return {"model": type(contact_model(model)).__name__, "failed_files": json.dumps(problems["failed"]),
-            "skipped_files": json.dumps(problems["skipped"]), "assumed": json.dumps(assumed),
+    kind = type(contact_model(model))
+    return {"model": kind.__name__, "citations": json.dumps(citations(kind)),
+            "failed_files": json.dumps(problems["failed"]), "skipped_files": json.dumps(problems["skipped"]), "assumed": json.dumps(assumed),
             "history": json.dumps([step])}
 
 
