@@ -177,8 +177,8 @@ def _attributes(model: Model, sources: Sequence[Source], statuses: Sequence[File
                 for kind in ("failed", "skipped")}
     kind = type(contact_model(model))
     return {"model": kind.__name__, "citations": json.dumps(citations(kind)),
-            "failed_files": json.dumps(problems["failed"]), "skipped_files": json.dumps(problems["skipped"]), "assumed": json.dumps(assumed),
-            "history": json.dumps([step])}
+            "failed_files": json.dumps(problems["failed"]), "skipped_files": json.dumps(problems["skipped"]),
+            "assumed": json.dumps(assumed), "history": json.dumps([step])}
 
 
 def _job(step: Mapping[str, Any]) -> dict[str, Any]:
