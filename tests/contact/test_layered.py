@@ -1,4 +1,4 @@
-"""Contact with a thin layer: the exact solver against elasticity, its limits and identities, and the models on it."""
+"""Contact with a thin layer: the exact solver against elasticity, limits and identities; the models on it."""
 
 import math
 from functools import partial
@@ -51,10 +51,20 @@ def corrections(reach, poisson_ratio, exponent, bonded):
     return jax.vmap(lambda at: layer_correction(at, poisson_ratio, exponent, bonded))(reach)
 
 
+@jax.jit
+def punch(radius, layer):
+    return punch_stiffness(radius, layer)
+
+
+@partial(jax.jit, static_argnums=0)
+def contact(profile, radius, layer, adhesion_length=0.0):
+    return layer_contact(profile, radius, layer, adhesion_length)
+
+
 # --- the solver -------------------------------------------------------------------------------------------
 
 def compliance(x, poisson_ratio, bonded):
-    """M from the equations of elasticity, integrated through the layer (plane waves, shear modulus 1, h = 1)."""
+    """M from the equations of elasticity, integrated through the layer (plane waves; shear modulus 1, h = 1)."""
     lame = 2 * poisson_ratio / (1 - 2 * poisson_ratio)
     stiff = lame + 2
     # U, W, shear stress T, normal stress S over depth
@@ -80,16 +90,15 @@ def test_deficit_is_that_of_the_elastic_layer(bonded, poisson_ratio):
     (True, 0.5, 1.770216773), (True, 0.3, 1.376854165), (True, 0.0, 1.211061718),
     (False, 0.5, 1.167576837), (False, 0.1, 1.167576837)])
 def test_first_coefficient(bonded, poisson_ratio, expected):
-    """kappa_0, the integral of 1 - M, is how a small punch feels the base: S = 2 a (1 + 2 kappa_0 a / (pi h))."""
-    layer = Layer(thickness=1.0, poisson_ratio=poisson_ratio, bonded=bonded)
+    """kappa_0, the integral of 1 - M: how a small punch feels the base, S = 2 a (1 + 2 kappa_0 a / (pi h))."""
+    layer = Layer(thickness=jnp.ones(()), poisson_ratio=jnp.asarray(poisson_ratio), bonded=bonded)
     node, weight = np.polynomial.legendre.leggauss(256)
     kappa = 12 * weight @ layer.deficit(jnp.asarray(12 * (node + 1)))
     assert float(kappa) == pytest.approx(expected, abs=1e-9)
-    excess = float(punch_stiffness(jnp.asarray(1e-5), layer)) / 2e-5 - 1
+    excess = float(punch(jnp.asarray(1e-5), layer)) / 2e-5 - 1
     assert excess == pytest.approx(2 * expected / math.pi * 1e-5, rel=1e-4)  # next order: 1e-5 relative
 
 
-THICK = Layer(thickness=1e12)
 TIPS = {
     "paraboloid": (lambda t: t**2 / 2e-6, Hertz(radius=2e-6, modulus=0.75)),
     "cone": (lambda t: math.pi / 2 * t / math.tan(0.7), Cone(half_angle=0.7, modulus=0.75)),
@@ -101,15 +110,16 @@ TIPS = {
 def test_a_thick_layer_is_the_half_space(tip):
     profile, model = TIPS[tip]
     for radius in (1e-8, 4e-7):
-        indentation, force = layer_contact(profile, jnp.asarray(radius), THICK)
+        indentation, force = contact(profile, jnp.asarray(radius), Layer(thickness=jnp.asarray(1e12)))
         assert float(force) == pytest.approx(float(model.force(indentation)), rel=1e-12)
 
 
 def test_a_thick_layer_is_the_half_space_for_punch_and_adhesion():
-    punch = FlatPunch(punch_radius=3e-7, modulus=0.75)
-    assert float(punch_stiffness(jnp.asarray(3e-7), THICK)) == pytest.approx(float(punch.shape(jnp.asarray(1.0))), rel=1e-13)
+    layer, flat = Layer(thickness=jnp.asarray(1e12)), FlatPunch(punch_radius=3e-7)
+    expected = float(flat.shape(jnp.asarray(1.0)))
+    assert float(punch(jnp.asarray(3e-7), layer)) == pytest.approx(expected, rel=1e-13)
     radius, length, reach = 2e-6, 1e-10, 4e-7
-    indentation, force = layer_contact(lambda t: t**2 / radius, jnp.asarray(reach), THICK, length)
+    indentation, force = contact(lambda t: t**2 / radius, jnp.asarray(reach), layer, length)
     unit = (math.pi * length * radius**2 * 0.75) ** (1 / 3)
     load = float(jkr.load(indentation / (unit**2 / radius)))
     assert float(force) / (math.pi * length * radius) == pytest.approx(load, rel=1e-10)
@@ -118,14 +128,14 @@ def test_a_thick_layer_is_the_half_space_for_punch_and_adhesion():
 @pytest.mark.parametrize(("bonded", "poisson_ratio"), [(True, 0.5), (True, 0.3), (False, 0.4)])
 def test_the_pressure_found_presses_the_layer_into_the_shape_of_the_tip(bonded, poisson_ratio):
     """The boundary-value problem itself: surface displacement = delta - r^2 / (2 R), by Hankel transform."""
-    layer, radius = Layer(thickness=1.0, poisson_ratio=poisson_ratio, bonded=bonded), jnp.asarray(1.5)
-    t, phi = map(np.asarray, pressure_function(paraboloid, radius, layer))
+    layer, radius = Layer(thickness=jnp.ones(()), poisson_ratio=poisson_ratio, bonded=bonded), jnp.asarray(1.5)
+    t, phi = map(np.asarray, jax.jit(partial(pressure_function, paraboloid))(radius, layer))
     along = BarycentricInterpolator(t, phi)
     node, weight = np.polynomial.legendre.leggauss(64)
     wave, x = np.polynomial.legendre.leggauss(256)
     wave, x = 12 * (wave + 1), 12 * x
     transform = np.cos(wave[:, None] * t) @ (phi * weight * 0.75)
-    indentation = float(layer_contact(paraboloid, radius, layer)[0])
+    indentation = float(contact(paraboloid, radius, layer)[0])
     for r in (0.1, 0.7, 1.2, 1.49):
         angle = math.pi / 4 * (node + 1)
         half_space = 2 / math.pi * (math.pi / 4 * weight) @ along(r * np.sin(angle))
@@ -142,8 +152,9 @@ def test_small_contacts_follow_the_expansion_in_closed_form(bonded):
     zeroth, second, fourth = weight.sum(), weight @ x**2, weight @ x**4
     for a in (0.01, 0.03):
         curvature = 1 / (1 - 2 * second * a**3 / (3 * math.pi))
-        expected = curvature * a**2 * (1 - 4 * zeroth * a / (3 * math.pi) + 2 * second * a**3 / (15 * math.pi))
-        indentation, force = layer_contact(paraboloid, jnp.asarray(a), layer)
+        series = 1 - 4 * zeroth * a / (3 * math.pi) + 2 * second * a**3 / (15 * math.pi)
+        expected = curvature * a**2 * series
+        indentation, force = contact(paraboloid, jnp.asarray(a), layer)
         left_out = fourth * a**5
         assert float(indentation) / expected == pytest.approx(1, abs=left_out + 1e-12)
         assert float(force) / (4 / 3 * curvature * a**3) == pytest.approx(1, abs=left_out + 1e-12)
@@ -155,7 +166,7 @@ def test_stiffness_is_that_of_a_punch_and_energy_is_released_at_the_rate_of_adhe
     rate = jax.jit(jax.jacfwd(lambda b: jnp.stack(layer_contact(profile, b, layer))))(a)
     stiffness, growth = jax.jit(jax.value_and_grad(lambda b: punch_stiffness(b, layer)))(a)
     assert float(rate[1] / rate[0]) == pytest.approx(float(stiffness), rel=1e-10)
-    stretched = layer_contact(profile, a, layer)[0] - layer_contact(profile, a, layer, length)[0]
+    stretched = contact(profile, a, layer)[0] - contact(profile, a, layer, length)[0]
     assert float(stretched**2 * growth / 2) == pytest.approx(2 * math.pi * float(a) * length, rel=1e-10)
 
 
@@ -221,7 +232,7 @@ def garcia_beyond(x):
     (dimitriadis, True, 1.05, -16.5), (dimitriadis, False, 0.1, 1.4), (dimitriadis, False, 0.44, 6.6),
     (dimitriadis, False, 1.2, 31), (garcia_beyond, True, 0.55, 1.2), (garcia_beyond, True, 1.05, 17)])
 def test_errors_of_published_series_as_another_solver_found_them(formula, bonded, x, percent):
-    """Both numbers were rounded: the error somewhere within half a digit of x rounds to the one stated."""
+    """Both numbers were rounded: somewhere within half a digit of x the error rounds to the one stated."""
     series = formula if formula is garcia_beyond else partial(formula, bonded=bonded)
     errors = [100 * (series(one) / correction(one, bonded) - 1) for one in (x - 0.005, x + 0.005)]
     half_digit = 0.5 if percent in (31, 17) else 0.05
@@ -257,22 +268,22 @@ def test_garcia_knows_three_tips():
 @pytest.mark.parametrize("bonded", [True, False])
 @pytest.mark.parametrize(("exponent", "profile"), [(2, paraboloid), (1, cone)])
 def test_table_agrees_with_the_solver(exponent, profile, bonded):
-    radius = jnp.asarray(np.geomspace(1e-3, 9.0, 100))
-    for poisson_ratio in (0.5, 0.497, 0.47, 0.37, 0.1, -0.4, -0.9) if bonded else (0.2,):
+    radius = jnp.asarray(np.geomspace(1e-3, 9.0, 50))
+    for poisson_ratio in (0.5, 0.495, 0.45, 0.2, -0.6) if bonded else (0.2,):
         indentation, force = solved(profile, radius, bonded, poisson_ratio)
         reach = jnp.sqrt(indentation) if exponent == 2 else 2 / math.pi * indentation
         half_space = 4 / 3 * reach**3 if exponent == 2 else reach * indentation
         found = corrections(reach, jnp.asarray(poisson_ratio), exponent, bonded)
         inside = np.asarray(reach) <= REACH
-        assert inside.sum() > 80
+        assert inside.sum() > 40
         np.testing.assert_allclose(np.asarray(found * half_space)[inside], np.asarray(force)[inside], rtol=1e-6)
 
 
 @pytest.mark.parametrize("bonded", [True, False])
 @pytest.mark.parametrize(("exponent", "profile"), [(2, paraboloid), (1, cone)])
 def test_continuation_beyond_the_table_is_as_far_off_as_documented(exponent, profile, bonded):
-    radius = jnp.asarray(np.linspace(1.0, 17.0, 100))
-    for poisson_ratio in (0.5, 0.495, 0.48, 0.3) if bonded else (0.2,):
+    radius = jnp.asarray(np.linspace(1.0, 17.0, 50))
+    for poisson_ratio in (0.5, 0.495, 0.3) if bonded else (0.2,):
         indentation, force = solved(profile, radius, bonded, poisson_ratio)
         reach = np.asarray(jnp.sqrt(indentation) if exponent == 2 else 2 / math.pi * indentation)
         half_space = 4 / 3 * reach**3 if exponent == 2 else reach * np.asarray(indentation)
@@ -283,7 +294,7 @@ def test_continuation_beyond_the_table_is_as_far_off_as_documented(exponent, pro
 
 
 def test_continuation_is_smooth():
-    slope = jax.grad(lambda at: layer_correction(at, jnp.asarray(0.5), 2, True))
+    slope = jax.jit(jax.grad(lambda at: layer_correction(at, jnp.asarray(0.5), 2, True)))
     ends = [jnp.asarray(REACH * (1 + side)) for side in (-1e-9, 1e-9)]
     below, above = (float(slope(one)) for one in ends)
     assert below == pytest.approx(above, rel=1e-6)
@@ -291,7 +302,7 @@ def test_continuation_is_smooth():
 
 
 def test_a_model_made_inside_a_compiled_function_is_the_same():
-    """The table is made at the first use, wherever that is: also where numbers are traced or of single precision."""
+    """The table is made at the first use, wherever that is: also under a trace or in single precision."""
     from asperity.contact import _layer_table
 
     model = HertzUnbondedLayer(radius=2e-6, thickness=1e-6)
@@ -308,7 +319,7 @@ def test_a_model_made_inside_a_compiled_function_is_the_same():
 
 
 def exact_curves(thickness, noise, seed, count=128, samples=256):
-    """Tip positions, forces and contact points over a bonded layer, forces from the solver and not from the table."""
+    """Tip positions and forces of curves on a bonded layer, from the solver and not from the table."""
     radius, modulus, stiffness = 5e-6, 2e3, 2e3 / 0.75
     layer = Layer(thickness=jnp.asarray(thickness))
     reach = jnp.asarray(np.concatenate([[1e-9], np.linspace(2e-8, 4e-6, 400)]))
@@ -334,7 +345,7 @@ def moduli(model, position, force):
 
 @pytest.mark.parametrize(("thickness", "seed", "excess"), [(2e-6, 0, (4.8, 5.6)), (1e-5, 1, (0.2, 0.35))])
 def test_modulus_of_a_layer_is_unbiased_and_hertz_is_not(thickness, seed, excess):
-    """sqrt(R delta) / h up to 1 and 0.2: Hertz, free to shift the contact point, overstates E by the ``excess``."""
+    """sqrt(R delta) / h up to 1 and 0.2: Hertz, free to shift the contact point, overstates E by ``excess``."""
     position, force, truth = exact_curves(thickness, 0.01, seed)
     found = moduli(HertzBondedLayer(radius=5e-6, thickness=thickness), position, force)
     error = found.std(ddof=1) / math.sqrt(len(found))

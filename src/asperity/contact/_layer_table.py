@@ -1,4 +1,4 @@
-r"""The exact correction for a layer as a polynomial, so that a fit costs about what it costs without.
+r"""The exact correction for a layer as a polynomial, so that a fit costs about what it costs with `Sphere`.
 
 For a tip $\delta_H(t) = c\,t^m$ (m = 2: paraboloid, m = 1: cone) the force on a layer over that on a
 half-space depends on three numbers only: m, Poisson's ratio, and $A = a_H/h$, where
@@ -45,7 +45,8 @@ def _roots(count: int) -> np.ndarray:
 
 
 @partial(jax.jit, static_argnums=(0, 3))
-def _solved(exponent: int, ratio: jax.Array, poisson_ratio: Scalar, bonded: bool) -> tuple[jax.Array, jax.Array]:
+def _solved(exponent: int, ratio: jax.Array, poisson_ratio: Scalar,
+            bonded: bool) -> tuple[jax.Array, jax.Array]:
     """(A, ln of the correction) at the contact radii ``ratio`` over the thickness."""
     layer = Layer(thickness=jnp.ones(()), poisson_ratio=poisson_ratio, bonded=bonded)
 
@@ -69,29 +70,24 @@ def _row(exponent: int, bonded: bool, poisson_ratio: float) -> np.ndarray:
 
 
 @lru_cache
-def _table(exponent: int, bonded: bool) -> np.ndarray:
-    """Coefficients (degree in Poisson's ratio, degree in A); made at the first use, also inside a trace."""
+def _table(exponent: int, bonded: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (degree in Poisson's ratio, degree in A), and those of the slope at `REACH`, (degree,).
+
+    Made at the first use, also inside a trace.
+    """
     with jax.enable_x64(True), jax.ensure_compile_time_eval():
-        if not bonded:
-            return _row(exponent, bonded, 0.0)[None]
-        place = _roots(_POISSON_DEGREE + 1)
+        place = _roots(_POISSON_DEGREE + 1 if bonded else 1)
         poisson_ratio = 0.5 - _POISSON_SCALE / 2 * np.expm1(math.log1p(3 / _POISSON_SCALE) * (place + 1) / 2)
-        rows = [_row(exponent, bonded, float(one)) for one in poisson_ratio]
-        return chebyshev.chebfit(place, np.stack(rows), _POISSON_DEGREE)
+        rows = np.stack([_row(exponent, bonded, float(one)) for one in poisson_ratio])
+        table = chebyshev.chebfit(place, rows, len(place) - 1)
+        slope = chebyshev.chebder(table, axis=1)
+        return table, np.asarray(chebyshev.chebval(float(_reach_place(REACH)), slope.T))
 
 
-def _polynomials(place: Scalar, degree: int) -> list[Scalar]:
-    """The Chebyshev polynomials T_0 to T_degree at one place."""
-    found = [jnp.ones_like(place), place]
-    for _ in range(2, degree + 1):
-        found.append(2 * place * found[-1] - found[-2])
-    return found[: degree + 1]
-
-
-def _sum(coefficients: jax.Array, place: Scalar) -> Scalar:
-    """The Chebyshev series at one place (Clenshaw)."""
-    later = latest = jnp.zeros_like(place)
-    for one in reversed(range(1, coefficients.shape[0])):
+def _sum(coefficients: jax.Array, place: Scalar) -> jax.Array:
+    """The Chebyshev series at one place (Clenshaw), over the first axis of ``coefficients``."""
+    later = latest = jnp.zeros_like(coefficients[0])
+    for one in reversed(range(1, len(coefficients))):
         later, latest = 2 * place * later - latest + coefficients[one], later
     return place * later - latest + coefficients[0]
 
@@ -108,11 +104,9 @@ def layer_correction(reach: Scalar, poisson_ratio: Scalar, exponent: int, bonded
     Within 1e-6 of the exact solution up to A = `REACH`. Beyond, the power law of 1 + A/A_0 that holds there
     goes on (continuous with its slope), which is an extrapolation: see ``docs/thin_layers.md`` for its error.
     """
-    table = jnp.asarray(_table(exponent, bonded), dtype=jnp.result_type(reach))
-    weights = jnp.stack(_polynomials(_poisson_place(poisson_ratio), table.shape[0] - 1)) if bonded else jnp.ones(1)
-    row = jnp.sum(weights[:, None] * table, axis=0)
-    end = _reach_place(jnp.asarray(REACH, dtype=table.dtype))
+    table, end_slope = (jnp.asarray(one, dtype=jnp.result_type(reach)) for one in _table(exponent, bonded))
+    poisson = _poisson_place(poisson_ratio)
     place = _reach_place(reach)
-    value = _sum(row, jnp.minimum(place, end))
-    slope = jax.jvp(lambda at: _sum(row, at), (end,), (jnp.ones_like(end),))[1]
-    return jnp.exp(value + slope * jnp.maximum(place - end, 0.0))
+    end = _reach_place(jnp.asarray(REACH, dtype=table.dtype))
+    value = _sum(_sum(table, poisson), jnp.minimum(place, end))
+    return jnp.exp(value + _sum(end_slope, poisson) * jnp.maximum(place - end, 0.0))

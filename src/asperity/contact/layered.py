@@ -1,8 +1,8 @@
-r"""Tips on a thin elastic layer on a rigid base, such as a cell or a gel on glass: exact, at the cost of Hertz.
+r"""Tips on a thin elastic layer on a rigid base, such as a cell or a gel on glass: exact, and fast.
 
 The force is that of the half-space times a correction that depends on the half-space contact radius over the
-thickness h and on Poisson's ratio. `asperity.contact.fredholm` solves for it exactly; a table made from that at
-the first use (`asperity.contact._layer_table`) makes it fast. ``docs/thin_layers.md`` has the errors.
+thickness h and on Poisson's ratio. `asperity.contact.fredholm` solves for it exactly; a table made from that
+at the first use (`asperity.contact._layer_table`) makes it fast. ``docs/thin_layers.md`` has the errors.
 """
 
 from __future__ import annotations
