@@ -12,7 +12,7 @@ from asperity.contact import maugis
 from asperity.learning.lambda_posterior import SEPARATION_FACTOR
 from asperity.learning.retraction import Retractions
 
-__all__ = ["NANOTIPS", "Condition", "Truth", "measured"]
+__all__ = ["NANOTIPS", "Condition", "Contact", "Truth", "contacts", "measured", "recorded"]
 
 NANOTIPS = (10e-9, 100e-9)
 
@@ -30,6 +30,8 @@ class Condition(NamedTuple):
     separation_spread: float = 0.3
     force_spread: float = 0.05  # of the logarithm of the spring constant
     radii: tuple[float, float] = NANOTIPS
+    parameters: tuple[float, float] = (0.02, 8.0)  # range of lambda
+    loads: tuple[float, float] = (2.0, 50.0)  # range of the largest load in pi w R
 
 
 class Truth(NamedTuple):
@@ -42,37 +44,55 @@ class Truth(NamedTuple):
     full: np.ndarray
 
 
-def measured(count: int, condition: Condition, seed: int, samples: int = 512) -> tuple[Retractions, Truth]:
-    """Curves with lambda log-uniform in 0.02 to 8 and the largest load log-uniform in 2 to 50 pi w R.
+def measured(count: int, condition: Condition, seed: int) -> tuple[Retractions, Truth]:
+    """Curves with lambda and the largest load log-uniform in the ranges of ``condition``.
 
-    Half of the samples are in contact, evenly spaced; half are baseline. White noise, offset, tilt, a
-    shift of the scanner; z0 and the spring constant are known with the errors of ``condition``.
+    z0 is 0.2 to 0.5 nm, the work of adhesion 10 to 300 mJ/m^2.
     """
     rng = np.random.default_rng(seed)
-    parameter, load = _log_uniform(rng, 0.02, 8, count), _log_uniform(rng, 2, 50, count)
+    parameter, load = (_log_uniform(rng, *r, count) for r in (condition.parameters, condition.loads))
     separation, radius = _log_uniform(rng, 0.2e-9, 0.5e-9, count), _log_uniform(rng, *condition.radii, count)
-    adhesion = _log_uniform(rng, 0.01, 0.3, count)
-    length, force = parameter * separation / SEPARATION_FACTOR, np.pi * adhesion * radius
-    modulus = 0.75 * force / np.sqrt(radius) * length**-1.5
-    displacement, contact, off, pull_off = _contact(parameter, load, condition.full, samples // 2)
+    contact = contacts(parameter, load, condition.full)
+    return recorded(contact, parameter * separation / SEPARATION_FACTOR, radius, _log_uniform(rng, 0.01, 0.3, count),
+                    separation, (condition, rng))
+
+
+class Contact(NamedTuple):
+    """Curves without units, (curve, sample) and (curve,)."""
+
+    parameter: np.ndarray
+    displacement: np.ndarray
+    load: np.ndarray
+    lost: np.ndarray  # load where the tip is lost
+    pull_off: np.ndarray
+
+
+def recorded(contact: Contact, length: np.ndarray, radius: np.ndarray, adhesion: np.ndarray, separation: np.ndarray,
+             how: tuple[Condition, np.random.Generator]) -> tuple[Retractions, Truth]:
+    """What an instrument makes of contacts with delta_c = ``length`` (m).
+
+    As many samples off as in contact. White noise, offset, tilt, a shift of the scanner; z0 and the spring
+    constant are known with the errors of the condition.
+    """
+    (condition, rng), (count, samples) = how, contact.load.shape
+    force = np.pi * adhesion * radius
     shift = rng.normal(0, condition.spread, count) if condition.drawn else np.full(count, condition.compliance)
-    x = displacement + shift[:, None] * contact
-    ramp = np.linspace(-1, 0, samples - samples // 2, endpoint=False)
-    x = np.concatenate([x[:, :1] + (x[:, -1:] - x[:, :1]) * ramp, x], 1)
-    y = np.concatenate([np.zeros((count, len(ramp))), contact], 1)
+    x = contact.displacement + shift[:, None] * contact.load
+    x = np.concatenate([x[:, :1] + (x[:, -1:] - x[:, :1]) * np.linspace(-1, 0, samples, endpoint=False), x], 1)
+    y = np.concatenate([np.zeros((count, samples)), contact.load], 1)
     line = rng.uniform(-0.5, 0.5, (count, 1)) + rng.uniform(-0.05, 0.05, (count, 1)) * x / np.ptp(x, 1, keepdims=True)
-    y = y + pull_off[:, None] * (line + condition.noise * rng.standard_normal(y.shape))
-    held = np.where(np.arange(samples) < len(ramp), -1, 1)
-    visible = np.abs(off) > _VISIBLE * condition.noise * pull_off
-    calibration = np.exp(condition.force_spread * rng.standard_normal(count))
-    unit = force * calibration
-    place = rng.uniform(-1e-6, 1e-6, (count, 1))
+    y = y + contact.pull_off[:, None] * (line + condition.noise * rng.standard_normal(y.shape))
+    held = np.where(np.arange(2 * samples) < samples, -1, 1)
+    visible = np.abs(contact.lost) > _VISIBLE * condition.noise * contact.pull_off
+    unit = force * np.exp(condition.force_spread * rng.standard_normal(count))
+    stated = separation * np.exp(condition.separation_spread * rng.standard_normal(count))
     curves = Retractions(
-        x * length[:, None] + place, y * unit[:, None], np.where(visible[:, None], held, 0).astype(np.int8),
-        np.ones_like(y), _noise(y[:, :len(ramp)]) * unit, np.ones(count), radius,
-        condition.spread * length / unit, separation * np.exp(condition.separation_spread * rng.standard_normal(count)),
+        x * length[:, None] + rng.uniform(-1e-6, 1e-6, (count, 1)), y * unit[:, None],
+        np.where(visible[:, None], held, 0).astype(np.int8), np.ones_like(y), _noise(y[:, :samples]) * unit,
+        np.ones(count), radius, condition.spread * length / unit, stated,
         np.full(count, condition.separation_spread), np.full(count, condition.full))
-    return curves, Truth(parameter, contact[:, -1], modulus, adhesion, np.full(count, condition.full))
+    return curves, Truth(contact.parameter, contact.load[:, -1], 0.75 * force / np.sqrt(radius) * length**-1.5, adhesion,
+                         np.full(count, condition.full))
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
@@ -86,11 +106,11 @@ def _noise(baseline: np.ndarray) -> np.ndarray:
     return np.sqrt(((baseline - baseline @ line @ line.T) ** 2).sum(1) / (len(t) - 2))
 
 
-def _contact(parameter: np.ndarray, load: np.ndarray, full: bool, samples: int) -> tuple[np.ndarray, ...]:
-    """(D, P) of the samples in contact, P where the tip is lost, and the pull-off force."""
+def contacts(parameter: np.ndarray, load: np.ndarray, full: bool, samples: int = 256) -> Contact:
+    """Maugis-Dugdale contacts, evenly spaced from their end (or the pull-off) to ``load`` (in pi w R)."""
     with jax.enable_x64(True):
-        d, p, lost, pull_off = _curves(jnp.asarray(parameter), jnp.asarray(load), full, jnp.linspace(0, 1, samples))
-        return np.asarray(d), np.asarray(p), np.asarray(lost), np.asarray(pull_off)
+        ramp = jnp.linspace(0, 1, samples)
+        return Contact(parameter, *map(np.asarray, _curves(jnp.asarray(parameter), jnp.asarray(load), full, ramp)))
 
 
 @jax.jit

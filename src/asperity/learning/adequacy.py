@@ -89,7 +89,7 @@ def _noise_free(truth: Row, nodes: np.ndarray, load: np.ndarray, neck: bool | No
     one, zero = np.ones(len(x)), np.zeros(len(x))
     off = np.stack([_SAMPLES * one, away.sum(1), (away**2).sum(1), zero, zero, zero], 1)
     levels = np.stack([x[:, -1], y[:, -1], at[:, 0], zero], 1)
-    return Prepared(x, y, np.zeros_like(x), held, np.ones_like(x), off, 1e-6 * one, one, 1e-9 * one, levels,
+    return Prepared(x, y, held, np.ones_like(x), off, 1e-6 * one, one, 1e-9 * one, levels,
                     -truth.value.min(1), one, one, one, 2 * _SAMPLES * one)
 
 

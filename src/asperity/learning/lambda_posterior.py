@@ -82,12 +82,20 @@ def _interpolate(matrix: np.ndarray, values: jax.Array, bad: jax.Array) -> jax.A
     return jnp.where(touched, linear, matrix @ jnp.where(bad, 0.0, values))
 
 
+def _ceiling(evidence: jax.Array) -> jax.Array:
+    """How high the evidence may rise between two nodes: a fit gone wrong must not make a peak beside it."""
+    place = np.minimum(np.arange((len(evidence) - 1) * _PARTS + 1) // _PARTS, len(evidence) - 2)
+    high, low = (f(evidence[place], evidence[place + 1]) for f in (jnp.maximum, jnp.minimum))
+    return high + 20.0 + 0.25 * (high - low)
+
+
 def _one(scan: Scan, known: Known, table: Biases, tolerance: Tolerance, tails: bool) -> Posterior:
     matrix = _weights(len(scan.log_evidence))
     bad = scan.log_evidence < _NOWHERE
     evidence = jnp.maximum(scan.log_evidence, jnp.max(scan.log_evidence) - 1e6)
     parts = (evidence, scan.log_force, scan.log_length, scan.force_variance, scan.covariance, scan.length_variance)
     evidence, force, length, force_var, shared, length_var = (_interpolate(matrix, a, bad) for a in parts)
+    evidence = jnp.minimum(evidence, _ceiling(scan.log_evidence))
     force_var, length_var = jnp.maximum(force_var, 1e-14), jnp.maximum(length_var, 1e-14)
     points = known.first + known.spacing * jnp.arange(len(matrix)) / _PARTS
     wide = known.separation_spread**2 + length_var

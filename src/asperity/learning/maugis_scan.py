@@ -2,15 +2,14 @@ r"""One fit of every curve for every lambda of a grid, with the compliance of th
 
 At fixed lambda the force is
 
-$$F_i = b_0 + b_1 x_i + f\,P\!\left(\frac{x_i - x_0 - s \tilde F_i}{d};\ \lambda\right)$$
+$$F_i = b_0 + b_1 x_i + f P_i, \qquad P_i = P\!\left(\frac{x_i - x_0 - s f P_i}{d};\ \lambda\right)$$
 
 with $f = \pi wR$, $d = \delta_c$ and the compliance error s, which has a normal prior (a relative error
-$\epsilon$ of the deflection sensitivity gives $s = \epsilon/k$) and multiplies a smooth force $\tilde F$ from
-a first fit without it: the noisy one would draw s towards itself. Offset, tilt and f are eliminated; x_0,
-ln d and s take Gauss-Newton steps with Levenberg's damping from a start that is exact without noise. The
-evidence of lambda is Laplace's integral over all six, flat in b, x_0, ln f and ln d.
-Source: contact mechanics as in `asperity.contact.maugis`; Golub, Pereyra, SIAM J. Numer. Anal. 10, 413
-(1973); MacKay, Neural Comput. 4, 415 (1992).
+$\epsilon$ of the deflection sensitivity gives $s = \epsilon/k$). Offset, tilt and f are eliminated; x_0, s f
+and ln d take Gauss-Newton steps with Levenberg's damping from a point that is exact without noise and
+compliance error. The evidence of lambda is Laplace's integral over all six parameters, flat in b, x_0, ln f
+and ln d.
+Source: MacKay, Neural Comput. 4, 415 (1992); P as in `asperity.contact.maugis`.
 """
 
 from __future__ import annotations
@@ -25,10 +24,11 @@ from jax import lax
 from asperity.learning.maugis_grid import Row, displacements, evaluate, load_grid
 from asperity.learning.retraction import Prepared
 
-__all__ = ["Scan", "bent", "fit_rows", "in_padded_blocks", "residual_scores", "with_bending"]
+__all__ = ["Scan", "fit_rows", "in_padded_blocks", "residual_scores"]
 
-_STEPS = 8
+_STEPS = 6
 _CHUNK, _BLOCK, _ROWS = 8, 32, 4  # curves worked on together; curves and rows of one compiled call
+_LINEAR = np.array([0, 1, 4])  # b0, b1, f among the parameters
 _STRETCHES = 16  # of the test of the residual
 _NEVER = -1e30  # log evidence of a fit that has no meaning
 
@@ -43,17 +43,15 @@ class Scan(NamedTuple):
     covariance: Any  # of ln f and ln d
     length_variance: Any  # of ln d
     misfit: Any  # weighted sum of squares over the variance, without the prior of s
-    contact_point: Any  # x_0
-    compliance: Any  # s
+    point: Any  # (batch, row, 6) b0, b1, x_0, s f, f, ln d
 
 
 class _Fit(NamedTuple):
-    """A point (x_0, s, ln d) and what one pass over the data gives there."""
+    """A point (b0, b1, x_0, s f, f, ln d) and what one pass over the data gives there."""
 
-    point: jax.Array  # (3,)
-    force: jax.Array  # f
+    point: jax.Array  # (6,)
     objective: jax.Array  # misfit and prior of s
-    curvature: jax.Array  # (6, 6) of b0, b1, x_0, s, f, ln d
+    curvature: jax.Array  # (6, 6)
     gradient: jax.Array  # (6,)
 
 
@@ -81,80 +79,98 @@ def _solve(lower: list[list[Any]], pivots: list[Any], right: Any) -> list[Any]:
     return result
 
 
-def _model(curve: Prepared, row: Row, point: jax.Array) -> tuple[jax.Array, ...]:
-    """Columns, f, residual, misfit, normal matrix of the columns at one point."""
-    x0, s, log_length = point
+def _load(curve: Prepared, row: Row, point: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """D, P and dP/d(x / d) of every sample: one Newton step for D, from the measured force, then the curve.
+
+    The step makes D that of the fitted force; with the measured one its noise would enter D and draw the
+    compliance.
+    """
+    _, _, x0, compliance, force, log_length = point
     d = jnp.exp(log_length)
-    displacement = (curve.x - x0 - s * curve.bending) / d
-    load, slope = evaluate(row, displacement, curve.attached)
-    columns = jnp.stack([jnp.ones_like(load), curve.x, -slope / d, -slope * curve.bending / d, load, -slope * displacement])
-    weighted = columns * (curve.weight / curve.variance)
-    normal, right = weighted @ columns.T, weighted @ curve.y
-    n, x, xx, y, xy, yy = curve.off / curve.variance
-    normal = normal.at[:2, :2].add(jnp.stack([n, x, x, xx]).reshape(2, 2))
-    right = right.at[:2].add(jnp.stack([y, xy]))
-    linear = jnp.array([0, 1, 4])
-    b0, b1, force = _solve(*_factor(normal[linear][:, linear], 3), right[linear])
-    residual = curve.y - b0 - b1 * curve.x - force * load
-    outside = yy - 2 * (b0 * y + b1 * xy) + n * b0**2 + 2 * b0 * b1 * x + xx * b1**2
-    misfit = jnp.sum(curve.weight * residual**2) / curve.variance + outside
-    gradient = (weighted @ residual).at[:2].add(jnp.stack([y - n * b0 - x * b1, xy - x * b0 - xx * b1]))
-    return columns, force, residual, misfit, normal, gradient
+
+    def lever(slope: jax.Array) -> jax.Array:
+        return jnp.clip(compliance * slope / d, -0.5, 5.0)
+
+    guess = (curve.x - x0 - compliance * curve.y / force) / d
+    load, slope = evaluate(row, guess, curve.attached)
+    guess = guess - (guess + (compliance * load - curve.x + x0) / d) / (1 + lever(slope))
+    load, slope = evaluate(row, guess, curve.attached)
+    return guess, load, slope / (1 + lever(slope))
+
+
+def _residual(curve: Prepared, point: jax.Array, load: jax.Array) -> jax.Array:
+    return curve.y - point[0] - point[1] * curve.x - point[4] * load
+
+
+def _rough_force(curve: Prepared, row: Row) -> jax.Array:
+    """f that gives the pull-off of the data."""
+    return curve.pull_off / -row.pull_off
 
 
 def _evaluate(curve: Prepared, row: Row, point: jax.Array) -> _Fit:
-    _, force, _, misfit, normal, gradient = _model(curve, row, point)
-    factor = jnp.stack([1.0, 1.0, force, force, 1.0, force])
-    prior, s = curve.compliance**-2.0, point[1]
-    normal = (normal * factor[:, None] * factor).at[3, 3].add(prior)
-    gradient = (gradient * factor).at[3].add(-s * prior)
-    objective = jnp.where(force > 0, misfit + s**2 * prior, jnp.inf)
-    return _Fit(point, force, objective, normal, gradient)
+    """The fit at the nonlinear parameters of ``point``; b0, b1 and f are solved for."""
+    place, load, slope = _load(curve, row, point)
+    push = slope * jnp.exp(-point[5])
+    columns = jnp.stack([jnp.ones_like(load), curve.x, -push, -push * load, load, -slope * place])
+    weighted = columns * (curve.weight / curve.variance)
+    n, x, xx, y, xy, yy = curve.off / curve.variance
+    normal = (weighted @ columns.T).at[:2, :2].add(jnp.stack([n, x, x, xx]).reshape(2, 2))
+    right = (weighted @ curve.y).at[:2].add(jnp.stack([y, xy]))
+    b0, b1, force = _solve(*_factor(normal[_LINEAR][:, _LINEAR], 3), right[_LINEAR])
+    point = point.at[_LINEAR].set(jnp.stack([b0, b1, force]))
+    residual = _residual(curve, point, load)
+    outside = yy - 2 * (b0 * y + b1 * xy) + n * b0**2 + 2 * b0 * b1 * x + xx * b1**2
+    scale = jnp.stack([1.0, 1.0, force, force, 1.0, force])
+    gradient = (weighted @ residual).at[:2].add(jnp.stack([y - n * b0 - x * b1, xy - x * b0 - xx * b1])) * scale
+    prior = (curve.compliance * _rough_force(curve, row)) ** -2.0
+    objective = jnp.sum(curve.weight * residual**2) / curve.variance + outside + point[3] ** 2 * prior
+    return _Fit(point, jnp.where(force > 0, objective, jnp.inf),
+                (normal * scale[:, None] * scale).at[3, 3].add(prior), gradient.at[3].add(-point[3] * prior))
 
 
 def _start(curve: Prepared, row: Row, displacement: jax.Array) -> jax.Array:
     """The point at which the row goes through the two landmarks, its pull-off that of the data."""
     high_x, high_y, low_x, low_y = curve.levels
-    force = curve.pull_off / -row.pull_off
+    force = _rough_force(curve, row)
     place = jnp.arange(len(row.value))
     rising = jnp.where(place < jnp.argmin(row.value), -1e6 + place, row.value)
     high, low = (jnp.interp(y / force, rising, displacement) for y in (high_y, low_y))
     d = (high_x - low_x) / jnp.maximum(high - low, 1e-3)
-    return jnp.stack([high_x - d * high, 0.0, jnp.log(d)])
+    return jnp.stack([0.0, 0.0, high_x - d * high, 0.0, force, jnp.log(d)])
 
 
 def _fit(curve: Prepared, row: Row, displacement: jax.Array) -> _Fit:
     def step(_: int, state: tuple[_Fit, jax.Array]) -> tuple[_Fit, jax.Array]:
         fit, damping = state
-        change = _solve(*_factor(fit.curvature, 6, damping), fit.gradient)
-        d = jnp.exp(fit.point[2])
-        limit = jnp.stack([2 * d, 3 * curve.compliance, 0.7])
-        trial = _evaluate(curve, row, fit.point + jnp.clip(jnp.stack([change[2], change[3], change[5]]), -limit, limit))
+        change = jnp.stack(_solve(*_factor(fit.curvature, 6, damping), fit.gradient))
+        limit = jnp.stack([jnp.inf, jnp.inf, 2 * jnp.exp(fit.point[5]), 3 * rough * curve.compliance, jnp.inf, 0.7])
+        trial = _evaluate(curve, row, fit.point + jnp.clip(change, -limit, limit))
         better = trial.objective < fit.objective
         return (jax.tree.map(lambda new, old: jnp.where(better, new, old), trial, fit),
                 jnp.where(better, damping * 0.1, jnp.maximum(damping, 1e-3) * 10))
 
+    rough = _rough_force(curve, row)
     first = _evaluate(curve, row, _start(curve, row, displacement))
     return lax.fori_loop(0, _STEPS, step, (first, jnp.asarray(1e-4)))[0]
 
 
-def _summary(curve: Prepared, fit: _Fit) -> Scan:
+def _summary(curve: Prepared, row: Row, fit: _Fit) -> Scan:
     lower, pivots = _factor(fit.curvature, 6)
     log_det = sum(jnp.log(pivot) for pivot in pivots)
     usable = jnp.isfinite(fit.objective)
-    force = jnp.where(usable, fit.force, 1.0)
+    force, rough = jnp.where(usable, fit.point[4], 1.0), _rough_force(curve, row)
     link, length_variance = lower[5][4], 1 / pivots[5]
     force_variance = (1 / pivots[4] + link**2 * length_variance) / force**2
-    evidence = -0.5 * (fit.objective + log_det) - jnp.log(force)
-    misfit = fit.objective - (fit.point[1] / curve.compliance) ** 2
-    return Scan(jnp.where(usable & jnp.isfinite(evidence), evidence, _NEVER), jnp.log(force), fit.point[2],
-                force_variance, -link * length_variance / force, length_variance, misfit, fit.point[0], fit.point[1])
+    evidence = -0.5 * (fit.objective + log_det) - jnp.log(force) - jnp.log(rough)  # the prior of s f is 1/rough high
+    misfit = fit.objective - (fit.point[3] / (curve.compliance * rough)) ** 2
+    return Scan(jnp.where(usable & jnp.isfinite(evidence), evidence, _NEVER), jnp.log(force), fit.point[5],
+                force_variance, -link * length_variance / force, length_variance, misfit, fit.point)
 
 
 def _fit_chunk(curves: Prepared, chosen: jax.Array, grid: Row, displacement: jax.Array) -> Scan:
     def one(curve: Prepared, index: jax.Array) -> Scan:
         rows = jax.tree.map(lambda a: a[index], grid)
-        return jax.vmap(lambda row, d: _summary(curve, _fit(curve, row, d)))(rows, displacement[index])
+        return jax.vmap(lambda row, d: _summary(curve, row, _fit(curve, row, d)))(rows, displacement[index])
 
     return jax.vmap(one)(curves, chosen)
 
@@ -163,7 +179,7 @@ def _fit_chunk(curves: Prepared, chosen: jax.Array, grid: Row, displacement: jax
 def _fit_block(prepared: Prepared, chosen: jax.Array, grid: Row, displacement: jax.Array) -> Scan:
     split = jax.tree.map(lambda a: a.reshape(-1, _CHUNK, *a.shape[1:]), (prepared, chosen))
     scans = lax.map(lambda part: _fit_chunk(*part, grid, displacement), split)
-    return jax.tree.map(lambda a: a.reshape(chosen.shape), scans)
+    return jax.tree.map(lambda a: a.reshape(*chosen.shape, *a.shape[3:]), scans)
 
 
 def fit_rows(prepared: Prepared, chosen: np.ndarray) -> Scan:
@@ -190,60 +206,39 @@ def in_padded_blocks(function, *arrays):
     return jax.tree.map(lambda *a: np.concatenate(a), *parts)
 
 
-def with_bending(prepared: Prepared, rows: np.ndarray) -> tuple[Prepared, Scan]:
-    """Fill in ``bending`` from the best of a few ``rows``: first without compliance, then with it.
+def residual_scores(prepared: Prepared, rows: np.ndarray, scan: Scan) -> np.ndarray:
+    """How far the residual is from noise, in standard deviations, (batch, 2).
 
-    Also returns the second fits.
-    """
-    count = len(prepared.x)
-    every = np.tile(rows, (count, 1))
-    stiff = prepared._replace(compliance=np.full(count, 1e-9))
-    prepared = bent(prepared, every, fit_rows(stiff, every))
-    scan = fit_rows(prepared, every)
-    return bent(prepared, every, scan), scan
-
-
-def bent(prepared: Prepared, rows: np.ndarray, scan: Scan) -> Prepared:
-    """The curves with ``bending`` from the likeliest fit of each ``scan`` of ``rows`` (batch, row)."""
-    place, each, grid = scan.log_evidence.argmax(axis=1), np.arange(len(rows)), load_grid()
-    points = np.stack([a[each, place] for a in (scan.contact_point, scan.compliance, scan.log_length)], 1)
-    force = np.exp(scan.log_force[each, place])
-    bending = in_padded_blocks(lambda *a: _bending_block(*a, grid), prepared, rows[each, place], points, force)
-    return prepared._replace(bending=bending)
-
-
-@jax.jit
-def _bending_block(prepared: Prepared, row: jax.Array, points: jax.Array, force: jax.Array, grid: Row) -> jax.Array:
-    def one(curve: Prepared, r: jax.Array, p: jax.Array, f: jax.Array) -> jax.Array:
-        displacement = (curve.x - p[0] - p[1] * curve.bending) / jnp.exp(p[2])
-        return f * evaluate(jax.tree.map(lambda a: a[r], grid), displacement, curve.attached)[0]
-
-    return jax.vmap(one)(prepared, row, points, force)
-
-
-def residual_scores(prepared: Prepared, row: np.ndarray, scan: Scan) -> np.ndarray:
-    """How far the residual of the fit with ``row`` (batch,) is from noise, in standard deviations, (batch, 2).
-
-    First its size, against a noise known from half as many samples as there are in all; then the sums
-    over 16 stretches of the curve, which a smooth misfit moves long before the size.
+    ``rows`` (batch, 2) are two neighbors, between which the fitted force is interpolated to the least
+    residual, so that a sharp optimum between nodes is no misfit. First its size, against a noise known from
+    half as many samples as there are in all; then the sums over 16 stretches of the curve, which a smooth
+    misfit moves long before the size.
     """
     grid = load_grid()
-    points = np.stack([scan.contact_point, scan.compliance, scan.log_length], 1)
-    return in_padded_blocks(lambda *a: _residual_block(*a, grid), prepared, row, points)
+    return in_padded_blocks(lambda *a: _residual_block(*a, grid), prepared, rows, scan.point, scan.misfit)
 
 
 @jax.jit
-def _residual_block(prepared: Prepared, row: jax.Array, points: jax.Array, grid: Row) -> jax.Array:
-    return jax.vmap(lambda c, r, p: _residual_score(c, jax.tree.map(lambda a: a[r], grid), p))(prepared, row, points)
+def _residual_block(prepared: Prepared, rows: jax.Array, points: jax.Array, misfit: jax.Array,
+                    grid: Row) -> jax.Array:
+    def one(curve: Prepared, pair: jax.Array, point: jax.Array, misfit: jax.Array) -> jax.Array:
+        two = jax.vmap(lambda r, p: _residual(curve, p, _load(curve, jax.tree.map(lambda a: a[r], grid), p)[1]))
+        return _residual_score(curve, two(pair, point), misfit)
+
+    return jax.vmap(one)(prepared, rows, points, misfit)
 
 
-def _residual_score(curve: Prepared, row: Row, point: jax.Array) -> jax.Array:
-    residual, misfit = _model(curve, row, point)[2:4]
+def _residual_score(curve: Prepared, residuals: jax.Array, misfit: jax.Array) -> jax.Array:
+    first, change = residuals[0], residuals[1] - residuals[0]
+    steep = jnp.sum(curve.weight * change**2)
+    part = jnp.clip(-jnp.sum(curve.weight * first * change) / jnp.where(steep > 0, steep, 1.0), 0.0, 1.0)
+    residual = first + part * change
+    inside = [jnp.sum(curve.weight * r**2) / curve.variance for r in (first, residual)]
     parts = jnp.arange(len(residual)) * _STRETCHES // len(residual)
     total = jax.ops.segment_sum(curve.weight * residual, parts, _STRETCHES)
     weight = jax.ops.segment_sum(curve.weight, parts, _STRETCHES)
     used = weight > 0
     sums = jnp.sum(jnp.where(used, total**2 / (curve.variance * jnp.where(used, weight, 1.0)), 0.0))
     independent = curve.count / curve.correlation
-    size = (misfit / independent - 1) / jnp.sqrt(6 / independent)
+    size = ((misfit[0] - inside[0] + inside[1]) / independent - 1) / jnp.sqrt(6 / independent)
     return jnp.stack([size, (sums - used.sum()) / jnp.sqrt(2.0 * used.sum())])

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Prepared", "Retractions", "prepare"]
+__all__ = ["Prepared", "Retractions", "prepare", "thinned"]
 
 _GRID = 2.0**26
 _SMOOTH = 5  # samples averaged where a start is read off the curve
-_ROUND = 64  # sample counts are rounded up to a multiple, so that few shapes are compiled
+_ROUND = 128  # sample counts are rounded up to a multiple, so that few shapes are compiled
 
 
 class Retractions(NamedTuple):
@@ -38,7 +38,6 @@ class Prepared(NamedTuple):
 
     x: Any  # (batch, sample) samples that are not seen to be off, deepest last
     y: Any  # (batch, sample)
-    bending: Any  # (batch, sample) the smooth force that multiplies the compliance
     attached: Any  # (batch, sample)
     weight: Any  # (batch, sample), 0 in the padding
     off: Any  # (batch, 6) weighted sums 1, x, xx, y, xy, yy of the samples that are off
@@ -71,11 +70,23 @@ def prepare(curves: Retractions) -> Prepared:
     stiffness = pull_off / length
     levels = np.stack([np.zeros_like(high_x), _digits(high_y / pull_off), -np.ones_like(high_x),
                        _digits(low_y / pull_off)], 1)
-    return Prepared(np.where(kept, px, 0.0), np.where(kept, py, 0.0), np.zeros_like(py), packed[2], np.where(kept, packed[3], 0.0),
+    return Prepared(np.where(kept, px, 0.0), np.where(kept, py, 0.0), packed[2], np.where(kept, packed[3], 0.0),
                     sums, _digits(np.square(curves.noise / pull_off) * curves.correlation), np.asarray(curves.correlation),
                     np.maximum(_digits(curves.compliance * stiffness), 1e-9), levels,
                     np.ones_like(pull_off), _digits(curves.separation / length), length, pull_off,
                     (weight > 0).sum(axis=1))
+
+
+def thinned(prepared: Prepared, samples: int) -> Prepared:
+    """Means of neighbors, so that about ``samples`` remain; a steep end of contact suffers a little."""
+    batch, size = prepared.x.shape
+    group = size // samples
+    if group < 2 or size % group:
+        return prepared
+    x, y, attached, weight = (a.reshape(batch, -1, group) for a in prepared[:4])
+    total = weight.sum(axis=2)
+    x, y = ((weight * a).sum(axis=2) / np.where(total > 0, total, 1.0) for a in (x, y))
+    return prepared._replace(x=x, y=y, attached=attached[:, :, -1], weight=total)
 
 
 def _grid(values: np.ndarray) -> np.ndarray:

@@ -23,13 +23,13 @@ import numpy as np
 from asperity.learning.adequacy import Model, Tolerance, biases
 from asperity.learning.lambda_posterior import Known, Posterior, posterior
 from asperity.learning.maugis_grid import COARSE, FINE, LAMBDA, SPACING
-from asperity.learning.maugis_scan import Scan, bent, fit_rows, in_padded_blocks, residual_scores, with_bending
+from asperity.learning.maugis_scan import Scan, fit_rows, in_padded_blocks, residual_scores
 from asperity.learning.retraction import Prepared, Retractions, prepare
 
 __all__ = ["Options", "Reason", "Selection", "Surroundings", "fit_temperature", "select", "tempered"]
 
-_FEW = [5, 15, 20, -1]  # of the coarse nodes, for a first fit: lambda 0.035, 0.45, 1.6, JKR
 _CLOSE = 16  # nodes of the second scan
+_ALONE = 30.0  # log evidence of the best node over the next, from which the nodes are too far apart
 _DEVIATIONS = 5.0  # of the residual test
 _VISIBLE = 6.0  # pull-off over noise
 
@@ -108,15 +108,13 @@ def select(curves: Retractions, options: Options = Options(), surroundings: Surr
     Raises nothing for bad curves: they get `Reason.not_fitted` and NaN.
     """
     with jax.enable_x64(True):
-        prepared, _ = with_bending(prepare(curves), COARSE[_FEW])
-        rows = np.tile(COARSE, (len(prepared.x), 1))
-        scan = fit_rows(prepared, rows)
+        prepared = prepare(curves)
+        scan = fit_rows(prepared, np.tile(COARSE, (len(prepared.x), 1)))
         first = np.full(len(prepared.x), math.log(LAMBDA[0]))
         known = _known(curves, prepared, options, first, np.full(len(first), FINE * SPACING))
         result = _posterior(scan, known, options, tails=True)
         row, best = _best(COARSE, scan)
-        prepared = bent(prepared, rows, scan)
-        result, row, best = _closer(prepared, known, options, (result, row, best))
+        result, row, best = _closer(prepared, known, options, scan.log_evidence, (result, row, best))
         scores = residual_scores(prepared, row, best)
     return _selection(curves, prepared, options, surroundings, (result, best, scores))
 
@@ -135,19 +133,18 @@ def _posterior(scan: Scan, known: Known, options: Options, *, tails: bool) -> Po
 
 
 def _best(rows: np.ndarray, scan: Scan) -> tuple[np.ndarray, Scan]:
-    """The row of the largest evidence and its fit, (batch,)."""
-    place = scan.log_evidence.argmax(axis=1)
-    each = np.arange(len(place))
-    return np.broadcast_to(rows, scan.log_evidence.shape)[each, place], Scan(*(a[each, place] for a in scan))
+    """The row of the largest evidence and the better one beside it, (batch, 2), and their fits."""
+    evidence = scan.log_evidence
+    place, last, each = evidence.argmax(axis=1), evidence.shape[1] - 1, np.arange(len(evidence))
+    sides = np.stack([np.clip(place + step, 0, last) for step in (-1, 1)], 1)
+    better = (np.where(sides == place[:, None], -np.inf, evidence[each[:, None], sides])).argmax(axis=1)
+    pair = np.stack([place, sides[each, better]], 1)
+    return np.broadcast_to(rows, evidence.shape)[each[:, None], pair], Scan(*(a[each[:, None], pair] for a in scan))
 
 
-def _closer(prepared: Prepared, known: Known, options: Options, coarse):
+def _closer(prepared: Prepared, known: Known, options: Options, evidence: np.ndarray, coarse):
     """Replace what a closer scan resolves better; the posteriors that reach an end of the grid stay."""
-    result = coarse[0]
-    width, center = (result.high - result.low) / SPACING, (result.high + result.low) / 2 - known.first
-    stride = 2 ** np.ceil(np.log2(np.maximum(width, 1.0) / (_CLOSE - 1))).clip(0).astype(int)
-    start = np.round(center / SPACING).astype(int) - stride * (_CLOSE - 1) // 2
-    inside = (start >= 0) & (start + stride * (_CLOSE - 1) < len(LAMBDA)) & (stride < FINE)
+    start, stride, inside = _closer_rows(coarse[0], known, evidence)
     chosen = np.flatnonzero(inside)
     if not len(chosen):
         return coarse
@@ -157,6 +154,20 @@ def _closer(prepared: Prepared, known: Known, options: Options, coarse):
     scan = fit_rows(part, rows)
     fresh = (_posterior(scan, some, options, tails=False), *_best(rows, scan))
     return jax.tree.map(lambda old, new: _replaced(old, chosen, new), coarse, fresh)
+
+
+def _closer_rows(result: Posterior, known: Known, evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First row, stride and use of a closer scan: over where the density counts, or two coarse intervals
+    about the best node where it stands alone (the density between nodes is then unknown)."""
+    width, center = (result.high - result.low) / SPACING, (result.high + result.low) / 2 - known.first
+    stride = 2 ** np.ceil(np.log2(np.maximum(width, 1.0) / (_CLOSE - 1))).clip(0).astype(int)
+    start = np.round(center / SPACING).astype(int) - stride * (_CLOSE - 1) // 2
+    best = evidence.argmax(axis=1)
+    alone = np.diff(np.sort(evidence, axis=1)[:, -2:], axis=1)[:, 0] > _ALONE
+    around = np.clip(FINE * best - (_CLOSE - 1), 0, len(LAMBDA) - 1 - 2 * (_CLOSE - 1))
+    start, stride = np.where(alone, around, start), np.where(alone, 2, stride)
+    inside = (start >= 0) & (start + stride * (_CLOSE - 1) < len(LAMBDA)) & (stride < FINE)
+    return start, stride, inside & ~(alone & (best == evidence.shape[1] - 1))
 
 
 def _replaced(old: np.ndarray, chosen: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -177,7 +188,7 @@ def _selection(curves: Retractions, prepared: Prepared, options: Options, surrou
     selection = Selection(probability, probability.argmax(axis=1), np.zeros(len(radius), int),
                           np.exp(result.log_parameter), result.parameter_spread, modulus, adhesion,
                           np.exp(result.log_load), length, scores)
-    fitted = (best.log_evidence > -1e29) & np.isfinite(probability).all(axis=1)
+    fitted = (best.log_evidence[:, 0] > -1e29) & np.isfinite(probability).all(axis=1)
     return selection._replace(reasons=_reasons(curves, selection, options, surroundings, fitted))
 
 
