@@ -48,6 +48,10 @@ def test_limits(r2_value, slope, weight, value):
     assert 0 <= found.consistency <= 1
 
 
+def test_a_missing_slope_is_an_infinite_deviation():
+    assert utility(1.0, [1.0, math.nan], 0.0, 1.0).deviation == math.inf
+
+
 def test_good_fit_with_a_wrong_slope_is_told(x64):
     """F ~ R with a ripple of 2 %: R2 stays, the consistency falls to nothing."""
     radius = np.geomspace(10e-9, 50e-9, 200)
