@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "evaluation": set(),
 }
 SHELL = {"__init__", "data", "report", "workflow", "cli", "diagnosis", "fitting", "units", "demo", "export",
-         "blocks", "models", "results", "scorecard", "terminal", "citing"}
+         "blocks", "models", "results", "scorecard", "terminal", "citing", "choosing"}
 #: what physics, learning and evaluation must not know: tables, figures, files
 OUTSIDE = {"xarray", "pandas", "matplotlib", "bokeh", "h5py", "h5netcdf", "zarr", "typer", "rich", "zipfile",
            "pathlib", "os", "io", "csv", "json", "pickle", "tomllib", "dask", "afmformats", "NSFopen"}
@@ -30,6 +30,7 @@ FILE_LINES, FUNCTION_LINES, PARAMETERS = 400, 60, 8
 MANY_PARAMETERS = {
     "cli.py:analyze": "one option per physical input of the command",
     "cli.py:fit": "one option per physical input of the command",
+    "cli.py:select": "one option per physical input of the command",
     "workflow.py:analyze": "the whole way in one call: inputs, model, calibration, output",
     "workflow.py:fit": "data, model, calibration uncertainty",
     "fitting.py:fit_curves": "data, model, window and calibration uncertainty",

@@ -18,10 +18,11 @@ _EXPORTS = {
     "read": "asperity.workflow",
     "replay": "asperity.workflow",
     "score": "asperity.workflow",
+    "select": "asperity.workflow",
     "virtual_map": "asperity.data.synthetic",
 }
 __all__ = ["__version__", "analyze", "calibrate", "convert", "doctor", "fit", "read", "replay",
-           "score", "virtual_map"]
+           "score", "select", "virtual_map"]
 
 
 def __getattr__(name):

@@ -7,5 +7,6 @@ from asperity.workflow import fit as fit
 from asperity.workflow import read as read
 from asperity.workflow import replay as replay
 from asperity.workflow import score as score
+from asperity.workflow import select as select
 
 __version__: str

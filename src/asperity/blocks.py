@@ -17,7 +17,8 @@ from asperity.data.intake import Source
 from asperity.learning.outcome import Outcome
 from asperity.models import ASSUMED, Model, contact_model
 
-__all__ = ["Block", "SessionNoise", "by_session", "fit_block", "join", "numbered", "plan"]
+__all__ = ["Block", "SessionNoise", "by_session", "fit_block", "join", "load_block", "numbered",
+           "plan"]
 
 _log = logging.getLogger("asperity")
 
@@ -87,6 +88,12 @@ class SessionNoise:
         chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, NOISE_CURVES).astype(int))]
         by_file = {i: [j for k, j in chosen if k == i] for i in dict.fromkeys(i for i, _ in chosen)}
         return intake.combine([intake.load_curves(own[i].isel(curve=js))[0] for i, js in by_file.items()])
+
+
+def load_block(sources: Sequence[Source], block: Block) -> xr.Dataset:
+    """The curves of one block in memory; those that cannot be read are empty."""
+    return intake.combine([intake.load_curves(sources[i].dataset.isel(curve=slice(start, stop)))[0]
+                           for i, start, stop in block.pieces])
 
 
 def fit_block(sources: Sequence[Source], block: Block, model: Model, noise: SessionNoise,

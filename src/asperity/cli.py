@@ -39,7 +39,7 @@ Paths = Annotated[
 Results = Annotated[Path, typer.Argument(help="A results.nc or results.zarr.", show_default=False)]
 Model = Annotated[
     str | None,
-    typer.Option(help="Contact model; see 'asperity models'. [default: hertz]", show_default=False),
+    typer.Option(help="See 'asperity models'; 'auto': the data choose. [default: hertz]", show_default=False),
 ]
 Radius = Annotated[float | None, _option("m", "LENGTH", "Radius of the tip, e.g. 5um.")]
 PunchRadius = Annotated[float | None, _option("m", "LENGTH", "Radius of a flat punch, e.g. 2um.")]
@@ -88,6 +88,7 @@ def _arguments(
 def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not)."""
     from asperity.export import flag_line, summary
+    from asperity.report.contents import listed
     from asperity.report.words import closeness, findings, headline
     from asperity.scorecard import concerns, score
 
@@ -96,7 +97,8 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
         typer.echo(json.dumps(found | {"outputs": [str(path) for path in outputs]}))
     else:
         values = [f"{finding.name}: {finding.line}" for finding in findings(results)]
-        lines = [headline(results), *values, *closeness(results), flag_line(results), *_about_files(found),
+        chosen = [str(line) for line in listed(results, "selection")]
+        lines = [headline(results), *chosen, *values, *closeness(results), flag_line(results), *_about_files(found),
                  *concerns(score(results))]
         typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
     return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
@@ -231,6 +233,49 @@ def fit(
     )
     results = workflow.fit(workflow.read(paths), **_arguments(None, model, tip, options))
     raise typer.Exit(_print(results, as_json, [store.save(results, out)]))
+
+
+@app.command()
+@guarded
+def select(
+    paths: Paths,
+    radius: Radius = None,
+    poisson_ratio: PoissonRatio = None,
+    separation: Annotated[
+        float | None, _option("m", "LENGTH", "Equilibrium separation of the surfaces. [default: 0.4nm]")
+    ] = None,
+    separation_std: Annotated[
+        float | None, _option("1", "RELATIVE", "Its uncertainty. [default: 100%, a factor 2.7]")
+    ] = None,
+    surface_tension: Annotated[float | None, _option("N/m", "TENSION", "Of a soft sample, e.g. 0.07N/m.")] = None,
+    thickness: Thickness = None,
+    spring_constant: SpringConstant = None,
+    sensitivity: Sensitivity = None,
+    spring_constant_std: SpringConstantStd = None,
+    sensitivity_std: SensitivityStd = None,
+    radius_std: RadiusStd = None,
+    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("selection.nc"),
+    as_json: Json = False,
+) -> None:
+    """Choose the contact model of every curve (Hertz, DMT, JKR, Maugis-Dugdale), or say why none is named."""
+    from asperity import choosing, workflow
+    from asperity.data import store
+
+    instrument = _given(
+        separation=separation,
+        separation_std=separation_std,
+        surface_tension=surface_tension,
+        thickness=thickness,
+        spring_constant_std=spring_constant_std,
+        sensitivity_std=sensitivity_std,
+        radius_std=radius_std,
+    )
+    curves = workflow.read(paths, **_given(spring_constant=spring_constant, sensitivity=sensitivity))
+    chosen = workflow.select(curves, instrument=instrument, **_given(radius=radius, poisson_ratio=poisson_ratio))
+    saved = store.save(chosen, out)
+    typer.echo(json.dumps(choosing.summary(chosen)) if as_json else
+               "\n".join([*choosing.in_words(chosen), f"-> {saved}"]))
+    raise typer.Exit(0 if (chosen["reasons"].values == 0).all() else 1)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from asperity.learning.noise import Noise
 from asperity.learning.uncertainty import estimate
 from asperity.results import Fitted, Level, Segment, results, touching
 
-__all__ = ["fit_curves", "learn_noise"]
+__all__ = ["fit_curves", "learn_noise", "segment_of"]
 
 
 class _Solution(NamedTuple):
@@ -82,7 +82,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
 
 def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
     """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on."""
-    segment = _segment(dataset, name)
+    segment = segment_of(dataset, name)
     force, counted = segment.force, segment.counted
     adhesive, retracting = "work_of_adhesion" in model.fitted, name.startswith("retract")
     attached, counted = find_jump(force, counted) if adhesive else (None, counted)
@@ -108,7 +108,7 @@ def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bo
     return _Solution(segment._replace(force=force, counted=counted, tilt=slope, removed=removed), scaled, fit)
 
 
-def _segment(dataset: xr.Dataset, name: str) -> Segment:
+def segment_of(dataset: xr.Dataset, name: str) -> Segment:
     """The named segment with its samples right-aligned and padded to one of few lengths."""
     if name not in dataset["segment"].values:
         raise ValueError(f"no segment '{name}' in the data; there are {', '.join(map(str, dataset['segment'].values))}")

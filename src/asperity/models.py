@@ -15,6 +15,7 @@ __all__ = [
     "ModelError",
     "assumed_inputs",
     "contact_model",
+    "is_auto",
     "known_models",
     "model_record",
     "model_table",
@@ -49,6 +50,11 @@ def _parts(model: str | Mapping[str, Any]) -> tuple[str, type[AbstractContactMod
             f"its inputs: {', '.join(models[name].fixed)}"
         )
     return name, models[name], given
+
+
+def is_auto(model: Model) -> bool:
+    """Whether the data are to choose the model."""
+    return model == "auto" or (isinstance(model, Mapping) and model.get("name") == "auto")
 
 
 def usual_segment(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""The verbs on datasets: read, calibrate, convert, fit, analyze, score, report, replay.
+"""The verbs on datasets: read, calibrate, convert, fit, select, analyze, score, report, replay.
 
 Each verb appends one step to the history of what it returns. `analyze` is the whole way in one call;
 its work is kept chunk by chunk, so that the same call goes on after any interruption.
@@ -18,19 +18,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity.blocks import SessionNoise, by_session, fit_block, join, numbered, plan
+from asperity.blocks import SessionNoise, by_session, fit_block, join, load_block, numbered, plan
 from asperity.citing import citations
 from asperity.data import intake, provenance, store
 from asperity.data.intake import FileStatus, Source
-from asperity.models import Model, assumed_inputs, contact_model, model_record, usual_segment
+from asperity.models import Model, assumed_inputs, contact_model, is_auto, model_record, usual_segment
 
 __all__ = ["VERBS", "NothingToAnalyze", "analyze", "calibrate", "convert", "differences", "fit",
-           "from_recipe", "read", "replay", "report", "score"]
+           "from_recipe", "read", "replay", "report", "score", "select"]
 
 _log = logging.getLogger("asperity")
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 Progress = Callable[[int, int], None]
+
+#: curves on which ``model="auto"`` chooses the contact model
+TRIED = 64
 
 #: results whose chunks hold more bytes than this become a zarr folder and stay on the disk
 LARGE = 1_000_000_000
@@ -122,6 +125,42 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     return provenance.record(named, step, before=dataset)
 
 
+def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: float = 0.5,
+           segment: str = "retract", instrument: Mapping[str, float] | None = None,
+           tolerance: Mapping[str, float] | None = None, batch: int = 256) -> xr.Dataset:
+    """Choose the contact model of every curve: Hertz, DMT, JKR or Maugis-Dugdale, or say why none is named.
+
+    Args:
+        dataset: force curves with height and spring constant, lazy or not.
+        radius: m, of the tip; the file's if it states one.
+        poisson_ratio: of the sample.
+        segment: the retraction to judge by.
+        instrument: any of the fields of `asperity.choosing.Instrument`: equilibrium separation, uncertainties
+            of the calibration, surface tension and thickness of the sample.
+        tolerance: accepted relative errors, ``modulus`` and ``work_of_adhesion`` (``inf``: not asked for).
+        batch: curves in memory at a time.
+
+    Returns:
+        as `asperity.choosing.choose`: the model with its probability, or the reasons; modulus and work of
+        adhesion that hold without the choice.
+    """
+    from asperity.choosing import Instrument, choose, jkr_model
+    from asperity.learning.adequacy import Tolerance
+    from asperity.learning.selection import Options
+
+    model = {"name": "jkr", "poisson_ratio": poisson_ratio, **({} if radius is None else {"radius": radius})}
+    known, options = Instrument(**(instrument or {})), Options(Tolerance(**(tolerance or {})))
+    sources = list(by_session(Source(dataset, {})))
+    noise = SessionNoise(sources, model, segment)
+    parts = [choose(load_block(sources, block), jkr_model(model, dataset.attrs), noise(block.session),
+                    segment=segment, instrument=known, options=options) for block in plan(sources, batch)]
+    step = provenance.step("select", {"radius": radius, "poisson_ratio": poisson_ratio, "segment": segment,
+                                      "instrument": dict(instrument or {}), "tolerance": dict(tolerance or {}),
+                                      "batch": batch})
+    assumed = json.dumps(assumed_inputs(model, dataset.attrs))
+    return provenance.record(join(parts).assign_attrs(assumed=assumed), step, before=dataset)
+
+
 def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
@@ -131,7 +170,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
 
     Args:
         paths, spring_constant, sensitivity: as `read`; folders are searched to any depth.
-        model, segment, spring_constant_std, sensitivity_std, radius_std: as `fit`.
+        model, segment, spring_constant_std, sensitivity_std, radius_std: as `fit`; the model ``auto`` is
+            chosen on up to 64 curves (see `select`).
         out: folder for ``results.nc`` (``.zarr`` if large), ``results.csv``, ``report.html`` and the
             finished ``chunks``; None: nothing is kept. The same call with the same ``out`` goes on
             where it was interrupted.
@@ -146,22 +186,52 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
         NothingToAnalyze: no file could be read.
         StoreError: ``out`` holds another analysis.
     """
-    segment = segment or usual_segment(model)
-    options = {"segment": segment, "spring_constant_std": spring_constant_std,
-               "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
-    opened, statuses = intake.open_files(_listed(paths), segment=segment, spring_constant=spring_constant,
-                                         sensitivity=sensitivity)
+    std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    wanted = segment or ("retract" if is_auto(model) else usual_segment(model))
+    opened, statuses = intake.open_files(_listed(paths), segment=wanted, **given)
     if not opened:
         raise NothingToAnalyze(statuses)
+    model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, None)
+    options = {"segment": segment or usual_segment(model), **std}
     arguments = {"paths": _listed(paths), "model": model_record(model), **options, **given, "batch": batch}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
-    attrs = _attributes(model, opened, statuses, step)
+    attrs = _attributes(model, opened, statuses, step) | ({"selection": trial} if trial else {})
     sources = [part for source in opened for part in by_session(source)]
     with _workplace(out) as folder:
         finished = store.open_job(folder / "chunks", _job(step), restart=restart)
         _run(sources, model, options, folder / "chunks", finished, batch=batch, progress=progress)
         return _gather(folder, attrs, keep=out is not None)
+
+
+def _decided(sources: Sequence[Source], model: Model, segment: str,
+             std: Mapping[str, float]) -> tuple[dict[str, Any], str]:
+    """The contact model that a sample of the curves calls for, with the tip of ``model``, and why, as JSON."""
+    from asperity.choosing import Instrument, choose, in_words, jkr_model, named_by_most
+    from asperity.report.words import count_of
+
+    given = dict(model) if isinstance(model, Mapping) else {}
+    tip = {key: value for key, value in given.items() if key in ("radius", "poisson_ratio")}
+    jkr = {"name": "jkr", **tip}
+    some = [Source(s.dataset.isel(curve=_spread(s.dataset.sizes["curve"], TRIED, len(sources))), s.record)
+            for s in sources]
+    parts = [part for source in some for part in by_session(source)]
+    noise = SessionNoise([part for source in sources for part in by_session(source)], jkr, segment)
+    known = Instrument(**{name: value for name, value in std.items() if value})
+    chosen = join([choose(load_block(parts, block), jkr_model(jkr, parts[block.pieces[0][0]].dataset.attrs),
+                          noise(block.session), segment=segment, instrument=known) for block in plan(parts, TRIED)])
+    name, sure = named_by_most(chosen)
+    why = [f"Contact model {name}, chosen on {count_of(chosen.sizes['curve'], 'curve')}.", *in_words(chosen)]
+    if not sure:
+        why.insert(1, "Fewer than half of them have an answer: taken because of "
+                      f"{'the visible' if name == 'jkr' else 'no visible'} pull-off. Read the reasons below.")
+        _log.warning("no contact model is named by most curves: %s is taken, see the verdict", name)
+    return {"name": name, **tip}, json.dumps(why)
+
+
+def _spread(count: int, most: int, sources: int) -> np.ndarray:
+    """Evenly spaced curves of one of several sources, ``most`` of all together but at least one of each."""
+    return np.unique(np.linspace(0, count - 1, min(count, max(1, most // sources))).astype(int))
 
 
 def _attributes(model: Model, sources: Sequence[Source], statuses: Sequence[FileStatus],
@@ -247,7 +317,8 @@ def score(results: xr.Dataset) -> xr.Dataset:
 
 #: the verbs that a history may name
 VERBS: dict[str, Callable[..., xr.Dataset]] = {
-    "read": read, "calibrate": calibrate, "fit": fit, "analyze": analyze, "score": score}
+    "read": read, "calibrate": calibrate, "fit": fit, "analyze": analyze, "score": score,
+    "select": select}
 
 
 def replay(results: xr.Dataset) -> xr.Dataset:

@@ -180,7 +180,7 @@ def failed_files(results: xr.Dataset) -> list[tuple[str, str]]:
 
 def remarks(results: xr.Dataset) -> list[str]:
     """What a careful reader must know beside the numbers: several files, misfit, missing calibration."""
-    said = []
+    said = [" ".join(str(line).strip() for line in listed(results, "selection"))]
     good, names = usable(results), file_names(results)[1]
     if len(names) > 1 and good.any():
         said.append(
@@ -201,7 +201,7 @@ def remarks(results: xr.Dataset) -> list[str]:
             "No uncertainty of spring constant, sensitivity or tip radius was propagated: the true "
             "error of the absolute values is larger than the ± says."
         )
-    return said
+    return [text for text in said if text]
 
 
 def _fit_quality(ratio: float, count: int) -> str:
