@@ -13,15 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scipy.interpolate import CubicSpline
+
 from asperity.learning.adequacy import labels
+from asperity.learning.classifier import quick_select
 from asperity.learning.lambda_posterior import SEPARATION_FACTOR
+from asperity.learning.retraction import Retractions
 from asperity.learning.selection import Options, Selection, select
-from benchmarks.selection_curves import NANOTIPS, Condition, Truth, measured
+from benchmarks.lennard_jones import TABOR_TO_MAUGIS, retraction
+from benchmarks.selection_curves import NANOTIPS, Condition, Contact, Truth, measured, recorded
 
 __all__ = ["Figures", "calibration_error", "figures", "separation_alone"]
 
 BEADS = (1e-6, 50e-6)
 _NOISE = (0.003, 0.01, 0.03)
+_TABOR = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 4.0)
 
 
 class Figures(NamedTuple):
@@ -52,11 +58,11 @@ def separation_alone(curves, truth: Truth) -> np.ndarray:
 
 
 def figures(count: int, condition: Condition, seed: int, choose: Callable[..., Selection] = select,
-            options: Options = Options()) -> Figures:
+            record: Callable = measured) -> Figures:
     """Measure one condition on ``count`` fresh curves."""
-    curves, truth = measured(count, condition, seed)
+    curves, truth = record(count, condition, seed)
     begin = time.process_time()
-    chosen = choose(curves, options)
+    chosen = choose(curves, Options())
     rate = count / (time.process_time() - begin)
     expected = labels(truth.maugis_parameter, truth.load, truth.full)
     right, sure = chosen.model == expected, chosen.probability.max(axis=1) >= 0.8
@@ -70,6 +76,38 @@ def figures(count: int, condition: Condition, seed: int, choose: Callable[..., S
         float(np.mean(separation_alone(curves, truth) == expected)), held(chosen.modulus, truth.modulus),
         held(chosen.work_of_adhesion, truth.work_of_adhesion),
         float(np.mean((chosen.reasons & 2) > 0)), rate)
+
+
+def network(curves, options: Options) -> Selection:
+    """The distilled classifier alone in the place of `select`: it gives no intervals."""
+    quick = quick_select(curves, options, fall_back=False)
+    nothing = np.full((len(quick.model), 3), np.nan)
+    empty = np.zeros(len(quick.model))
+    return Selection(quick.probability, quick.model, empty.astype(int), empty, empty, nothing, nothing, empty, empty,
+                     nothing)
+
+
+def lennard_jones(count: int, condition: Condition, seed: int):
+    """As `measured`, but with Lennard-Jones contacts of seven Tabor parameters in place of Maugis-Dugdale's."""
+    rng = np.random.default_rng(seed)
+    chosen, load = rng.integers(len(_TABOR), size=count), 2 * 25 ** rng.uniform(size=count)
+    shapes = [retraction(mu, 50.0) for mu in _TABOR]
+    found = [_sampled(*shapes[k], top, condition.full) for k, top in zip(chosen, load)]
+    displacement, force = (np.array(a) for a in zip(*found))
+    parameter = TABOR_TO_MAUGIS * np.array(_TABOR)[chosen]
+    contact = Contact(parameter, displacement, force, force[:, 0], -force.min(axis=1))
+    separation, radius = 0.2e-9 * 2.5 ** rng.uniform(size=count), 10e-9 * 10 ** rng.uniform(size=count)
+    return recorded(contact, parameter * separation / SEPARATION_FACTOR, radius, 0.01 * 30 ** rng.uniform(size=count),
+                    separation, (condition, rng))
+
+
+def _sampled(displacement: np.ndarray, force: np.ndarray, load: float, full: bool) -> tuple[np.ndarray, np.ndarray]:
+    """256 even places from the end of contact, or from where a tail has decayed to 1 %, or from the pull-off."""
+    lowest = int(force.argmin())
+    first = int(np.argmax(force < 0.01 * force.min())) if full else lowest
+    deepest = np.interp(load, force[lowest:], displacement[lowest:])
+    place = np.linspace(displacement[first], deepest, 256)
+    return place, CubicSpline(displacement, force)(place)
 
 
 def _line(name: str, found: Figures) -> str:
@@ -95,19 +133,61 @@ def _conditions(variants: bool) -> list[tuple[str, Condition]]:
     return found
 
 
+def _first_part(count: int, quick: bool) -> None:
+    for seed, (name, condition) in enumerate(_conditions(not quick)):
+        print(_line(name, figures(count, condition, seed)), flush=True)
+    for full in (True, False):  # as the prototype: no compliance error, and none allowed for
+        exact = Condition(full, 0.003, spread=1e-4)
+        print(_line(f"{'neck' if full else 'pull-off up'}, noise 0.3%, compliance known", figures(count, exact, 50)))
+    for radii in (NANOTIPS, BEADS):
+        found = figures(count, Condition(drawn=True, radii=radii), 100)
+        print(_line(f"neck, noise 1.0%, R {radii[0] * 1e6:g} to {radii[1] * 1e6:g} um", found), flush=True)
+    vague = Condition(drawn=True, force_spread=0.3)
+    found = figures(count, vague, 101, lambda c, o: select(c, o._replace(force_uncertainty=0.3)))
+    print(_line("neck, noise 1.0%, spring constant +-30%", found), flush=True)
+
+
+def _second_part(count: int) -> None:
+    print("\nthe network alone (trained on radii of 10 to 100 nm)")
+    for seed, (name, condition) in enumerate(_conditions(False)):
+        for radii, tips in ((NANOTIPS, "nm"), (BEADS, "um")):
+            found = figures(count, condition._replace(radii=radii), seed, network)
+            print(_line(f"{name}, R in {tips}", found), flush=True)
+    print(f"\nLennard-Jones truth, Tabor parameters {_TABOR}")
+    for full in (True, False):
+        for noise in _NOISE:
+            name = f"{'neck' if full else 'pull-off up'}, noise {noise:.1%}"
+            print(_line(name, figures(count // 4, Condition(full, noise, drawn=True), 200, select, lennard_jones)))
+
+
+def _speed(count: int = 4096) -> None:
+    """Wall and CPU time of a whole map, after compilation."""
+    print("\nspeed of a map of 4096 curves of 512 samples")
+    curves, _ = measured(count, Condition(full=False), 300)
+    for name, work in (("network", lambda c: quick_select(c, fall_back=False)),
+                       ("network, falling back", quick_select), ("full posterior", select)):
+        work(Retractions(*(a[:32] for a in curves)))
+        wall, cpu = time.perf_counter(), time.process_time()
+        work(curves)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        print(f"{name:24s} {wall:7.2f} s wall, {cpu:7.2f} s CPU, {count / cpu:7.0f} curves per CPU second", flush=True)
+
+
 def main() -> None:
     """Run all conditions and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection")
     parser.add_argument("--count", type=int, default=2048, help="curves per condition (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="leave out the fixed compliance errors")
+    parser.add_argument("--only", choices=("posterior", "others", "speed"), help="one part alone")
     options = parser.parse_args()
     select(measured(32, Condition(), 99)[0])  # compile
     print(_header(), flush=True)
-    for seed, (name, condition) in enumerate(_conditions(not options.quick)):
-        print(_line(name, figures(options.count, condition, seed)), flush=True)
-    for radii in (NANOTIPS, BEADS):
-        found = figures(options.count, Condition(drawn=True, radii=radii), 100)
-        print(_line(f"neck, noise 1.0%, R {radii[0] * 1e6:g} to {radii[1] * 1e6:g} um", found), flush=True)
+    if options.only in (None, "posterior"):
+        _first_part(options.count, options.quick)
+    if options.only in (None, "others"):
+        _second_part(options.count)
+    if options.only in (None, "speed"):
+        _speed()
 
 
 if __name__ == "__main__":

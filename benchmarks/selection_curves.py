@@ -44,15 +44,15 @@ class Truth(NamedTuple):
     full: np.ndarray
 
 
-def measured(count: int, condition: Condition, seed: int) -> tuple[Retractions, Truth]:
+def measured(count: int, condition: Condition, seed: int, samples: int = 256) -> tuple[Retractions, Truth]:
     """Curves with lambda and the largest load log-uniform in the ranges of ``condition``.
 
-    z0 is 0.2 to 0.5 nm, the work of adhesion 10 to 300 mJ/m^2.
+    z0 is 0.2 to 0.5 nm, the work of adhesion 10 to 300 mJ/m^2. ``samples`` in contact, as many off.
     """
     rng = np.random.default_rng(seed)
     parameter, load = (_log_uniform(rng, *r, count) for r in (condition.parameters, condition.loads))
     separation, radius = _log_uniform(rng, 0.2e-9, 0.5e-9, count), _log_uniform(rng, *condition.radii, count)
-    contact = contacts(parameter, load, condition.full)
+    contact = contacts(parameter, load, condition.full, samples)
     return recorded(contact, parameter * separation / SEPARATION_FACTOR, radius, _log_uniform(rng, 0.01, 0.3, count),
                     separation, (condition, rng))
 

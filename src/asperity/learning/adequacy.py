@@ -25,7 +25,7 @@ __all__ = ["Biases", "Model", "Tolerance", "biases", "excess", "labels"]
 
 _LOADS = np.geomspace(0.3, 1000.0, 25)
 _PARAMETERS = np.arange(0, len(LAMBDA), 8)  # rows of the grid that serve as truth
-_SAMPLES = 192
+_SAMPLES = 256
 
 
 class Model(IntEnum):
@@ -57,22 +57,21 @@ class Biases(NamedTuple):
 def biases() -> Biases:
     """The table, from noise-free fits of the three models to every row and load."""
     with jax.enable_x64(True):
-        fits = [[_inferred(HERTZ_ROW, None), _inferred(DMT_ROW, False), _inferred(JKR_ROW, neck)]
-                for neck in (False, True)]
-    values = np.swapaxes(np.array(fits), 0, 1).reshape(3, 2, 2, len(_PARAMETERS), len(_LOADS))
+        (hertz,), (dmt, shrunk), (stretched,) = (
+            _inferred([HERTZ_ROW], None), _inferred([DMT_ROW, JKR_ROW], False), _inferred([JKR_ROW], True))
+    values = np.array([[hertz, hertz], [dmt, dmt], [shrunk, stretched]])
+    values = values.reshape(3, 2, 2, len(_PARAMETERS), len(_LOADS))
     adhesion = values[:, :, 1].copy()
     adhesion[Model.hertz] = -np.inf
     return Biases(np.log(LAMBDA[_PARAMETERS]), np.log(_LOADS), values[:, :, 0], adhesion)
 
 
-def _inferred(fitted: int, neck: bool | None) -> np.ndarray:
-    """ln(E/E_true) and ln(w/w_true), (2, lambda * load); ``neck`` None: positive force alone."""
-    grid = load_grid()
-    truth = Row(*(np.repeat(np.asarray(a)[_PARAMETERS], len(_LOADS), axis=0) for a in grid))
+def _inferred(fitted: list[int], neck: bool | None) -> np.ndarray:
+    """ln(E/E_true) and ln(w/w_true), (row, 2, lambda * load); ``neck`` None: positive force alone."""
+    truth = Row(*(np.repeat(np.asarray(a)[_PARAMETERS], len(_LOADS), axis=0) for a in load_grid()))
     curves = _noise_free(truth, displacements(truth), np.tile(_LOADS, len(_PARAMETERS)), neck)
-    scan = fit_rows(curves, np.full((len(curves.x), 1), fitted))
-    force, length = scan.log_force[:, 0], scan.log_length[:, 0]
-    return np.stack([force - 1.5 * length, force])
+    scan = fit_rows(curves, np.tile(fitted, (len(curves.x), 1)))
+    return np.stack([scan.log_force.T - 1.5 * scan.log_length.T, scan.log_force.T], 1)
 
 
 def _noise_free(truth: Row, nodes: np.ndarray, load: np.ndarray, neck: bool | None) -> Prepared:

@@ -150,8 +150,8 @@ def _fit(curve: Prepared, row: Row, displacement: jax.Array) -> _Fit:
                 jnp.where(better, damping * 0.1, jnp.maximum(damping, 1e-3) * 10))
 
     rough = _rough_force(curve, row)
-    first = _evaluate(curve, row, _start(curve, row, displacement))
-    return lax.fori_loop(0, _STEPS, step, (first, jnp.asarray(1e-4)))[0]
+    start = _Fit(_start(curve, row, displacement), jnp.asarray(jnp.inf), jnp.eye(6), jnp.zeros(6))
+    return lax.fori_loop(0, _STEPS + 1, step, (start, jnp.asarray(1e-3)))[0]  # the first trial is the start
 
 
 def _summary(curve: Prepared, row: Row, fit: _Fit) -> Scan:

@@ -107,7 +107,7 @@ def select(curves: Retractions, options: Options = Options(), surroundings: Surr
 
     Raises nothing for bad curves: they get `Reason.not_fitted` and NaN.
     """
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         prepared = prepare(curves)
         scan = fit_rows(prepared, np.tile(COARSE, (len(prepared.x), 1)))
         first = np.full(len(prepared.x), math.log(LAMBDA[0]))
@@ -116,7 +116,7 @@ def select(curves: Retractions, options: Options = Options(), surroundings: Surr
         row, best = _best(COARSE, scan)
         result, row, best = _closer(prepared, known, options, scan.log_evidence, (result, row, best))
         scores = residual_scores(prepared, row, best)
-    return _selection(curves, prepared, options, surroundings, (result, best, scores))
+        return _selection(curves, prepared, options, surroundings, (result, best, scores))
 
 
 def _known(curves: Retractions, prepared: Prepared, options: Options, first: np.ndarray,
@@ -159,7 +159,8 @@ def _closer(prepared: Prepared, known: Known, options: Options, evidence: np.nda
 def _closer_rows(result: Posterior, known: Known, evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First row, stride and use of a closer scan: over where the density counts, or two coarse intervals
     about the best node where it stands alone (the density between nodes is then unknown)."""
-    width, center = (result.high - result.low) / SPACING, (result.high + result.low) / 2 - known.first
+    low, high = (np.where(np.isfinite(a), a, -1e3) for a in (result.low, result.high))  # no fit: outside
+    width, center = (high - low) / SPACING, (high + low) / 2 - known.first
     stride = 2 ** np.ceil(np.log2(np.maximum(width, 1.0) / (_CLOSE - 1))).clip(0).astype(int)
     start = np.round(center / SPACING).astype(int) - stride * (_CLOSE - 1) // 2
     best = evidence.argmax(axis=1)
@@ -189,13 +190,12 @@ def _selection(curves: Retractions, prepared: Prepared, options: Options, surrou
                           np.exp(result.log_parameter), result.parameter_spread, modulus, adhesion,
                           np.exp(result.log_load), length, scores)
     fitted = (best.log_evidence[:, 0] > -1e29) & np.isfinite(probability).all(axis=1)
-    return selection._replace(reasons=_reasons(curves, selection, options, surroundings, fitted))
+    return selection._replace(reasons=_reasons(curves, selection, options, surroundings, (prepared.force_scale, fitted)))
 
 
 def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: Surroundings,
-             fitted: np.ndarray) -> np.ndarray:
-    radius = np.asarray(curves.radius, float)
-    force = math.pi * chosen.work_of_adhesion[:, 0] * radius
+             found: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    (pull_off, fitted), radius = found, np.asarray(curves.radius, float)
     contact = _contact_radius(chosen.load) * np.sqrt(chosen.displacement_scale / radius)
     shear = chosen.modulus[:, 0] / 4  # E* = 4 G of an incompressible solid
     omega = outside.surface_tension * (shear * radius) ** (-2 / 3) * (
@@ -203,7 +203,7 @@ def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: 
     holds = {
         Reason.low_probability: ~(chosen.probability.max(axis=1) >= options.least_probability),
         Reason.misfit: (chosen.residual > _DEVIATIONS).any(axis=1),
-        Reason.no_adhesion: 1.5 * force < _VISIBLE * curves.noise,
+        Reason.no_adhesion: pull_off < _VISIBLE * curves.noise,
         Reason.neck_unseen: ~np.asarray(curves.neck_seen, bool) & (np.asarray(curves.separation_spread) > 1.0),
         Reason.large_contact: contact > 0.5,
         Reason.elastocapillary: omega > 0.3,
