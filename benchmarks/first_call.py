@@ -36,11 +36,13 @@ def _cost(work) -> tuple[float, float]:
 
 def main() -> None:
     """Fit a few curves in the block that a map uses, then again."""
-    from asperity.models import contact_model
+    from asperity.models import contact_model, known_models
     from benchmarks.fits import fit, fit_with_covariance
     from benchmarks.generated import hertz_curves
 
-    model = contact_model(sys.argv[1])
+    name = sys.argv[1]
+    layer = {"thickness": 2e-6} if "thickness" in known_models()[name].fixed else {}
+    model = contact_model({"name": name, **layer})
     curves = hertz_curves(40)._replace(model=model)
     adhesive = "work_of_adhesion" in model.fitted
     cpu, wall = _cost(lambda: fit(curves, adhesive=adhesive))

@@ -22,6 +22,8 @@ _PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _MISFIT = 3.0  # residual over noise, and
 _MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
+_PULL = 6.0  # pull-off over noise, from which the fit may say where it is
+_BESIDE = 4  # samples on either side of the pull-off that are averaged
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
 
@@ -149,8 +151,8 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     """What is read off the corrected curve rather than fitted."""
     counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
     any_counted = counted.any(axis=1)
-    lowest = np.maximum(-np.min(np.where(fitted.segment.present, rest.corrected, 0.0), axis=1), 0.0)
-    variables = _with_uncertainty("pull_off_force", lowest, level.std, lowest * level.force_std)
+    lowest, noise = _pull_off(fitted, rest)
+    variables = _with_uncertainty("pull_off_force", lowest, noise, lowest * level.force_std)
     depth = scaled.span * (1 - fitted.fit.nonlinear[:, 0])
     plain = {
         "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
@@ -168,6 +170,25 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
         data = values if name == "sample_size" else np.where(any_counted, values, np.nan)
         variables[name] = ("curve", np.array(data), {"units": units, "long_name": meaning})
     return variables
+
+
+def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]:
+    """The largest attraction and its uncertainty from the noise, (curve,) N.
+
+    The lowest of many noisy samples lies too low. Where the fit follows the pull-off, its own minimum is taken,
+    moved by the mean residual of the samples beside it: right whatever the noise, and free of the model's level.
+    """
+    model, std = fitted.found.model_force, fitted.level.std
+    raw = np.maximum(-np.min(np.where(fitted.segment.present, rest.corrected, 0.0), axis=1), 0.0)
+    known = np.isfinite(rest.residual)
+    seen = np.where(known, model, np.inf)
+    place, least = seen.argmin(axis=1), seen.min(axis=1, initial=0.0)
+    beside = known & (np.abs(np.arange(model.shape[1]) - place[:, None]) <= _BESIDE)
+    number = np.maximum(beside.sum(axis=1), 1)
+    moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
+    followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
+    averaged = std * np.sqrt(np.minimum(fitted.level.correlation, number) / number)
+    return np.where(followed, moved, raw), np.where(followed, averaged, std)
 
 
 def _with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibration: np.ndarray) -> dict[str, Any]:
