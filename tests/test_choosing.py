@@ -40,6 +40,12 @@ def test_a_gel_under_a_bead_is_jkr(chosen):
     assert choosing.in_words(chosen)[1].strip() == f"jkr: {int((chosen['reasons'].values == 0).sum())}"
 
 
+def test_the_scorecard_judges_a_choice(chosen):
+    scores = workflow.score(chosen)
+    share = float((chosen["reasons"] == 0).mean())
+    assert float(scores["value"].sel(criterion="model_named")) == share
+
+
 def test_modulus_and_adhesion_hold_without_a_choice(soft, chosen):
     for name in ("modulus", "work_of_adhesion"):
         truth = soft[f"true_{name}"].values

@@ -62,7 +62,7 @@ def score(results: xr.Dataset) -> xr.Dataset:
         Dimension ``criterion`` (with ``kind``): ``value``, ``low`` and ``high`` (90 %), ``target``,
         ``verdict`` (see `Verdict`) and ``statement`` in words. All values are pure numbers.
     """
-    rows = [row for judge in (_accuracy, _consistency, _physics, _coverage, _shift, _provenance)
+    rows = [row for judge in (_accuracy, _consistency, _physics, _choice, _coverage, _shift, _provenance)
             for row in judge(results)]
     columns = {name: ("criterion", [row[i] for row in rows])
                for i, name in enumerate(_Row._fields) if name not in ("criterion", "kind")}
@@ -258,6 +258,15 @@ def _physics(results: xr.Dataset) -> Iterator[_Row]:
         yield _Row("physics", "reduced_chi_square", value, low, high, 1.0,
                    _graded(abs(np.log(max(value, 1e-9))), np.log(1.5), np.log(4)),
                    f"Reduced chi-square in contact: {value:.2f}{_range(low, high)}; noise alone has 1.")
+
+
+def _choice(results: xr.Dataset) -> Iterator[_Row]:
+    """How often a choice of the contact model (see `asperity.choosing`) has an answer."""
+    if "reasons" in results.variables:
+        answered = (results["reasons"].values == 0).astype(float)
+        value, low, high = _interval(np.mean, [answered], _sessions(results)) if len(answered) else (0.0, 0.0, 0.0)
+        yield _Row("physics", "model_named", value, low, high, 1.0, _graded(1 - value, 0.2, 0.5),
+                   f"A contact model is named for {100 * value:.0f} % of the curves; the others say why not.")
 
 
 def _coverage(results: xr.Dataset) -> Iterator[_Row]:
