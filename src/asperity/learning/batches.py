@@ -14,6 +14,7 @@ from jax import lax
 __all__ = ["Scaled", "block_size", "compiled", "in_blocks", "in_chunks", "put", "scale", "solve_small"]
 
 _CHUNK = 16384  # samples worked on together, so that they stay in the cache
+_PART = 1 << 17  # samples scaled at a time: arrays that memory is reused for
 _FEW = 32  # curves up to which a smaller block is used
 #: XLA may take sums in any order, so that it uses the vector units; NaN, infinity, division and functions
 #: stay exact. Sums of squares change in their last digits, and the fit of a Hertz curve is twice as fast.
@@ -56,6 +57,8 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
     parts = Scaled(np.empty(position.shape), np.empty(position.shape), np.empty(position.shape, bool),
                            np.empty(position.shape, np.int8), *(np.empty(count) for _ in range(5)))
     size = block_size(len(position))
+    if jax.default_backend() == "cpu":
+        size = min(size, max(8, _PART >> max(position.shape[1] - 1, 1).bit_length()))
     for first in range(0, count, size):
         stop = min(first + size, count)
         whole = stop - first == size
