@@ -5,7 +5,8 @@ With lengths normal to the surface in $z_0$ and along it in $\sqrt{Rz_0}$ the ga
 $$H(\rho) = \tfrac12\rho^2 - \Delta + \tfrac83\mu^{3/2}\,\frac1\pi\iint \frac{p(H)}{|\rho-\rho'|}\,dA',
   \qquad p = H^{-9} - H^{-3}$$
 
-and the load is $P = \frac{16}{3}\int\rho\,p\,d\rho$ in $\pi wR$: no Dugdale law, no crack, no choice of an edge.
+and the load is $P = \frac{16}{3}\int\rho\,p\,d\rho$ in $\pi wR$: no Dugdale law, no crack, no
+choice of an edge.
 Newton's method on rings, from deep contact upward; the branch ends where it loses its stability.
 Source: Greenwood, Proc. R. Soc. A 453, 1277 (1997); Feng, Colloids Surf. A 172, 175 (2000).
 """
@@ -38,7 +39,7 @@ def _response(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         s = middle + node * width / 2
         rest = ((middle[:, None] - s) / (middle[:, None] + s)) ** 2  # 1 - m
         total += weight / 2 * width * s * ellipkm1(np.maximum(rest, 1e-30)) / (middle[:, None] + s)
-    own = width / 2 * (np.log(16 * middle / width) + 1)  # the logarithm at the ring itself, integrated exactly
+    own = width / 2 * (np.log(16 * middle / width) + 1)  # the logarithm at the ring itself, integrated
     total[np.diag_indices_from(total)] = own
     return middle, 4 / math.pi * total
 
@@ -56,17 +57,22 @@ def _solve(gap: np.ndarray, target: np.ndarray, matrix: np.ndarray) -> np.ndarra
     return None
 
 
-def _compressed(middle: np.ndarray, response: np.ndarray, tabor: float, deepest: float) -> np.ndarray:
-    """The gap at the deepest place: approached with a stiff body, which does not jump, then softened."""
-    stiff = min(tabor, 0.4)
-    gap, scale = middle**2 / 2 + 3, 8 / 3 * stiff**1.5
-    for place in np.linspace(-3, deepest, 4 * _STEPS):
-        fresh = _solve(gap, middle**2 / 2 - place, scale * response)
-        gap = gap if fresh is None else fresh
-    for mu in np.geomspace(stiff, tabor, 2 + int(12 * math.log(tabor / stiff)))[1:]:
-        fresh = _solve(gap, middle**2 / 2 - deepest, 8 / 3 * mu**1.5 * response)
+def _followed(gap: np.ndarray, middle: np.ndarray, response: np.ndarray, path) -> np.ndarray:
+    """The gap after a ``path`` of (mu, place), each from the one before."""
+    for mu, place in path:
+        fresh = _solve(gap, middle**2 / 2 - place, 8 / 3 * mu**1.5 * response)
         gap = gap if fresh is None else fresh
     return gap
+
+
+def _compressed(middle: np.ndarray, response: np.ndarray, tabor: float, deepest: float) -> np.ndarray:
+    """The gap at the deepest place: touched with a stiff body, which does not jump, softened, pressed in."""
+    stiff, first = min(tabor, 0.4), min(deepest, 4.0)
+    down = [(stiff, place) for place in np.linspace(-3, first, 200)]
+    gap = _followed(middle**2 / 2 + 3, middle, response, down)
+    soften = np.geomspace(stiff, tabor, 2 + int(12 * math.log(tabor / stiff)))[1:]
+    gap = _followed(gap, middle, response, [(mu, first) for mu in soften])
+    return _followed(gap, middle, response, [(tabor, place) for place in np.linspace(first, deepest, _STEPS)])
 
 
 @lru_cache(maxsize=32)
@@ -77,11 +83,12 @@ def retraction(tabor: float, load: float) -> tuple[np.ndarray, np.ndarray]:
     middle, response = _response(np.linspace(0, 1.15 * math.sqrt(deepest) + 7.0, _RINGS + 1))
     area, matrix = middle * np.diff(middle, prepend=-middle[0]), 8 / 3 * tabor**1.5 * response
     gap, found = _compressed(middle, response, tabor, deepest), []
-    place, step = deepest, (deepest + 3.0) / _STEPS
-    while step > 1e-3 * unit and place > -12 * unit - 3:
+    place, factor = deepest, 1.0
+    while factor > 0.02 and place > -12 * unit - 3:
+        step = factor * (0.1 * unit if place > 2 * unit else 0.04 * unit if place > -1 - 3 * unit else 0.1)
         fresh = _solve(gap, middle**2 / 2 - place, matrix)
-        if fresh is None or (found and fresh[0] > 1.3 * gap[0] + 0.2 * step):
-            place, step = place + step / 2, step / 2
+        if fresh is None or (found and fresh[0] > 1.3 * gap[0] + 0.2 * step):  # lost, or on another branch
+            place, factor = place + step / 2, factor / 2
             continue
         gap = fresh
         found.append((place / unit, 16 / 3 * float(area @ (gap**-9.0 - gap**-3.0))))

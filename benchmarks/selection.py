@@ -1,4 +1,4 @@
-"""``python -m benchmarks.selection``: how often the contact model is chosen right, and how well that is known.
+"""``python -m benchmarks.selection``: how often the contact model is chosen right, and how surely.
 
 Generated curves with known truth, fixed seeds: the protocol of `benchmarks.selection_curves`. Prints every
 figure beside its goal, met or not.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-
 from scipy.interpolate import CubicSpline
 
 from asperity.learning.adequacy import labels
@@ -27,7 +27,7 @@ __all__ = ["Figures", "calibration_error", "figures", "separation_alone"]
 
 BEADS = (1e-6, 50e-6)
 _NOISE = (0.003, 0.01, 0.03)
-_TABOR = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 4.0)
+_TABOR = (0.03, 0.1, 0.2, 0.4, 0.8, 1.6, 2.5)
 
 
 class Figures(NamedTuple):
@@ -53,8 +53,8 @@ def calibration_error(probability: np.ndarray, truth: np.ndarray, bins: int = 15
 
 def separation_alone(curves, truth: Truth) -> np.ndarray:
     """The class of lambda = 0.6534 delta_c / z0 with the stated z0 and everything else exact."""
-    stiffness = np.pi * truth.work_of_adhesion * curves.radius / np.sqrt(curves.radius) / (4 / 3 * truth.modulus)
-    return labels(SEPARATION_FACTOR * stiffness ** (2 / 3) / curves.separation, truth.load, truth.full)
+    length = (np.pi * truth.work_of_adhesion * np.sqrt(curves.radius) / (4 / 3 * truth.modulus)) ** (2 / 3)
+    return labels(SEPARATION_FACTOR * length / curves.separation, truth.load, truth.full)
 
 
 def figures(count: int, condition: Condition, seed: int, choose: Callable[..., Selection] = select,
@@ -83,12 +83,12 @@ def network(curves, options: Options) -> Selection:
     quick = quick_select(curves, options, fall_back=False)
     nothing = np.full((len(quick.model), 3), np.nan)
     empty = np.zeros(len(quick.model))
-    return Selection(quick.probability, quick.model, empty.astype(int), empty, empty, nothing, nothing, empty, empty,
-                     nothing)
+    return Selection(quick.probability, quick.model, empty.astype(int), empty, empty, nothing, nothing, empty,
+                     empty, nothing)
 
 
 def lennard_jones(count: int, condition: Condition, seed: int):
-    """As `measured`, but with Lennard-Jones contacts of seven Tabor parameters in place of Maugis-Dugdale's."""
+    """As `measured`, but with Lennard-Jones contacts of seven Tabor parameters as the truth."""
     rng = np.random.default_rng(seed)
     chosen, load = rng.integers(len(_TABOR), size=count), 2 * 25 ** rng.uniform(size=count)
     shapes = [retraction(mu, 50.0) for mu in _TABOR]
@@ -97,12 +97,13 @@ def lennard_jones(count: int, condition: Condition, seed: int):
     parameter = TABOR_TO_MAUGIS * np.array(_TABOR)[chosen]
     contact = Contact(parameter, displacement, force, force[:, 0], -force.min(axis=1))
     separation, radius = 0.2e-9 * 2.5 ** rng.uniform(size=count), 10e-9 * 10 ** rng.uniform(size=count)
-    return recorded(contact, parameter * separation / SEPARATION_FACTOR, radius, 0.01 * 30 ** rng.uniform(size=count),
-                    separation, (condition, rng))
+    length, adhesion = parameter * separation / SEPARATION_FACTOR, 0.01 * 30 ** rng.uniform(size=count)
+    return recorded(contact, length, radius, adhesion, separation, (condition, rng))
 
 
-def _sampled(displacement: np.ndarray, force: np.ndarray, load: float, full: bool) -> tuple[np.ndarray, np.ndarray]:
-    """256 even places from the end of contact, or from where a tail has decayed to 1 %, or from the pull-off."""
+def _sampled(displacement: np.ndarray, force: np.ndarray, load: float,
+             full: bool) -> tuple[np.ndarray, np.ndarray]:
+    """256 even places from the end of contact (or of its tail, at 1 %), or from the pull-off."""
     lowest = int(force.argmin())
     first = int(np.argmax(force < 0.01 * force.min())) if full else lowest
     deepest = np.interp(load, force[lowest:], displacement[lowest:])
@@ -111,8 +112,9 @@ def _sampled(displacement: np.ndarray, force: np.ndarray, load: float, full: boo
 
 
 def _line(name: str, found: Figures) -> str:
-    return (f"{name:46s} {found.accuracy:8.3f} {found.calibration:6.3f} {found.answered:8.3f} {found.right:6.3f} "
-            f"{found.separation:8.3f} {found.modulus:7.3f} {found.adhesion:8.3f} {found.misfits:8.4f} {found.rate:7.0f}")
+    return (f"{name:46s} {found.accuracy:8.3f} {found.calibration:6.3f} {found.answered:8.3f} "
+            f"{found.right:6.3f} {found.separation:8.3f} {found.modulus:7.3f} {found.adhesion:8.3f} "
+            f"{found.misfits:8.4f} {found.rate:7.0f}")
 
 
 def _header() -> str:
@@ -129,7 +131,8 @@ def _conditions(variants: bool) -> list[tuple[str, Condition]]:
             found.append((f"{name}, no compliance error", plain))
             found.append((f"{name}, compliance drawn", plain._replace(drawn=True)))
             if variants:
-                found += [(f"{name}, compliance {s:+.0%}", plain._replace(compliance=s)) for s in (0.03, -0.03)]
+                found += [(f"{name}, compliance {s:+.0%}", plain._replace(compliance=s))
+                          for s in (0.03, -0.03)]
     return found
 
 
@@ -137,14 +140,17 @@ def _first_part(count: int, quick: bool) -> None:
     for seed, (name, condition) in enumerate(_conditions(not quick)):
         print(_line(name, figures(count, condition, seed)), flush=True)
     for full in (True, False):  # as the prototype: no compliance error, and none allowed for
-        exact = Condition(full, 0.003, spread=1e-4)
-        print(_line(f"{'neck' if full else 'pull-off up'}, noise 0.3%, compliance known", figures(count, exact, 50)))
+        found = figures(count, Condition(full, 0.003, spread=1e-4), 50)
+        print(_line(f"{'neck' if full else 'pull-off up'}, noise 0.3%, compliance known", found), flush=True)
     for radii in (NANOTIPS, BEADS):
         found = figures(count, Condition(drawn=True, radii=radii), 100)
         print(_line(f"neck, noise 1.0%, R {radii[0] * 1e6:g} to {radii[1] * 1e6:g} um", found), flush=True)
-    vague = Condition(drawn=True, force_spread=0.3)
-    found = figures(count, vague, 101, lambda c, o: select(c, o._replace(force_uncertainty=0.3)))
-    print(_line("neck, noise 1.0%, spring constant +-30%", found), flush=True)
+    for spread, full in product((0.3, 0.0), (True, False)):
+        condition = Condition(full, drawn=True, force_spread=spread)
+        informed = Options(force_uncertainty=spread)
+        found = figures(count, condition, 101, lambda c, _, told=informed: select(c, told))
+        name = f"{'neck' if full else 'pull-off up'}, noise 1.0%, spring constant +-{spread:.0%}"
+        print(_line(name, found), flush=True)
 
 
 def _second_part(count: int) -> None:
@@ -157,7 +163,8 @@ def _second_part(count: int) -> None:
     for full in (True, False):
         for noise in _NOISE:
             name = f"{'neck' if full else 'pull-off up'}, noise {noise:.1%}"
-            print(_line(name, figures(count // 4, Condition(full, noise, drawn=True), 200, select, lennard_jones)))
+            found = figures(count // 4, Condition(full, noise, drawn=True), 200, select, lennard_jones)
+            print(_line(name, found), flush=True)
 
 
 def _speed(count: int = 4096) -> None:
@@ -170,7 +177,8 @@ def _speed(count: int = 4096) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         work(curves)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(f"{name:24s} {wall:7.2f} s wall, {cpu:7.2f} s CPU, {count / cpu:7.0f} curves per CPU second", flush=True)
+        print(f"{name:24s} {wall:7.2f} s wall, {cpu:7.2f} s CPU, {count / cpu:7.0f} curves per CPU second",
+              flush=True)
 
 
 def main() -> None:

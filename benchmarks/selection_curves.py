@@ -53,8 +53,8 @@ def measured(count: int, condition: Condition, seed: int, samples: int = 256) ->
     parameter, load = (_log_uniform(rng, *r, count) for r in (condition.parameters, condition.loads))
     separation, radius = _log_uniform(rng, 0.2e-9, 0.5e-9, count), _log_uniform(rng, *condition.radii, count)
     contact = contacts(parameter, load, condition.full, samples)
-    return recorded(contact, parameter * separation / SEPARATION_FACTOR, radius, _log_uniform(rng, 0.01, 0.3, count),
-                    separation, (condition, rng))
+    length, adhesion = parameter * separation / SEPARATION_FACTOR, _log_uniform(rng, 0.01, 0.3, count)
+    return recorded(contact, length, radius, adhesion, separation, (condition, rng))
 
 
 class Contact(NamedTuple):
@@ -67,8 +67,8 @@ class Contact(NamedTuple):
     pull_off: np.ndarray
 
 
-def recorded(contact: Contact, length: np.ndarray, radius: np.ndarray, adhesion: np.ndarray, separation: np.ndarray,
-             how: tuple[Condition, np.random.Generator]) -> tuple[Retractions, Truth]:
+def recorded(contact: Contact, length: np.ndarray, radius: np.ndarray, adhesion: np.ndarray,
+             separation: np.ndarray, how: tuple[Condition, np.random.Generator]) -> tuple[Retractions, Truth]:
     """What an instrument makes of contacts with delta_c = ``length`` (m).
 
     As many samples off as in contact. White noise, offset, tilt, a shift of the scanner; z0 and the spring
@@ -76,11 +76,14 @@ def recorded(contact: Contact, length: np.ndarray, radius: np.ndarray, adhesion:
     """
     (condition, rng), (count, samples) = how, contact.load.shape
     force = np.pi * adhesion * radius
-    shift = rng.normal(0, condition.spread, count) if condition.drawn else np.full(count, condition.compliance)
+    fixed = np.full(count, condition.compliance)
+    shift = rng.normal(0, condition.spread, count) if condition.drawn else fixed
     x = contact.displacement + shift[:, None] * contact.load
-    x = np.concatenate([x[:, :1] + (x[:, -1:] - x[:, :1]) * np.linspace(-1, 0, samples, endpoint=False), x], 1)
+    ramp = np.linspace(-1, 0, samples, endpoint=False)
+    x = np.concatenate([x[:, :1] + (x[:, -1:] - x[:, :1]) * ramp, x], 1)
     y = np.concatenate([np.zeros((count, samples)), contact.load], 1)
-    line = rng.uniform(-0.5, 0.5, (count, 1)) + rng.uniform(-0.05, 0.05, (count, 1)) * x / np.ptp(x, 1, keepdims=True)
+    offset, tilt = rng.uniform(-0.5, 0.5, (count, 1)), rng.uniform(-0.05, 0.05, (count, 1))
+    line = offset + tilt * x / np.ptp(x, 1, keepdims=True)
     y = y + contact.pull_off[:, None] * (line + condition.noise * rng.standard_normal(y.shape))
     held = np.where(np.arange(2 * samples) < samples, -1, 1)
     visible = np.abs(contact.lost) > _VISIBLE * condition.noise * contact.pull_off
@@ -91,8 +94,8 @@ def recorded(contact: Contact, length: np.ndarray, radius: np.ndarray, adhesion:
         np.where(visible[:, None], held, 0).astype(np.int8), np.ones_like(y), _noise(y[:, :samples]) * unit,
         np.ones(count), radius, condition.spread * length / unit, stated,
         np.full(count, condition.separation_spread), np.full(count, condition.full))
-    return curves, Truth(contact.parameter, contact.load[:, -1], 0.75 * force / np.sqrt(radius) * length**-1.5, adhesion,
-                         np.full(count, condition.full))
+    modulus = 0.75 * force / np.sqrt(radius) * length**-1.5
+    return curves, Truth(contact.parameter, contact.load[:, -1], modulus, adhesion, curves.neck_seen)
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
@@ -109,8 +112,8 @@ def _noise(baseline: np.ndarray) -> np.ndarray:
 def contacts(parameter: np.ndarray, load: np.ndarray, full: bool, samples: int = 256) -> Contact:
     """Maugis-Dugdale contacts, evenly spaced from their end (or the pull-off) to ``load`` (in pi w R)."""
     with jax.enable_x64(True):
-        ramp = jnp.linspace(0, 1, samples)
-        return Contact(parameter, *map(np.asarray, _curves(jnp.asarray(parameter), jnp.asarray(load), full, ramp)))
+        found = _curves(jnp.asarray(parameter), jnp.asarray(load), full, jnp.linspace(0, 1, samples))
+        return Contact(parameter, *map(np.asarray, found))
 
 
 @jax.jit
@@ -124,6 +127,7 @@ def _curves(parameter, load, full, ramp):
         _, at_jump, jump = maugis.jump_off(parameter)
         first = jnp.where(full, jump + 1e-9, at_pull_off)
         d = first + (deepest - first) * ramp
-        return d, jax.vmap(maugis.load, (0, None))(d, parameter), jnp.where(full, at_jump, pull_off), -pull_off
+        lost = jnp.where(full, at_jump, pull_off)
+        return d, jax.vmap(maugis.load, (0, None))(d, parameter), lost, -pull_off
 
     return jax.vmap(one)(parameter, load)

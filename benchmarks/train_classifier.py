@@ -8,6 +8,7 @@ held out for the temperature. Writes src/asperity/learning/classifier_weights.py
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 
 import jax
@@ -38,7 +39,7 @@ def _session(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _layers(flat, sizes):
     parts, used = [], 0
-    for rows, columns in zip(sizes[:-1], sizes[1:]):
+    for rows, columns in pairwise(sizes):
         weight = flat[used:used + rows * columns].reshape(rows, columns)
         used += rows * columns
         parts.append((weight, flat[used:used + columns]))
@@ -51,7 +52,7 @@ def _train(x: np.ndarray, y: np.ndarray, steps: int) -> list[tuple[np.ndarray, n
     sizes = (x.shape[1], *_WIDTHS, 4)
     rng = np.random.default_rng(0)
     start = np.concatenate([np.concatenate([rng.standard_normal(a * b) / np.sqrt(a), np.zeros(b)])
-                            for a, b in zip(sizes[:-1], sizes[1:])])
+                            for a, b in pairwise(sizes)])
 
     def loss(flat):
         hidden = x
@@ -82,11 +83,12 @@ def _numbers(name: str, values: np.ndarray) -> str:
             lines.append(line)
             line = ""
         line += word + " "
-    return f'{name} = _array("""\n' + "\n".join(a.rstrip() for a in [*lines, line]) + f'\n""", {values.shape})\n'
+    inside = "\n".join(a.rstrip() for a in [*lines, line])
+    return f'{name} = _array("""\n{inside}\n""", {values.shape})\n'
 
 
 def _write(layers, temperature: float, bounds: np.ndarray) -> None:
-    text = ('"""The weights of `asperity.learning.classifier`: written by ``python -m benchmarks.train_classifier``."""'
+    text = ('"""Weights of `asperity.learning.classifier`, by ``python -m benchmarks.train_classifier``."""'
             "\n\nfrom __future__ import annotations\n\nimport numpy as np\n\n"
             '__all__ = ["BOUNDS", "LAYERS", "TEMPERATURE"]\n\n\n'
             "def _array(text: str, shape: tuple[int, ...]) -> np.ndarray:\n"
@@ -119,7 +121,8 @@ def main() -> None:
     good = np.isfinite(x).all(axis=1)
     probability = class_probability(x[good], layers, 1.0)
     temperature = fit_temperature(probability, y[good])
-    print(f"held out: accuracy {np.mean(probability.argmax(1) == y[good]):.4f}, temperature {temperature:.3f}")
+    accuracy = np.mean(probability.argmax(axis=1) == y[good])
+    print(f"held out: accuracy {accuracy:.4f}, temperature {temperature:.3f}")
     every = np.concatenate([found for found, _ in data])
     low, high = np.nanmin(every, axis=0), np.nanmax(every, axis=0)
     _write(layers, temperature, np.stack([low - 0.01 * (high - low), high + 0.01 * (high - low)]))

@@ -16,12 +16,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from asperity.learning.maugis_grid import (DMT_ROW, HERTZ_ROW, JKR_ROW, LAMBDA, Row, displacements, evaluate,
-                                           load_grid)
+from asperity.learning.maugis_grid import (
+    DMT_ROW,
+    HERTZ_ROW,
+    JKR_ROW,
+    LAMBDA,
+    Row,
+    displacements,
+    evaluate,
+    load_grid,
+)
 from asperity.learning.maugis_scan import fit_rows
 from asperity.learning.retraction import Prepared
 
-__all__ = ["Biases", "Model", "Tolerance", "biases", "excess", "labels"]
+__all__ = ["DEFAULT", "Biases", "Model", "Tolerance", "biases", "excess", "labels"]
 
 _LOADS = np.geomspace(0.3, 1000.0, 25)
 _PARAMETERS = np.arange(0, len(LAMBDA), 8)  # rows of the grid that serve as truth
@@ -44,8 +52,12 @@ class Tolerance(NamedTuple):
     work_of_adhesion: float = 0.1
 
 
+#: 5 % of the modulus, 10 % of the work of adhesion
+DEFAULT = Tolerance()
+
+
 class Biases(NamedTuple):
-    """ln(inferred / true) of Hertz, DMT and JKR, (model, neck seen, lambda, load); Hertz infers no adhesion."""
+    """ln(inferred / true) of Hertz, DMT, JKR, (model, neck seen, lambda, load); Hertz infers no adhesion."""
 
     log_parameter: Any  # (lambda,)
     log_load: Any  # (load,) largest load in pi w R
@@ -93,7 +105,7 @@ def _noise_free(truth: Row, nodes: np.ndarray, load: np.ndarray, neck: bool | No
 
 
 def excess(log_parameter: Any, log_load: Any, neck_seen: Any, tolerance: Tolerance, table: Biases) -> Any:
-    """ln(systematic error / tolerance) of Hertz, DMT and JKR at points (lambda, load): adequate if not above 0.
+    """ln(systematic error / tolerance) of Hertz, DMT and JKR at points (lambda, load); adequate up to 0.
 
     Returns (model, ...) for arrays of one shape; bilinear in the logarithms, held at the edges of the table.
     """
@@ -117,7 +129,7 @@ def _cell(value: Any, nodes: Any) -> tuple[Any, Any]:
 
 
 def labels(maugis_parameter: np.ndarray, load: np.ndarray, neck_seen: np.ndarray,
-           tolerance: Tolerance = Tolerance()) -> np.ndarray:
+           tolerance: Tolerance = DEFAULT) -> np.ndarray:
     """The simplest adequate `Model` of contacts with known lambda and largest load (in pi w R)."""
     with jax.enable_x64(True):
         over = excess(jnp.log(maugis_parameter), jnp.log(load), jnp.asarray(neck_seen), tolerance, biases())

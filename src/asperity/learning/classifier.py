@@ -1,8 +1,8 @@
 """The contact model of many curves in little time: a small network on dimensionless features.
 
 The features are what four quick fits, at lambda from DMT-like to JKR, say without units: their evidence, the
-lambda that each implies with the stated separation, the largest load, noise, compliance, and which part of the
-curve is seen. The network was trained on generated Maugis-Dugdale curves of tips of 10 to 100 nm and its
+lambda that each implies with the stated separation, the largest load, noise, compliance, and which part of
+the curve is seen. The network was trained on generated Maugis-Dugdale curves of tips of 10 to 100 nm and its
 probabilities were tempered on others (``python -m benchmarks.train_classifier``). It answers for the default
 tolerance only; where it is not sure, or has not seen the like, `quick_select` asks the full posterior.
 """
@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from asperity.learning.adequacy import Tolerance
+from asperity.learning.adequacy import DEFAULT
 from asperity.learning.classifier_weights import BOUNDS, LAYERS, TEMPERATURE
 from asperity.learning.lambda_posterior import SEPARATION_FACTOR
 from asperity.learning.maugis_grid import COARSE
 from asperity.learning.maugis_scan import fit_rows
 from asperity.learning.retraction import Prepared, Retractions, prepare, thinned
-from asperity.learning.selection import Options, select, tempered
+from asperity.learning.selection import DEFAULTS, Options, select, tempered
 
 __all__ = ["Quick", "class_probability", "features", "quick_select"]
 
@@ -52,7 +52,7 @@ def features(curves: Retractions) -> np.ndarray:
 
 
 def _instrument(curves: Retractions, prepared: Prepared, bending: np.ndarray) -> np.ndarray:
-    """What the curve was recorded with, (feature, batch): noise of a mean, prior of z0 and of s, its extent."""
+    """What the curve was recorded with, (feature, batch): noise, priors of z0 and of s, its extent."""
     noise = 0.5 * np.log(prepared.variance / np.maximum(prepared.count, 1))
     return np.stack([noise, np.log(curves.separation_spread), bending,
                      np.asarray(curves.neck_seen, float), (np.asarray(curves.attached) != 0).any(axis=1)])
@@ -68,7 +68,7 @@ def class_probability(found: np.ndarray, layers=LAYERS, temperature: float = TEM
     return tempered(power / power.sum(axis=1, keepdims=True), temperature)
 
 
-def quick_select(curves: Retractions, options: Options = Options(), *, fall_back: bool = True) -> Quick:
+def quick_select(curves: Retractions, options: Options = DEFAULTS, *, fall_back: bool = True) -> Quick:
     """Choose the contact model of every curve; the full posterior decides where the network is not sure.
 
     The network is not sure below ``options.least_probability``, outside of the range of its training, and
@@ -76,7 +76,7 @@ def quick_select(curves: Retractions, options: Options = Options(), *, fall_back
     """
     found = features(curves)
     known = np.isfinite(found).all(axis=1)
-    known &= ((found >= BOUNDS[0]) & (found <= BOUNDS[1])).all(axis=1) & (options.tolerance == Tolerance())
+    known &= ((found >= BOUNDS[0]) & (found <= BOUNDS[1])).all(axis=1) & (options.tolerance == DEFAULT)
     probability = class_probability(np.where(np.isfinite(found), found, 0.0))
     sure = known & (probability.max(axis=1) >= options.least_probability)
     ask = np.flatnonzero(~sure)

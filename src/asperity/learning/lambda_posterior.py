@@ -3,12 +3,12 @@ r"""The posterior of lambda from fits at its nodes and a prior on the equilibriu
 Convention: $\lambda = 1.1570\,\mu$ (the Dugdale stress of a Lennard-Jones surface), which ties lambda to a
 length, $\lambda = 0.6534\,\delta_c/z_0$. A normal $\ln z_0$ with spread $\varsigma$ then makes
 
-$$p(\ln\lambda \mid y) \propto Z(\lambda)\;\mathcal N\!\left(\ln\frac{0.6534\,\hat d(\lambda)}{\lambda};\ \ln z_0,\
-  \varsigma^2 + \mathrm{var}\ln d\right)$$
+$$p(\ln\lambda \mid y) \propto Z(\lambda)\;\mathcal N\!\left(\ln\frac{0.6534\,\hat d(\lambda)}{\lambda};\
+  \ln z_0,\ \varsigma^2 + \mathrm{var}\ln d\right)$$
 
 with the evidence Z of the fit at fixed lambda. Everything that varies with lambda is interpolated between
-the nodes by polynomials of degree five. Above the last node the curve is that of JKR, below the first that of
-the first, and the prior's tail is summed exactly.
+the nodes by polynomials of degree five. Above the last node the curve is that of JKR, below the first one
+that of the first; the prior's tails are summed exactly.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def _one(scan: Scan, known: Known, table: Biases, tolerance: Tolerance, tails: b
     matrix = _weights(len(scan.log_evidence))
     bad = scan.log_evidence < _NOWHERE
     evidence = jnp.maximum(scan.log_evidence, jnp.max(scan.log_evidence) - 1e6)
-    parts = (evidence, scan.log_force, scan.log_length, scan.force_variance, scan.covariance, scan.length_variance)
-    evidence, force, length, force_var, shared, length_var = (_interpolate(matrix, a, bad) for a in parts)
+    evidence, force, length, force_var, shared, length_var = (
+        _interpolate(matrix, a, bad) for a in (evidence, *scan[1:6]))
     evidence = jnp.minimum(evidence, _ceiling(scan.log_evidence))
     force_var, length_var = jnp.maximum(force_var, 1e-14), jnp.maximum(length_var, 1e-14)
     points = known.first + known.spacing * jnp.arange(len(matrix)) / _PARTS
@@ -116,14 +116,14 @@ def _one(scan: Scan, known: Known, table: Biases, tolerance: Tolerance, tails: b
     load = jnp.log(jnp.maximum(known.load, 1e-9)) - force
     classes = _classes(points, load, known.neck_seen, table, tolerance)
     stiffness_var = force_var - 3 * shared + 2.25 * length_var
-    mean = jnp.sum(mass * points)
+    mean, outside = jnp.sum(mass * points), known.force_variance + known.radius_variance
     counts = density > top - _NEGLIGIBLE
     return Posterior(
         classes @ mass, mean, jnp.sqrt(jnp.sum(mass * (points - mean) ** 2)),
         jnp.min(jnp.where(counts, points, jnp.inf)), jnp.max(jnp.where(counts, points, -jnp.inf)),
         points[jnp.argmax(density)],
-        _mixture(mass, force - 1.5 * length, stiffness_var + known.force_variance + known.radius_variance / 4),
-        _mixture(mass, force, force_var + known.force_variance + known.radius_variance),
+        _mixture(mass, force - 1.5 * length, stiffness_var + outside / 4 + 0.75 * known.force_variance),
+        _mixture(mass, force, force_var + outside),
         jnp.sum(mass * load), jnp.sum(mass * length))
 
 
@@ -136,7 +136,7 @@ def _classes(points: jax.Array, load: jax.Array, neck_seen: jax.Array, table: Bi
              tolerance: Tolerance) -> jax.Array:
     """Which part of each point's cell belongs to each model, (model, point)."""
     over = excess(points, load, neck_seen, tolerance, table)
-    change = jnp.abs(jnp.gradient(over, axis=1)) + 1e-12
+    change = jnp.abs(jax.vmap(lambda row: jnp.asarray(jnp.gradient(row)))(over)) + 1e-12
     adequate = jnp.clip(0.5 - over / change, 0.0, 1.0)
     left, shares = jnp.ones_like(load), []
     for share in adequate:

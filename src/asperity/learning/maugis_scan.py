@@ -121,11 +121,12 @@ def _evaluate(curve: Prepared, row: Row, point: jax.Array) -> _Fit:
     residual = _residual(curve, point, load)
     outside = yy - 2 * (b0 * y + b1 * xy) + n * b0**2 + 2 * b0 * b1 * x + xx * b1**2
     scale = jnp.stack([1.0, 1.0, force, force, 1.0, force])
-    gradient = (weighted @ residual).at[:2].add(jnp.stack([y - n * b0 - x * b1, xy - x * b0 - xx * b1])) * scale
+    gradient = (weighted @ residual).at[:2].add(jnp.stack([y - n * b0 - x * b1, xy - x * b0 - xx * b1]))
     prior = (curve.compliance * _rough_force(curve, row)) ** -2.0
     objective = jnp.sum(curve.weight * residual**2) / curve.variance + outside + point[3] ** 2 * prior
-    return _Fit(point, jnp.where(force > 0, objective, jnp.inf),
-                (normal * scale[:, None] * scale).at[3, 3].add(prior), gradient.at[3].add(-point[3] * prior))
+    normal, gradient = normal * scale[:, None] * scale, gradient * scale
+    return _Fit(point, jnp.where(force > 0, objective, jnp.inf), normal.at[3, 3].add(prior),
+                gradient.at[3].add(-point[3] * prior))
 
 
 def _start(curve: Prepared, row: Row, displacement: jax.Array) -> jax.Array:
@@ -143,7 +144,8 @@ def _fit(curve: Prepared, row: Row, displacement: jax.Array) -> _Fit:
     def step(_: int, state: tuple[_Fit, jax.Array]) -> tuple[_Fit, jax.Array]:
         fit, damping = state
         change = jnp.stack(_solve(*_factor(fit.curvature, 6, damping), fit.gradient))
-        limit = jnp.stack([jnp.inf, jnp.inf, 2 * jnp.exp(fit.point[5]), 3 * rough * curve.compliance, jnp.inf, 0.7])
+        reach = 2 * jnp.exp(fit.point[5]), 3 * rough * curve.compliance
+        limit = jnp.stack([jnp.inf, jnp.inf, *reach, jnp.inf, 0.7])
         trial = _evaluate(curve, row, fit.point + jnp.clip(change, -limit, limit))
         better = trial.objective < fit.objective
         return (jax.tree.map(lambda new, old: jnp.where(better, new, old), trial, fit),
@@ -161,7 +163,7 @@ def _summary(curve: Prepared, row: Row, fit: _Fit) -> Scan:
     force, rough = jnp.where(usable, fit.point[4], 1.0), _rough_force(curve, row)
     link, length_variance = lower[5][4], 1 / pivots[5]
     force_variance = (1 / pivots[4] + link**2 * length_variance) / force**2
-    evidence = -0.5 * (fit.objective + log_det) - jnp.log(force) - jnp.log(rough)  # the prior of s f is 1/rough high
+    evidence = -0.5 * (fit.objective + log_det) - jnp.log(force * rough)  # the prior of s f is 1/rough high
     misfit = fit.objective - (fit.point[3] / (curve.compliance * rough)) ** 2
     return Scan(jnp.where(usable & jnp.isfinite(evidence), evidence, _NEVER), jnp.log(force), fit.point[5],
                 force_variance, -link * length_variance / force, length_variance, misfit, fit.point)
@@ -178,7 +180,7 @@ def _fit_chunk(curves: Prepared, chosen: jax.Array, grid: Row, displacement: jax
 @jax.jit
 def _fit_block(prepared: Prepared, chosen: jax.Array, grid: Row, displacement: jax.Array) -> Scan:
     split = jax.tree.map(lambda a: a.reshape(-1, _CHUNK, *a.shape[1:]), (prepared, chosen))
-    scans = lax.map(lambda part: _fit_chunk(*part, grid, displacement), split)
+    scans = lax.map(lambda part: _fit_chunk(part[0], part[1], grid, displacement), split)
     return jax.tree.map(lambda a: a.reshape(*chosen.shape, *a.shape[3:]), scans)
 
 
@@ -188,22 +190,25 @@ def fit_rows(prepared: Prepared, chosen: np.ndarray) -> Scan:
     Rows are taken four at a time, so that one compiled function serves all. Call inside
     ``jax.enable_x64(True)``.
     """
-    grid, (count, rows) = load_grid(), chosen.shape
+    grid, rows = load_grid(), chosen.shape[1]
     places, padded = displacements(grid), np.pad(chosen, ((0, 0), (0, -rows % _ROWS)), mode="edge")
     parts = [in_padded_blocks(lambda p, c: _fit_block(p, c, grid, places), prepared, padded[:, k:k + _ROWS])
              for k in range(0, padded.shape[1], _ROWS)]
-    return Scan(*(np.concatenate(a, axis=1)[:, :rows] for a in zip(*parts)))
+    return jax.tree.map(lambda *a: np.concatenate(a, axis=1)[:, :rows], *parts)
 
 
 def in_padded_blocks(function, *arrays):
     """``function`` of blocks of 32 curves, the last one padded; NumPy arrays with one row per curve."""
     batch = len(jax.tree.leaves(arrays)[0])
-    parts = []
-    for first in range(0, batch, _BLOCK):
-        rows = np.minimum(np.arange(first, first + _BLOCK), batch - 1)
-        result = function(*jax.tree.map(lambda a, r=rows: np.asarray(a)[r], arrays))
-        parts.append(jax.tree.map(lambda a, n=min(_BLOCK, batch - first): np.asarray(a)[:n], result))
-    return jax.tree.map(lambda *a: np.concatenate(a), *parts)
+    starts = range(0, batch, _BLOCK)
+    blocks = [np.minimum(np.arange(first, first + _BLOCK), batch - 1) for first in starts]
+    parts = [function(*_rows(arrays, block)) for block in blocks]
+    return _rows(jax.tree.map(lambda *a: np.concatenate([np.asarray(b) for b in a]), *parts), slice(batch))
+
+
+def _rows(arrays, chosen: np.ndarray | slice):
+    """The chosen rows of every array."""
+    return jax.tree.map(lambda a: np.asarray(a)[chosen], arrays)
 
 
 def residual_scores(prepared: Prepared, rows: np.ndarray, scan: Scan) -> np.ndarray:
@@ -222,8 +227,10 @@ def residual_scores(prepared: Prepared, rows: np.ndarray, scan: Scan) -> np.ndar
 def _residual_block(prepared: Prepared, rows: jax.Array, points: jax.Array, misfit: jax.Array,
                     grid: Row) -> jax.Array:
     def one(curve: Prepared, pair: jax.Array, point: jax.Array, misfit: jax.Array) -> jax.Array:
-        two = jax.vmap(lambda r, p: _residual(curve, p, _load(curve, jax.tree.map(lambda a: a[r], grid), p)[1]))
-        return _residual_score(curve, two(pair, point), misfit)
+        def left(r: jax.Array, p: jax.Array) -> jax.Array:
+            return _residual(curve, p, _load(curve, jax.tree.map(lambda a: a[r], grid), p)[1])
+
+        return _residual_score(curve, jax.vmap(left)(pair, point), misfit)
 
     return jax.vmap(one)(prepared, rows, points, misfit)
 

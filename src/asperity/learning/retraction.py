@@ -60,18 +60,18 @@ def prepare(curves: Retractions) -> Prepared:
     x, force = (np.where(weight > 0, a, 0.0) for a in (x, force))
     zero = _baseline(force, attached, weight)
     active = (weight > 0) & (attached >= 0)
-    packed, kept = _pack(active, x, force - zero[:, None], attached, weight)
-    high_x, high_y, low_x, low_y, pull_off = _landmarks(*packed[:2], kept, np.asarray(curves.noise))
+    (px, py, held, share), kept = _pack(active, x, force - zero[:, None], attached, weight)
+    high_x, high_y, low_x, low_y, pull_off = _landmarks(px, py, kept, np.asarray(curves.noise))
     length = np.maximum(high_x - low_x, 1e-30)
-    px, py = _grid((packed[0] - high_x[:, None]) / length[:, None]), _grid(packed[1] / pull_off[:, None])
-    off = (weight > 0) & (attached < 0)
-    sums = _off_sums(_grid((x - high_x[:, None]) / length[:, None]), _grid((force - zero[:, None]) /
-                     pull_off[:, None]), np.where(off, weight, 0.0))
+    px, x = (_grid((a - high_x[:, None]) / length[:, None]) for a in (px, x))
+    py, force = (_grid(a / pull_off[:, None]) for a in (py, force - zero[:, None]))
+    sums = _off_sums(x, force, np.where((weight > 0) & (attached < 0), weight, 0.0))
     stiffness = pull_off / length
     levels = np.stack([np.zeros_like(high_x), _digits(high_y / pull_off), -np.ones_like(high_x),
                        _digits(low_y / pull_off)], 1)
-    return Prepared(np.where(kept, px, 0.0), np.where(kept, py, 0.0), packed[2], np.where(kept, packed[3], 0.0),
-                    sums, _digits(np.square(curves.noise / pull_off) * curves.correlation), np.asarray(curves.correlation),
+    return Prepared(np.where(kept, px, 0.0), np.where(kept, py, 0.0), held, np.where(kept, share, 0.0), sums,
+                    _digits(np.square(curves.noise / pull_off) * curves.correlation),
+                    np.asarray(curves.correlation),
                     np.maximum(_digits(curves.compliance * stiffness), 1e-9), levels,
                     np.ones_like(pull_off), _digits(curves.separation / length), length, pull_off,
                     (weight > 0).sum(axis=1))
@@ -138,7 +138,7 @@ def _running(values: np.ndarray) -> np.ndarray:
     """Sums of `_SMOOTH` neighbors, fewer at the ends."""
     half = _SMOOTH // 2
     padded = np.pad(values, ((0, 0), (half, half)))
-    return sum(padded[:, k:k + values.shape[1]] for k in range(_SMOOTH))
+    return np.sum([padded[:, k:k + values.shape[1]] for k in range(_SMOOTH)], axis=0)
 
 
 def _off_sums(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from asperity.learning.adequacy import Model, Tolerance, biases
+from asperity.learning.adequacy import DEFAULT, Tolerance, biases
 from asperity.learning.lambda_posterior import Known, Posterior, posterior
 from asperity.learning.maugis_grid import COARSE, FINE, LAMBDA, SPACING
 from asperity.learning.maugis_scan import Scan, fit_rows, in_padded_blocks, residual_scores
 from asperity.learning.retraction import Prepared, Retractions, prepare
 
-__all__ = ["Options", "Reason", "Selection", "Surroundings", "fit_temperature", "select", "tempered"]
+__all__ = ["DEFAULTS", "NOTHING_ELSE", "Options", "Reason", "Selection", "Surroundings", "fit_temperature",
+           "lever_ratio", "select", "tempered"]
 
 _CLOSE = 16  # nodes of the second scan
 _ALONE = 30.0  # log evidence of the best node over the next, from which the nodes are too far apart
@@ -55,16 +56,23 @@ class Reason(IntFlag):
 
 
 _MEANING = {
-    Reason.low_probability: "No model is likely enough: the curve and the prior of the separation leave lambda open.",
-    Reason.misfit: "The best Maugis-Dugdale curve leaves a residual far above the noise: other physics, another "
-                   "tip shape, or noise that is taken too small.",
-    Reason.no_adhesion: "The pull-off does not stand out of the noise, so that lambda has no meaning.",
-    Reason.neck_unseen: "The lever snaps at the pull-off and the equilibrium separation is unknown: shape alone "
-                        "does not tell lambda between 0.3 and 3. Use a stiffer lever or give the separation.",
-    Reason.large_contact: "The contact radius exceeds half of the tip radius: a paraboloid on a half-space fails.",
-    Reason.elastocapillary: "Surface tension carries part of the load (omega > 0.3): JKR theory does not hold.",
+    Reason.low_probability:
+        "No model is likely enough: the curve and the prior of the separation leave lambda open.",
+    Reason.misfit:
+        "The best Maugis-Dugdale curve leaves a residual far above the noise: other physics, another tip "
+        "shape, or noise that is taken too small.",
+    Reason.no_adhesion:
+        "The pull-off does not stand out of the noise, so that lambda has no meaning.",
+    Reason.neck_unseen:
+        "The lever snaps at the pull-off and the equilibrium separation is unknown: shape alone does not "
+        "tell lambda between 0.3 and 3. Use a stiffer lever or give the separation.",
+    Reason.large_contact:
+        "The contact radius exceeds half of the tip radius: a paraboloid on a half-space fails.",
+    Reason.elastocapillary:
+        "Surface tension carries part of the load (omega > 0.3): JKR theory does not hold.",
     Reason.hysteresis: "Approach and retraction differ in contact: the sample flows or yields.",
-    Reason.thin_layer: "The contact radius exceeds a tenth of the layer's thickness: correct for the substrate.",
+    Reason.thin_layer:
+        "The contact radius exceeds a tenth of the layer's thickness: correct for the substrate.",
     Reason.not_fitted: "No fit of the curve has a meaning.",
 }
 
@@ -72,7 +80,7 @@ _MEANING = {
 class Options(NamedTuple):
     """What the user tolerates, and what is known of the instrument. Relative standard deviations."""
 
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = DEFAULT
     force_uncertainty: float = 0.05  # of the force calibration (spring constant)
     radius_uncertainty: float = 0.0
     least_probability: float = 0.8
@@ -84,7 +92,10 @@ class Surroundings(NamedTuple):
 
     surface_tension: Any = 0.0  # N/m, of the solid
     thickness: Any = math.inf  # m, of a layer for which the curve has not been corrected
-    hysteresis: Any = 0.0  # energy lost in contact between approach and retraction, over the energy of loading
+    hysteresis: Any = 0.0  # energy lost between approach and retraction in contact, over that of loading
+
+
+DEFAULTS, NOTHING_ELSE = Options(), Surroundings()
 
 
 class Selection(NamedTuple):
@@ -102,7 +113,8 @@ class Selection(NamedTuple):
     residual: Any  # (batch, 2) standard deviations of the residual test
 
 
-def select(curves: Retractions, options: Options = Options(), surroundings: Surroundings = Surroundings()) -> Selection:
+def select(curves: Retractions, options: Options = DEFAULTS,
+           surroundings: Surroundings = NOTHING_ELSE) -> Selection:
     """Choose the contact model of every curve; a curve without an answer says why.
 
     Raises nothing for bad curves: they get `Reason.not_fitted` and NaN.
@@ -123,8 +135,8 @@ def _known(curves: Retractions, prepared: Prepared, options: Options, first: np.
            spacing: np.ndarray) -> Known:
     same = np.ones(len(first))
     return Known(first, spacing, np.log(prepared.separation), np.asarray(curves.separation_spread, float),
-                 prepared.levels[:, 1], np.asarray(curves.neck_seen, bool), same * options.force_uncertainty**2,
-                 same * options.radius_uncertainty**2)
+                 prepared.levels[:, 1], np.asarray(curves.neck_seen, bool),
+                 same * options.force_uncertainty**2, same * options.radius_uncertainty**2)
 
 
 def _posterior(scan: Scan, known: Known, options: Options, *, tails: bool) -> Posterior:
@@ -139,7 +151,8 @@ def _best(rows: np.ndarray, scan: Scan) -> tuple[np.ndarray, Scan]:
     sides = np.stack([np.clip(place + step, 0, last) for step in (-1, 1)], 1)
     better = (np.where(sides == place[:, None], -np.inf, evidence[each[:, None], sides])).argmax(axis=1)
     pair = np.stack([place, sides[each, better]], 1)
-    return np.broadcast_to(rows, evidence.shape)[each[:, None], pair], Scan(*(a[each[:, None], pair] for a in scan))
+    fits = jax.tree.map(lambda a: a[each[:, None], pair], scan)
+    return np.broadcast_to(rows, evidence.shape)[each[:, None], pair], fits
 
 
 def _closer(prepared: Prepared, known: Known, options: Options, evidence: np.ndarray, coarse):
@@ -156,7 +169,7 @@ def _closer(prepared: Prepared, known: Known, options: Options, evidence: np.nda
     return jax.tree.map(lambda old, new: _replaced(old, chosen, new), coarse, fresh)
 
 
-def _closer_rows(result: Posterior, known: Known, evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _closer_rows(result: Posterior, known: Known, evidence: np.ndarray) -> tuple[np.ndarray, ...]:
     """First row, stride and use of a closer scan: over where the density counts, or two coarse intervals
     about the best node where it stands alone (the density between nodes is then unknown)."""
     low, high = (np.where(np.isfinite(a), a, -1e3) for a in (result.low, result.high))  # no fit: outside
@@ -190,7 +203,8 @@ def _selection(curves: Retractions, prepared: Prepared, options: Options, surrou
                           np.exp(result.log_parameter), result.parameter_spread, modulus, adhesion,
                           np.exp(result.log_load), length, scores)
     fitted = (best.log_evidence[:, 0] > -1e29) & np.isfinite(probability).all(axis=1)
-    return selection._replace(reasons=_reasons(curves, selection, options, surroundings, (prepared.force_scale, fitted)))
+    reasons = _reasons(curves, selection, options, surroundings, (prepared.force_scale, fitted))
+    return selection._replace(reasons=reasons)
 
 
 def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: Surroundings,
@@ -204,19 +218,24 @@ def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: 
         Reason.low_probability: ~(chosen.probability.max(axis=1) >= options.least_probability),
         Reason.misfit: (chosen.residual > _DEVIATIONS).any(axis=1),
         Reason.no_adhesion: pull_off < _VISIBLE * curves.noise,
-        Reason.neck_unseen: ~np.asarray(curves.neck_seen, bool) & (np.asarray(curves.separation_spread) > 1.0),
+        Reason.neck_unseen: ~np.asarray(curves.neck_seen, bool) & (curves.separation_spread > 1.0),
         Reason.large_contact: contact > 0.5,
         Reason.elastocapillary: omega > 0.3,
         Reason.hysteresis: np.broadcast_to(np.asarray(outside.hysteresis) > 0.2, radius.shape),
         Reason.thin_layer: contact * radius / outside.thickness > 0.1,
         Reason.not_fitted: ~fitted,
     }
-    return sum(np.where(flag, int(reason), 0) for reason, flag in holds.items())
+    return np.sum([np.where(flag, int(reason), 0) for reason, flag in holds.items()], axis=0)
 
 
 def _contact_radius(load: np.ndarray) -> np.ndarray:
     """The contact radius of JKR, the largest of all lambda, in (pi w R^2 / K)^(1/3)."""
     return (math.sqrt(1.5) + np.sqrt(np.maximum(load + 1.5, 0.0))) ** (2 / 3)
+
+
+def lever_ratio(spring_constant: np.ndarray, chosen: Selection, radius: np.ndarray) -> np.ndarray:
+    r"""$k\,\delta_c/(\pi wR)$: above about one the lever shows the neck, below it snaps at the pull-off."""
+    return spring_constant * chosen.displacement_scale / (math.pi * chosen.work_of_adhesion[:, 0] * radius)
 
 
 def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
