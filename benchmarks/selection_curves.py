@@ -17,6 +17,7 @@ __all__ = ["NANOTIPS", "Condition", "Contact", "Truth", "contacts", "measured", 
 NANOTIPS = (10e-9, 100e-9)
 
 _VISIBLE = 6.0  # jumps of fewer standard deviations are left to the model
+_GUARD = 2  # samples beside a visible jump that do not count, as in `asperity.learning.attachment`
 
 
 class Condition(NamedTuple):
@@ -71,8 +72,8 @@ def recorded(contact: Contact, length: np.ndarray, radius: np.ndarray, adhesion:
              separation: np.ndarray, how: tuple[Condition, np.random.Generator]) -> tuple[Retractions, Truth]:
     """What an instrument makes of contacts with delta_c = ``length`` (m).
 
-    As many samples off as in contact. White noise, offset, tilt, a shift of the scanner; z0 and the spring
-    constant are known with the errors of the condition.
+    As many samples off as in contact; two beside a visible jump do not count. White noise, offset, tilt,
+    a shift of the scanner; z0 and the spring constant are known with the errors of the condition.
     """
     (condition, rng), (count, samples) = how, contact.load.shape
     force = np.pi * adhesion * radius
@@ -85,14 +86,15 @@ def recorded(contact: Contact, length: np.ndarray, radius: np.ndarray, adhesion:
     offset, tilt = rng.uniform(-0.5, 0.5, (count, 1)), rng.uniform(-0.05, 0.05, (count, 1))
     line = offset + tilt * x / np.ptp(x, 1, keepdims=True)
     y = y + contact.pull_off[:, None] * (line + condition.noise * rng.standard_normal(y.shape))
-    held = np.where(np.arange(2 * samples) < samples, -1, 1)
-    visible = np.abs(contact.lost) > _VISIBLE * condition.noise * contact.pull_off
+    place = np.arange(2 * samples) - samples
+    held, beside = np.where(place < 0, -1, 1), (place >= 0) & (place < _GUARD)
+    visible = (np.abs(contact.lost) > _VISIBLE * condition.noise * contact.pull_off)[:, None]
     unit = force * np.exp(condition.force_spread * rng.standard_normal(count))
     stated = separation * np.exp(condition.separation_spread * rng.standard_normal(count))
     curves = Retractions(
         x * length[:, None] + rng.uniform(-1e-6, 1e-6, (count, 1)), y * unit[:, None],
-        np.where(visible[:, None], held, 0).astype(np.int8), np.ones_like(y), _noise(y[:, :samples]) * unit,
-        np.ones(count), radius, condition.spread * length / unit, stated,
+        np.where(visible, held, 0).astype(np.int8), np.where(visible & beside, 0.0, 1.0),
+        _noise(y[:, :samples]) * unit, np.ones(count), radius, condition.spread * length / unit, stated,
         np.full(count, condition.separation_spread), np.full(count, condition.full))
     modulus = 0.75 * force / np.sqrt(radius) * length**-1.5
     return curves, Truth(contact.parameter, contact.load[:, -1], modulus, adhesion, curves.neck_seen)
