@@ -40,7 +40,8 @@ def implicit_root(solve: Callable[..., Scalar], residual: Callable[..., Scalar])
             return residual(x, *(next(given) if moves[i] else primals[i] for i in range(len(primals))))
 
         _, slope = jax.jvp(lambda y: residual(y, *primals), (x,), (jnp.ones_like(x),))
-        _, change = jax.jvp(moved, *(tuple(v for v, m in zip(values, moves) if m) for values in (primals, tangents)))
+        at, along = (tuple(v for v, m in zip(values, moves) if m) for values in (primals, tangents))
+        _, change = jax.jvp(moved, at, along)
         return x, -change / _away_from_zero(slope)
 
     root.defjvp(tangent, symbolic_zeros=True)
