@@ -71,10 +71,11 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
 @compiled
 def _scale(position: jax.Array, force: jax.Array, counted: jax.Array, attached: jax.Array,
            retracting: bool) -> Scaled:
-    return in_chunks(lambda part: _scale_chunk(*part, retracting), (position, force, counted, attached))
+    return in_chunks(lambda part: _scale_chunk(part, retracting), (position, force, counted, attached))
 
 
-def _scale_chunk(position, force, counted, attached, retracting) -> Scaled:
+def _scale_chunk(part: tuple[jax.Array, ...], retracting: bool) -> Scaled:
+    position, force, counted, attached = part
     counted = counted & jnp.isfinite(position + force)
     attached = jnp.where(counted, attached, 0).astype(jnp.int8)
     level = jnp.where(counted[:, -1], force[:, -1], 0.0)  # near the data, so that sums of squares keep digits
