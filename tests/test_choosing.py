@@ -103,6 +103,19 @@ def test_the_command(soft, tmp_path):
         workflow.differences(kept, workflow.replay(kept)).values()) < 1e-6
 
 
+def test_the_quick_way_agrees(soft, chosen):
+    """The network answers for the gel, without averages; for what it has not seen the full way does."""
+    quick = workflow.select(soft, radius=5e-6, quick=True)
+    assert np.isnan(quick["modulus"].values).all()
+    assert (quick["reasons"].values == 0).all()
+    assert (quick["contact_model"].values == chosen["contact_model"].values).all()
+    stiff = virtual(JKR(radius=1e-6, modulus=1e7, work_of_adhesion=0.02), spring_constant=5.0)
+    known = {"separation": 0.4e-9, "separation_std": 0.3}
+    whole, quick = (workflow.select(stiff, radius=1e-6, instrument=known, quick=q) for q in (False, True))
+    for name in ("modulus", "contact_model", "reasons"):
+        np.testing.assert_array_equal(quick[name].values, whole[name].values)
+
+
 def test_auto_chooses_says_so_and_fits_it(soft, tmp_path):
     results = workflow.analyze(store.save(soft, tmp_path / "map.nc"), {"name": "auto", "radius": 5e-6},
                                out=tmp_path / "out")

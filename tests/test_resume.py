@@ -13,9 +13,11 @@ import xarray as xr
 from asperity.data import store
 from asperity.data.synthetic import virtual_map
 
-#: the real command in a process of its own; its fit takes at least as long as told
+#: the real command in a process of its own; its fit takes at least as long as told. It hears Ctrl-C even if
+#: these tests run in the background, where it is ignored
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import asperity.fitting
 fit, pause = asperity.fitting.fit_curves, float(sys.argv.pop(1))
 def slow(*args, **kwargs):

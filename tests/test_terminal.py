@@ -5,9 +5,11 @@ import sys
 
 import pytest
 
-#: an interruption that falls into a callback of the garbage collector, then work that goes on for long
+#: an interruption that falls into a callback of the garbage collector, then work that goes on for long. It is
+#: heard even if these tests run in the background, where Ctrl-C is ignored
 DROPPED = """
-import sys, time, weakref
+import signal, sys, time, weakref
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from asperity.terminal import insist_on_interrupts
 if sys.argv[1] == "insist":
     insist_on_interrupts()

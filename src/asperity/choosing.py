@@ -20,6 +20,7 @@ from asperity.contact import JKR
 from asperity.fitting import fit_curves, segment_of
 from asperity.learning.adequacy import Model
 from asperity.learning.attachment import find_jump
+from asperity.learning.classifier import quick_select
 from asperity.learning.noise import Noise
 from asperity.learning.outcome import Outcome
 from asperity.learning.retraction import Retractions
@@ -48,7 +49,8 @@ class Instrument(NamedTuple):
 
 
 def choose(dataset: xr.Dataset, model: JKR, noise: Noise, *, segment: str = "retract",
-           instrument: Instrument = Instrument(), options: Options = Options()) -> xr.Dataset:  # noqa: B008
+           instrument: Instrument = Instrument(), options: Options = Options(),  # noqa: B008
+           quick: bool = False) -> xr.Dataset:
     """Choose the contact model of every curve of a loaded dataset of one session.
 
     Args:
@@ -58,6 +60,7 @@ def choose(dataset: xr.Dataset, model: JKR, noise: Noise, *, segment: str = "ret
         segment: the retraction.
         instrument: see `Instrument`.
         options: tolerances and least probability.
+        quick: the network answers where it is sure: no other check is made, and no number averaged, there.
 
     Returns:
         One entry per curve: ``contact_model``, its ``probability`` among the ``candidate`` models, the
@@ -69,7 +72,25 @@ def choose(dataset: xr.Dataset, model: JKR, noise: Noise, *, segment: str = "ret
     force_std = float(np.hypot(instrument.spring_constant_std, instrument.sensitivity_std))
     options = options._replace(force_uncertainty=force_std, radius_uncertainty=instrument.radius_std)
     surroundings = Surroundings(instrument.surface_tension, instrument.thickness, _hysteresis(dataset, segment))
-    return _results(fitted, select(curves, options, surroundings), model)
+    chosen = _quick(curves, options, surroundings) if quick else select(curves, options, surroundings)
+    return _results(fitted, chosen, model)
+
+
+def _quick(curves: Retractions, options: Options, surroundings: Surroundings) -> Selection:
+    """The network's answers where it is sure; the whole choice for the other curves."""
+    found = quick_select(curves, options, fall_back=False)
+    count = len(found.model)
+    none, interval = np.full(count, np.nan), np.full((count, 3), np.nan)
+    result = Selection(found.probability, found.model, np.zeros(count, int), none, none.copy(), interval,
+                       interval.copy(), none.copy(), none.copy(), np.full((count, 2), np.nan))
+    ask = np.flatnonzero(~found.sure)
+    if not len(ask):
+        return result
+    some = Surroundings(*(np.broadcast_to(a, count)[ask] for a in surroundings))
+    rest = select(Retractions(*(np.asarray(a)[ask] for a in curves)), options, some)
+    for whole, part in zip(result, rest):
+        whole[ask] = part
+    return result
 
 
 def jkr_model(tip: Mapping[str, Any], attrs: Mapping[Any, Any]) -> JKR:

@@ -254,6 +254,7 @@ def select(
     spring_constant_std: SpringConstantStd = None,
     sensitivity_std: SensitivityStd = None,
     radius_std: RadiusStd = None,
+    quick: Annotated[bool, typer.Option("--quick", help="For large maps: a network answers where it is sure.")] = False,
     out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("selection.nc"),
     as_json: Json = False,
 ) -> None:
@@ -271,10 +272,11 @@ def select(
         radius_std=radius_std,
     )
     curves = workflow.read(paths, **_given(spring_constant=spring_constant, sensitivity=sensitivity))
-    chosen = workflow.select(curves, instrument=instrument, **_given(radius=radius, poisson_ratio=poisson_ratio))
-    saved = store.save(chosen, out)
-    typer.echo(json.dumps(choosing.summary(chosen)) if as_json else
-               "\n".join([*choosing.in_words(chosen), f"-> {saved}"]))
+    chosen = workflow.select(
+        curves, instrument=instrument, quick=quick, **_given(radius=radius, poisson_ratio=poisson_ratio)
+    )
+    lines = [*choosing.in_words(chosen), f"-> {store.save(chosen, out)}"]
+    typer.echo(json.dumps(choosing.summary(chosen)) if as_json else "\n".join(lines))
     raise typer.Exit(0 if (chosen["reasons"].values == 0).all() else 1)
 
 

@@ -127,7 +127,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
 
 def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: float = 0.5,
            segment: str = "retract", instrument: Mapping[str, float] | None = None,
-           tolerance: Mapping[str, float] | None = None, batch: int = 256) -> xr.Dataset:
+           tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256) -> xr.Dataset:
     """Choose the contact model of every curve: Hertz, DMT, JKR or Maugis-Dugdale, or say why none is named.
 
     Args:
@@ -138,6 +138,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
         instrument: any of the fields of `asperity.choosing.Instrument`: equilibrium separation, uncertainties
             of the calibration, surface tension and thickness of the sample.
         tolerance: accepted relative errors, ``modulus`` and ``work_of_adhesion`` (``inf``: not asked for).
+        quick: for large maps: a network answers where it is sure, without the other checks and averages.
         batch: curves in memory at a time.
 
     Returns:
@@ -153,10 +154,10 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     sources = list(by_session(Source(dataset, {})))
     noise = SessionNoise(sources, model, segment)
     parts = [choose(load_block(sources, block), jkr_model(model, dataset.attrs), noise(block.session),
-                    segment=segment, instrument=known, options=options) for block in plan(sources, batch)]
-    step = provenance.step("select", {"radius": radius, "poisson_ratio": poisson_ratio, "segment": segment,
-                                      "instrument": dict(instrument or {}), "tolerance": dict(tolerance or {}),
-                                      "batch": batch})
+                    segment=segment, instrument=known, options=options, quick=quick) for block in plan(sources, batch)]
+    step = provenance.step("select", {
+        "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
+        "tolerance": dict(tolerance or {}), "quick": quick, "batch": batch})
     assumed = json.dumps(assumed_inputs(model, dataset.attrs))
     return provenance.record(join(parts).assign_attrs(assumed=assumed), step, before=dataset)
 
