@@ -39,18 +39,18 @@ Paths = Annotated[
 Results = Annotated[Path, typer.Argument(help="A results.nc or results.zarr.", show_default=False)]
 Model = Annotated[
     str | None,
-    typer.Option(help="See 'asperity models'; 'auto': the data choose. [default: hertz]", show_default=False),
+    typer.Option(help="See 'asperity models'; 'auto': the data choose. (default: hertz)", show_default=False),
 ]
 Radius = Annotated[float | None, _option("m", "LENGTH", "Radius of the tip, e.g. 5um.")]
 PunchRadius = Annotated[float | None, _option("m", "LENGTH", "Radius of a flat punch, e.g. 2um.")]
 HalfAngle = Annotated[float | None, _option("rad", "ANGLE", "Half-opening angle of the tip, e.g. 20deg.")]
 Thickness = Annotated[float | None, _option("m", "LENGTH", "Thickness of the sample layer, e.g. 2um.")]
 PoissonRatio = Annotated[
-    float | None, _option("1", "NUMBER", "Poisson's ratio of the sample. [default: 0.5]")
+    float | None, _option("1", "NUMBER", "Poisson's ratio of the sample. (default: 0.5)")
 ]
 Segment = Annotated[
     str | None,
-    typer.Option(help="The segment to fit. [default: retract with adhesion, else approach]", show_default=False),
+    typer.Option(help="The segment to fit. (default: retract with adhesion, else approach)", show_default=False),
 ]
 SpringConstant = Annotated[float | None, _option("N/m", "STIFFNESS", "Replaces the file's, e.g. 0.04N/m.")]
 Sensitivity = Annotated[float | None, _option("m/V", "LENGTH/V", "Replaces the file's, e.g. 40nm/V.")]
@@ -64,7 +64,7 @@ Recipe = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Summary for machines on stdout.")]
 Batch = Annotated[
-    int | None, typer.Option(min=1, help="Curves per chunk. [default: 512]", show_default=False)
+    int | None, typer.Option(min=1, help="Curves per chunk. (default: 512)", show_default=False)
 ]
 Restart = Annotated[bool, typer.Option(help="Throw away what is in the output folder.")]
 
@@ -242,10 +242,10 @@ def select(
     radius: Radius = None,
     poisson_ratio: PoissonRatio = None,
     separation: Annotated[
-        float | None, _option("m", "LENGTH", "Equilibrium separation of the surfaces. [default: 0.4nm]")
+        float | None, _option("m", "LENGTH", "Equilibrium separation of the surfaces. (default: 0.4nm)")
     ] = None,
     separation_std: Annotated[
-        float | None, _option("1", "RELATIVE", "Its uncertainty. [default: 100%, a factor 2.7]")
+        float | None, _option("1", "RELATIVE", "Its uncertainty. (default: 100%, a factor 2.7)")
     ] = None,
     surface_tension: Annotated[float | None, _option("N/m", "TENSION", "Of a soft sample, e.g. 0.07N/m.")] = None,
     thickness: Thickness = None,
