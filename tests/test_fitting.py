@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from asperity.contact import DMT, JKR, Hertz
+from asperity.contact import DMT, JKR, Hertz, HertzBondedLayer
 from asperity.data.readers import MissingCalibration
 from asperity.data.synthetic import Instrument, Noise, Specimen, virtual_map
 from asperity.fitting import fit_curves, learn_noise
@@ -118,3 +118,12 @@ def test_specimens_without_noise_are_exact():
                        specimen=Specimen.uniform()).load()
     found = fit(data, Hertz(radius=5e-6))
     np.testing.assert_allclose(found["modulus"], data["true_modulus"], rtol=1e-6)
+
+
+def test_an_indentation_beyond_the_formula_is_flagged(hertz_map):
+    """A layer of 0.1 um under a bead of 5 um: the contact radius is some ten times the thickness."""
+    thin, thick = (fit(hertz_map, HertzBondedLayer(radius=5e-6, thickness=h)) for h in (1e-7, 1e-4))
+    depth = thin["indentation_max"].values
+    assert (depth > (4 * 1e-7) ** 2 / 5e-6).all()
+    assert (thin["flag"] >= Outcome.bound_hit).all()
+    assert (thick["flag"] == Outcome.converged).all()

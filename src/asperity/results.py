@@ -213,7 +213,7 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     conditions = {
         Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
-        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | ~significant,
+        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | ~significant | _too_deep(model, fitted),
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
         Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
@@ -225,6 +225,11 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     for outcome in sorted(conditions):
         flag[conditions[outcome]] = int(outcome)
     return flag
+
+
+def _too_deep(model: AbstractContactModel, fitted: Fitted) -> np.ndarray:
+    """Whether the indentation exceeds what the formula of the model covers."""
+    return fitted.scaled.span * (1 - fitted.fit.nonlinear[:, 0]) > float(model.largest_indentation())
 
 
 def _rises(fitted: Fitted) -> np.ndarray:

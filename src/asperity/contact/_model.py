@@ -51,6 +51,10 @@ class AbstractContactModel(eqx.Module):
         """The indentation in m below which the force is 0 after a jump; minus infinity if there is none."""
         return jnp.asarray(-jnp.inf)
 
+    def largest_indentation(self) -> Scalar:
+        """The indentation in m beyond which the formula is not known to hold; infinite if no bound is known."""
+        return jnp.asarray(jnp.inf)
+
     @abstractmethod
     def with_amplitudes(self, c: tuple[Scalar, ...], theta: tuple[Scalar, ...]) -> Self:
         """The model with its fitted fields replaced by those of (c, theta)."""

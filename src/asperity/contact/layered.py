@@ -13,7 +13,7 @@ from typing import ClassVar, final
 import jax.numpy as jnp
 
 from asperity.contact._elastic import AbstractElasticContact
-from asperity.contact._layer_table import layer_correction
+from asperity.contact._layer_table import REACH, layer_correction
 from asperity.contact._model import Scalar
 from asperity.quantities import quantity
 
@@ -49,7 +49,7 @@ class HertzBondedLayer(AbstractElasticContact):
     `asperity.contact.fredholm`, tabulated: error below 1e-6 for $\chi \le 4$.
     Validity: no adhesion, no friction under the tip, small strain ($\delta \ll h$, $\delta \ll R$), a base much
     stiffer than the layer. Beyond $\chi = 4$ the force goes on with the power law that it has there, off by up
-    to 2 % at $\chi = 5$ and 20 % at 8 (so that a fit may pass through; do not trust a result there).
+    to 2 % at $\chi = 5$ and 20 % at 8 (so that a fit may pass through; a result there is flagged).
     Tends to `Hertz` as $h \to \infty$.
     Source: Hayes et al., J. Biomech. 5, 541 (1972); Dimitriadis et al., Biophys. J. 82, 2798 (2002), whose
     series it replaces.
@@ -65,6 +65,10 @@ class HertzBondedLayer(AbstractElasticContact):
     def shape(self, indentation: Scalar) -> Scalar:
         """g = 4/3 sqrt(R) delta^(3/2) C in m^2."""
         return _paraboloid(self, indentation, True)
+
+    def largest_indentation(self) -> Scalar:
+        r"""That of $\chi = 4$, in m: the end of the table."""
+        return (REACH * self.thickness) ** 2 / self.radius
 
 
 @final
@@ -94,6 +98,10 @@ class HertzUnbondedLayer(AbstractElasticContact):
         """g = 4/3 sqrt(R) delta^(3/2) C in m^2."""
         return _paraboloid(self, indentation, False)
 
+    def largest_indentation(self) -> Scalar:
+        r"""That of $\chi = 4$, in m: the end of the table."""
+        return (REACH * self.thickness) ** 2 / self.radius
+
 
 @final
 class ConeBondedLayer(AbstractElasticContact):
@@ -121,6 +129,10 @@ class ConeBondedLayer(AbstractElasticContact):
         """g = 2/pi tan(alpha) delta^2 C in m^2."""
         return _cone(self, indentation, True)
 
+    def largest_indentation(self) -> Scalar:
+        """That of x = 4, in m: the end of the table."""
+        return REACH * self.thickness * math.pi / 2 / jnp.tan(self.half_angle)
+
 
 @final
 class ConeUnbondedLayer(AbstractElasticContact):
@@ -147,3 +159,7 @@ class ConeUnbondedLayer(AbstractElasticContact):
     def shape(self, indentation: Scalar) -> Scalar:
         """g = 2/pi tan(alpha) delta^2 C in m^2."""
         return _cone(self, indentation, False)
+
+    def largest_indentation(self) -> Scalar:
+        """That of x = 4, in m: the end of the table."""
+        return REACH * self.thickness * math.pi / 2 / jnp.tan(self.half_angle)

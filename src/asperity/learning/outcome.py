@@ -42,7 +42,8 @@ _MEANING = {
                     "not describe the curve (wrong tip shape, adhesion, layer, large strain). Try another model.",
     Outcome.short_baseline: "Less than a tenth of the curve lies before contact: the noise, and with it the "
                             "error bar, is poorly known. Record more baseline.",
-    Outcome.bound_hit: "The modulus or adhesion comes out zero, negative, or not to be told from zero.",
+    Outcome.bound_hit: "The modulus or adhesion comes out zero, negative, or not to be told from zero; or the "
+                       "indentation exceeds what the model's formula covers (a layer too thin for the tip).",
     Outcome.saturated: "The deflection signal sits at its end value for several samples: the detector was "
                        "saturated and the force is cut off. Lower the setpoint or re-center the laser.",
     Outcome.not_converged: "The optimizer stopped before the tolerance was met; the numbers are not optimal.",
