@@ -224,8 +224,8 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
     name, sure = named_by_most(chosen)
     why = [f"Contact model {name}, chosen on {count_of(chosen.sizes['curve'], 'curve')}.", *in_words(chosen)]
     if not sure:
-        why.insert(1, "Fewer than half of them have an answer: taken because of "
-                      f"{'the visible' if name == 'jkr' else 'no visible'} pull-off. Read the reasons below.")
+        why.insert(1, "Fewer than half of them have an answer: taken because "
+                      f"{'a' if name == 'jkr' else 'no'} pull-off is visible. Read the reasons below.")
         _log.warning("no contact model is named by most curves: %s is taken, see the verdict", name)
     return {"name": name, **tip}, json.dumps(why)
 
