@@ -24,6 +24,7 @@ _MISFIT_PART = 0.03  # residual over largest force, above which a model does not
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 _PULL = 6.0  # pull-off over noise, from which the fit may say where it is
 _BESIDE = 4  # samples on either side of the pull-off that are averaged
+_POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
 
@@ -210,10 +211,12 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     amplitude, spread = found.values[:, 0], np.sqrt(np.maximum(found.covariance[:, 0, 0], 0.0))
     fitted_values = found.values[:, : len(model.fitted)]
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
+    vague = [~(values > _SIGNIFICANT * np.sqrt(np.maximum(found.covariance[:, i, i], 0.0)))
+             for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
     conditions = {
         Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
-        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | ~significant | _too_deep(model, fitted),
+        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | np.any(vague, axis=0) | _too_deep(model, fitted),
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
         Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
