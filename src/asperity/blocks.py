@@ -90,20 +90,19 @@ class SessionNoise:
         return intake.combine([intake.load_curves(own[i].isel(curve=js))[0] for i, js in by_file.items()])
 
 
-def load_block(sources: Sequence[Source], block: Block) -> xr.Dataset:
-    """The curves of one block in memory; those that cannot be read are empty."""
-    return intake.combine([intake.load_curves(sources[i].dataset.isel(curve=slice(start, stop)))[0]
-                           for i, start, stop in block.pieces])
+def load_block(sources: Sequence[Source], block: Block) -> tuple[xr.Dataset, list[int]]:
+    """The curves of one block in memory, and the positions of those that cannot be read: they are empty."""
+    parts = [intake.load_curves(sources[i].dataset.isel(curve=slice(start, stop)))
+             for i, start, stop in block.pieces]
+    offsets = np.cumsum([0, *(part.sizes["curve"] for part, _ in parts)])
+    unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, parts) for i in causes]
+    return intake.combine([part for part, _ in parts]), unreadable
 
 
 def fit_block(sources: Sequence[Source], block: Block, model: Model, noise: SessionNoise,
               options: Mapping[str, Any]) -> xr.Dataset:
     """The results of one block: its curves loaded, fitted, and flagged where they could not be read."""
-    parts = [intake.load_curves(sources[i].dataset.isel(curve=slice(start, stop)))
-             for i, start, stop in block.pieces]
-    curves = intake.combine([part for part, _ in parts])
-    offsets = np.cumsum([0, *(part.sizes["curve"] for part, _ in parts)])
-    unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, parts) for i in causes]
+    curves, unreadable = load_block(sources, block)
     chosen = contact_model(model, sources[block.pieces[0][0]].dataset.attrs)
     fitted, failed = _fitted(curves, chosen, {"noise": noise(block.session), **options})
     fitted["flag"].values[[*unreadable, *failed]] = int(Outcome.unreadable)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from asperity.contact import JKR
+from asperity.contact import JKR, AbstractContactModel
 from asperity.fitting import fit_curves, segment_of
 from asperity.learning.adequacy import Model
 from asperity.learning.attachment import find_jump
@@ -32,8 +32,6 @@ from asperity.results import Segment
 __all__ = ["Instrument", "choose", "in_words", "jkr_model", "named_by_most", "summary"]
 
 _NECK = 0.05  # rise of the force between pull-off and jump, over the pull-off force, from which a neck is seen
-_KEPT = ("file", "curve_in_file", "session", "x", "y", "row", "column", "spring_constant", "sensitivity", "radius",
-         "poisson_ratio")
 
 
 class Instrument(NamedTuple):
@@ -93,7 +91,7 @@ def _quick(curves: Retractions, options: Options, surroundings: Surroundings) ->
     return result
 
 
-def jkr_model(tip: Mapping[str, Any], attrs: Mapping[Any, Any]) -> JKR:
+def jkr_model(tip: str | Mapping[str, Any] | AbstractContactModel, attrs: Mapping[Any, Any]) -> JKR:
     """The JKR template of a tip: what is given of it, else what the data say, else what is assumed."""
     model = contact_model(tip, attrs)
     assert isinstance(model, JKR)
@@ -121,17 +119,24 @@ def _stiffness(fitted: xr.Dataset, model: JKR, indentation: np.ndarray) -> np.nd
     The noise of the deflection moves the tip as well: against a stiff contact, a soft lever's residual grows
     by 1 + (dF/d indentation) / k.
     """
-    def one(depth, modulus, adhesion):
-        changed = dataclasses.replace(model, modulus=modulus, work_of_adhesion=adhesion)
-        return jax.grad(lambda d: changed.force(d))(depth)
-
     found = [fitted[name].values[:, None] for name in ("modulus", "work_of_adhesion", "contact_point")]
     depth = indentation + found[2]
     known = np.isfinite(depth) & (found[0] > 0) & (found[1] > 0)
     with jax.enable_x64(True):
         every = jnp.asarray(np.where(known, depth, 0.0)), *(np.where(f > 0, f, 1.0)[:, 0] for f in found[:2])
-        slope = jax.jit(jax.vmap(jax.vmap(one, (0, None, None))))(*every)
+        slope = _slopes(model, *every)
     return np.where(known, np.nan_to_num(slope), 0.0)
+
+
+@jax.jit
+def _slopes(model: JKR, depth: jax.Array, modulus: jax.Array, work_of_adhesion: jax.Array) -> jax.Array:
+    """dF/d(indentation) at every depth (curve, sample) of one contact per curve; compiled once, not per block."""
+
+    def one(depth, modulus, adhesion):
+        changed = dataclasses.replace(model, modulus=modulus, work_of_adhesion=adhesion)
+        return jax.grad(changed.force)(depth)
+
+    return jax.vmap(jax.vmap(one, (0, None, None)))(depth, modulus, work_of_adhesion)
 
 
 def _neck_seen(force: np.ndarray, attached: np.ndarray, counted: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -198,7 +203,7 @@ def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
         for i, end in enumerate(("", "_low", "_high")):
             text = about["long_name"] + ("" if not end else f", {'lower' if i == 1 else 'upper'} end of 90 %")
             variables[name + end] = ("curve", np.where(unfitted, np.nan, values[:, i]), {**about, "long_name": text})
-    kept = {name: fitted[name].variable for name in _KEPT if name in fitted.coords}
+    kept = {name: coord.variable for name, coord in fitted.drop_dims(("parameter", "parameter_")).coords.items()}
     return xr.Dataset(variables, kept | {"candidate": [m.name for m in Model]})
 
 
@@ -226,15 +231,7 @@ def summary(chosen: xr.Dataset) -> dict[str, Any]:
 
 def in_words(chosen: xr.Dataset) -> list[str]:
     """How many curves call for which model, and why the others have no answer."""
-    total = chosen.sizes["curve"]
-    answered = chosen["reasons"].values == 0
-    lines = [f"{int(answered.sum())} of {total} curves have an answer."]
-    for model in Model:
-        count = int((answered & (chosen["contact_model"].values == int(model))).sum())
-        if count:
-            lines.append(f"  {model.name}: {count}")
-    for reason in Reason:
-        count = int(((chosen["reasons"].values & int(reason)) > 0).sum()) if reason else 0
-        if count:
-            lines.append(f"  no answer for {count}: {Reason(reason).meaning}")
-    return lines
+    counts = summary(chosen)
+    named = [f"  {name}: {count}" for name, count in counts["models"].items() if count]
+    refused = [f"  no answer for {count}: {Reason[name].meaning}" for name, count in counts["reasons"].items() if count]
+    return [f"{counts['answered']} of {counts['curves']} curves have an answer.", *named, *refused]

@@ -154,7 +154,7 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     any_counted = counted.any(axis=1)
     lowest, noise = _pull_off(fitted, rest)
     variables = _with_uncertainty("pull_off_force", lowest, noise, lowest * level.force_std)
-    depth = scaled.span * (1 - fitted.fit.nonlinear[:, 0])
+    depth = _depth(fitted)
     plain = {
         "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
                       "largest force above the baseline"),
@@ -216,7 +216,8 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     conditions = {
         Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
-        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | np.any(vague, axis=0) | _too_deep(model, fitted),
+        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | np.any(vague, axis=0)
+        | (_depth(fitted) > float(model.largest_indentation())),
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
         Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
@@ -230,9 +231,9 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     return flag
 
 
-def _too_deep(model: AbstractContactModel, fitted: Fitted) -> np.ndarray:
-    """Whether the indentation exceeds what the formula of the model covers."""
-    return fitted.scaled.span * (1 - fitted.fit.nonlinear[:, 0]) > float(model.largest_indentation())
+def _depth(fitted: Fitted) -> np.ndarray:
+    """The largest indentation of each curve, (curve,) m."""
+    return fitted.scaled.span * (1 - fitted.fit.nonlinear[:, 0])
 
 
 def _rises(fitted: Fitted) -> np.ndarray:

@@ -145,21 +145,29 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
         as `asperity.choosing.choose`: the model with its probability, or the reasons; modulus and work of
         adhesion that hold without the choice.
     """
-    from asperity.choosing import Instrument, choose, jkr_model
+    from asperity.choosing import Instrument
     from asperity.learning.adequacy import Tolerance
     from asperity.learning.selection import Options
 
     model = {"name": "jkr", "poisson_ratio": poisson_ratio, **({} if radius is None else {"radius": radius})}
     known, options = Instrument(**(instrument or {})), Options(Tolerance(**(tolerance or {})))
     sources = list(by_session(Source(dataset, {})))
-    noise = SessionNoise(sources, model, segment)
-    parts = [choose(load_block(sources, block), jkr_model(model, dataset.attrs), noise(block.session),
-                    segment=segment, instrument=known, options=options, quick=quick) for block in plan(sources, batch)]
+    chosen = _chosen(sources, SessionNoise(sources, model, segment), batch, instrument=known, options=options,
+                     quick=quick)
     step = provenance.step("select", {
         "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
         "tolerance": dict(tolerance or {}), "quick": quick, "batch": batch})
     assumed = json.dumps(assumed_inputs(model, dataset.attrs))
-    return provenance.record(join(parts).assign_attrs(assumed=assumed), step, before=dataset)
+    return provenance.record(chosen.assign_attrs(assumed=assumed), step, before=dataset)
+
+
+def _chosen(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
+    """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
+    from asperity.choosing import choose, jkr_model
+
+    return join([choose(load_block(sources, block)[0],
+                        jkr_model(noise.model, sources[block.pieces[0][0]].dataset.attrs), noise(block.session),
+                        segment=noise.segment, **options) for block in plan(sources, batch)])
 
 
 def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
@@ -208,7 +216,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
 def _decided(sources: Sequence[Source], model: Model, segment: str,
              std: Mapping[str, float]) -> tuple[dict[str, Any], str]:
     """The contact model that a sample of the curves calls for, with the tip of ``model``, and why, as JSON."""
-    from asperity.choosing import Instrument, choose, in_words, jkr_model, named_by_most
+    from asperity.choosing import Instrument, in_words, named_by_most
     from asperity.report.words import count_of
 
     given = dict(model) if isinstance(model, Mapping) else {}
@@ -219,8 +227,7 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
     parts = [part for source in some for part in by_session(source)]
     noise = SessionNoise([part for source in sources for part in by_session(source)], jkr, segment)
     known = Instrument(**{name: value for name, value in std.items() if value})
-    chosen = join([choose(load_block(parts, block), jkr_model(jkr, parts[block.pieces[0][0]].dataset.attrs),
-                          noise(block.session), segment=segment, instrument=known) for block in plan(parts, TRIED)])
+    chosen = _chosen(parts, noise, TRIED, instrument=known)
     name, sure = named_by_most(chosen)
     why = [f"Contact model {name}, chosen on {count_of(chosen.sizes['curve'], 'curve')}.", *in_words(chosen)]
     if not sure:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar, final
 
+import equinox as eqx
 import jax.numpy as jnp
 
 from asperity.contact._elastic import AbstractElasticContact
@@ -20,26 +21,52 @@ from asperity.quantities import quantity
 __all__ = ["ConeBondedLayer", "ConeUnbondedLayer", "HertzBondedLayer", "HertzUnbondedLayer"]
 
 
-def _paraboloid(model: HertzBondedLayer | HertzUnbondedLayer, indentation: Scalar, bonded: bool) -> Scalar:
-    """F / E* in m^2 of a paraboloid on a layer."""
-    inside = indentation > 0
-    safe = jnp.where(inside, indentation, model.thickness)
-    radius = jnp.sqrt(model.radius * safe)
-    correction = layer_correction(radius / model.thickness, model.poisson_ratio, 2, bonded)
-    return jnp.where(inside, 4 / 3 * safe * radius * correction, 0.0)
+class AbstractLayeredParaboloid(AbstractElasticContact):
+    """What a paraboloid on a layer is, whether the layer is ``bonded`` to its base or slides."""
+
+    radius: eqx.AbstractVar[Scalar]
+    thickness: eqx.AbstractVar[Scalar]
+
+    bonded: ClassVar[bool]
+    fixed: ClassVar[tuple[str, ...]] = ("radius", "thickness", "poisson_ratio")
+
+    def shape(self, indentation: Scalar) -> Scalar:
+        """g = 4/3 sqrt(R) delta^(3/2) C in m^2."""
+        inside = indentation > 0
+        safe = jnp.where(inside, indentation, self.thickness)
+        radius = jnp.sqrt(self.radius * safe)
+        correction = layer_correction(radius / self.thickness, self.poisson_ratio, 2, self.bonded)
+        return jnp.where(inside, 4 / 3 * safe * radius * correction, 0.0)
+
+    def largest_indentation(self) -> Scalar:
+        r"""That of $\chi = 4$, in m: the end of the table."""
+        return (REACH * self.thickness) ** 2 / self.radius
 
 
-def _cone(model: ConeBondedLayer | ConeUnbondedLayer, indentation: Scalar, bonded: bool) -> Scalar:
-    """F / E* in m^2 of a cone on a layer."""
-    inside = indentation > 0
-    safe = jnp.where(inside, indentation, model.thickness)
-    radius = 2 / math.pi * jnp.tan(model.half_angle) * safe
-    correction = layer_correction(radius / model.thickness, model.poisson_ratio, 1, bonded)
-    return jnp.where(inside, radius * safe * correction, 0.0)
+class AbstractLayeredCone(AbstractElasticContact):
+    """What a cone on a layer is, whether the layer is ``bonded`` to its base or slides."""
+
+    half_angle: eqx.AbstractVar[Scalar]
+    thickness: eqx.AbstractVar[Scalar]
+
+    bonded: ClassVar[bool]
+    fixed: ClassVar[tuple[str, ...]] = ("half_angle", "thickness", "poisson_ratio")
+
+    def shape(self, indentation: Scalar) -> Scalar:
+        """g = 2/pi tan(alpha) delta^2 C in m^2."""
+        inside = indentation > 0
+        safe = jnp.where(inside, indentation, self.thickness)
+        radius = 2 / math.pi * jnp.tan(self.half_angle) * safe
+        correction = layer_correction(radius / self.thickness, self.poisson_ratio, 1, self.bonded)
+        return jnp.where(inside, radius * safe * correction, 0.0)
+
+    def largest_indentation(self) -> Scalar:
+        """That of x = 4, in m: the end of the table."""
+        return REACH * self.thickness * math.pi / 2 / jnp.tan(self.half_angle)
 
 
 @final
-class HertzBondedLayer(AbstractElasticContact):
+class HertzBondedLayer(AbstractLayeredParaboloid):
     r"""A rigid paraboloid of radius R on an elastic layer of thickness h that is bonded to a rigid base.
 
     $$F = \frac43\,\frac{E}{1-\nu^2}\,\sqrt R\,\delta^{3/2}\;C_\nu\!\left(\frac{\sqrt{R\delta}}{h}\right), \qquad
@@ -60,19 +87,11 @@ class HertzBondedLayer(AbstractElasticContact):
     modulus: Scalar = quantity("modulus", kw_only=True, default=1e3)
     poisson_ratio: Scalar = quantity("poisson_ratio", kw_only=True, default=0.5)
 
-    fixed: ClassVar[tuple[str, ...]] = ("radius", "thickness", "poisson_ratio")
-
-    def shape(self, indentation: Scalar) -> Scalar:
-        """g = 4/3 sqrt(R) delta^(3/2) C in m^2."""
-        return _paraboloid(self, indentation, True)
-
-    def largest_indentation(self) -> Scalar:
-        r"""That of $\chi = 4$, in m: the end of the table."""
-        return (REACH * self.thickness) ** 2 / self.radius
+    bonded: ClassVar[bool] = True
 
 
 @final
-class HertzUnbondedLayer(AbstractElasticContact):
+class HertzUnbondedLayer(AbstractLayeredParaboloid):
     r"""A rigid paraboloid of radius R on an elastic layer of thickness h that slides freely on a rigid base.
 
     $$F = \frac43\,\frac{E}{1-\nu^2}\,\sqrt R\,\delta^{3/2}\;C\!\left(\frac{\sqrt{R\delta}}{h}\right), \qquad
@@ -92,19 +111,11 @@ class HertzUnbondedLayer(AbstractElasticContact):
     modulus: Scalar = quantity("modulus", kw_only=True, default=1e3)
     poisson_ratio: Scalar = quantity("poisson_ratio", kw_only=True, default=0.5)
 
-    fixed: ClassVar[tuple[str, ...]] = ("radius", "thickness", "poisson_ratio")
-
-    def shape(self, indentation: Scalar) -> Scalar:
-        """g = 4/3 sqrt(R) delta^(3/2) C in m^2."""
-        return _paraboloid(self, indentation, False)
-
-    def largest_indentation(self) -> Scalar:
-        r"""That of $\chi = 4$, in m: the end of the table."""
-        return (REACH * self.thickness) ** 2 / self.radius
+    bonded: ClassVar[bool] = False
 
 
 @final
-class ConeBondedLayer(AbstractElasticContact):
+class ConeBondedLayer(AbstractLayeredCone):
     r"""A rigid cone of half-opening angle alpha on an elastic layer of thickness h bonded to a rigid base.
 
     $$F = \frac2\pi\,\frac{E}{1-\nu^2}\,\tan\alpha\;\delta^2\;C_\nu(x), \qquad
@@ -123,19 +134,11 @@ class ConeBondedLayer(AbstractElasticContact):
     modulus: Scalar = quantity("modulus", kw_only=True, default=1e3)
     poisson_ratio: Scalar = quantity("poisson_ratio", kw_only=True, default=0.5)
 
-    fixed: ClassVar[tuple[str, ...]] = ("half_angle", "thickness", "poisson_ratio")
-
-    def shape(self, indentation: Scalar) -> Scalar:
-        """g = 2/pi tan(alpha) delta^2 C in m^2."""
-        return _cone(self, indentation, True)
-
-    def largest_indentation(self) -> Scalar:
-        """That of x = 4, in m: the end of the table."""
-        return REACH * self.thickness * math.pi / 2 / jnp.tan(self.half_angle)
+    bonded: ClassVar[bool] = True
 
 
 @final
-class ConeUnbondedLayer(AbstractElasticContact):
+class ConeUnbondedLayer(AbstractLayeredCone):
     r"""A rigid cone of half-opening angle alpha on an elastic layer of thickness h that slides freely.
 
     $$F = \frac2\pi\,\frac{E}{1-\nu^2}\,\tan\alpha\;\delta^2\;C(x), \qquad
@@ -154,12 +157,4 @@ class ConeUnbondedLayer(AbstractElasticContact):
     modulus: Scalar = quantity("modulus", kw_only=True, default=1e3)
     poisson_ratio: Scalar = quantity("poisson_ratio", kw_only=True, default=0.5)
 
-    fixed: ClassVar[tuple[str, ...]] = ("half_angle", "thickness", "poisson_ratio")
-
-    def shape(self, indentation: Scalar) -> Scalar:
-        """g = 2/pi tan(alpha) delta^2 C in m^2."""
-        return _cone(self, indentation, False)
-
-    def largest_indentation(self) -> Scalar:
-        """That of x = 4, in m: the end of the table."""
-        return REACH * self.thickness * math.pi / 2 / jnp.tan(self.half_angle)
+    bonded: ClassVar[bool] = False

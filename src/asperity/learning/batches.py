@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["Scaled", "block_size", "compiled", "in_blocks", "in_chunks", "put", "scale", "solve_small"]
+__all__ = ["Scaled", "block_size", "compiled", "in_blocks", "in_chunks", "put", "reduced", "scale",
+           "solve_small"]
 
 _CHUNK = 16384  # samples worked on together, so that they stay in the cache
 _PART = 1 << 17  # samples scaled at a time: arrays that memory is reused for
@@ -80,11 +82,11 @@ def _scale_chunk(part: tuple[jax.Array, ...], retracting: bool) -> Scaled:
     attached = jnp.where(counted, attached, 0).astype(jnp.int8)
     level = jnp.where(counted[:, -1], force[:, -1], 0.0)  # near the data, so that sums of squares keep digits
     above = jnp.where(counted, force - level[:, None], 0.0)
-    number, first, second = _reduced((counted.astype(force.dtype), above, above**2), jnp.add, 0.0)
-    highest, last_on = _reduced((jnp.where(counted, position, -jnp.inf),
-                                 jnp.where(attached > 0, position, -jnp.inf)), _greater, -jnp.inf)
-    lowest, first_off = _reduced((jnp.where(counted, position, jnp.inf),
-                                  jnp.where(attached < 0, position, jnp.inf)), _less, jnp.inf)
+    number, first, second = reduced((counted.astype(force.dtype), above, above**2), jnp.add, 0.0)
+    highest, last_on = reduced((jnp.where(counted, position, -jnp.inf),
+                                jnp.where(attached > 0, position, -jnp.inf)), _greater, -jnp.inf)
+    lowest, first_off = reduced((jnp.where(counted, position, jnp.inf),
+                                 jnp.where(attached < 0, position, jnp.inf)), _less, jnp.inf)
     span = highest - lowest
     span = jnp.where(jnp.isfinite(span) & (span > 0), span, 1.0)
     top = jnp.where(jnp.isfinite(highest), highest, 0.0)
@@ -109,10 +111,10 @@ def _less(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.where(a < b, a, b)
 
 
-def _reduced(arrays: tuple[jax.Array, ...], join, start: float) -> tuple[jax.Array, ...]:
+def reduced(arrays: Sequence[jax.Array], join, start: float) -> tuple[jax.Array, ...]:
     """Several reductions over the samples in one pass."""
     starts = tuple(jnp.asarray(start, a.dtype) for a in arrays)
-    return tuple(lax.reduce(arrays, starts, lambda a, b: tuple(map(join, a, b)), (1,)))
+    return tuple(lax.reduce(tuple(arrays), starts, lambda a, b: tuple(map(join, a, b)), (1,)))
 
 
 def in_chunks(function, arguments):

@@ -26,7 +26,7 @@ import numpy as np
 from jax import lax
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, compiled, in_blocks, in_chunks, put, solve_small
+from asperity.learning.batches import Scaled, compiled, in_blocks, in_chunks, put, reduced, solve_small
 
 __all__ = ["Fit", "basis_columns", "contact_force", "held_shapes", "least_squares"]
 
@@ -105,12 +105,6 @@ def held_shapes(model: AbstractContactModel, indentation: jax.Array, attached: j
     return model.basis(indentation, theta)
 
 
-def _sums(terms: list[jax.Array]) -> list[jax.Array]:
-    """The sum of each term over the samples, in one pass over the data."""
-    zeros = tuple(jnp.zeros((), term.dtype) for term in terms)
-    return list(lax.reduce(tuple(terms), zeros, lambda a, b: tuple(u + v for u, v in zip(a, b)), (1,)))
-
-
 class _Sums(NamedTuple):
     """The products of the columns, summed over the samples; each entry (batch,)."""
 
@@ -132,7 +126,7 @@ def _fixed_products(scaled: Scaled, tilt: bool) -> dict[tuple[int, int], jax.Arr
     """The sums of products of the base columns, which need to be taken only once."""
     base = _base(scaled, tilt)
     pairs = [(i, j) for i in range(len(base)) for j in range(i, len(base))]
-    return dict(zip(pairs, _sums([base[i] * base[j] for i, j in pairs])))
+    return dict(zip(pairs, reduced([base[i] * base[j] for i, j in pairs], jnp.add, 0.0)))
 
 
 def _collect(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed: dict[tuple[int, int], jax.Array],
@@ -141,7 +135,7 @@ def _collect(model: AbstractContactModel, tilt: bool, scaled: Scaled, fixed: dic
     base = _base(scaled, tilt)
     n_base, every = len(base), [*base, *columns]
     pairs = [(i, j) for i in range(len(every)) for j in range(max(i, n_base), len(every))]
-    dot = dict(zip(pairs, _sums([every[i] * every[j] for i, j in pairs]))) | fixed
+    dot = dict(zip(pairs, reduced([every[i] * every[j] for i, j in pairs], jnp.add, 0.0))) | fixed
     dot |= {(j, i): value for (i, j), value in dot.items()}
     y = n_base - 1
     inside = [*range(y), *range(n_base, n_base + model.amplitudes)]
