@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import re
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,22 +22,24 @@ from pathlib import Path
 import numpy as np
 
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
+from asperity.data.readers._igor_header import (
+    HEADERS,
+    LABEL,
+    WAVE_START,
+    check_head,
+    check_sizes,
+    checksum,
+    parse_note,
+    part_sizes,
+    version,
+    wave_header,
+)
 from asperity.data.schema import Curves, number_segments
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 
 NAME = "Asylum Research .ibw"
 EXTENSIONS = (".ibw",)
-
-#: version, checksum, sizes of: wave, formula, note, data units, 4 dimension units, 4 labels, text indices
-_BINARY_HEADER = "hhiiii4i4ii8x"
-#: number of samples, type, 4 dimensions, 4 steps; the rest of the header is of no use here
-_WAVE_HEADER = "12xih50x4i4d"
-_HEADERS = 384  # bytes of both headers of version 5
-_WAVE_START = 64
-_LABEL = 32
-_SAMPLE = {0x02: "f4", 0x04: "f8", 0x08: "i1", 0x10: "i2", 0x20: "i4", 0x48: "u1", 0x50: "u2", 0x60: "u4"}
-_VERSIONS = (1, 2, 3, 5)
 
 #: channel -> (column names in order of preference, sign)
 _COLUMNS = {
@@ -54,7 +55,7 @@ Loader = Callable[[int], list[np.ndarray]]
 
 def matches(head: bytes, name: str) -> bool:
     """True for a ``.ibw`` file, or for a version-5 header whose first 384 bytes sum to zero."""
-    return name.endswith(".ibw") or (len(head) >= _HEADERS and _version(head) == 5 and _sum(head) == 0)
+    return name.endswith(".ibw") or (len(head) >= HEADERS and version(head) == 5 and checksum(head) == 0)
 
 
 def open_curves(path: Path) -> Curves:
@@ -102,22 +103,24 @@ class _Wave:
     def read(cls, path: Path) -> _Wave:
         """Read headers, note and labels, after checking them against each other and the file."""
         with open(path, "rb") as stream:
-            head = stream.read(_HEADERS)
-            order = _check_head(path, head)
-            sizes, (samples, kind, *rest) = _sizes(head, order), _wave_header(head, order)
+            head = stream.read(HEADERS)
+            order = check_head(path, head)
+            sizes, (samples, kind, *rest) = part_sizes(head, order), wave_header(head, order)
             shape, step = rest[:4], rest[4]
-            dtype = _check_sizes(path, sizes, samples, kind, shape, order)
-            stream.seek(_WAVE_START + sizes["wave"] + sizes["formula"])
+            if shape[2] > 0:
+                raise Unsupported(path, f"an image ({shape[0]} x {shape[1]} x {shape[2]} samples), no force curve.")
+            dtype = check_sizes(path, sizes, samples, kind, shape, order)
+            stream.seek(WAVE_START + sizes["wave"] + sizes["formula"])
             note = stream.read(sizes["note"]).decode("latin-1")
             stream.seek(sum(sizes[key] for key in ("data units", "units", "row labels")), 1)
             labels = stream.read(sizes["column labels"])
         if not (0 < step < math.inf):
             raise CorruptFile(path, f"its time step is {step:g} s.")
-        return cls(path, dtype, shape[0], step, _names(labels, shape[1]), _note(note))
+        return cls(path, dtype, shape[0], step, _names(labels, shape[1]), parse_note(note))
 
     def load(self, column: int) -> np.ndarray:
         """All samples of a column, float64."""
-        offset = _HEADERS + column * self.rows * self.dtype.itemsize
+        offset = HEADERS + column * self.rows * self.dtype.itemsize
         try:
             values = np.fromfile(self.path, self.dtype, self.rows, offset=offset)
         except OSError as error:
@@ -146,82 +149,11 @@ class _Wave:
         return [float(word) if re.fullmatch(r"\s*[-+]?\d+\s*", word) else math.nan for word in words]
 
 
-def _version(head: bytes) -> int:
-    """The version of the format; meaningless where `_order` is None."""
-    return struct.unpack((_order(head) or "<") + "h", head[:2].ljust(2, b"\0"))[0]
-
-
-def _order(head: bytes) -> str | None:
-    """The byte order in which the first two bytes are a version of the format, or None."""
-    first = head[:2].ljust(2, b"\0")
-    return next((order for order in "<>" if struct.unpack(order + "h", first)[0] in _VERSIONS), None)
-
-
-def _sum(head: bytes) -> int:
-    """The sum of both headers as 16-bit integers, modulo 2**16."""
-    return sum(struct.unpack_from(f"{_order(head) or '<'}{_HEADERS // 2}h", head)) & 0xFFFF
-
-
-def _check_head(path: Path, head: bytes) -> str:
-    """The byte order; raises if this is no undamaged version-5 header."""
-    order = _order(head)
-    if order is None:
-        raise CorruptFile(path, "not an Igor binary wave (no known version in its first two bytes).")
-    if _version(head) != 5:
-        raise Unsupported(path, f"an Igor wave of version {_version(head)}: one channel, unnamed.",
-                          "Force curves of Asylum instruments are version 5.")
-    if len(head) < _HEADERS or _sum(head) != 0:
-        what = "the checksum of its headers is wrong." if len(head) == _HEADERS else "it ends in its headers."
-        raise CorruptFile(path, what, "It is damaged; copy it again from the instrument.")
-    return order
-
-
-def _sizes(head: bytes, order: str) -> dict[str, int]:
-    """The sizes in bytes of the parts behind the headers."""
-    values = struct.unpack_from(order + _BINARY_HEADER, head)
-    _, _, wave, formula, note, data_units = values[:6]
-    units, labels, indices = values[6:10], values[10:14], values[14]
-    return {"wave": wave, "formula": formula, "note": note, "data units": data_units, "units": sum(units),
-            "row labels": labels[0], "column labels": labels[1], "other labels": labels[2] + labels[3],
-            "indices": indices}
-
-
-def _wave_header(head: bytes, order: str) -> tuple:
-    """Number of samples, type, four dimensions, four steps."""
-    return struct.unpack_from(order + _WAVE_HEADER, head, _WAVE_START)
-
-
-def _check_sizes(path: Path, sizes: dict[str, int], samples: int, kind: int, shape: Sequence[int],
-                 order: str) -> np.dtype:
-    """The type of a sample; raises unless shape, sizes and file agree."""
-    if kind not in _SAMPLE:
-        raise Unsupported(path, f"samples of Igor type {kind:#x} (text or complex numbers).")
-    if shape[2] > 0:
-        raise Unsupported(path, f"an image ({shape[0]} x {shape[1]} x {shape[2]} samples), no force curve.")
-    dtype = np.dtype(order + _SAMPLE[kind])
-    extent = shape[0] * max(shape[1], 1)
-    declared = _WAVE_START + sum(sizes.values())
-    if min(*sizes.values(), shape[0] - 1) < 0 or samples != extent or (
-            sizes["wave"] < _HEADERS - _WAVE_START + samples * dtype.itemsize):
-        raise CorruptFile(path, f"its headers contradict each other ({samples} samples, "
-                                f"shape {tuple(shape)}, {sizes['wave']} bytes).")
-    if declared > path.stat().st_size:
-        raise CorruptFile(path, f"it should have {declared} bytes, it has {path.stat().st_size}.",
-                          "It is truncated; copy it again from the instrument.")
-    return dtype
-
-
 def _names(labels: bytes, columns: int) -> tuple[str, ...]:
     """The names of the columns; the first label is that of the whole dimension."""
-    texts = [labels[i: i + _LABEL].split(b"\0")[0].decode("latin-1").strip()
-             for i in range(_LABEL, len(labels), _LABEL)]
+    texts = [labels[i: i + LABEL].split(b"\0")[0].decode("latin-1").strip()
+             for i in range(LABEL, len(labels), LABEL)]
     return tuple(texts[:max(columns, 1)])
-
-
-def _note(text: str) -> dict[str, str]:
-    """The note's lines ``key: value``; the last of a key counts."""
-    pairs = (line.partition(":") for line in re.split(r"[\r\n]+", text))
-    return {key.strip(): value.strip() for key, colon, value in pairs if colon}
 
 
 def _channels(wave: _Wave) -> dict[str, tuple[int, float]]:

@@ -15,16 +15,15 @@ Rows of a map that is travelled back and forth (last field of the map table 1) a
 from __future__ import annotations
 
 import math
-import mmap
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
+from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._nanosurf_header import Block, Header, parse_number
 from asperity.data.schema import Curves, number_segments
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
@@ -40,12 +39,6 @@ _SEGMENTS = {
     "Spec bwd pause": ("pause", "BwPause", False),
 }
 _BASE = {"N": "force", "m": "deflection", "V": "deflection_voltage"}
-_HEADER_LIMIT = 2**26  # bytes; the header grows with the number of curves
-_MANY = 1000  # groups, or channels of a group
-_PARAMETER = re.compile(r"[A-Z]\[(?P<value>[^\]]*)\]\*\[(?P<unit>[^\]]*)\]")
-
-Section = dict[str, str]
-
 
 def matches(head: bytes, name: str) -> bool:
     """True if the file starts with the section ``[DataSet]`` of a Nanosurf header."""
@@ -53,69 +46,18 @@ def matches(head: bytes, name: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Block:
-    """One channel of one group: where its integers lie and what they mean."""
-
-    path: Path
-    group: str
-    section: Section
-    offset: int
-    points: int
-    lines: int
-    bits: int
-
-    @property
-    def name(self) -> str:
-        return self.section.get("Dim2Name", "")
-
-    def number(self, key: str) -> float:
-        """A number of the channel's description, or NaN."""
-        return _number(self.section.get(key, ""))
-
-    def load(self, line: int, count: int) -> np.ndarray:
-        """The first ``count`` values of a line, in ``Dim2Unit``."""
-        dtype = np.dtype(f"<i{self.bits // 8}")
-        try:
-            start = self.offset + line * self.points * dtype.itemsize
-            words = np.fromfile(self.path, dtype, count, offset=start)
-        except OSError as error:
-            raise ReadError(self.path, f"cannot be read ({error.strerror}).") from error
-        if words.size != count:
-            raise CorruptFile(self.path, f"line {line} of '{self.name}' is cut off: "
-                                         f"{words.size} of {count} points.")
-        span, least = self.number("Dim2Range"), self.number("Dim2Min")
-        return (words.astype(float) + 2.0 ** (self.bits - 1)) / 2.0**self.bits * span + least
-
-    def count(self, line: int) -> int:
-        """How many points of a line were measured; none where the ramp has no length."""
-        if "LineDim0Points" not in self.section:
-            return self.points
-        number = self.number(f"LineDim{line}Points")
-        if not (0 <= number <= self.points and number == int(number)):
-            raise CorruptFile(self.path, f"line {line} of '{self.name}' claims {number:g} of "
-                                         f"{self.points} points.")
-        return int(number) if self.number(f"LineDim{line}Range") != 0 else 0
-
-    def drive(self, line: int, count: int) -> np.ndarray:
-        """The ramp of a line in m, from its ends; grows towards the sample."""
-        prefix = f"LineDim{line}" if f"LineDim{line}Range" in self.section else "Dim0"
-        least, span = self.number(f"{prefix}Min"), self.number(f"{prefix}Range")
-        return least + span * np.arange(count) / max(count - 1, 1)
-
-
-@dataclass(frozen=True)
 class _Part:
     """One segment: its deflection, its Z sensor (or None), and how it is played."""
 
     kind: str
-    deflection: _Block
-    sensor: _Block | None
+    deflection: Block
+    sensor: Block | None
     reverse: bool
     counts: np.ndarray
     duration: float  # s, of a line with all its points
 
     @classmethod
-    def of(cls, header: _Header, group: str) -> _Part:
+    def of(cls, header: Header, group: str) -> _Part:
         """The segment of a spectroscopy group of the file."""
         kind, prefix, reverse = _SEGMENTS[group]
         blocks = [block for block in header.blocks if block.group == group]
@@ -128,7 +70,7 @@ class _Part:
         duration = header.parameter("Spectroscopy", f"{prefix}Time", "s")
         return cls(kind, found[0], sensor, reverse, counts, duration)
 
-    def values(self, block: _Block, curve: int) -> np.ndarray:
+    def values(self, block: Block, curve: int) -> np.ndarray:
         """A channel of this segment in time order."""
         return self._ordered(block.load(curve, int(self.counts[curve])))
 
@@ -150,7 +92,7 @@ def open_curves(path: Path) -> Curves:
         CorruptFile: truncated, or the header's sizes are not those of the file.
         Unsupported: images, thermal spectra, ramps of another quantity than Z.
     """
-    header = _Header.read(path)
+    header = Header.read(path)
     parts = _parts(header)
     constant = header.parameter("Cantilever", "Prop0", "N/m")
     n_curves = len(parts[0].counts)
@@ -166,96 +108,7 @@ def open_curves(path: Path) -> Curves:
     )
 
 
-class _Header:
-    """The sections of a ``.nid`` header and the channel blocks that it announces."""
-
-    def __init__(self, path: Path, sections: dict[str, Section]) -> None:
-        self.path, self.sections, self.blocks = path, sections, []
-
-    @classmethod
-    def read(cls, path: Path) -> _Header:
-        """Parse the header; raises `CorruptFile` unless the blocks fill the rest of the file exactly."""
-        with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            end, size = content.find(b"\n#!", 0, _HEADER_LIMIT), len(content)
-            text = content[: max(end, 0)].decode("utf-8", errors="replace")
-        if end < 0:
-            raise CorruptFile(path, "the Nanosurf header has no end ('#!').",
-                              "The file is truncated or damaged; copy it again from the instrument.")
-        header = cls(path, _sections(text))
-        header.blocks = header._announced(end + 3)
-        stop = end + 3 + sum(b.points * b.lines * (b.bits // 8) for b in header.blocks)
-        if stop != size:
-            raise CorruptFile(path, f"the header announces data up to byte {stop}, the file has {size}.",
-                              "It is truncated or damaged; copy it again from the instrument.")
-        return header
-
-    def _announced(self, offset: int) -> list[_Block]:
-        """The blocks in file order."""
-        blocks: list[_Block] = []
-        groups = self.sections.get("DataSet", {})
-        for g in range(self.count("GroupCount", groups, 0, _MANY)):
-            for c in range(self.count(f"Gr{g}-Count", groups, 0, _MANY)):
-                name = groups.get(f"Gr{g}-Ch{c}")
-                if name is not None:
-                    blocks.append(self._block(groups.get(f"Gr{g}-Name", ""), name, offset))
-                    offset += blocks[-1].points * blocks[-1].lines * (blocks[-1].bits // 8)
-        return blocks
-
-    def _block(self, group: str, name: str, offset: int) -> _Block:
-        section = self.sections.get(name)
-        if section is None:
-            raise CorruptFile(self.path, f"its header lists the channel '{name}' and does not describe it.")
-        mode = tuple(section.get(f"Save{key}", "missing") for key in ("Mode", "Sign", "Order"))
-        bits = self.count("SaveBits", section)
-        if mode != ("Binary", "Signed", "Intel") or bits not in (8, 16, 32):
-            raise Unsupported(self.path, f"channel '{name}' is stored as {', '.join(mode)} with {bits} bits.")
-        block = _Block(self.path, group, section, offset, self.count("Points", section),
-                       self.count("Lines", section), bits)
-        if not (math.isfinite(block.number("Dim2Min")) and math.isfinite(block.number("Dim2Range"))):
-            raise CorruptFile(self.path, f"its header gives the channel '{name}' no scale ('Dim2Range').")
-        return block
-
-    def count(self, key: str, section: Section, least: int = 1, most: int = 2**31) -> int:
-        """A value that must be a whole number from ``least`` to below ``most``, else `CorruptFile`."""
-        number = _number(section.get(key, ""))
-        if not (least <= number < most and number == int(number)):
-            raise CorruptFile(self.path, f"'{key}' in its header is no count "
-                                         f"({section.get(key, 'missing')!r}).")
-        return int(number)
-
-    def find(self, ending: str) -> Section:
-        """The section whose path ends so (``DataSet\\Parameters\\Spectroscopy``), or an empty one."""
-        return next((s for name, s in self.sections.items() if name.rpartition("\\")[2] == ending), {})
-
-    def parameter(self, section: str, key: str, unit: str) -> float:
-        """A value like ``D[2.72436]*[N/m]`` if it has this unit, else NaN."""
-        match = _PARAMETER.match(self.find(section).get(key, ""))
-        return _number(match["value"]) if match and match["unit"] == unit else math.nan
-
-
-def _sections(text: str) -> dict[str, Section]:
-    sections: dict[str, Section] = {}
-    current: Section = {}
-    for line in text.splitlines():
-        if line.startswith("["):
-            current = sections.setdefault(line.strip().strip("[]"), {})
-        else:
-            key, equals, value = line.partition("=")
-            if equals:
-                current.setdefault(key, value.strip())
-    return sections
-
-
-def _number(text: str) -> float:
-    """``text`` as a finite float, or NaN."""
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-def _parts(header: _Header) -> list[_Part]:
+def _parts(header: Header) -> list[_Part]:
     """The segments in time order; `Unsupported` says what the file holds instead."""
     groups = [name for name in _SEGMENTS if any(block.group == name for block in header.blocks)]
     if "Spec forward" not in groups:
@@ -315,20 +168,20 @@ def _times(parts: Sequence[_Part]) -> dict[str, Callable]:
     return {"time": load}
 
 
-def _sensitivity(header: _Header) -> float:
+def _sensitivity(header: Header) -> float:
     """m/V: the range of the deflection input in m over its range in V; NaN where one is not listed."""
     ranges: dict[str, float] = {}
     for key, line in header.find("Scanhead").items():
         fields = line.split(",")
         if re.fullmatch(r"In\d+", key) and len(fields) >= 5 and fields[1].startswith("TipSignalDC"):
-            ranges.setdefault(fields[3], _number(fields[4]))
+            ranges.setdefault(fields[3], parse_number(fields[4]))
     value = ranges.get("m", math.nan) / (ranges.get("V") or math.nan)
     return value if value > 0 else math.nan
 
 
-def _positions(header: _Header, n_curves: int) -> dict[str, np.ndarray]:
+def _positions(header: Header, n_curves: int) -> dict[str, np.ndarray]:
     """Row, column, x and y of a map whose table fits the number of curves; else nothing."""
-    table = [_number(field) for field in header.find("SpecMapTable").get("Map0", "").split(";")]
+    table = [parse_number(field) for field in header.find("SpecMapTable").get("Map0", "").split(";")]
     if len(table) < 6 or not all(map(math.isfinite, table[:6])) or table[4] * table[5] != n_curves:
         return {}
     left, right, low, high = table[:4]
@@ -340,29 +193,19 @@ def _positions(header: _Header, n_curves: int) -> dict[str, np.ndarray]:
             "y": low + (high - low) * row / max(rows - 1, 1)}
 
 
-def _date(header: _Header) -> str:
-    """Date and time of the measurement as ISO text, or ''."""
-    info = header.find("DataSet-Info")
-    text = f"{info.get('Date', '')} {info.get('Time', '')}"
-    try:
-        return datetime.strptime(text, "%d-%m-%Y %H:%M:%S").isoformat()
-    except ValueError:
-        return text.strip()
-
-
-def _session(header: _Header, constant: float) -> str:
+def _session(header: Header, constant: float) -> str:
     """Same day, head, lever and calibration."""
     info = header.find("DataSet-Info")
-    named = (_date(header)[:10], info.get("Scan head", ""), info.get("Cantilever type", ""))
+    named = (header.date()[:10], info.get("Scan head", ""), info.get("Cantilever type", ""))
     constants = f"k={constant:g}", f"s={_sensitivity(header):g}"
     return " ".join(("nanosurf", *(part for part in named if part), *constants))
 
 
-def _attributes(header: _Header) -> dict[str, str | float]:
+def _attributes(header: Header) -> dict[str, str | float]:
     """Instrument, software, date, the vendor's channel names and the stop value of the approach."""
     info = header.find("DataSet-Info")
     names = dict.fromkeys(f"{b.group}/{b.name}" for b in header.blocks if b.group in _SEGMENTS)
-    attributes = {"format": NAME, "instrument": info.get("Head type", ""), "date": _date(header),
+    attributes = {"format": NAME, "instrument": info.get("Head type", ""), "date": header.date(),
                   "software": f"Nanosurf {info.get('Software ver.', '')}".strip(),
                   "vendor_channels": ", ".join(names)}
     stop = header.parameter("Spectroscopy", "FwModStopValue", "N")
