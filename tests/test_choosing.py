@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from asperity import choosing, workflow
+from asperity import choosing, replaying, workflow
 from asperity.contact import DMT, JKR
 from asperity.data import store
 from asperity.data.synthetic import Instrument, Noise, Specimen, virtual_map
@@ -99,8 +99,8 @@ def test_the_command(soft, tmp_path):
     assert told.exit_code == (0 if counts["answered"] == SIZE**2 else 1)
     kept = store.load(tmp_path / "s.nc")
     assert [step["verb"] for step in json.loads(kept.attrs["history"])][-1] == "select"
-    assert workflow.differences(kept, workflow.replay(kept)) == pytest.approx({}) or max(
-        workflow.differences(kept, workflow.replay(kept)).values()) < 1e-6
+    assert replaying.differences(kept, replaying.replay(kept)) == pytest.approx({}) or max(
+        replaying.differences(kept, replaying.replay(kept)).values()) < 1e-6
 
 
 def test_the_quick_way_agrees(soft, chosen):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from asperity import workflow
+from asperity import correct, replaying, workflow
 from asperity.data import intake, provenance, store
 from asperity.data.synthetic import virtual_map
 from asperity.learning.outcome import Outcome
@@ -182,11 +182,11 @@ def test_large_results_become_zarr(monkeypatch, folder, tmp_path):
 
 def test_replay_and_changed_input(folder, tmp_path, small_map):
     results = workflow.analyze(folder, MODEL, out=tmp_path / "out", radius_std=0.05, batch=8)
-    again = workflow.replay(store.load(tmp_path / "out/results.nc"))
-    assert set(workflow.differences(results, again).values()) == {0.0}
+    again = replaying.replay(store.load(tmp_path / "out/results.nc"))
+    assert set(replaying.differences(results, again).values()) == {0.0}
     store.save(small_map * 1.5, folder / "a.nc")
     with pytest.raises(provenance.HistoryError, match=r"a\.nc has changed"):
-        workflow.replay(results)
+        replaying.replay(results)
 
 
 def test_differences_are_seen(folder):
@@ -194,7 +194,7 @@ def test_differences_are_seen(folder):
     other = results.copy(deep=True)
     other["modulus"].values[3] *= 1 + 1e-3
     other["contact_point"].values[1] = np.nan
-    found = workflow.differences(results, other.drop_vars("flag"))
+    found = replaying.differences(results, other.drop_vars("flag"))
     assert found["modulus"] == pytest.approx(1e-3, rel=2e-3)
     assert found["contact_point"] == found["flag"] == np.inf
     assert found["modulus_std"] == 0.0
@@ -217,7 +217,7 @@ def test_a_file_that_knows_its_tip_is_believed(folder, small_map):
     np.testing.assert_allclose(mixed["modulus"][20:24], expected, rtol=1e-9)
     given = workflow.analyze(folder, MODEL)
     assert np.unique(given["radius"]).tolist() == [5e-6]
-    xr.testing.assert_identical(workflow.replay(mixed).drop_attrs(deep=False), mixed.drop_attrs(deep=False))
+    xr.testing.assert_identical(replaying.replay(mixed).drop_attrs(deep=False), mixed.drop_attrs(deep=False))
 
 
 def test_an_unknown_tip_is_assumed_aloud(folder, caplog):
@@ -248,7 +248,7 @@ def test_recipe_repeats_the_analysis(folder, tmp_path):
     first = workflow.analyze(folder, MODEL, spring_constant=0.07, radius_std=0.05)
     recipe = tmp_path / "r.toml"
     recipe.write_text(provenance.write_recipe(provenance.history(first)), encoding="utf-8")
-    arguments = workflow.from_recipe(recipe)
+    arguments = replaying.from_recipe(recipe)
     assert arguments["model"] == {"name": "hertz", "radius": 5e-6, "poisson_ratio": 0.5}
     second = workflow.analyze(folder, **arguments)
     xr.testing.assert_identical(first.drop_attrs(deep=False), second.drop_attrs(deep=False))
@@ -258,7 +258,7 @@ def test_recipe_repeats_the_analysis(folder, tmp_path):
 def test_recipe_with_unknown_words_is_refused(tmp_path, text):
     (tmp_path / "r.toml").write_text(text)
     with pytest.raises(provenance.HistoryError, match=r"r\.toml: the step '(analyze|system)'"):
-        workflow.from_recipe(tmp_path / "r.toml")
+        replaying.from_recipe(tmp_path / "r.toml")
 
 
 def test_convert_keeps_everything(folder, tmp_path, small_map):
@@ -268,7 +268,7 @@ def test_convert_keeps_everything(folder, tmp_path, small_map):
         assert provenance.history(back)[0]["verb"] == "read"
 
 
-def test_calibrate_is_recorded(small_map):
-    stiffer = workflow.calibrate(small_map, spring_constant=0.1)
+def test_another_calibration_is_recorded(small_map):
+    stiffer = correct.curves(small_map, spring_constant=0.1)
     np.testing.assert_allclose(stiffer["force"], small_map["force"] * 2, rtol=1e-12)
     assert provenance.history(stiffer)[-1]["arguments"] == {"spring_constant": 0.1}

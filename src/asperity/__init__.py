@@ -11,17 +11,16 @@ __version__ = "0.1.0"
 # A verb must not have the name of a module or folder: the module would take its place when loaded.
 _EXPORTS = {
     "analyze": "asperity.workflow",
-    "calibrate": "asperity.workflow",
     "convert": "asperity.workflow",
     "doctor": "asperity.diagnosis",
     "fit": "asperity.workflow",
     "read": "asperity.workflow",
-    "replay": "asperity.workflow",
+    "replay": "asperity.replaying",
     "score": "asperity.workflow",
     "select": "asperity.workflow",
     "virtual_map": "asperity.data.synthetic",
 }
-__all__ = ["__version__", "analyze", "calibrate", "convert", "doctor", "fit", "read", "replay",
+__all__ = ["__version__", "analyze", "calibrate", "convert", "correct", "doctor", "fit", "read", "replay",
            "score", "select", "virtual_map"]
 
 

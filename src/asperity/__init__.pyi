@@ -1,11 +1,12 @@
+from asperity import calibrate as calibrate
+from asperity import correct as correct
 from asperity.data.synthetic import virtual_map as virtual_map
 from asperity.diagnosis import doctor as doctor
+from asperity.replaying import replay as replay
 from asperity.workflow import analyze as analyze
-from asperity.workflow import calibrate as calibrate
 from asperity.workflow import convert as convert
 from asperity.workflow import fit as fit
 from asperity.workflow import read as read
-from asperity.workflow import replay as replay
 from asperity.workflow import score as score
 from asperity.workflow import select as select
 

@@ -77,7 +77,7 @@ def _arguments(
     recipe: Path | None, model: str | None, tip: dict[str, Any], options: dict[str, Any]
 ) -> dict[str, Any]:
     """The arguments of a verb: those of the recipe, then what was given on the command line."""
-    from asperity.workflow import from_recipe
+    from asperity.replaying import from_recipe
 
     saved = from_recipe(recipe) if recipe else {}
     base = {"name": model} if model else saved.get("model", {"name": "hertz"})
@@ -331,10 +331,10 @@ def cite(results: Results) -> None:
 @guarded
 def replay(results: Results, as_json: Json = False) -> None:
     """Make results again from their history and say how far the numbers differ."""
-    from asperity import workflow
+    from asperity import replaying
     from asperity.data import store
 
-    found = workflow.differences(old := store.load(results), workflow.replay(old))
+    found = replaying.differences(old := store.load(results), replaying.replay(old))
     worst = max(found.values(), default=0.0)
     typer.echo(json.dumps(found) if as_json else f"largest relative difference of any number: {worst:.3g}")
     raise typer.Exit(0 if worst <= 1e-6 else 1)

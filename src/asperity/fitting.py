@@ -45,7 +45,7 @@ def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: st
 
 def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise, segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
-               tilt: bool = True) -> xr.Dataset:
+               calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
     """Fit every curve of a loaded dataset.
 
     Args:
@@ -55,6 +55,8 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
         segment: the name of the segment to fit, ``approach`` or ``retract``.
         spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties of the
             calibration; ``radius_std`` applies to the size of the tip, whatever the model calls it.
+        calibration_correlation: of the errors of spring constant and sensitivity, -1 to 1: negative where
+            the one was measured with the other.
         tilt: fit a slope of the baseline.
 
     Returns:
@@ -74,10 +76,25 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
         strengths = noise_model.strengths(noise, baselines)
         k = solution.segment.spring_constant
         found = estimate(model, solution.scaled, solution.fit, k, noise, strengths, relative, tilt=tilt)
-    force_std = float(np.hypot(spring_constant_std, sensitivity_std))
+    found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
+    force_std = float(np.linalg.norm(
+        _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
     level = Level(noise_model.level(noise, strengths), noise_model.correlation(noise, strengths),
                   np.array([len(b) for b in baselines]), force_std)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level))
+
+
+def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:
+    r"""Changes (..., source) with the two correlated first sources made into two independent ones.
+
+    Of errors e and f with the correlation $\rho$, f is $\rho e + \sqrt{1 - \rho^2}\, g$ with g independent of e.
+    """
+    if not -1 <= correlation <= 1:
+        raise ValueError(f"calibration_correlation = {correlation:g} must lie between -1 and 1")
+    mixed = changes.copy()
+    mixed[..., 0] += correlation * changes[..., 1]
+    mixed[..., 1] *= np.sqrt(1 - correlation**2)
+    return mixed
 
 
 def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:

@@ -1,4 +1,4 @@
-"""The verbs on datasets: read, calibrate, convert, fit, select, analyze, score, report, replay.
+"""The verbs on force curves: read, convert, fit, select, analyze, report, score.
 
 Each verb appends one step to the history of what it returns. `analyze` is the whole way in one call;
 its work is kept chunk by chunk, so that the same call goes on after any interruption.
@@ -18,14 +18,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from asperity import calibration as calibrations
+from asperity import correct
 from asperity.blocks import SessionNoise, by_session, fit_block, join, load_block, numbered, plan
+from asperity.calibration import Calibration
 from asperity.citing import citations
 from asperity.data import intake, provenance, store
 from asperity.data.intake import FileStatus, Source
 from asperity.models import Model, assumed_inputs, contact_model, is_auto, model_record, usual_segment
 
-__all__ = ["VERBS", "NothingToAnalyze", "analyze", "calibrate", "convert", "differences", "fit",
-           "from_recipe", "read", "replay", "report", "score", "select"]
+__all__ = ["NothingToAnalyze", "Paths", "analyze", "convert", "fit", "listed", "read", "report", "score", "select"]
 
 _log = logging.getLogger("asperity")
 
@@ -49,7 +51,8 @@ class NothingToAnalyze(ValueError):
         super().__init__("\n".join(["no file with force curves to analyze", *lines, *more]))
 
 
-def _listed(paths: Paths) -> list[str]:
+def listed(paths: Paths) -> list[str]:
+    """The names of one path or of several."""
     return [str(paths)] if isinstance(paths, str | PathLike) else [str(path) for path in paths]
 
 
@@ -66,7 +69,7 @@ def read(paths: Paths, *, spring_constant: float | None = None,
         ReadError: the one file cannot be read.
         NothingToAnalyze: none of several files could be read.
     """
-    names = _listed(paths)
+    names = listed(paths)
     given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     if len(names) == 1 and (not Path(names[0]).is_dir() or names[0].endswith(".zarr")):
         dataset, records = intake.open_file(names[0], **given), [provenance.file_record(names[0])]
@@ -78,13 +81,6 @@ def read(paths: Paths, *, spring_constant: float | None = None,
         records = [source.record for source in sources]
         dataset = intake.combine([intake.load_curves(source.dataset)[0] for source in sources])
     return provenance.record(dataset, provenance.step("read", {"paths": names, **given}, inputs=records))
-
-
-def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,
-              sensitivity: float | None = None) -> xr.Dataset:
-    """The same curves with another calibration (see `asperity.data.intake.calibrate`)."""
-    given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
-    return provenance.record(intake.calibrate(dataset, **given), provenance.step("calibrate", given))
 
 
 def convert(paths: Paths, out: str | PathLike[str], *, spring_constant: float | None = None,
@@ -171,6 +167,7 @@ def _chosen(sources: Sequence[Source], noise: SessionNoise, batch: int, **option
 
 
 def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
+            calibration: Calibration | Iterable[Calibration] | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
             out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
@@ -181,6 +178,9 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
         paths, spring_constant, sensitivity: as `read`; folders are searched to any depth.
         model, segment, spring_constant_std, sensitivity_std, radius_std: as `fit`; the model ``auto`` is
             chosen on up to 64 curves (see `select`).
+        calibration: what `asperity.calibrate` measured, datasets or their files: spring constant, sensitivity
+            and tip with their uncertainties, where they are not given here; a scanner corrects the heights of
+            files that hold no sensor's.
         out: folder for ``results.nc`` (``.zarr`` if large), ``results.csv``, ``report.html`` and the
             finished ``chunks``; None: nothing is kept. The same call with the same ``out`` goes on
             where it was interrupted.
@@ -193,17 +193,21 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
 
     Raises:
         NothingToAnalyze: no file could be read.
-        StoreError: ``out`` holds another analysis.
+        StoreError: ``out`` holds another analysis, or a file given as ``calibration`` is none.
     """
-    given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
+    said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    measured = calibrations.records(calibration)
+    arguments = {"paths": listed(paths), "calibration": measured or None, **said, **std, "batch": batch}
+    model, given, std = calibrations.applied(measured, model, said, std)
     wanted = segment or ("retract" if is_auto(model) else usual_segment(model))
-    opened, statuses = intake.open_files(_listed(paths), segment=wanted, **given)
+    opened, statuses = intake.open_files(listed(paths), segment=wanted, **given)
     if not opened:
         raise NothingToAnalyze(statuses)
+    opened = correct.sources(opened, calibrations.scanner_of(measured))
     model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, None)
-    options = {"segment": segment or usual_segment(model), **std}
-    arguments = {"paths": _listed(paths), "model": model_record(model), **options, **given, "batch": batch}
+    arguments |= {"model": model_record(model), "segment": segment or usual_segment(model)}
+    options = {"segment": arguments["segment"], **std}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
     attrs = _attributes(model, opened, statuses, step) | ({"selection": trial} if trial else {})
     sources = [part for source in opened for part in by_session(source)]
@@ -226,7 +230,7 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
             for s in sources]
     parts = [part for source in some for part in by_session(source)]
     noise = SessionNoise([part for source in sources for part in by_session(source)], jkr, segment)
-    known = Instrument(**{name: value for name, value in std.items() if value})
+    known = Instrument(**{name: value for name, value in std.items() if value and name in Instrument._fields})
     chosen = _chosen(parts, noise, TRIED, instrument=known)
     name, sure = named_by_most(chosen)
     why = [f"Contact model {name}, chosen on {count_of(chosen.sizes['curve'], 'curve')}.", *in_words(chosen)]
@@ -321,52 +325,3 @@ def score(results: xr.Dataset) -> xr.Dataset:
     from asperity import scorecard
 
     return provenance.record(scorecard.score(results), provenance.step("score", {}), before=results)
-
-
-#: the verbs that a history may name
-VERBS: dict[str, Callable[..., xr.Dataset]] = {
-    "read": read, "calibrate": calibrate, "fit": fit, "analyze": analyze, "score": score,
-    "select": select}
-
-
-def replay(results: xr.Dataset) -> xr.Dataset:
-    """Run the history of ``results`` again, on the same files, and return what it gives now.
-
-    Raises:
-        HistoryError: no history, or an input file that is gone or has changed (it is named).
-    """
-    return provenance.replay(results, VERBS)
-
-
-def from_recipe(path: str | PathLike[str]) -> dict[str, Any]:
-    """The keyword arguments of `analyze` that a recipe (a saved history) holds.
-
-    Raises:
-        HistoryError: not a recipe, or one with a step or an argument that `analyze` does not know.
-    """
-    known = {"read": {"spring_constant", "sensitivity"}, "calibrate": {"spring_constant", "sensitivity"},
-             "fit": {"model", "segment", "spring_constant_std", "sensitivity_std", "radius_std", "batch"}}
-    known["analyze"] = known["read"] | known["fit"]
-    arguments: dict[str, Any] = {}
-    for step in provenance.read_recipe(path):
-        unknown = sorted(set(step["arguments"]) - known.get(step["verb"], set()))
-        if unknown or step["verb"] not in known:
-            what = f"does not know {', '.join(unknown)}" if step["verb"] in known else "is unknown"
-            raise provenance.HistoryError(f"{path}: the step '{step['verb']}' {what}")
-        arguments |= step["arguments"]
-    return arguments
-
-
-def differences(old: xr.Dataset, new: xr.Dataset) -> dict[str, float]:
-    """Name -> largest relative difference of each numeric variable of two results (inf: not comparable)."""
-    found = {}
-    for name in (str(name) for name, variable in old.data_vars.items() if variable.dtype.kind in "fiu"):
-        if name not in new or new[name].shape != old[name].shape:
-            found[name] = np.inf
-            continue
-        a, b = old[name].values.astype(float), new[name].values.astype(float)
-        same = (a == b) | (np.isnan(a) & np.isnan(b))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            off = np.where(same, 0.0, np.abs(a - b) / np.maximum(np.abs(a), np.abs(b)))
-        found[name] = float(np.max(np.nan_to_num(off, nan=np.inf), initial=0.0))
-    return found

@@ -1,1 +1,1 @@
-"""The instrument: calibration, scanner, drift, tip, leveling and denoising, each with its forward model and its error."""
+"""The instrument: calibration, scanner, drift, tip, leveling and denoising: forward models and their inverses."""
