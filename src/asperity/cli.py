@@ -13,8 +13,31 @@ from typing import Annotated, Any
 
 import typer
 
+from asperity.options import (
+    Batch,
+    Calibration,
+    HalfAngle,
+    Json,
+    Model,
+    Out,
+    Paths,
+    PoissonRatio,
+    PunchRadius,
+    Radius,
+    RadiusStd,
+    Recipe,
+    Restart,
+    Results,
+    Segment,
+    Sensitivity,
+    SensitivityStd,
+    SpringConstant,
+    SpringConstantStd,
+    Thickness,
+    given,
+    option,
+)
 from asperity.terminal import guarded, insist_on_interrupts, keep_compiled, progress
-from asperity.units import parse
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,55 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From raw AFM force curves to moduli with honest error bars.",
 )
-def _option(unit: str, metavar: str, text: str) -> Any:
-    def parser(written: str) -> float:
-        try:
-            return parse(written, unit)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from error
-
-    return typer.Option(parser=parser, metavar=metavar, help=text, show_default=False)
-
-
-Paths = Annotated[
-    list[Path],
-    typer.Argument(help="Files and folders; folders are searched to any depth.", show_default=False),
-]
-Results = Annotated[Path, typer.Argument(help="A results.nc or results.zarr.", show_default=False)]
-Model = Annotated[
-    str | None,
-    typer.Option(help="See 'asperity models'; 'auto': the data choose. (default: hertz)", show_default=False),
-]
-Radius = Annotated[float | None, _option("m", "LENGTH", "Radius of the tip, e.g. 5um.")]
-PunchRadius = Annotated[float | None, _option("m", "LENGTH", "Radius of a flat punch, e.g. 2um.")]
-HalfAngle = Annotated[float | None, _option("rad", "ANGLE", "Half-opening angle of the tip, e.g. 20deg.")]
-Thickness = Annotated[float | None, _option("m", "LENGTH", "Thickness of the sample layer, e.g. 2um.")]
-PoissonRatio = Annotated[
-    float | None, _option("1", "NUMBER", "Poisson's ratio of the sample. (default: 0.5)")
-]
-Segment = Annotated[
-    str | None,
-    typer.Option(help="The segment to fit. (default: retract with adhesion, else approach)", show_default=False),
-]
-SpringConstant = Annotated[float | None, _option("N/m", "STIFFNESS", "Replaces the file's, e.g. 0.04N/m.")]
-Sensitivity = Annotated[float | None, _option("m/V", "LENGTH/V", "Replaces the file's, e.g. 40nm/V.")]
-SpringConstantStd = Annotated[float | None, _option("1", "RELATIVE", "Its standard uncertainty, e.g. 10%.")]
-SensitivityStd = Annotated[float | None, _option("1", "RELATIVE", "Its standard uncertainty, e.g. 3%.")]
-RadiusStd = Annotated[float | None, _option("1", "RELATIVE", "Its standard uncertainty, e.g. 5%.")]
-Out = Annotated[Path, typer.Option(help="Folder for results.nc, results.csv, report.html.")]
-Recipe = Annotated[
-    Path | None,
-    typer.Option(help="A saved history (see 'asperity recipe'); options win over it.", show_default=False),
-]
-Json = Annotated[bool, typer.Option("--json", help="Summary for machines on stdout.")]
-Batch = Annotated[
-    int | None, typer.Option(min=1, help="Curves per chunk. (default: 512)", show_default=False)
-]
-Restart = Annotated[bool, typer.Option(help="Throw away what is in the output folder.")]
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _arguments(
@@ -127,6 +101,7 @@ def analyze(
     thickness: Thickness = None,
     poisson_ratio: PoissonRatio = None,
     segment: Segment = None,
+    calibration: Calibration = None,
     spring_constant: SpringConstant = None,
     sensitivity: Sensitivity = None,
     spring_constant_std: SpringConstantStd = None,
@@ -141,10 +116,11 @@ def analyze(
     """Read, correct, fit and report all force curves; the same command goes on after an interruption."""
     from asperity import workflow
 
-    tip = _given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
+    tip = given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
                  poisson_ratio=poisson_ratio)
-    options = _given(
+    options = given(
         segment=segment,
+        calibration=calibration,
         spring_constant=spring_constant,
         sensitivity=sensitivity,
         batch=batch,
@@ -222,9 +198,9 @@ def fit(
     from asperity import workflow
     from asperity.data import store
 
-    tip = _given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
+    tip = given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
                  poisson_ratio=poisson_ratio)
-    options = _given(
+    options = given(
         segment=segment,
         spring_constant_std=spring_constant_std,
         sensitivity_std=sensitivity_std,
@@ -242,12 +218,12 @@ def select(
     radius: Radius = None,
     poisson_ratio: PoissonRatio = None,
     separation: Annotated[
-        float | None, _option("m", "LENGTH", "Equilibrium separation of the surfaces. (default: 0.4nm)")
+        float | None, option("m", "LENGTH", "Equilibrium separation of the surfaces. (default: 0.4nm)")
     ] = None,
     separation_std: Annotated[
-        float | None, _option("1", "RELATIVE", "Its uncertainty. (default: 100%, a factor 2.7)")
+        float | None, option("1", "RELATIVE", "Its uncertainty. (default: 100%, a factor 2.7)")
     ] = None,
-    surface_tension: Annotated[float | None, _option("N/m", "TENSION", "Of a soft sample, e.g. 0.07N/m.")] = None,
+    surface_tension: Annotated[float | None, option("N/m", "TENSION", "Of a soft sample, e.g. 0.07N/m.")] = None,
     thickness: Thickness = None,
     spring_constant: SpringConstant = None,
     sensitivity: Sensitivity = None,
@@ -262,7 +238,7 @@ def select(
     from asperity import choosing, workflow
     from asperity.data import store
 
-    instrument = _given(
+    instrument = given(
         separation=separation,
         separation_std=separation_std,
         surface_tension=surface_tension,
@@ -271,9 +247,9 @@ def select(
         sensitivity_std=sensitivity_std,
         radius_std=radius_std,
     )
-    curves = workflow.read(paths, **_given(spring_constant=spring_constant, sensitivity=sensitivity))
+    curves = workflow.read(paths, **given(spring_constant=spring_constant, sensitivity=sensitivity))
     chosen = workflow.select(
-        curves, instrument=instrument, quick=quick, **_given(radius=radius, poisson_ratio=poisson_ratio)
+        curves, instrument=instrument, quick=quick, **given(radius=radius, poisson_ratio=poisson_ratio)
     )
     lines = [*choosing.in_words(chosen), f"-> {store.save(chosen, out)}"]
     typer.echo(json.dumps(choosing.summary(chosen)) if as_json else "\n".join(lines))
