@@ -71,7 +71,8 @@ def test_public_names_agree():
 
     stub = Path(asperity.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
     stubbed = set(re.findall(r"import \w+ as (\w+)", stub)) | {"__version__"}
-    assert set(asperity.__all__) == {*asperity._EXPORTS, "__version__"} == stubbed
+    assert set(asperity.__all__) == {*asperity._EXPORTS, "calibrate", "correct", "__version__"} == stubbed
+    assert all(hasattr(asperity, name) for name in asperity.__all__)
 
 
 def test_verbs_are_found_lazily():

@@ -92,7 +92,7 @@ def applied(found: Iterable[Mapping[str, Any]], model: Model, given: Mapping[str
             given[name] = known[name]
             std[f"{name}_std"] = std.get(f"{name}_std") or _relative(known, name)
     relative, exponent = std.get("spring_constant_std", 0.0), known.get("sensitivity_exponent", 0.0)
-    if relative > 0 and given.get("spring_constant") == known.get("spring_constant"):
+    if exponent and relative > 0 and given.get("spring_constant") == known.get("spring_constant"):
         std["calibration_correlation"] = float(np.clip(exponent * std.get("sensitivity_std", 0.0) / relative, -1, 1))
     model, size = _with_tip(model, known)
     if size:
