@@ -68,6 +68,15 @@ _ALL = (
              scale=1e-6, aliases=("tip position",)),
     Quantity("indentation", "m", "delta", "indentation of the sample; positive in contact",
              scale=1e-7, aliases=("indentation",)),
+    # imaged
+    Quantity("amplitude", "m", "A", "oscillation amplitude of the cantilever", 0.0, scale=1e-9),
+    Quantity("amplitude_voltage", "V", "U_A", "photodiode signal of the oscillation amplitude"),
+    Quantity("phase", "rad", "phi", "phase of the cantilever oscillation against its drive"),
+    Quantity("frequency", "Hz", "f", "oscillation frequency of the cantilever, or its shift"),
+    Quantity("friction", "N", "F_L", "lateral force on the tip", scale=1e-9),
+    Quantity("friction_voltage", "V", "U_L", "photodiode signal of the cantilever torsion"),
+    Quantity("potential", "V", "U_CPD", "surface (contact) potential"),
+    Quantity("current", "A", "I", "current between tip and sample", scale=1e-9),
     # map
     Quantity("x", "m", "x", "lateral position of the curve", scale=1e-6,
              aliases=("position x",)),

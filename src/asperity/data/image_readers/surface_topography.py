@@ -1,0 +1,80 @@
+"""Other formats (about forty) through SurfaceTopography, an optional dependency (MIT).
+
+It is asked for what no own reader knows, and only where it is installed: ``pip install asperity[images]``. It
+turns images so that the first index runs along x and the second from the top down, which is undone here, and
+carries no scan direction. It is not asked for damaged files of a format that asperity reads itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asperity.data.image_readers._channels import Channel, Images, si_unit
+from asperity.data.readers._errors import Unsupported
+
+__all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
+
+NAME = "other formats through SurfaceTopography"
+#: it is asked by content
+EXTENSIONS = ()
+
+#: texts and archives are nobody's image unless an own reader knows them
+_ENDINGS = (".al3d", ".bcrf", ".bcr", ".datx", ".dzi", ".ezd", ".frt", ".lext", ".mdt", ".mnt", ".nc", ".nmm", ".nms",
+            ".oir", ".opd", ".opdx", ".os3d", ".plu", ".plux", ".ps", ".qep", ".sdf", ".sur", ".tmd", ".vk3", ".vk4",
+            ".vk6", ".vk7", ".stp", ".top", ".x3p", ".zmg", ".zon", ".h5", ".mat")
+
+
+def matches(head: bytes, name: str) -> bool:
+    """True for an ending that SurfaceTopography reads."""
+    return name.endswith(_ENDINGS)
+
+
+def open_images(path: Path) -> Images:
+    """Open the maps of a file through SurfaceTopography; reads headers.
+
+    Raises:
+        Unsupported: SurfaceTopography is not installed or does not know the file, or it holds no map with a size.
+    """
+    reader = _reader(path)
+    maps = [(i, channel) for i, channel in enumerate(reader.channels) if channel.dim == 2 and channel.physical_sizes]
+    if not maps:
+        raise Unsupported(path, "no map with a physical size in it.")
+    grids = {(tuple(c.nb_grid_pts), tuple(c.physical_sizes), _units(c)[0]) for _, c in maps}
+    if len(grids) > 1:
+        raise Unsupported(path, f"its maps differ in size: {sorted(grids)}.")
+    (columns, rows), (width, height), unit = grids.pop()
+    factor, si = si_unit(unit)
+    if si != "m":
+        raise Unsupported(path, f"its size is in '{unit}', expected m.")
+    return Images(
+        channels=tuple(Channel(str(c.name), _units(c)[1], partial(_load, path, i)) for i, c in maps),
+        shape=(rows, columns), session=f"{path.name}", pitch=(factor * height / rows, factor * width / columns),
+        attrs={"read_by": "SurfaceTopography"})
+
+
+def _reader(path: Path) -> Any:
+    if importlib.util.find_spec("SurfaceTopography") is None:
+        raise Unsupported(path, "this format is read by SurfaceTopography, which is not installed.",
+                          "Install it: pip install asperity[images].")
+    from SurfaceTopography import open_topography  # pyright: ignore[reportMissingImports]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return open_topography(str(path))
+
+
+def _units(channel: Any) -> tuple[str, str]:
+    """Units of the size and of the values."""
+    return channel.unit if isinstance(channel.unit, tuple) else (channel.unit, channel.unit)
+
+
+def _load(path: Path, index: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        heights = _reader(path).topography(channel_index=index).heights()
+    return np.ma.filled(np.ma.asarray(heights, dtype=float), np.nan).T[::-1]
