@@ -7,7 +7,7 @@ import xarray as xr
 from asperity import calibration, correct, workflow
 from asperity.data import provenance, store
 from asperity.data.synthetic import Instrument, Noise, Specimen, virtual_map
-from asperity.models import ModelError, contact_model
+from asperity.models import contact_model
 from asperity.replaying import differences, replay
 
 TIP = {"name": "hertz", "radius": 5e-6}
@@ -86,7 +86,7 @@ def test_the_tip_goes_to_the_model_that_has_it():
 
 
 def test_two_of_one_kind_are_refused(folder):
-    with pytest.raises(ModelError, match="two calibrations give the spring constant"):
+    with pytest.raises(calibration.CalibrationError, match="two calibrations give the spring constant"):
         calibration.records([folder / "k.cal.nc", folder / "k.cal.nc"])
 
 

@@ -18,13 +18,22 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import store
-from asperity.models import Model, ModelError, contact_model, is_auto, model_record
+from asperity.instrument.creep import Creep
+from asperity.instrument.hysteresis import PrandtlIshlinskii
+from asperity.instrument.scanner import Asymmetry, Scanner
+from asperity.models import Model, contact_model, is_auto, model_record
 
-__all__ = ["CONSTANTS", "Calibration", "applied", "records", "scanner_of"]
+__all__ = ["CONSTANTS", "Calibration", "CalibrationError", "applied", "records", "scanner_in", "scanner_numbers",
+           "scanner_of"]
 
 #: the constants that a calibration can hold
 CONSTANTS = ("spring_constant", "sensitivity", "radius", "half_angle")
 _TIP = ("radius", "half_angle")
+
+
+class CalibrationError(ValueError):
+    """A calibration that cannot be made of these data or does not fit the others; the message says why."""
+
 
 Calibration = xr.Dataset | str | PathLike[str] | Mapping[str, Any]
 
@@ -34,7 +43,7 @@ def records(calibration: Calibration | Iterable[Calibration] | None) -> list[dic
 
     Raises:
         StoreError: a file that holds no calibration.
-        ModelError: two calibrations of one constant.
+        CalibrationError: two calibrations of one constant.
     """
     if calibration is None:
         return []
@@ -45,7 +54,7 @@ def records(calibration: Calibration | Iterable[Calibration] | None) -> list[dic
         for name in (*CONSTANTS, "scanner"):
             if name in entry:
                 if name in seen:
-                    raise ModelError(f"two calibrations give the {name.replace('_', ' ')}: {seen[name]} and "
+                    raise CalibrationError(f"two calibrations give the {name.replace('_', ' ')}: {seen[name]} and "
                                      f"{entry.get('file', 'another')}; name one of them")
                 seen[name] = str(entry.get("file", "one"))
     return found
@@ -121,11 +130,25 @@ def _with_tip(model: Model, known: Mapping[str, Any]) -> tuple[Model, str]:
     return {**base, **{name: tip[name] for name in meant}}, meant[0] if meant else ""
 
 
-def scanner_of(found: Iterable[Mapping[str, Any]]) -> Any:
-    """The scanner among the records, or None."""
-    for entry in found:
-        if "scanner" in entry:
-            from asperity.instrument.scanner import Scanner
+def scanner_in(found: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The numbers of the scanner among the records, or None."""
+    return next((entry["scanner"] for entry in found if "scanner" in entry), None)
 
-            return Scanner(**{name: np.asarray(values) for name, values in entry["scanner"].items()})
-    return None
+
+def scanner_of(numbers: Mapping[str, Any]) -> Scanner:
+    """The scanner of which a calibration holds the numbers."""
+    bend = numbers.get("asymmetry")
+    return Scanner(PrandtlIshlinskii(np.asarray(numbers["thresholds"]), np.asarray(numbers["weights"])),
+                   Creep(np.asarray(numbers["strengths"]), np.asarray(numbers["decay_times"])),
+                   Asymmetry(*(np.asarray(value) for value in bend)) if bend else None)
+
+
+def scanner_numbers(scanner: Scanner) -> dict[str, Any]:
+    """Name -> (dimension, values) of the variables ``scanner_...`` of a calibration; `scanner_of` inverts it."""
+    plays, creep, bend = scanner.hysteresis, scanner.creep, scanner.asymmetry
+    numbers: dict[str, tuple[str, Any]] = {
+        "thresholds": ("play", plays.thresholds), "weights": ("play", plays.weights),
+        "strengths": ("mode", creep.strengths), "decay_times": ("mode", creep.decay_times)}
+    if bend is not None:
+        numbers["asymmetry"] = ("term", [bend.quadratic, bend.cubic, bend.center, bend.half_width])
+    return {f"scanner_{name}": (dimension, np.asarray(values, float)) for name, (dimension, values) in numbers.items()}

@@ -26,13 +26,14 @@ _err = Console(stderr=True)
 
 def _expected() -> tuple[type[BaseException], ...]:
     """The errors that say by themselves what is wrong and what to do."""
+    from asperity.calibration import CalibrationError
     from asperity.data.provenance import HistoryError
     from asperity.data.readers import ReadError
     from asperity.data.store import StoreError
     from asperity.models import ModelError
     from asperity.workflow import NothingToAnalyze
 
-    return ReadError, HistoryError, StoreError, ModelError, NothingToAnalyze, OSError
+    return ReadError, HistoryError, StoreError, ModelError, CalibrationError, NothingToAnalyze, OSError
 
 
 class _ToConsole(logging.Handler):

@@ -204,7 +204,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     opened, statuses = intake.open_files(listed(paths), segment=wanted, **given)
     if not opened:
         raise NothingToAnalyze(statuses)
-    opened = correct.sources(opened, calibrations.scanner_of(measured))
+    opened = correct.sources(opened, measured)
     model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, None)
     arguments |= {"model": model_record(model), "segment": segment or usual_segment(model)}
     options = {"segment": arguments["segment"], **std}
