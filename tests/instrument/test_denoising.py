@@ -49,12 +49,12 @@ def test_white_noise_has_a_flat_spectrum_of_its_variance_times_the_pixel(shape):
     noise = std * np.random.default_rng(0).standard_normal(shape)
     if len(shape) == 1:
         spectrum, expected = line_spectrum(np.tile(noise, (8, 1)), pitch), std**2 * pitch
-        assert np.all(spectrum.count < 1.01)  # eight copies are one line
+        assert np.all(spectrum.independent < 1.01)  # eight copies are one line
         error = np.mean(spectrum.power[5:]) / expected - 1
         assert abs(error) < 4 * math.sqrt(1.94 / len(spectrum.power))
     else:
         spectrum = isotropic_spectrum(noise, pitch)
-        z = (spectrum.power / (std**2 * pitch**2) - 1) * np.sqrt(spectrum.count)
+        z = (spectrum.power / (std**2 * pitch**2) - 1) * np.sqrt(spectrum.independent)
         assert abs(z[3:].mean()) < 4 / math.sqrt(len(z) / 2)
         assert 0.6 < z[3:].std() < 1.4
 
@@ -67,7 +67,7 @@ def test_spectra_of_a_known_surface_agree_within_their_errors(hurst):
     for seed in range(12):
         surface = drawn(seed, size, lambda q: q**-p)
         spectrum = isotropic_spectrum(surface, 1.0)
-        z.append(((spectrum.power * spectrum.wavenumber**p - 1) * np.sqrt(spectrum.count))[8:-2])
+        z.append(((spectrum.power * spectrum.wavenumber**p - 1) * np.sqrt(spectrum.independent))[8:-2])
         lines = line_spectrum(surface, 1.0)
         across = 2 * np.pi * np.fft.fftfreq(4096)
         mean = (np.hypot(lines.wavenumber[:, None], across) ** -p).mean(axis=1)
@@ -98,7 +98,7 @@ def test_a_cross_spectrum_has_no_floor_and_true_errors():
 
 
 def test_units_pass_through():
-    surface, a, b = scans(0, 0.8, 64)
+    _, a, b = scans(0, 0.8, 64)
     plain, scaled = (isotropic_spectrum(h * unit, pitch, second=s * unit)
                      for h, s, unit, pitch in ((a, b, 1, 1), (a, b, NM, 3 * NM)))
     np.testing.assert_allclose(scaled.power, plain.power * NM**2 * (3 * NM) ** 2, rtol=1e-9)
@@ -130,7 +130,8 @@ def fits(seeds, size, hurst, *, two):
     """Error of exponent over its standard error, and relative error of the floor, for each seed."""
     rows = []
     for seed in seeds:
-        _, a, b = scans(seed, hurst, size)
+        surface = drawn(seed, size, lambda q: q ** -(2 + 2 * hurst))
+        a, b = surface / surface.std() + NOISE * np.random.default_rng([seed, 1]).standard_normal((2, size, size))
         fit = fit_spectrum(a, 1.0, second=b if two else None)
         floor = NOISE**2 / (2 if two else 1)
         error = fit.exponent - 2 - 2 * hurst
@@ -400,8 +401,8 @@ def main(seeds=200):
             for two in (False, True):
                 rows = fits(range(seeds), size, hurst, two=two)
                 print(f"{size}^2, H = {hurst}, {1 + two} scans: p off by {rows[:, 0].mean():+.4f} +- "
-                      f"{rows[:, 0].std() / math.sqrt(seeds):.4f} (sd {rows[:, 0].std():.4f}), z {rows[:, 1].mean():+.2f} "
-                      f"sd {rows[:, 1].std():.2f}, coverage {100 * coverage(rows):.1f} %")
+                      f"{rows[:, 0].std() / math.sqrt(seeds):.4f} (sd {rows[:, 0].std():.4f}), "
+                      f"z {rows[:, 1].mean():+.2f} sd {rows[:, 1].std():.2f}, coverage {100 * coverage(rows):.1f} %")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def denoise(height: np.ndarray, pitch: float | tuple[float, ...], *, second: np.
     Raises:
         ValueError, RuntimeError: as `fit_spectrum`; ValueError for a spectrum of another dimension or without floor.
     """
-    data, problem, spectrum = _prepare(height, pitch, second, spectrum)
+    problem, spectrum = _prepare(height, pitch, second, spectrum)
     total = problem.signal + problem.noise
     gain = problem.signal / total
     kept, restored = (_back(problem, g * problem.modes) for g in (gain, np.sqrt(gain)))
@@ -79,16 +79,16 @@ def posterior_draws(height: np.ndarray, pitch: float | tuple[float, ...], *, cou
     Raises:
         ValueError, RuntimeError: as `denoise`.
     """
-    data, problem, _ = _prepare(height, pitch, second, spectrum)
+    problem, _ = _prepare(height, pitch, second, spectrum)
     gain = problem.signal / (problem.signal + problem.noise)
     spread = np.sqrt(gain * problem.noise)
     rng = np.random.default_rng([seed, 32452843])
-    noises = rng.standard_normal((count, *data.shape))
+    noises = rng.standard_normal((count, *problem.modes.shape))
     return np.stack([_back(problem, gain * problem.modes + spread * noise) for noise in noises])
 
 
 def _prepare(height: np.ndarray, pitch: float | tuple[float, ...], second: np.ndarray | None,
-             spectrum: SpectrumFit | None) -> tuple[np.ndarray, _Problem, SpectrumFit]:
+             spectrum: SpectrumFit | None) -> tuple[_Problem, SpectrumFit]:
     height = np.asarray(height, np.float64)
     steps = pitches(height, pitch)
     spectrum = fit_spectrum(height, steps, second=second) if spectrum is None else spectrum
@@ -97,14 +97,14 @@ def _prepare(height: np.ndarray, pitch: float | tuple[float, ...], second: np.nd
                          f"data of {height.ndim}: without a floor above 0 there is no noise to remove")
     data = height if second is None else (height + second) / 2
     axes = [math.pi * np.arange(n) / (n * s) for n, s in zip(data.shape, steps, strict=True)]
-    squared = sum(np.meshgrid(*(a**2 for a in axes), indexing="ij"))
+    squared = np.sum(np.meshgrid(*(a**2 for a in axes), indexing="ij"), axis=0)
     squared.flat[0] = min(a[1] for a in axes) ** 2  # the mean, which is not shrunk either way
     area = math.prod(steps)
     signal, noise = spectrum.signal(np.sqrt(squared)) / area, spectrum.floor / area
     flat = without_plane(data)
     missing = ~np.isfinite(data)
     filled = _complete(flat, missing, 1 / (signal + noise)) if missing.any() else flat
-    return data, _Problem(_cosine(filled), signal, noise, data - flat, missing), spectrum
+    return _Problem(_cosine(filled), signal, noise, data - flat, missing), spectrum
 
 
 def _cosine(values: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ def _complete(flat: np.ndarray, missing: np.ndarray, precision: np.ndarray) -> n
 
     size = int(missing.sum())
     start = fill_harmonic(flat)
-    operator = LinearOperator((size, size), matvec=within, dtype=np.float64)
+    operator = LinearOperator((size, size), matvec=within, dtype=np.float64)  # pyright: ignore[reportCallIssue]
     right = -apply(np.where(missing, 0.0, flat))[missing]
     solution, failed = cg(operator, right, x0=start[missing], rtol=1e-8, maxiter=2000)
     if failed:

@@ -132,7 +132,7 @@ def spectral_slope(pitch: float | tuple[float, float], band: tuple[float, float]
         spectrum = isotropic_spectrum(height, pitch)
         inside = _inside(spectrum.wavenumber, band)
         logs = np.log(spectrum.wavenumber[inside]), np.log(spectrum.power[inside])
-        return float(np.polyfit(*logs, 1, w=np.sqrt(spectrum.count[inside]))[0])
+        return float(np.polyfit(*logs, 1, w=np.sqrt(spectrum.independent[inside]))[0])
 
     return Invariant("log-log slope of the spectrum", "", measure, tolerance)
 

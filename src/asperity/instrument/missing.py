@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
 __all__ = ["fill_harmonic"]
@@ -42,7 +42,7 @@ def fill_harmonic(values: np.ndarray) -> np.ndarray:
             links.append((mine[free], other[free]))
     rows, columns = (np.concatenate(part) for part in zip(*links, strict=True))
     diagonal = np.arange(size)
-    matrix = coo_matrix((np.concatenate([degree, -np.ones(len(rows))]),
+    matrix = coo_array((np.concatenate([degree, -np.ones(len(rows))]),
                          (np.concatenate([diagonal, rows]), np.concatenate([diagonal, columns]))))
-    filled[missing] = spsolve(matrix.tocsc(), known)
+    filled[missing] = np.asarray(spsolve(matrix.tocsc(), known))
     return filled

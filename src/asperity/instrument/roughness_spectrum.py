@@ -14,7 +14,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.fft import rfft, rfftn
 
 from asperity.instrument.missing import fill_harmonic
 
@@ -29,7 +28,7 @@ class Spectrum(NamedTuple):
     wavenumber: np.ndarray  # (k,) rad/m
     power: np.ndarray  # (k,) m^4 of an image, m^3 of a line
     std: np.ndarray  # (k,) of the power
-    count: np.ndarray  # (k,) independent modes averaged
+    independent: np.ndarray  # (k,) modes averaged, counted as independent ones
 
 
 class Modes(NamedTuple):
@@ -56,7 +55,7 @@ def modes(height: np.ndarray, pitch: float | tuple[float, ...]) -> Modes:
     windows = [_window(n) for n in height.shape]
     window = windows[0] if height.ndim == 1 else np.multiply.outer(*windows)
     flat = without_plane(fill_harmonic(height)) * window
-    amplitude = rfftn(flat) * math.sqrt(math.prod(steps) / np.sum(window**2))
+    amplitude = np.fft.rfftn(flat) * math.sqrt(math.prod(steps) / np.sum(window**2))
     frequencies = [np.fft.fftfreq] * (height.ndim - 1) + [np.fft.rfftfreq]
     axes = [2 * math.pi * f(n, s) for f, n, s in zip(frequencies, height.shape, steps, strict=True)]
     weight = np.ones(amplitude.shape)
@@ -64,7 +63,7 @@ def modes(height: np.ndarray, pitch: float | tuple[float, ...]) -> Modes:
     if height.shape[-1] % 2 == 0:
         weight[..., -1] = 0.5
     shared = math.prod(len(w) * np.sum(w**4) / np.sum(w**2) ** 2 for w in windows)
-    return Modes(np.stack(np.meshgrid(*axes, indexing="ij")), np.asarray(amplitude), weight, shared)
+    return Modes(np.stack(np.meshgrid(*axes, indexing="ij")), amplitude, weight, shared)
 
 
 def _window(n: int) -> np.ndarray:
@@ -73,8 +72,8 @@ def _window(n: int) -> np.ndarray:
 
 def pitches(height: np.ndarray, pitch: float | tuple[float, ...]) -> tuple[float, ...]:
     """One pitch per axis, after a look at the data."""
-    steps = (pitch,) * height.ndim if np.isscalar(pitch) else tuple(pitch)
-    if height.ndim not in (1, 2) or len(steps) != height.ndim or not all(s > 0 for s in steps):
+    steps = tuple(float(s) for s in np.broadcast_to(np.asarray(pitch, np.float64), height.ndim))
+    if height.ndim not in (1, 2) or not all(s > 0 for s in steps):
         raise ValueError(f"heights of shape {height.shape} need one positive pitch per axis (m); got {pitch}")
     if min(height.shape) < 8:
         raise ValueError(f"heights of shape {height.shape}: a spectrum needs at least 8 pixels along each axis")
@@ -126,7 +125,7 @@ def isotropic_spectrum(height: np.ndarray, pitch: float | tuple[float, float], *
 
 
 def _independent(ring: np.ndarray, weight: np.ndarray, shape: tuple[int, ...], size: int) -> np.ndarray:
-    r"""$(\sum_k w_k)^2 / \sum_{kl} w_k w_l \rho_{k-l}^2$ of every ring from 1; the window correlates modes by $\rho$."""
+    r"""$(\sum_k w_k)^2 / \sum_{kl} w_k w_l \rho_{k-l}^2$ of every ring from 1; $\rho$ is the window's correlation."""
     rows, columns = (np.abs(np.fft.fft(_window(n) ** 2)[:3] / np.sum(_window(n) ** 2)) ** 2 for n in shape)
     pairs = np.zeros(size)
     for i in range(-2, 3):
@@ -154,12 +153,13 @@ def line_spectrum(height: np.ndarray, pitch: float, *, second: np.ndarray | None
     Raises:
         ValueError: as `modes`, or two scans of different shape.
     """
-    first, other = (_line_modes(h, pitch) for h in (height, height if second is None else second))
-    if first.shape != other.shape:
-        raise ValueError(f"two scans of different shape: {np.shape(height)} and {np.shape(second)}")
+    first = _line_modes(height, pitch)
+    other = None if second is None else _line_modes(second, pitch)
+    if other is not None and first.shape != other.shape:
+        raise ValueError(f"two scans of different shape: {first.shape} and {other.shape} modes")
     across = np.abs(np.fft.fft(first, axis=0)) ** 2
     count = np.clip(2 * across.sum(axis=0) ** 2 / (across**2).sum(axis=0) - 1, 1.0, len(first))
-    power, std = _power(first, None if second is None else other, lambda v: v.mean(axis=0), count)
+    power, std = _power(first, other, lambda v: v.mean(axis=0), count)
     q = 2 * math.pi * np.fft.rfftfreq(np.shape(height)[1], pitch)
     return Spectrum(q[1:], power[1:], std[1:], count[1:])
 
@@ -171,7 +171,7 @@ def _line_modes(height: np.ndarray, pitch: float) -> np.ndarray:
     place = np.linspace(-1, 1, filled.shape[1])
     level, slope = filled.mean(axis=1), filled @ place / (place @ place)
     flat = filled - level[:, None] - slope[:, None] * place
-    return np.asarray(rfft(flat * window, axis=1)) * math.sqrt(pitch / np.sum(window**2))
+    return np.fft.rfft(flat * window, axis=1) * math.sqrt(pitch / np.sum(window**2))
 
 
 def _pair(height: np.ndarray, pitch: float | tuple[float, ...],
@@ -187,5 +187,5 @@ def _power(first: np.ndarray, second: np.ndarray | None, mean, count: np.ndarray
     if second is None:
         return own, own / np.sqrt(count)
     cross = first * np.conj(second)
-    real, imaginary, other = mean(cross.real), mean(cross.imag), mean(np.abs(second) ** 2)
+    real, imaginary, other = mean(np.real(cross)), mean(np.imag(cross)), mean(np.abs(second) ** 2)
     return real, np.sqrt(np.maximum(own * other + real**2 - imaginary**2, 0.0) / (2 * count))

@@ -63,9 +63,9 @@ def fit_spectrum(height: np.ndarray, pitch: float | tuple[float, ...], *, second
                  band: tuple[float, float] | None = None, roll_off: bool = False) -> SpectrumFit:
     r"""Exponent, amplitude and noise floor of the spectrum of an image or a line.
 
-    Minimizes $\sum \ln \mu + P/\mu$ over all modes of the band (Whittle), where the expected power $\mu$ holds the
-    window's blur to second order, $\mu = n + (1 + \tfrac12 \sum_a \sigma_a^2 \partial_a^2) C$. With a ``second`` scan of
-    the same place, the mean has the floor n and half the difference is noise of the same power, so that the floor is
+    Minimizes $\sum \ln \mu + P/\mu$ over all modes of the band (Whittle), with the window's blur in the expected power
+    to second order, $\mu = n + (1 + \tfrac12 \sum_a \sigma_a^2 \partial_a^2) C$. With a ``second`` scan of the same
+    place, the mean has the floor n and half the difference is noise of the same power, so that the floor is
     known from modes without signal: this needs noise of equal size that the two scans do not share. Modes with fewer
     than two periods along the fast axis of an image are left out, for line offsets live there.
 
