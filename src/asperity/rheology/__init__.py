@@ -1,0 +1,1 @@
+"""Viscoelasticity: models, spectra, and the relations that causality puts on them."""
