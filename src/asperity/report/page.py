@@ -61,7 +61,8 @@ def write_page(page: Page, about: xr.Dataset, path: str | Path) -> Path:
     html, css = ((folder / name).read_text(encoding="utf-8") for name in ("page.html", "report.css"))
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                            lstrip_blocks=True).from_string(html)
-    figures: dict[str, Model] = {f"{i}_{j}": plot for i, panel in enumerate(page.panels) for j, plot in enumerate(panel.figures)}
+    figures: dict[str, Model] = {f"{i}_{j}": plot for i, panel in enumerate(page.panels)
+                                 for j, plot in enumerate(panel.figures)}
     script, places = components(figures) if figures else ("", {})
     bokeh = Resources(mode="inline", components=["bokeh"]).render() if figures else ""
     path = Path(path)
