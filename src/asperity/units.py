@@ -13,6 +13,8 @@ _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
     "m": {"m": (1.0, True), "Å": (1e-10, False), "angstrom": (1e-10, False)},
     "N": {"N": (1.0, True)},
     "Pa": {"Pa": (1.0, True)},
+    "V": {"V": (1.0, True)},
+    "A": {"A": (1.0, True)},
     "s": {"s": (1.0, True), "min": (60.0, False)},
     "N/m": {"N/m": (1.0, True), "nN/nm": (1.0, False), "pN/nm": (1e-3, False)},
     "m/V": {"m/V": (1.0, True)},

@@ -14,9 +14,9 @@ modes. Trace has no ending; retrace is *not* mirrored: the same pixel is the sam
 is not in the vocabulary keeps its own name and unit. A second channel of the same name gets ``_2``.
 
 Attributes of a variable: ``units`` (SI), ``long_name``, ``quantity``, ``scan_direction`` (trace, retrace),
-``source`` (of a height: sensor, drive, unknown), ``vendor_channel``. Scalar coordinates: ``file``, ``session`` (same
-instrument, day, tip and calibration: what a leakage-safe split must not cut) and ``line_time`` (s). Variables are
-loaded when used; unrecorded pixels are NaN.
+``source`` (of a height: sensor, or drive for what the file calls plain height), ``vendor_channel``. Scalar
+coordinates: ``file``, ``session`` (same instrument, day, tip and calibration: what a leakage-safe split must not
+cut) and ``line_time`` (s). Variables are loaded when used; unrecorded pixels are NaN.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from xarray.core import indexing
 
 from asperity.data import image_readers
 from asperity.data.image_readers._channels import Channel, Identity, Images, identify, si_unit
-from asperity.data.readers._errors import CorruptFile, MissingCalibration
+from asperity.data.readers._errors import MissingCalibration, ReadError
 from asperity.data.schema import SchemaError
 from asperity.quantities import QUANTITIES
 from asperity.units import in_words
@@ -59,28 +59,21 @@ def open_images(path: str | PathLike[str], *, pitch: float | None = None, unit: 
     Raises:
         MissingCalibration: the file does not say its pitch or its unit, and neither is given.
         ReadError: the file is missing, foreign, damaged or of an unsupported variant.
-        ValueError: a pitch that is not positive.
+        ValueError: a pitch that is not positive, a unit that is not known.
     """
     path = Path(path)
-    images = image_readers.open_images(path)
+    if unit is not None and si_unit(unit)[1] not in {quantity.unit for quantity in QUANTITIES.values()}:
+        raise ValueError(f"unit = {unit!r} is not known; write for example 'nm', 'mV', 'deg'")
+    images = image_readers.open_images(path, unit or "")
     if pitch is not None:
         if not 0 < pitch < np.inf:
             raise ValueError(f"pitch = {pitch!r}: must be a length in m above 0")
         images = replace(images, pitch=(pitch, pitch))
     if not np.isfinite(images.pitch).all():
         raise MissingCalibration(path, "it does not say how large its pixels are.", "Give pitch, in m.")
-    if unit is not None:
-        images = replace(images, channels=tuple(_in_unit(path, c, unit) for c in images.channels))
     if not any(channel.unit for channel in images.channels):
         raise MissingCalibration(path, "it does not say the unit of its values.", "Give unit, for example 'nm'.")
     return to_dataset(images, str(path))
-
-
-def _in_unit(path: Path, channel: Channel, unit: str) -> Channel:
-    """The channel with the unit given where it has none."""
-    if si_unit(unit)[1] not in {quantity.unit for quantity in QUANTITIES.values()}:
-        raise ValueError(f"unit = {unit!r} is not known; write for example 'nm', 'mV', 'deg'")
-    return channel if channel.unit else replace(channel, unit=unit)
 
 
 class _LazyImage(BackendArray):
@@ -187,7 +180,7 @@ def _in_words(variable: xr.DataArray) -> str:
     """rms, range, and where the numbers come from."""
     try:
         values = variable.values
-    except CorruptFile as error:
+    except ReadError as error:
         return error.problem
     unit = variable.attrs["units"]
     known = values[~np.isnan(values)]

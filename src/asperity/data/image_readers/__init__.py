@@ -71,8 +71,10 @@ def _head(path: Path) -> bytes:
                         "Check the name and the access rights.") from error
 
 
-def open_images(path: Path) -> Images:
+def open_images(path: Path, unit: str = "") -> Images:
     """Find the reader of ``path`` and open it; every failure, now or on loading, is a `ReadError`.
+
+    ``unit`` is that of the channels for which the file says none.
 
     A loaded channel is checked: its shape is the one announced, no pixel is infinite, some are known, and none
     is larger than an instrument can measure.
@@ -81,8 +83,8 @@ def open_images(path: Path) -> Images:
     with _naming(path, module.NAME):
         images = module.open_images(path)
     _check_grid(path, images)
-    checked = (replace(channel, load=partial(_checked, path, module.NAME, channel, images.shape))
-               for channel in images.channels)
+    named = [replace(channel, unit=channel.unit or unit) for channel in images.channels]
+    checked = (replace(channel, load=partial(_checked, path, module.NAME, channel, images.shape)) for channel in named)
     return replace(images, channels=tuple(checked), attrs={"format": module.NAME, **images.attrs})
 
 

@@ -62,7 +62,11 @@ def _open_array(path: Path) -> Images:
 def _open_text(path: Path) -> Images:
     if path.stat().st_size > _LARGEST:
         raise Unsupported(path, "a text above 512 MB.", "Save it as a NumPy array.")
-    lines = decode(path.read_bytes()).split("\n")
+    text = decode(path.read_bytes())
+    if not text.endswith("\n"):
+        raise CorruptFile(path, "its last line has no end, so that its last number may be cut off.",
+                          "End it with a line break if it is complete, else export it again.")
+    lines = text.split("\n")
     start = next(i for i, line in enumerate(lines) if line.strip() and not line.startswith("#"))
     header = _header(lines[:start])
     cells = _cells(lines[start])

@@ -45,16 +45,13 @@ def open_images(path: Path) -> Images:
     maps = [(i, channel) for i, channel in enumerate(reader.channels) if channel.dim == 2 and channel.physical_sizes]
     if not maps:
         raise Unsupported(path, "no map with a physical size in it.")
-    grids = {(tuple(c.nb_grid_pts), tuple(c.physical_sizes), _units(c)[0]) for _, c in maps}
+    grids = {(*channel.nb_grid_pts, *_size(path, channel)) for _, channel in maps}
     if len(grids) > 1:
         raise Unsupported(path, f"its maps differ in size: {sorted(grids)}.")
-    (columns, rows), (width, height), unit = grids.pop()
-    factor, si = si_unit(unit)
-    if si != "m":
-        raise Unsupported(path, f"its size is in '{unit}', expected m.")
+    columns, rows, width, height = grids.pop()
     return Images(
         channels=tuple(Channel(str(c.name), _units(c)[1], partial(_load, path, i)) for i, c in maps),
-        shape=(rows, columns), session=f"{path.name}", pitch=(factor * height / rows, factor * width / columns),
+        shape=(rows, columns), session=f"{path.name}", pitch=(height / rows, width / columns),
         attrs={"read_by": "SurfaceTopography"})
 
 
@@ -68,9 +65,20 @@ def _reader(path: Path) -> Any:
         return open_topography(str(path))
 
 
+def _size(path: Path, channel: Any) -> tuple[float, float]:
+    """Width and height in m, to the digits that a file keeps."""
+    factor, unit = si_unit(_units(channel)[0])
+    if unit != "m":
+        raise Unsupported(path, f"the size of '{channel.name}' is in '{unit}', expected m.")
+    width, height = (float(f"{factor * size:.9g}") for size in channel.physical_sizes)
+    return width, height
+
+
 def _units(channel: Any) -> tuple[str, str]:
-    """Units of the size and of the values."""
-    return channel.unit if isinstance(channel.unit, tuple) else (channel.unit, channel.unit)
+    """Units of the size and of the values; "" where it does not know."""
+    along, values = channel.unit, channel.data_unit
+    return (along[0] if isinstance(along, tuple) else along) or "", (
+        values[1] if isinstance(values, tuple) else values) or ""
 
 
 def _load(path: Path, index: int) -> np.ndarray:
