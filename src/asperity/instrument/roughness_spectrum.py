@@ -72,8 +72,9 @@ def _window(n: int) -> np.ndarray:
 
 def pitches(height: np.ndarray, pitch: float | tuple[float, ...]) -> tuple[float, ...]:
     """One pitch per axis, after a look at the data."""
-    steps = tuple(float(s) for s in np.broadcast_to(np.asarray(pitch, np.float64), height.ndim))
-    if height.ndim not in (1, 2) or not all(s > 0 for s in steps):
+    steps = tuple(float(s) for s in np.ravel(pitch))
+    steps = steps * height.ndim if len(steps) == 1 else steps
+    if height.ndim not in (1, 2) or len(steps) != height.ndim or not all(s > 0 for s in steps):
         raise ValueError(f"heights of shape {height.shape} need one positive pitch per axis (m); got {pitch}")
     if min(height.shape) < 8:
         raise ValueError(f"heights of shape {height.shape}: a spectrum needs at least 8 pixels along each axis")
