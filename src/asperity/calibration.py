@@ -71,11 +71,11 @@ def _record(calibration: Any) -> dict[str, Any]:
         dataset, file = calibration, "a dataset"
     names = [name for constant in CONSTANTS for name in (constant, f"{constant}_std") if name in dataset]
     numbers = {name: float(dataset[name]) for name in names}
-    scanner = {str(name).removeprefix("scanner_"): dataset[name].values.tolist() for name in dataset.data_vars
-               if str(name).startswith("scanner_")}
+    groups = {group: {str(name).removeprefix(f"{group}_"): dataset[name].values.tolist() for name in dataset.data_vars
+                      if str(name).startswith(f"{group}_")} for group in ("scanner", "tip")}
     exponent = dataset.attrs.get("sensitivity_exponent")
     return {"kind": str(dataset.attrs.get("calibration")), "file": file, **numbers,
-            **({"scanner": scanner} if scanner else {}),
+            **{group: inside for group, inside in groups.items() if inside},
             **({} if exponent is None else {"sensitivity_exponent": float(exponent)})}
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "lines", "picture"]
 
-_SIDE = 330  # CSS pixels of the longer side
+_SIDE = 290  # CSS pixels of the longer side
 _COLOR_RANGE = (0.005, 0.995)  # quantiles that the colors span
 _MOST_PIXELS = 512  # on the longer side; a larger image is drawn by every second, third, ... pixel
 _MOST_POINTS = 3000  # of a line
