@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
-__all__ = ["Leak", "LeakageError", "Split", "by_block", "by_group", "check_leaks", "find_leaks", "hold_out"]
+__all__ = ["Leak", "LeakageError", "Split", "by_block", "by_group", "check_leaks", "distances", "find_leaks",
+           "hold_out"]
 
 _EDGE = 1e-9  # of a block: what lies on an edge up to rounding is beyond it
 
@@ -129,6 +130,21 @@ def _gap(place: np.ndarray, area: np.ndarray, points: np.ndarray, others: np.nda
             mine = area[points] == a
             gap[mine] = KDTree(place[near]).query(place[points[mine]])[0]
     return gap
+
+
+def distances(split: Split, positions: Any, *, maps: Any = None) -> np.ndarray:
+    """Distance in m of each test point to the nearest training point on its map, infinite without any: (l,).
+
+    Args:
+        split: indices into the points, as (train, test).
+        positions: (n, 2) x and y in m.
+        maps: (n,) as in `by_block`.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    place, area = _places(positions, maps)
+    return _gap(place, area, np.asarray(split[1], int), np.asarray(split[0], int))
 
 
 class Leak(NamedTuple):
