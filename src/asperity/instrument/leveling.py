@@ -6,7 +6,6 @@ away, so that ``height + background`` is the image that came in.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -118,9 +117,10 @@ def find_scars(height: np.ndarray, *, threshold: float = 5.0, shortest: int = 8,
 
     For a scar of w lines, every pixel of it differs from those just before and just beyond by more than
     ``threshold`` / 2 robust standard deviations of how far w lines lie from the middle of their neighbors all over
-    the image, in the same direction; at least one by ``threshold``; and this over ``shortest`` pixels along the line without a break. A step, which differs from one
-    side only, is none. Level the lines first. The result is a mask: set the pixels to NaN, `fill_harmonic` draws a
-    smooth surface through them where a picture is wanted.
+    the image, in the same direction; at least one by ``threshold``; and this over ``shortest`` pixels along the line
+    without a break. A step, which differs from one side only, is none. Two scars closer than they are wide leave a
+    strip between them that looks like one. Level the lines first. The result is a mask: set the pixels to NaN;
+    `fill_harmonic` draws a smooth surface through them where a picture is wanted.
 
     Args:
         height: (rows, columns) in m.
