@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import gamma
 
-from asperity.instrument import height_correction, identification
+from asperity.instrument import identification
 from asperity.instrument.creep import Creep, logarithmic_creep
 from asperity.instrument.height_correction import Past, Trace, correct, joined, required_drive
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.identification import IdentificationError, identify, stiff_reference
 from asperity.instrument.scanner import Asymmetry, Scanner
-from asperity.instrument.scanner_memory import Memory, forgotten, valid_plays
+from asperity.instrument.scanner_memory import Memory, filled, valid_plays
 
 pytestmark = pytest.mark.usefixtures("x64")
 seeds = st.integers(0, 2**31)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 def wandering(rng, samples, turns):
@@ -35,7 +35,8 @@ def wandering(rng, samples, turns):
 
 def random_plays(rng, thresholds, drive):
     """A memory that some history leads to."""
-    return drive + np.concatenate([[0], np.cumsum(rng.uniform(-1, 1, len(thresholds) - 1) * np.diff(thresholds))])
+    steps = rng.uniform(-1, 1, len(thresholds) - 1) * np.diff(thresholds)
+    return drive + np.concatenate([[0], np.cumsum(steps)])
 
 
 def random_operator(rng, plays=20):
@@ -71,7 +72,7 @@ def plain_loop(scanner, time, drive, memory):
     return np.array(found), Memory(np.array(plays), np.array(creep))
 
 
-@pytest.mark.parametrize("samples", [1, 2, 127, 128, 129, 700])
+@pytest.mark.parametrize("samples", [1, 128, 700])
 def test_chunks_equal_the_plain_loop(samples):
     rng = np.random.default_rng(samples)
     scanner = random_scanner(rng, bent=False)
@@ -84,7 +85,7 @@ def test_chunks_equal_the_plain_loop(samples):
     np.testing.assert_allclose(end.creep, expected_end.creep, atol=4e-15, rtol=0)
 
 
-# -- hysteresis -----------------------------------------------------------------------------------------------
+# -- hysteresis ---------------------------------------------------------------------------------------------
 
 
 @given(seeds)
@@ -170,7 +171,7 @@ def test_a_wrong_memory_decays():
     assert right[-1] == wrong[-1]
 
 
-# -- creep ----------------------------------------------------------------------------------------------------
+# -- creep --------------------------------------------------------------------------------------------------
 
 
 def test_creep_after_a_step_is_exact_for_any_sampling():
@@ -178,7 +179,8 @@ def test_creep_after_a_step_is_exact_for_any_sampling():
     scanner = Scanner(PrandtlIshlinskii([0.0], [1.0]), creep)
     time = np.concatenate([[0], np.cumsum(np.random.default_rng(0).exponential(0.1, 300))])
     height, _ = scanner.displacement(time, np.ones(301), Memory(jnp.zeros(1), jnp.zeros(3)))
-    expected = 1 + sum(c * -np.expm1(-time / tau) for c, tau in zip(creep.strengths, creep.decay_times, strict=True))
+    modes = zip(creep.strengths, creep.decay_times, strict=True)
+    expected = 1 + sum(c * -np.expm1(-time / tau) for c, tau in modes)
     np.testing.assert_allclose(height, expected, atol=1e-14)
     np.testing.assert_allclose(height, 1 + creep.after_step(time), atol=1e-14)
 
@@ -204,7 +206,7 @@ def test_logarithmic_creep_bends_at_its_limits_as_said():
     assert departure[1] == pytest.approx(0.014, rel=0.05)
 
 
-# -- the whole scanner ----------------------------------------------------------------------------------------
+# -- the whole scanner --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bent", [False, True])
@@ -263,7 +265,8 @@ def test_asymmetry_is_the_cubic_and_its_tangents():
 @pytest.mark.parametrize("bent", [False, True])
 def test_memory_carried_over_equals_one_long_run(bent):
     rng = np.random.default_rng(2)
-    scanner, drive, time = random_scanner(rng, bent=bent), wandering(rng, 900, 30), np.cumsum(rng.exponential(.01, 900))
+    scanner, drive = random_scanner(rng, bent=bent), wandering(rng, 900, 30)
+    time = np.cumsum(rng.exponential(1e-2, 900))
     memory = random_memory(rng, scanner, drive[0])
     whole, end = scanner.displacement(time, drive, memory)
     parts = []
@@ -284,7 +287,8 @@ def test_curves_side_by_side_and_derivatives():
     drives = np.stack([wandering(rng, 300, 8) for _ in range(3)])
     together, _ = jax.vmap(lambda drive: scanner.displacement(time, drive, scanner.relaxed(drive[0])))(drives)
     for drive, row in zip(drives, together, strict=True):
-        np.testing.assert_allclose(row, scanner.displacement(time, drive, scanner.relaxed(drive[0]))[0], atol=1e-15)
+        alone, _ = scanner.displacement(time, drive, scanner.relaxed(drive[0]))
+        np.testing.assert_allclose(row, alone, atol=1e-15)
 
     def last(weights):
         operator = PrandtlIshlinskii(jnp.asarray(scanner.hysteresis.thresholds), weights)
@@ -310,7 +314,7 @@ def test_impossible_parameters_are_refused(make, says):
         make()
 
 
-# -- heights corrected ------------------------------------------------------------------------------------------
+# -- heights corrected --------------------------------------------------------------------------------------
 
 
 def curve(rng, samples=300, *, lowest=-0.9, turn_noise=0.05):
@@ -320,12 +324,14 @@ def curve(rng, samples=300, *, lowest=-0.9, turn_noise=0.05):
     return np.arange(len(drive)) * 1e-3, drive
 
 
-def recorded(scanner, rng, *, curves=5, pause=0.05, noise=0.0, memory=None, samples=300):
-    """Traces with heights as a sensor with an offset per curve shows them."""
-    plain = [Trace(*curve(rng, samples)) for _ in range(curves)]
-    record = joined(plain, pause)
-    height, _ = scanner.displacement(record.time, record.drive,
-                                     memory(record.drive[0]) if memory else scanner.relaxed(record.drive[0]))
+def driven(curves):
+    return [Trace(*curve(np.random.default_rng([0, k]))) for k in range(curves)]
+
+
+def recorded(scanner, rng, plain, *, noise=0.0):
+    """The curves with heights as a sensor with an offset per curve shows them; 50 ms between curves."""
+    record = joined(plain, 0.05)
+    height, _ = scanner.displacement(record.time, record.drive, scanner.relaxed(record.drive[0]))
     parts = np.split(np.asarray(height), record.bounds[1:-1])
     return [Trace(t.time, t.drive, part + rng.uniform(-1, 1) + noise * rng.normal(size=len(part)))
             for t, part in zip(plain, parts, strict=True)]
@@ -353,7 +359,7 @@ def excess_of_bound(seed):
     return worst, corrected[0].half_width[0]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_an_unknown_past_stays_within_its_bound(seed):
     worst, start = excess_of_bound(seed)
     assert start > 0.05
@@ -375,13 +381,14 @@ def test_the_bound_of_the_past_is_reached():
 def test_flags_follow_the_memory():
     rng = np.random.default_rng(4)
     scanner = Scanner(PrandtlIshlinskii([0.0, 0.3, 0.6], [0.9, 0.1, 0.1]), Creep([0.02], [0.05]))
-    traces = recorded(scanner, rng, curves=3)
+    traces = recorded(scanner, rng, driven(3))
     corrected, memory = correct(scanner, traces, tolerance=1e-4, pause=0.05)
     assert [found.past for found in corrected] == [Past.WIPED, Past.KNOWN, Past.KNOWN]
     half = Trace(traces[0].time[:40], traces[0].drive[:40])
     assert correct(scanner, [half], tolerance=1e-4)[0][0].past == Past.UNKNOWN
     assert correct(scanner, [half], tolerance=1e-4)[0][0].certain_from == 40
-    known, _ = correct(scanner, [half], tolerance=1e-4, memory=scanner.rested(Memory(*map(jnp.asarray, memory)), 0.1))
+    memory = scanner.rested(Memory(*map(jnp.asarray, memory)), 0.1)
+    known, _ = correct(scanner, [half], tolerance=1e-4, memory=memory)
     assert known[0].past == Past.KNOWN
     assert not known[0].half_width.any()
     for found, trace in zip(corrected[1:], traces[1:], strict=True):
@@ -405,7 +412,7 @@ def test_double_precision_without_asking():
     """The functions for whole records are exact wherever they are called from."""
     rng = np.random.default_rng(6)
     scanner = random_scanner(rng, bent=False)
-    traces = recorded(scanner, rng, curves=2)
+    traces = recorded(scanner, rng, driven(2))
     inside = correct(scanner, traces, tolerance=1e-3, pause=0.05)[0]
     with jax.enable_x64(False):
         outside = correct(scanner, traces, tolerance=1e-3, pause=0.05)[0]
@@ -436,30 +443,27 @@ def test_impossible_memories_and_tolerances_are_refused():
         correct(scanner, [trace], tolerance=0.0)
 
 
-# -- identification ---------------------------------------------------------------------------------------------
+# -- identification -----------------------------------------------------------------------------------------
 
 
-def on_the_grid(record, rng, *, bent, plays=8, modes=3):
+def on_the_grid(plain, rng, *, bent, plays=8, modes=3):
     """A scanner whose thresholds and decay times are among the candidates."""
-    span = max(float(np.ptp(trace.drive)) for trace in record[0])
-    whole = joined(*record)
+    span = max(float(np.ptp(trace.drive)) for trace in plain)
+    whole = joined(plain, 0.05)
     decay_times = np.geomspace(5 * np.median(np.diff(whole.time)), whole.time[-1] - whole.time[0], modes)
-    bend = Asymmetry(0.04, 0.02, (whole.drive.max() + whole.drive.min()) / 2, np.ptp(whole.drive) / 2) if bent else None
-    return Scanner(PrandtlIshlinskii(np.arange(plays) / plays * span / 2, [0.8, *rng.uniform(0.005, 0.03, plays - 1)]),
-                   Creep(rng.uniform(0.01, 0.05, modes), decay_times), bend)
+    middle, half_width = (whole.drive.max() + whole.drive.min()) / 2, np.ptp(whole.drive) / 2
+    weights = [0.8, *rng.uniform(0.005, 0.03, plays - 1)]
+    return Scanner(PrandtlIshlinskii(np.arange(plays) / plays * span / 2, weights),
+                   Creep(rng.uniform(0.01, 0.05, modes), decay_times),
+                   Asymmetry(0.04, 0.02, middle, half_width) if bent else None)
 
 
 @pytest.mark.parametrize("bent", [False, True])
 def test_identification_is_exact_without_noise(bent):
     """Order, pause, weights, strengths and bend come back; predictions are exact to 1e-10 of the range."""
-    plain = [Trace(*curve(np.random.default_rng([0, k]))) for k in range(4)]
     rng = np.random.default_rng(7)
-    scanner = on_the_grid((plain, 0.05), rng, bent=bent)
-    record = joined(plain, 0.05)
-    height = np.asarray(scanner.displacement(record.time, record.drive, scanner.relaxed(record.drive[0]))[0])
-    traces = [Trace(t.time, t.drive, part + rng.uniform(-1, 1))
-              for t, part in zip(plain, np.split(height, record.bounds[1:-1]), strict=True)]
-    found = identify(traces, held_out=[3], pauses=(0.01, 0.05, 0.2))
+    scanner = on_the_grid(driven(4), rng, bent=bent)
+    found = identify(recorded(scanner, rng, driven(4)), held_out=[3], pauses=(0.01, 0.05, 0.2))
     assert found.order == (8, 3, bent, 0.05)
     assert found.relative < 1e-10
     assert found.linear > 0.02
@@ -475,12 +479,10 @@ def test_identification_is_exact_without_noise(bent):
 
 
 def excess_residual(seed, noise):
-    """The held-out residual that sensor noise leaves, over the noise, and the true error of the heights over it."""
-    rng = np.random.default_rng(seed)
-    plain = [Trace(*curve(np.random.default_rng([0, k]))) for k in range(5)]
-    scanner = on_the_grid((plain, 0.05), rng, bent=False)
-    traces = recorded(scanner, np.random.default_rng(seed), noise=noise)
-    clean = recorded(scanner, np.random.default_rng(seed))
+    """The held-out residual that sensor noise leaves, and the true error of the heights, over the noise."""
+    scanner = on_the_grid(driven(5), np.random.default_rng(seed), bent=False)
+    traces = recorded(scanner, np.random.default_rng(seed), driven(5), noise=noise)
+    clean = recorded(scanner, np.random.default_rng(seed), driven(5))
     found = identify(traces, held_out=[4], pauses=(0.05,))
     corrected, _ = correct(found.scanner, traces, tolerance=noise, pause=0.05)
     error = corrected[4].height - clean[4].height
@@ -494,13 +496,21 @@ def test_residual_is_the_noise_and_the_model_is_better():
     assert error < 0.3
 
 
+def test_creep_may_be_left_out():
+    """Plays alone on a scanner without creep; with one number to choose there is nothing to choose."""
+    rng = np.random.default_rng(9)
+    scanner = Scanner(on_the_grid(driven(4), rng, bent=False).hysteresis)
+    found = identify(recorded(scanner, rng, driven(4)), held_out=[3], pauses=(0.05,), plays=(8,), modes=(0,))
+    assert found.order[:2] == (8, 0)
+    assert len(found.choice) == 2
+    np.testing.assert_allclose(found.scanner.hysteresis.weights, scanner.hysteresis.weights, atol=1e-10)
+
+
 def test_samples_without_height_do_not_count():
     rng = np.random.default_rng(8)
-    plain = [Trace(*curve(np.random.default_rng([0, k]))) for k in range(4)]
-    scanner = on_the_grid((plain, 0.05), rng, bent=False)
-    traces = recorded(scanner, np.random.default_rng(0), curves=4)
+    traces = recorded(on_the_grid(driven(4), rng, bent=False), rng, driven(4))
     holes = [Trace(t.time, t.drive, np.where(t.drive < 0.3, t.height, np.nan)) for t in traces]
-    assert identify(holes, held_out=[3], pauses=(0.05,)).relative < 0.003
+    assert identify(holes, held_out=[3], pauses=(0.05,)).relative < 1e-10
     empty = [*holes[:2], Trace(*holes[2][:2], np.full(len(holes[2].drive), np.nan)), holes[3]]
     with pytest.raises(IdentificationError, match="fewer than 64"):
         identify(empty, held_out=[3], pauses=(0.05,))
@@ -519,7 +529,8 @@ def test_samples_without_height_do_not_count():
     (lambda t: ([Trace(a.time, a.drive, -a.height) for a in t], [3]), "one sign"),
 ])
 def test_identification_refuses_what_does_not_tell(change, says):
-    traces = recorded(random_scanner(np.random.default_rng(0), bent=False), np.random.default_rng(0), curves=4)
+    rng = np.random.default_rng(0)
+    traces = recorded(random_scanner(rng, bent=False), rng, driven(4))
     changed, held_out = change(traces)
     with pytest.raises(IdentificationError, match=says):
         identify(changed, held_out=held_out, pauses=(0.05,))
@@ -541,20 +552,21 @@ def test_a_stiff_reference_must_be_stiff():
 
 
 def test_records_of_like_length_share_one_program():
-    sizes = {height_correction._bucket(n) for n in range(1, 20001)}
-    assert sizes == {1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576}
-    assert all(n <= height_correction._bucket(n) <= max(1024, 1.5 * n) for n in range(1, 20001))
-    assert float(forgotten(jnp.asarray([0.0, 1.0, 1.0]), jnp.asarray([1.0]))[1, 0]) == 0
+    sizes = {n: len(filled(np.zeros(n))) for n in range(1, 20001)}
+    assert set(sizes.values()) == {1024, 1536, 2048, 3072, 4096, 6144, 8192, 12288, 16384, 24576}
+    assert all(n <= size <= max(1024, 1.5 * n) for n, size in sizes.items())
+    assert set(filled(np.array([1.0, 2.0]))[1:]) == {2.0}
 
 
 def main():
     """Bounds over 200 random pasts; residuals and true errors over noise levels and seeds."""
     with jax.enable_x64(True):
         worst = [excess_of_bound(seed)[0] for seed in range(200)]
-        print(f"unknown past: {sum(w > 1e-13 for w in worst)} of 200 outside the bound, largest excess {max(worst):.1e}")
+        outside = sum(excess > 1e-13 for excess in worst)
+        print(f"unknown past: {outside} of 200 outside the bound, largest excess {max(worst):.1e}")
         for noise in (1e-4, 1e-3, 1e-2):
             found = np.array([excess_residual(seed, noise) for seed in range(20)])
-            print(f"noise {noise:g} of 1: residual / noise {found[:, 0].mean():.3f} +- {found[:, 0].std():.3f}, "
+            print(f"noise {noise:g}: residual / noise {found[:, 0].mean():.3f} +- {found[:, 0].std():.3f}, "
                   f"true error / noise {found[:, 1].mean():.3f} (largest {found[:, 1].max():.3f})")
 
 

@@ -12,7 +12,8 @@ from asperity.instrument.identification import Identified, identify
 from tests.conftest import shared_data
 
 QI = "force/jpk/fmt-jpk-fd_2020.02.07-16.29.05.036.jpk-qi-data"
-PAUSES = (0.007, 0.02, 0.05, 0.1)  # s; the file says 7 ms for each of several moves between pixels, not their sum
+#: s; the file names 7 ms for single moves between pixels and 50 ms for the next line, but not their sum
+PAUSES = (0.007, 0.02, 0.05, 0.1, 0.2, 0.5)
 #: file -> pauses to choose from, curves used at most, how many of them are held out
 MAPS = {QI: (PAUSES, 4, 1),
         "force/jpk/map-data-2022.10.29-12.27.34.564.jpk-force-map": ((0.1, 1.0, 3.0), 16, 6),
@@ -66,7 +67,8 @@ def test_held_out_curve_of_the_qi_map(qi):
 def test_the_held_out_curve_takes_no_part(qi):
     """Another sensor height on curve 3 changes what the scanner is worth, not the scanner."""
     traces, found = qi
-    other = identify([*traces[:3], traces[3]._replace(height=0.9 * traces[3].height)], held_out=[3], pauses=PAUSES)
+    changed = traces[3]._replace(height=0.9 * traces[3].height)
+    other = identify([*traces[:3], changed], held_out=[3], pauses=PAUSES)
     assert other.order == found.order
     np.testing.assert_array_equal(other.scanner.hysteresis.weights, found.scanner.hysteresis.weights)
     assert other.relative > 10 * found.relative
@@ -94,15 +96,16 @@ def test_the_exact_inverse_on_the_measured_drive(qi):
 
 
 def main():
-    """What the scanner's model leaves on the curves held out, for each file with several; lines for the others."""
+    """What the model leaves on the curves held out, for each file with several; lines for the others."""
     print("rms in % of the range of each curve; held-out curves took no part in fit or choice")
     for name, (pauses, curves, last) in MAPS.items():
         traces = traces_of(name, curves)
         held_out = range(len(traces) - last, len(traces))
         found = identify(traces, held_out=held_out, pauses=pauses)
-        print(f"{name.split('/')[-1]}: {np.ptp(traces[-1].height) * 1e6:.1f} um; learned 1 to {held_out[0] - 1}, "
-              f"held out {held_out[0]} to {held_out[-1]}\n   {found.order}, line {100 * found.linear:.2f}, "
-              f"held out {100 * found.relative:.3f} ({found.residual * 1e9:.2g} nm)")
+        print(f"{name.split('/')[-1]}: {np.ptp(traces[-1].height) * 1e6:.1f} um; "
+              f"learned 1 to {held_out[0] - 1}, held out {held_out[0]} to {held_out[-1]}")
+        print(f"   {found.order}, line {100 * found.linear:.2f}, held out {100 * found.relative:.3f} "
+              f"({found.residual * 1e9:.2g} nm)")
         print("   each curve:", " ".join(f"{100 * r:.3f}" for r in found.per_curve))
     for name in SINGLES:
         lines = " ".join(f"{100 * straight_line(trace):.2f}" for trace in traces_of(name))

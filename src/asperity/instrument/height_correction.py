@@ -11,11 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from asperity.instrument.scanner import Scanner
-from asperity.instrument.scanner_memory import Memory
+from asperity.instrument.scanner_memory import Memory, filled
 
 __all__ = ["Corrected", "Past", "Record", "Trace", "correct", "joined", "required_drive"]
-
-_SHORTEST = 1024  # samples: shorter records share one compiled program
 
 
 class Past(IntEnum):
@@ -54,6 +52,8 @@ class Corrected(NamedTuple):
 def joined(traces: Sequence[Trace], pause: float | None = None) -> Record:
     """The curves one after the other, each held at its last drive for ``pause`` (s) until the next begins.
 
+    What the drive did between curves is not in a file: it is taken to go straight to the next first value.
+
     Args:
         traces: in order of time.
         pause: between the last sample of a curve and the first of the next; None if the traces share one
@@ -74,7 +74,8 @@ def joined(traces: Sequence[Trace], pause: float | None = None) -> Record:
         times.append(np.asarray(trace.time, float) - trace.time[0] + start)
         end = times[-1][-1]
     bounds = np.cumsum([0, *(len(time) for time in times)])
-    return Record(np.concatenate(times), np.concatenate([trace.drive for trace in traces], dtype=float), bounds)
+    drive = np.concatenate([trace.drive for trace in traces], dtype=float)
+    return Record(np.concatenate(times), drive, bounds)
 
 
 def _check(trace: Trace, number: int) -> None:
@@ -82,16 +83,17 @@ def _check(trace: Trace, number: int) -> None:
     time, drive = np.asarray(trace.time), np.asarray(trace.drive)
     height = drive if trace.height is None else np.asarray(trace.height)
     if time.ndim != 1 or len(time) < 2 or not time.shape == drive.shape == height.shape:
-        raise ValueError(f"curve {number}: time {time.shape}, drive {drive.shape} and height {height.shape} must "
-                         "be of one length, 2 or more")
+        raise ValueError(f"curve {number}: time {time.shape}, drive {drive.shape} and height {height.shape} "
+                         "must be of one length, 2 or more")
     bad = np.flatnonzero(~np.isfinite(time + drive))
     if len(bad):
-        raise ValueError(f"curve {number}: time or drive is not finite at sample {bad[0]} ({len(bad)} in all); "
+        raise ValueError(f"curve {number}: time or drive is not finite at sample {bad[0]} of {len(bad)} such: "
                          "no memory passes a gap: interpolate the drive there, or cut the curve")
     falls = np.flatnonzero(np.diff(time) <= 0)
     if len(falls):
-        raise ValueError(f"curve {number}: the time goes from {time[falls[0]]:g} s to {time[falls[0] + 1]:g} s at "
-                         f"sample {falls[0] + 1}; give the samples in order of time, segments joined")
+        first, then = time[falls[0]:falls[0] + 2]
+        raise ValueError(f"curve {number}: the time goes from {first:g} s to {then:g} s at sample "
+                         f"{falls[0] + 1}; give the samples in order of time, segments joined")
 
 
 def correct(scanner: Scanner, traces: Sequence[Trace], *, tolerance: float, pause: float | None = None,
@@ -182,19 +184,13 @@ def required_drive(scanner: Scanner, time: np.ndarray, displacement: np.ndarray,
 
 def _run(scanner: Scanner, time: np.ndarray, signal: np.ndarray, memory: Memory, *,
          inverse: bool = False) -> tuple[np.ndarray, Memory]:
-    """Forward or inverse in double precision; records of similar length share one compiled program."""
-    missing = _bucket(len(signal)) - len(signal)
+    """Forward or inverse in double precision."""
     with jax.enable_x64(True):
-        padded = [jnp.pad(jnp.asarray(a), (0, missing), mode="edge") for a in (time, signal)]
+        time_filled, signal_filled = jnp.asarray(filled(time)), jnp.asarray(filled(signal))
         start = Memory(*(jnp.asarray(a, float) for a in memory))
         if not scanner.remembers(start):
-            raise ValueError(f"memory {memory}: not one of this scanner, whose plays are at most the difference "
-                             "of their thresholds apart; pass on the memory that this scanner returned, or none")
-        found, end = (scanner.drive if inverse else scanner.displacement)(*padded, start)
+            raise ValueError(f"memory {memory}: not one of this scanner, whose plays are at most the "
+                             "difference of their thresholds apart; pass on what it returned, or none")
+        follow = scanner.drive if inverse else scanner.displacement
+        found, end = follow(time_filled, signal_filled, start)
         return np.asarray(found)[: len(signal)], Memory(*(np.asarray(a) for a in end))
-
-
-def _bucket(samples: int) -> int:
-    """The least of 1024 times 1, 1.5, 2, 3, 4, 6, ... that holds the samples."""
-    power = 1 << max(samples - 1, _SHORTEST - 1).bit_length()
-    return power * 3 // 4 if samples <= power * 3 // 4 and power > _SHORTEST else power

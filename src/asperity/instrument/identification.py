@@ -20,7 +20,7 @@ from asperity.instrument.creep import Creep
 from asperity.instrument.height_correction import Record, Trace, correct, joined
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Asymmetry, Scanner
-from asperity.instrument.scanner_memory import forgotten, relaxed, run
+from asperity.instrument.scanner_memory import filled, forgotten, relaxed, run
 
 __all__ = ["IdentificationError", "Identified", "Order", "identify", "stiff_reference"]
 
@@ -113,7 +113,7 @@ def identify(traces: Sequence[Trace], *, held_out: Sequence[int], pauses: Sequen
 
 
 def _simplest_first(choice: Sequence[tuple[Order, float]]) -> list[Order]:
-    """The orders that are as good as the best, those of fewest unknowns first; then the others, best first."""
+    """The orders as good as the best, those of fewest unknowns first; then the others, best first."""
     alike = max(_ALIKE * choice[0][1], _ROUNDING)
     good = [order for order, score in choice if score <= alike]
     good.sort(key=lambda order: order.plays + order.modes + 2 * order.bent)
@@ -125,17 +125,17 @@ def _learned(traces: Sequence[Trace], held_out: Sequence[int]) -> list[int]:
     missing = [k for k, trace in enumerate(traces) if trace.height is None]
     if missing:
         raise IdentificationError(
-            f"curve {missing[0]} has no reference height: from force and drive alone, creep and hysteresis of "
-            "the scanner look the same as viscoelasticity of the sample. Give the height of a sensor, or curves "
-            "on a stiff sample with `stiff_reference`")
+            f"curve {missing[0]} has no reference height: from force and drive alone, the scanner's creep and "
+            "hysteresis look the same as viscoelasticity of the sample. Give the height of a sensor, or "
+            "curves on a stiff sample with `stiff_reference`")
     unknown = [k for k in held_out if not 0 < k < len(traces)]
     if unknown:
-        raise IdentificationError(f"cannot hold out curve {unknown[0]} of 0 to {len(traces) - 1}: the first cannot "
-                                  "judge, since its past is not in the record; hold out a later one")
+        raise IdentificationError(f"cannot hold out curve {unknown[0]} of 0 to {len(traces) - 1}: the first "
+                                  "cannot judge, since its past is not in the record; hold out a later one")
     learned = [k for k in range(1, len(traces)) if k not in held_out]
     if len(learned) < 2 or not held_out:
         raise IdentificationError(
-            f"{len(learned)} curves to learn from (the first one is only their past), {len(set(held_out))} held "
+            f"{len(learned)} curves to learn from (the first is only their past), {len(set(held_out))} held "
             "out: need two and one. A model fitted to one curve can follow it and yet miss the next by far")
     empty = [k for k in range(1, len(traces)) if np.isfinite(traces[k].height).sum() < _FEWEST]  # type: ignore
     if empty:
@@ -154,9 +154,9 @@ def _resolved(traces: Sequence[Trace], learned: Sequence[int], plays: Sequence[i
     allowed = [count for count in plays if largest <= span / (4 * count)]
     if not allowed:
         raise IdentificationError(
-            f"the drive steps by {largest:.3g} at a reversal, {largest / span:.2g} of its range of {span:.3g}: "
-            f"too coarse to see where {min(plays)} plays begin to move (at most {0.25 / min(plays):.2g}). Sample "
-            "more densely")
+            f"the drive steps by {largest:.3g} at a reversal, {largest / span:.2g} of its range {span:.3g}: "
+            f"too coarse to see where {min(plays)} plays begin to move (at most {0.25 / min(plays):.2g}). "
+            "Sample more densely")
     return allowed
 
 
@@ -196,8 +196,8 @@ def _states(record: Record, center: float, thresholds: np.ndarray,
     drive = record.drive - center
     with jax.enable_x64(True):
         start = relaxed(drive[0], len(thresholds), len(decay_times))
-        found = _read_states(start, record.time, drive, thresholds, decay_times)
-    return np.column_stack([np.asarray(part) for part in found])
+        found = _read_states(start, filled(record.time), filled(drive), thresholds, decay_times)
+    return np.column_stack([np.asarray(part)[: len(drive)] for part in found])
 
 
 @jax.jit
@@ -306,6 +306,6 @@ def stiff_reference(deflection: np.ndarray, *, spring_constant: float, sample_st
     if not 0 < ratio <= _RIGID:
         raise IdentificationError(
             f"the lever ({spring_constant:g} N/m) is {ratio:.2g} times as stiff as the contact "
-            f"({sample_stiffness:g} N/m), more than {_RIGID:g}: the sample yields, and its viscoelasticity would "
-            "be taken for the scanner's hysteresis. Use the height of a sensor, or glass under a softer lever")
+            f"({sample_stiffness:g} N/m), more than {_RIGID:g}: the sample yields, and its viscoelasticity "
+            "would be taken for the scanner's hysteresis. Use a sensor, or glass under a softer lever")
     return np.asarray(deflection, float) * (1 + ratio)

@@ -11,9 +11,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-__all__ = ["Memory", "advance", "as_array", "forgotten", "relaxed", "run", "valid_plays"]
+__all__ = ["Memory", "advance", "as_array", "filled", "forgotten", "relaxed", "run", "valid_plays"]
 
 _CHUNKS = 128  # pieces of a signal that advance side by side: enough to fill the vector units
+_SHORTEST = 1024  # samples that a shorter record is filled up to
 
 
 def as_array(values: object) -> Any:
@@ -29,6 +30,17 @@ class Memory(NamedTuple):
 
     plays: Any  # (n,)
     creep: Any  # (m,)
+
+
+def filled(signal: np.ndarray) -> np.ndarray:
+    """A signal that stays at its last value up to 1024 samples times 1, 1.5, 2, 3, 4, 6, ...
+
+    Records of like length then share one compiled program. Standing still in time and drive leaves the memory
+    as it is.
+    """
+    power = 1 << max(len(signal) - 1, _SHORTEST - 1).bit_length()
+    size = power * 3 // 4 if len(signal) <= power * 3 // 4 and power > _SHORTEST else power
+    return np.pad(np.asarray(signal, float), (0, size - len(signal)), mode="edge")
 
 
 def relaxed(drive: float | Array, plays: int, modes: int) -> Memory:
@@ -115,4 +127,4 @@ def _columns(signal: Array, mode: str) -> Array:
 def _joined(read: Array) -> Array:
     """(step, ..., chunk) as (sample, ...)."""
     ordered = jnp.moveaxis(read, -1, 0)
-    return ordered.reshape(-1, *ordered.shape[2:])
+    return ordered.reshape(ordered.shape[0] * ordered.shape[1], *ordered.shape[2:])
