@@ -9,11 +9,13 @@ import pickle
 import sys
 import tempfile
 import tracemalloc
+import zipfile
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.ndimage import gaussian_filter
 
 from asperity.data import image_readers
@@ -116,6 +118,20 @@ def test_reads_what_was_written(name, tmp_path):
     np.testing.assert_allclose(dataset.y, y + PITCH * (np.arange(ROWS) - (ROWS - 1) / 2), atol=1e-20)
     timed = name in ("nanoscope", "picoview", "igor", "nanosurf", "nanonis")
     assert dataset.line_time.item() == 0.5 if timed else np.isnan(dataset.line_time.item())
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_goes_through_netcdf_and_pickle(name, tmp_path):
+    path, expected = tiny_image(name, tmp_path)
+    dataset = open_images(path)
+    dataset.to_netcdf(tmp_path / "kept.nc", engine="h5netcdf")
+    kept = xr.open_dataset(tmp_path / "kept.nc", engine="h5netcdf").load()
+    unpickled = pickle.loads(pickle.dumps(dataset))
+    for other in (kept, unpickled):
+        validate(other)
+        assert other["session"].item() == dataset["session"].item()
+        for variable, values in expected.items():
+            np.testing.assert_allclose(other[variable].values, values, rtol=1e-13)
 
 
 @pytest.mark.parametrize("write", [
@@ -271,13 +287,18 @@ def test_nanoscope_image_beside_a_force_volume_lies_on_its_curves():
     np.testing.assert_allclose(image.y.values[curves.row], curves.y, atol=1e-12)
 
 
-@pytest.mark.parametrize("file", [f for name in ("nanoscope", "picoview", "igor") for f in SUPPLIED[name][:3]])
-def test_heights_and_orientation_agree_with_surface_topography(file):
-    """Its first index runs along x, its second from the top down; other quantities it gives in the file's units."""
+@pytest.mark.parametrize("file", [*(f for name in ("nanoscope", "picoview", "igor") for f in SUPPLIED[name][:3]),
+                                  SUPPLIED["jpk"][1], "gwyddion"])
+def test_heights_and_orientation_agree_with_surface_topography(file, tmp_path):
+    """Its first index runs along x, its second from the top down; it reads lengths, in units of its own."""
     pytest.importorskip("SurfaceTopography")
-    path = shared_data(file)
     from asperity.data.image_readers import surface_topography
+    path = tiny_image(file, tmp_path)[0] if file in WRITERS else shared_data(file)
+    if path.suffix == ".jpk-force-map":  # it reads the image alone
+        (tmp_path / "image.jpk").write_bytes(zipfile.ZipFile(path).read("data-image.force"))
+        path = tmp_path / "image.jpk"
     theirs, ours = surface_topography.open_images(path), image_readers.open_images(path)
+    np.testing.assert_allclose(theirs.pitch, ours.pitch, rtol=1e-8)
     heights = [c.load() * si_unit(c.unit)[0] for c in ours.channels if si_unit(c.unit)[1] == "m"]
     compared = [channel.load() * si_unit(channel.unit)[0] for channel in theirs.channels
                 if si_unit(channel.unit)[1] == "m" and "eight" in channel.name.replace("Topography", "height")]

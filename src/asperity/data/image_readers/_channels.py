@@ -12,7 +12,10 @@ import numpy as np
 from asperity.data.readers._table import unit_factor
 from asperity.quantities import QUANTITIES
 
-__all__ = ["Channel", "Identity", "Images", "identify", "si_unit"]
+__all__ = ["AS_MATRIX", "Channel", "Identity", "Images", "identify", "si_unit"]
+
+#: what to do with an image that no reader can read
+AS_MATRIX = "Bring it in as a plain matrix of numbers (text or NumPy)."
 
 
 @dataclass(frozen=True)

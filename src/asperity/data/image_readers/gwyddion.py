@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images, si_unit
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images, si_unit
 from asperity.data.readers._errors import CorruptFile, Unsupported
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -52,7 +52,7 @@ def open_images(path: Path) -> Images:
         Unsupported: no data field in it.
     """
     if path.stat().st_size > _LARGEST:
-        raise Unsupported(path, "a Gwyddion file above 2 GB.")
+        raise Unsupported(path, "a Gwyddion file above 2 GB.", AS_MATRIX)
     content = path.read_bytes()
     items, end = _object(path, content, 4, 0)
     if end != len(content):
@@ -60,7 +60,7 @@ def open_images(path: Path) -> Images:
     fields = {int(found[1]): value for key, value in items.items()
               if (found := re.fullmatch(r"/(\d+)/data", key)) and isinstance(value, dict)}
     if not fields:
-        raise Unsupported(path, "a Gwyddion file without images (it may hold graphs or curves only).")
+        raise Unsupported(path, "a Gwyddion file without images (it may hold graphs or curves only).", AS_MATRIX)
     grids = {number: _grid(path, field) for number, field in fields.items()}
     first = grids[min(grids)]
     titles = {number: str(items.get(f"/{number}/data/title", f"channel {number}")) for number in fields}
@@ -129,7 +129,7 @@ def _grid(path: Path, field: dict[str, Any]) -> tuple[int, int, float, float, fl
     factor, unit = si_unit(_unit(field, "si_unit_xy"))
     sizes = [float(field.get(key, 0.0)) * factor for key in ("yreal", "xreal", "xoff", "yoff")]
     if unit != "m" or not all(map(math.isfinite, sizes)) or min(sizes[:2]) <= 0:
-        raise Unsupported(path, f"a data field of {sizes[1]:g} x {sizes[0]:g} '{unit}', expected m.")
+        raise Unsupported(path, f"a data field of {sizes[1]:g} x {sizes[0]:g} '{unit}', expected m.", AS_MATRIX)
     return (rows, columns, sizes[0], sizes[1], sizes[2], sizes[3])
 
 

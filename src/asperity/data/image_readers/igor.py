@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._igor_header import (
     HEADERS,
@@ -90,7 +91,7 @@ class _Wave(NamedTuple):
         names = tuple(labels[i: i + LABEL].split(b"\0")[0].decode("latin-1").strip()
                       for i in range(LABEL, len(labels), LABEL))[: shape[2]]
         if len(names) != shape[2] or not all(names):
-            raise Unsupported(path, f"{shape[2]} channels with the names {names}: each needs one.")
+            raise Unsupported(path, f"{shape[2]} channels with the names {names}: each needs one.", AS_MATRIX)
         if not all(0 < step < math.inf for step in steps[:2]):
             raise CorruptFile(path, f"its pixel pitch is {steps[0]:g} m x {steps[1]:g} m.")
         return cls(path, dtype, (shape[0], shape[1], shape[2]), (steps[1], steps[0]), names, parse_note(note))
@@ -134,8 +135,16 @@ def _session(wave: _Wave) -> str:
     return " ".join(("asylum", *(part for part in named if part), *constants))
 
 
+def _date(wave: _Wave) -> str:
+    """Date and time as ISO text, or the note's own words."""
+    text = f"{wave.note.get('Date', '')} {wave.note.get('Time', '')}".strip()
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %I:%M:%S %p").isoformat()
+    except ValueError:
+        return text
+
+
 def _attributes(wave: _Wave) -> dict[str, str | float]:
-    date = "T".join(filter(None, (wave.note.get("Date", ""), wave.note.get("Time", ""))))
-    return {"instrument": wave.note.get("MicroscopeModel", ""), "date": date,
+    return {"instrument": wave.note.get("MicroscopeModel", ""), "date": _date(wave),
             "software": f"Asylum Research {wave.note.get('Version', '')}".strip(),
             "mode": wave.note.get("ImagingMode", ""), "scan_angle": math.radians(_known(wave, "ScanAngle"))}

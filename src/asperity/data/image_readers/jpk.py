@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.jpk_archive import open_archive
 
@@ -71,10 +71,11 @@ def open_images(path: Path) -> Images:
     maps = [page for page in pages[1:] if _CHANNEL in page]
     shapes = {(int(_number(path, page, _ROWS)), int(_number(path, page, _COLUMNS))) for page in maps}
     if len(shapes) != 1:
-        raise Unsupported(path, f"its {len(maps)} channels have the sizes {sorted(shapes)}; one is needed.")
+        raise Unsupported(path, f"its {len(maps)} channels have the sizes {sorted(shapes)}; one is needed.",
+                          AS_MATRIX)
     rows, columns = shapes.pop()
     if grid.get(_REFLECT, (0,))[0]:
-        raise Unsupported(path, "its grid is reflected, which no supplied file could check.")
+        raise Unsupported(path, "its grid is reflected, which no supplied file could check.", AS_MATRIX)
     return Images(
         channels=tuple(_channel(path, content, page) for page in maps), shape=(rows, columns),
         session=" ".join(("jpk", _text(grid, _DATE)[:10], _text(grid, _FINGERPRINT))).strip(),
@@ -89,7 +90,7 @@ def _content(path: Path) -> bytes:
     with open(path, "rb") as stream:
         if stream.read(2) != b"PK":
             if path.stat().st_size > _LARGEST:
-                raise Unsupported(path, "a TIFF file larger than any JPK image.")
+                raise Unsupported(path, "a TIFF file larger than any JPK image.", AS_MATRIX)
             return path.read_bytes()
     archive = open_archive(path)
     names = [name for name in archive.members if name.startswith("data-image.")]
@@ -165,7 +166,7 @@ def _load(path: Path, content: bytes, page: Page, name: str, scale: _Scale) -> n
     """One channel, (row, column), NaN where invalid."""
     rows, columns, bits = (int(_number(path, page, tag)) for tag in (_ROWS, _COLUMNS, _BITS))
     if page.get(_PACKED, (1,))[0] != 1 or bits not in (16, 32):
-        raise Unsupported(path, f"channel '{name}' is compressed or has {bits} bits.")
+        raise Unsupported(path, f"channel '{name}' is compressed or has {bits} bits.", AS_MATRIX)
     parts = [content[start : start + count] for start, count in zip(page[_STRIPS], page[_STRIP_BYTES], strict=True)]
     words = np.frombuffer(b"".join(parts), f"{'<' if content[:2] == b'II' else '>'}i{bits // 8}")
     if words.size != rows * columns:

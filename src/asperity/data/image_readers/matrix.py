@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images, si_unit
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images, si_unit
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._table import decode, head_text, parse_rows
 
@@ -51,12 +52,12 @@ def open_images(path: Path) -> Images:
 def _open_array(path: Path) -> Images:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
-        raise Unsupported(path, f"an array of shape {array.shape} and type {array.dtype} is no image.")
+        raise Unsupported(path, f"an array of shape {array.shape} and type {array.dtype} is no image.", AS_MATRIX)
+    return Images((Channel("", "", partial(_load, path)),), tuple(array.shape), f"matrix {path.name}")
 
-    def load() -> np.ndarray:
-        return np.load(path, allow_pickle=False).astype(float)[..., ::-1, :]
 
-    return Images((Channel("", "", load),), tuple(array.shape), f"matrix {path.name}")
+def _load(path: Path) -> np.ndarray:
+    return np.load(path, allow_pickle=False).astype(float)[..., ::-1, :]
 
 
 def _open_text(path: Path) -> Images:
@@ -75,10 +76,9 @@ def _open_text(path: Path) -> Images:
     body = [re.sub(r"\s+", " ", line) for line in body] if separator == " " else body
     table = parse_rows(path, body, start + 1, separator, [f"pixel {i + 1}" for i in range(len(cells))])
     width, height = (_length(path, header, key) for key in ("width", "height"))
-    channel = Channel(header.get("channel", ""), header.get("value units", ""), lambda: table[::-1])
+    channel = Channel(header.get("channel", ""), header.get("value units", ""), partial(np.flipud, table))
     return Images((channel,), table.shape, f"matrix {path.name}",
-                  pitch=(height / table.shape[0], width / table.shape[1]),
-                  center=(0.0, 0.0))
+                  pitch=(height / table.shape[0], width / table.shape[1]))
 
 
 def _header(lines: list[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images
 from asperity.data.readers._errors import CorruptFile, Unsupported
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -42,7 +42,7 @@ def open_images(path: Path) -> Images:
     """
     header, start = _read(path)
     if "".join(header.get("SCANIT_TYPE", [])).split() != ["FLOAT", "MSBFIRST"]:
-        raise Unsupported(path, f"its samples are {header.get('SCANIT_TYPE')}, not FLOAT MSBFIRST.")
+        raise Unsupported(path, f"its samples are {header.get('SCANIT_TYPE')}, not FLOAT MSBFIRST.", AS_MATRIX)
     columns, rows = (_count(path, value) for value in _pair(path, header, "SCAN_PIXELS"))
     width, height = _pair(path, header, "SCAN_RANGE")
     x, y = _pair(path, header, "SCAN_OFFSET")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images, si_unit
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images, si_unit
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._nanoscope_header import (
     Header,
@@ -107,7 +107,7 @@ def _scale(header: Header, section: Section, name: str) -> tuple[float, str]:
     """Value of the full range of the integers, and its unit."""
     scale = parse_scale(section.get("z scale", ""))
     if not (math.isfinite(scale.soft) and scale.soft > 0):
-        raise Unsupported(header.path, f"the scale of '{name}' is {section.get('z scale', 'missing')!r}.")
+        raise Unsupported(header.path, f"the scale of '{name}' is {section.get('z scale', 'missing')!r}.", AS_MATRIX)
     factor, unit = si_unit(scale.unit)
     sensitivity = parse_scale(header.text(scale.sensitivity.lower()))
     per_volt, ratio = si_unit(sensitivity.unit)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images
 from asperity.data.readers._errors import CorruptFile, Unsupported
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -76,7 +76,7 @@ def _read(path: Path) -> tuple[Section, list[Section], int, np.dtype]:
         (buffers[-1] if buffers else header).setdefault(key, value)
     kind = text[at + 1 + _KEY : end].decode("latin-1").strip()
     if kind not in _INTEGER:
-        raise Unsupported(path, f"its samples are stored as {kind[:20]!r}, not as 16- or 32-bit integers.")
+        raise Unsupported(path, f"its samples are stored as {kind[:20]!r}, not as 16- or 32-bit integers.", AS_MATRIX)
     return header, buffers, end + 1, _INTEGER[kind]
 
 

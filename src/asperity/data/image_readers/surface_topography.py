@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import importlib.util
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from asperity.data.image_readers._channels import Channel, Images, si_unit
+from asperity.data.image_readers._channels import AS_MATRIX, Channel, Images, si_unit
 from asperity.data.readers._errors import Unsupported
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -36,23 +38,32 @@ def matches(head: bytes, name: str) -> bool:
 
 
 def open_images(path: Path) -> Images:
-    """Open the maps of a file through SurfaceTopography; reads headers.
+    """Open the maps of a file through SurfaceTopography that lie on the grid of the first; reads headers.
 
     Raises:
         Unsupported: SurfaceTopography is not installed or does not know the file, or it holds no map with a size.
     """
-    reader = _reader(path)
-    maps = [(i, channel) for i, channel in enumerate(reader.channels) if channel.dim == 2 and channel.physical_sizes]
+    with _quiet():
+        found = list(_reader(path).channels)
+    maps = [(i, channel) for i, channel in enumerate(found) if channel.dim == 2 and channel.physical_sizes]
     if not maps:
-        raise Unsupported(path, "no map with a physical size in it.")
-    grids = {(*channel.nb_grid_pts, *_size(path, channel)) for _, channel in maps}
-    if len(grids) > 1:
-        raise Unsupported(path, f"its maps differ in size: {sorted(grids)}.")
-    columns, rows, width, height = grids.pop()
+        raise Unsupported(path, "no map with a physical size in it.", AS_MATRIX)
+    grids = [(*channel.nb_grid_pts, *_size(path, channel)) for _, channel in maps]
+    columns, rows, width, height = grids[0]
+    left_out = [str(channel.name) for (_, channel), grid in zip(maps, grids) if grid != grids[0]]
     return Images(
-        channels=tuple(Channel(str(c.name), _units(c)[1], partial(_load, path, i)) for i, c in maps),
+        channels=tuple(Channel(str(channel.name), _units(channel)[1], partial(_load, path, i))
+                       for (i, channel), grid in zip(maps, grids) if grid == grids[0]),
         shape=(rows, columns), session=f"{path.name}", pitch=(height / rows, width / columns),
-        attrs={"read_by": "SurfaceTopography"})
+        attrs={"read_by": "SurfaceTopography"} | ({"left_out": ", ".join(left_out)} if left_out else {}))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Its warnings are about time zones and deprecations of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _reader(path: Path) -> Any:
@@ -60,16 +71,14 @@ def _reader(path: Path) -> Any:
         raise Unsupported(path, "this format is read by SurfaceTopography, which is not installed.",
                           "Install it: pip install asperity[images].")
     from SurfaceTopography import open_topography  # pyright: ignore[reportMissingImports]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return open_topography(str(path))
+    return open_topography(str(path))
 
 
 def _size(path: Path, channel: Any) -> tuple[float, float]:
     """Width and height in m, to the digits that a file keeps."""
     factor, unit = si_unit(_units(channel)[0])
     if unit != "m":
-        raise Unsupported(path, f"the size of '{channel.name}' is in '{unit}', expected m.")
+        raise Unsupported(path, f"the size of '{channel.name}' is in '{unit}', expected m.", AS_MATRIX)
     width, height = (float(f"{factor * size:.9g}") for size in channel.physical_sizes)
     return width, height
 
@@ -82,7 +91,6 @@ def _units(channel: Any) -> tuple[str, str]:
 
 
 def _load(path: Path, index: int) -> np.ndarray:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         heights = _reader(path).topography(channel_index=index).heights()
     return np.ma.filled(np.ma.asarray(heights, dtype=float), np.nan).T[::-1]
