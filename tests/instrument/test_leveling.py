@@ -149,7 +149,7 @@ def scarred(seed, size=256):
     surface = self_affine((size, size), hurst=0.7, rms=1.0, seed=seed) + 0.02 * rng.standard_normal((size, size))
     step = np.std(np.diff(surface, axis=0))
     true = np.zeros(surface.shape, bool)
-    for row in rng.choice(np.arange(4, size - 6, 9), 20, replace=False):
+    for row in rng.choice(np.arange(4, size - 6, 6), 20, replace=False):
         start, length, width = rng.integers(0, size - 80), rng.integers(16, 80), rng.integers(1, 4)
         surface[row: row + width, start: start + length] += rng.choice([-1, 1]) * rng.uniform(6, 15) * step
         true[row: row + width, start: start + length] = True

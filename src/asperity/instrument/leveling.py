@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import label
+from scipy.ndimage import find_objects, label
 
 __all__ = ["Leveled", "find_scars", "level_lines", "level_lines_polynomial", "level_polynomial", "mask_features"]
 
@@ -118,8 +118,8 @@ def find_scars(height: np.ndarray, *, threshold: float = 5.0, shortest: int = 8,
     For a scar of w lines, every pixel of it differs from those just before and just beyond by more than
     ``threshold`` / 2 robust standard deviations of how far w lines lie from the middle of their neighbors all over
     the image, in the same direction; at least one by ``threshold``; and this over ``shortest`` pixels along the line
-    without a break. A step, which differs from one side only, is none. Two scars closer than they are wide leave a
-    strip between them that looks like one. Level the lines first. The result is a mask: set the pixels to NaN;
+    without a break. A step, which differs from one side only, is none, and neither is what stands out only from
+    a stronger scar beside it. Level the lines first. The result is a mask: set the pixels to NaN;
     `fill_harmonic` draws a smooth surface through them where a picture is wanted.
 
     Args:
@@ -134,31 +134,32 @@ def find_scars(height: np.ndarray, *, threshold: float = 5.0, shortest: int = 8,
     height, _ = _checked(height, None)
     if not threshold > 0 or shortest < 1 or widest < 1:
         raise ValueError(f"threshold = {threshold:g} must be above 0, shortest = {shortest} and widest = {widest} >= 1")
+    ridges = [ridge for width in range(1, min(widest, len(height) - 2) + 1) for sign in (1.0, -1.0)
+              for ridge in _ridges(sign * height, width, threshold, shortest)]
+    strength = np.zeros(height.shape)
+    for excess, rows, columns in ridges:
+        strength[rows, columns] = np.maximum(strength[rows, columns], excess)
     found = np.zeros(height.shape, bool)
-    for width in range(1, min(widest, len(height) - 2) + 1):
-        for sign in (1.0, -1.0):
-            found |= _scars(sign * height, width, threshold, shortest)
+    for excess, rows, columns in ridges:
+        beside = np.maximum(strength[rows.start - 1, columns], strength[rows.stop, columns])
+        found[rows, columns] |= np.median(beside) <= excess
     return found
 
 
-def _scars(height: np.ndarray, width: int, threshold: float, shortest: int) -> np.ndarray:
-    """Ridges of exactly ``width`` lines."""
+def _ridges(height: np.ndarray, width: int, threshold: float, shortest: int) -> list[tuple[float, slice, slice]]:
+    """Stretches of exactly ``width`` lines that stand out, with their median excess over the lines beside them."""
     lines = len(height) - width - 1
     strip = np.stack([height[1 + k: 1 + k + lines] for k in range(width)])
     before, after = height[:lines], height[1 + width:]
     excess = strip.min(axis=0) - np.maximum(before, after)
     bend = strip.mean(axis=0) - (before + after) / 2
     scale = _NORMAL * np.nanmedian(np.abs(bend - np.nanmedian(bend)))
-    parts, count = np.asarray(label(excess > threshold / 2 * scale, [[0, 0, 0], [1, 1, 1], [0, 0, 0]]), object)
-    length = np.bincount(parts.ravel(), minlength=count + 1)
-    peak = np.zeros(count + 1, bool)
-    np.logical_or.at(peak, parts[excess > threshold * scale], True)
-    good = peak & (length >= shortest)
-    good[0] = False
-    ridge = good[parts]
-    found = np.zeros(height.shape, bool)
-    for k in range(width):
-        found[1 + k: 1 + k + lines] |= ridge
+    parts = label(excess > threshold / 2 * scale, [[0, 0, 0], [1, 1, 1], [0, 0, 0]])[0]  # pyright: ignore
+    found = []
+    for row, columns in find_objects(parts):
+        values = excess[row, columns]
+        if values.size >= shortest and values.max() > threshold * scale:
+            found.append((float(np.median(values)), slice(row.start + 1, row.start + 1 + width), columns))
     return found
 
 
