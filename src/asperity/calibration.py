@@ -91,10 +91,17 @@ def applied(found: Iterable[Mapping[str, Any]], model: Model, given: Mapping[str
 
     The spring constant found from thermal noise with a sensitivity s goes as s to the power of
     ``sensitivity_exponent``; with that sensitivity in use, the errors of the two are correlated.
+
+    Raises:
+        CalibrationError: a calibration that refused to give its constant.
     """
     known: dict[str, Any] = {}
     for entry in found:
         known |= entry
+    refused = [name for name in CONSTANTS if name in known and not math.isfinite(known[name])]
+    if refused:
+        raise CalibrationError(f"the calibration gives no {refused[0].replace('_', ' ')} (see its findings): insist on "
+                               "a method when you calibrate, or give the number")
     given, std = dict(given), dict(std)
     for name in ("spring_constant", "sensitivity"):
         if name in known and given.get(name) is None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asperity import cli_instrument
 from asperity.options import (
     Batch,
     Calibration,
@@ -45,6 +46,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="From raw AFM force curves to moduli with honest error bars.",
 )
+app.add_typer(cli_instrument.calibrate, name="calibrate")
+app.command()(cli_instrument.correct)
+app.command()(cli_instrument.image)
 
 
 def _arguments(

@@ -11,13 +11,15 @@ import numpy as np
 import xarray as xr
 
 from asperity.calibration import CalibrationError
+from asperity.data import store
+from asperity.data.images import summary
 from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling, roughness_bias
 from asperity.instrument.missing import fill_harmonic
 from asperity.report.numbers import measurement, plain
-from asperity.report.page import Finding, Page, Panel
+from asperity.report.page import Finding, Page, Panel, write_page
 from asperity.report.pictures import Line, lines, picture
 
-__all__ = ["Steps", "corrected", "one_frame", "page", "pixel"]
+__all__ = ["Steps", "corrected", "one_frame", "page", "pixel", "told"]
 
 _FLAT_PIXELS = 0.01  # relative difference of the pixel's sides, or of image and tip, that is none
 
@@ -144,6 +146,20 @@ def _untouched(result: xr.Dataset, channel: str, height: np.ndarray, tip: Mappin
     result[f"{channel}_certain"] = (result[channel].dims, found.certain, {
         "long_name": "pixels that the tip touched for sure; elsewhere the surface is an upper bound"})
     return result, {"certain": float(found.certain.mean()), "noise_bound": bound}
+
+
+def told(opened: xr.Dataset, result: xr.Dataset, out: Path | None, channel: str, *, as_json: bool) -> list[str]:
+    """What the command line says of an image; the result and its page are stored where ``out`` says."""
+    found = json.loads(result.attrs["corrections"])
+    outputs = []
+    if out is not None:
+        outputs = [store.save(result, out), write_page(page(result, channel), result, out.with_suffix(".html"))]
+    if as_json:
+        return [json.dumps(found | {"outputs": [str(path) for path in outputs]})]
+    unit = str(result[channel].attrs["units"])
+    return [*summary(opened), _headline(found), *(f"{row.name}: {row.line}. {row.meaning}" for row in
+                                                  _findings(found, unit)),
+            *_remarks(found), *found.get("guard", []), *(f"-> {path}" for path in outputs)]
 
 
 def page(result: xr.Dataset, channel: str = "height") -> Page:

@@ -1,0 +1,105 @@
+"""The tip from images of a rough surface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from asperity import calibration, correct, imaging
+from asperity.calibrate._record import calibration_of
+from asperity.calibration import CalibrationError
+from asperity.data import provenance
+from asperity.data.images import open_images
+from asperity.instrument.blind_tip import TipBound, bound_tip
+from asperity.instrument.blind_tip import noise_bound as noise_bound_of
+from asperity.instrument.tip_shape import Paraboloid, RoundedPyramid, ShapeFit, SphereCone, fit_shape
+from asperity.report.numbers import plain
+from asperity.workflow import Paths, Progress
+
+__all__ = ["tip"]
+
+_SHAPES = {"sphere_cone": SphereCone, "paraboloid": Paraboloid, "pyramid": RoundedPyramid}
+
+def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "sphere_cone", channel: str = "height",
+        noise_bound: float | None = None, progress: Progress | None = None) -> xr.Dataset:
+    """The shape of the tip, from images of a rough surface alone.
+
+    The bluntest tip that can have made the images is an outer bound of the true one: provable, if no pixel errs by
+    more than the noise bound and the part of the tip that touches lies within ``size``.
+
+    Args:
+        images: files, or images (see `asperity.data.images`) of one pixel size; planes are taken off.
+        size: pixels of the tip, odd.
+        shape: ``sphere_cone``, ``paraboloid`` or ``pyramid``, to be fitted for the radius.
+        channel: of heights.
+        noise_bound: m, the greatest error of a pixel; by default from trace and retrace, else 0.
+        progress: called with (pass, passes at most).
+
+    Returns:
+        ``radius`` and ``half_angle`` of the shape with their uncertainties, and ``tip_height`` on pixels of
+        ``tip_pitch``.
+
+    Raises:
+        CalibrationError: no such channel, a film, pixels of different sizes, or too few known tip pixels.
+    """
+    if shape not in _SHAPES:
+        raise CalibrationError(f"there is no tip shape '{shape}'; known: {', '.join(_SHAPES)}")
+    opened, step = _images_of(images, {"size": size, "shape": shape, "channel": channel, "noise_bound": noise_bound})
+    pixels = np.array([imaging.pixel(image) for image in opened])
+    if np.ptp(pixels) > 0.01 * pixels.max():
+        raise CalibrationError(f"the pixels are from {plain(float(pixels.min()), 'm')} to "
+                               f"{plain(float(pixels.max()), 'm')} wide: one size is needed, and square ones")
+    flat = [correct.image(image, channel=channel, scars=True) for image in opened]
+    bounds = [_noise(image, channel) if noise_bound is None else noise_bound for image in flat]
+    most = 100
+    tell = None if progress is None else lambda number, _: progress(number, most)
+    found = bound_tip([image[channel].values for image in flat], (size, size), noise_bound=max(bounds), passes=most,
+                      progress=tell)
+    pitch = float(pixels.mean())
+    try:
+        fitted = fit_shape(_SHAPES[shape], found.heights, pixel=(pitch, pitch))
+    except ValueError as error:
+        raise CalibrationError(str(error)) from error
+    return calibration_of(_tip_numbers(found, fitted, pitch), "tip",
+                        _about_tip(found, fitted, max(bounds), noise_bound is None), step)
+
+
+def _images_of(images: Any, arguments: Mapping[str, Any]) -> tuple[list[xr.Dataset], dict[str, Any]]:
+    several = list(images) if isinstance(images, Sequence) and not isinstance(images, str) else [images]
+    datasets = [image for image in several if isinstance(image, xr.Dataset)]
+    if len(datasets) == len(several):
+        return datasets, provenance.step("calibrate.tip", arguments)
+    names = [str(name) for name in several]
+    return [open_images(name) for name in names], provenance.step(
+        "calibrate.tip", {"images": names, **arguments}, inputs=[provenance.file_record(name) for name in names])
+
+
+def _noise(image: xr.Dataset, channel: str) -> float:
+    """The greatest error of a pixel, by trace and retrace; 0 where there is no retrace."""
+    retrace = f"{channel}_retrace"
+    return noise_bound_of(image[channel].values, image[retrace].values).bound if retrace in image else 0.0
+
+
+def _tip_numbers(found: TipBound, fitted: ShapeFit, pitch: float) -> xr.Dataset:
+    heights = np.where(np.isfinite(found.heights), found.heights, np.nan)
+    constants = {name: value for constant, std in fitted.std.items() if constant in calibration.CONSTANTS
+                 for name, value in ((constant, float(getattr(fitted.shape, constant))), (f"{constant}_std", std))}
+    return xr.Dataset({**{name: ((), value) for name, value in constants.items()},
+                       "tip_height": (("v", "u"), heights, {"units": "m", "long_name": "outer bound of the tip"}),
+                       "tip_shape_residual": (("v", "u"), fitted.residual, {"units": "m"}),
+                       "tip_pitch": ((), pitch, {"units": "m"})})
+
+
+def _about_tip(found: TipBound, fitted: ShapeFit, bound: float, guessed: bool) -> list[str]:
+    said = [f"The tip is nowhere blunter than this, if no pixel errs by more than {plain(bound, 'm')} and the part "
+            "that touches lies within the estimate. Where the sample has no sharp feature, the true tip is sharper: "
+            "the radius is then an upper limit.", f"The shape fits the bound with a misfit of {fitted.misfit:.2g}."]
+    if not found.settled:
+        said.append("The images would lower the bound further: it was stopped.")
+    if bound == 0 and guessed:
+        said.append("There is no retrace to tell the noise: the images were taken for exact. Noise makes the tip too "
+                    "sharp then; give a noise bound.")
+    return said
