@@ -67,7 +67,7 @@ def test_never_below_the_true_tip_under_bounded_noise():
         tip, _, image = made(seed)
         rng = np.random.default_rng([seed, 2])
         bound = [0.0, 0.02, 0.3, 2.0][seed % 4] * image.std()
-        noise = rng.uniform(-bound, bound, image.shape) if seed % 8 < 4 else bound * rng.choice([-1.0, 1.0], image.shape)
+        noise = bound * (rng.uniform(-1, 1, image.shape) if seed % 8 < 4 else rng.choice([-1.0, 1.0], image.shape))
         found = bound_tip(image + noise, tip.shape, noise_bound=bound)
         assert found.settled
         assert (found.heights >= tip).all(), seed
@@ -210,7 +210,8 @@ def noise_table(pixels: int = 256) -> None:
     print(f"image range {np.ptp(image):.0f} nm; a flat tip has an error of {np.sqrt(np.mean(tip**2)):.2f} nm")
     for name, size in (("none", 0.0), ("uniform", 0.05), ("uniform", 0.2), ("Gauss", 0.05), ("Gauss", 0.2)):
         rng = np.random.default_rng(1)
-        noise = size * (rng.uniform(-1, 1, (2, *image.shape)) if name != "Gauss" else rng.normal(size=(2, *image.shape)))
+        shape = (2, *image.shape)
+        noise = size * (rng.normal(size=shape) if name == "Gauss" else rng.uniform(-1, 1, shape))
         bounds = {"known": size} if name != "Gauss" else {"2 sd": 2 * size, "4 sd": 4 * size}
         bounds["from two scans"] = noise_bound(image + noise[0], image + noise[1]).bound
         for kind, bound in bounds.items():
