@@ -48,9 +48,9 @@ def open_images(path: Path) -> Images:
     x, y = _pair(path, header, "SCAN_OFFSET")
     planes = _planes(path, header)
     expected, found = start + 4 * rows * columns * len(planes), path.stat().st_size
-    if found < expected:
+    if found != expected:
         raise CorruptFile(path, f"{len(planes)} maps of {rows} x {columns} pixels end at byte {expected}, the file "
-                                f"has {found}.", "It is truncated; copy it again.")
+                                f"has {found}.", "It is truncated or damaged; copy it again.")
     down = "".join(header.get("SCAN_DIR", [])).strip().lower() == "down"
     load = [partial(_load, path, start + 4 * i * rows * columns, (rows, columns), down, backward)
             for i, (_, _, backward) in enumerate(planes)]

@@ -46,9 +46,9 @@ def open_images(path: Path) -> Images:
     rows, columns = (_count(path, header, key) for key in ("yPixels", "xPixels"))
     size = rows * columns * dtype.itemsize
     expected, found = start + len(buffers) * size, path.stat().st_size
-    if found < expected:
+    if found != expected:
         raise CorruptFile(path, f"{len(buffers)} channels of {rows} x {columns} pixels end at byte {expected}, the "
-                                f"file has {found}.", "It is truncated; copy it again.")
+                                f"file has {found}.", "It is truncated or damaged; copy it again.")
     channels = tuple(_channel(path, buffer, start + i * size, dtype, (rows, columns))
                      for i, buffer in enumerate(buffers))
     speed = _number(header.get("scanSpeed", ""))
