@@ -4,6 +4,7 @@
 """
 
 import jax
+import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_the_circular_cylinder_agrees_with_exact_bessel_functions():
 
 def test_the_blade_moves_the_mass_of_an_ideal_fluid_when_fast():
     """Gamma = 1 + O(1/sqrt(Re)), with a boundary layer somewhat thicker than the 2 sqrt(2) of a cylinder."""
-    thickness = (hydrodynamic_function([1e3, 1e4]).real - 1) * np.sqrt([1e3, 1e4])
+    thickness = (np.real(hydrodynamic_function([1e3, 1e4])) - 1) * np.sqrt([1e3, 1e4])
     assert np.all((thickness > 2 * np.sqrt(2)) & (thickness < 4 * np.sqrt(2)))
 
 
@@ -133,9 +134,9 @@ def test_the_polynomial_follows_the_hydrodynamic_function(x64):
     model = ImmersedLever.of(4.5e-6, WATER, 10.0, 4e5)
     f = np.geomspace(10.0, 4e5, 997)
     exact = hydrodynamic_function(reynolds_number(f, 4.5e-6, WATER))
-    real, imaginary = model.gamma(f)
-    np.testing.assert_allclose(real, exact.real, rtol=1e-6)
-    np.testing.assert_allclose(imaginary, exact.imag, rtol=1e-6)
+    real, imaginary = model.gamma(jnp.asarray(f))
+    np.testing.assert_allclose(real, np.real(exact), rtol=1e-6)
+    np.testing.assert_allclose(imaginary, np.imag(exact), rtol=1e-6)
 
 
 def test_in_a_thin_gas_the_immersed_lever_is_a_harmonic_oscillator(x64):
@@ -149,14 +150,14 @@ def test_in_a_thin_gas_the_immersed_lever_is_a_harmonic_oscillator(x64):
 # the statistics
 
 
-@pytest.mark.parametrize(("quality", "averages"), [(2, 1), (2, 1000), (20, 10), (300, 1), (300, 1000)])
+@pytest.mark.parametrize(("quality", "averages"), [(2, 1), (20, 1000), (300, 10)])
 def test_the_fit_is_unbiased_and_as_precise_as_theory_allows(quality, averages):
-    """60 spectra: a standard deviation is known to 9 %, a mean to 0.13 sd, a coverage of 95 % to 2.8 %."""
-    found = statistics(quality, averages, 60)
+    """40 spectra: a standard deviation is known to 11 %, a mean to 0.16 sd, a coverage of 95 % to 3.4 %."""
+    found = statistics(quality, averages, 40)
     assert found["converged"].all()
-    assert np.all(np.abs(found["bias"]) < 0.2 + 3 * 0.13)
-    assert np.all(found["ratio"] < 1.1 * (1 + 3 * 0.09))
-    assert np.all(found["coverage"] > 0.95 - 3 * 0.028)
+    assert np.all(np.abs(found["bias"]) < 3 * 0.16)
+    assert np.all(found["ratio"] < 1.1 * (1 + 3 * 0.11))
+    assert np.all(found["coverage"] > 0.95 - 3 * 0.034)
     assert found["bound"][0] > 0.95 * found["floor"]
     assert kstest(found["p"], "uniform").pvalue > 1e-3
 
@@ -164,9 +165,9 @@ def test_the_fit_is_unbiased_and_as_precise_as_theory_allows(quality, averages):
 def test_the_immersed_lever_is_fitted_as_well():
     frequency, truth = grid_of(2), truth_of(2)
     model = ImmersedLever.of(4.5e-6, WATER, frequency[0], frequency[-1])
-    fit = fit_spectra(frequency, drawn(model, frequency, truth, 10, 60, 0), model=model)
+    fit = fit_spectra(frequency, drawn(model, frequency, truth, 10, 40, 0), model=model)
     error = np.log(fit.parameters[:, :3] / truth[:3])
-    assert np.all(np.abs(error.mean(axis=0)) < 3 * fit.std[:, :3].mean(axis=0) / np.sqrt(60))
+    assert np.all(np.abs(error.mean(axis=0)) < 3 * fit.std[:, :3].mean(axis=0) / np.sqrt(40))
     assert np.all(error.std(axis=0) < 1.3 * bound_of(model, frequency, truth, 10))
 
 
@@ -230,7 +231,7 @@ def record(quality, samples, rate, seed):
 
 @pytest.mark.parametrize("window", ["boxcar", "hann"])
 def test_records_in_time_have_the_stated_uncertainty(window):
-    """Welch spectra with half overlapping windows: neither bins nor averages are independent, and it shows."""
+    """Welch spectra with half overlapping windows: neither bins nor averages are independent: it shows."""
     records = np.stack([record(20, 2**17, 4.2e5, seed) for seed in range(40)])
     frequency, power = welch(records, 4.2e5, window, 4096)
     fit = fit_spectra(frequency, power, band=(2e3, 2e5))

@@ -17,7 +17,7 @@ from scipy.special import betaincinv, gammaincc, gammaincinv
 __all__ = ["averages_from_scatter", "find_lines"]
 
 _LAG = 4  # bins between which no window of a periodogram leaves a correlation
-_NEIGHBORHOOD = 101  # bins, of the running median
+_NEIGHBORHOODS = (9, 101)  # bins, of the running medians: a line is narrower than half of the first
 
 
 def averages_from_scatter(ratio: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -57,8 +57,8 @@ def find_lines(ratio: np.ndarray, counted: np.ndarray, averages: np.ndarray | fl
                false_alarm: float) -> np.ndarray:
     """The bins that stand out as electronic lines, each with its two neighbors.
 
-    The level is the model or the running median of 101 bins, whichever is higher: where the model is too low
-    over many bins, no line is seen in it, and the chance of a false alarm can only become smaller.
+    The level is the model or the running median over 9 or 101 bins, whichever is highest: where the model is
+    too low over some bins, no line is seen in it, and the chance of a false alarm can only become smaller.
 
     Args:
         ratio: (m, k) spectrum over model.
@@ -73,8 +73,8 @@ def find_lines(ratio: np.ndarray, counted: np.ndarray, averages: np.ndarray | fl
     found = np.zeros(ratio.shape, bool)
     for row, (values, among, shape) in enumerate(zip(ratio, counted, n)):
         median = gammaincinv(shape, 0.5) / shape
-        near = median_filter(values, min(_NEIGHBORHOOD, values.size), mode="nearest") / median
-        chance = gammaincc(shape, shape * values / np.maximum(near, 1.0))
+        near = [median_filter(values, min(width, values.size), mode="nearest") for width in _NEIGHBORHOODS]
+        chance = gammaincc(shape, shape * values / np.maximum(np.max(near, axis=0) / median, 1.0))
         least = -np.expm1(np.log1p(-false_alarm) / max(among.sum(), 1))
         found[row] = binary_dilation(among & (chance < least), np.ones(3, bool))
     return found & counted
