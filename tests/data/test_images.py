@@ -323,6 +323,20 @@ def test_four_byte_words_that_fit_into_two_are_refused(tmp_path):
     assert "ambiguous" in summary(dataset)[2]
 
 
+@pytest.mark.parametrize(("size", "ratio", "height"), [
+    (b"50 60 nm", b"1:1", 60e-9), (b"50 50 nm", b"2:1", 25e-9), (b"50 25 nm", b"2:1", 25e-9),
+    (b"0.05 ~m", b"1:1", 50e-9)])
+def test_height_of_a_scan_that_is_not_square(size, ratio, height, tmp_path):
+    """Two numbers are width and height; where they are equal, or one is missing, the aspect ratio says the height."""
+    path, _ = tiny_image("nanoscope", tmp_path)
+    content = path.read_bytes().replace(b"50 60 nm", size).replace(b"Aspect Ratio: 1:1", b"Aspect Ratio: " + ratio)
+    start = content.index(b"\x1a")
+    path.write_bytes(content[: start + 1].ljust(2048, b"\0") + path.read_bytes()[2048:])
+    dataset = open_images(path)
+    assert float(dataset.x[1] - dataset.x[0]) * COLUMNS == pytest.approx(50e-9)
+    assert float(dataset.y[1] - dataset.y[0]) * ROWS == pytest.approx(height)
+
+
 @pytest.mark.parametrize(("old", "new", "message"), [
     (b"[Sens. Zsens] (0.005", b"[Sens. Nosens](0.005", "sensitivity"), (b"50 60 nm", b"-5 60 nm", "scan size"),
     (b"Number of lines: 6", b"Number of lines: 9", "differ|no 2- or 4-byte"),
