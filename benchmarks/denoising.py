@@ -127,7 +127,8 @@ def curves(count: int = 20, samples: int = 512) -> None:
 
 def times() -> None:
     """The rest of the image chain on 512 x 512."""
-    surface = self_affine((512, 512), hurst=0.8, seed=0)
+    surface = self_affine((512, 512), hurst=0.8, shortest=2, seed=0)
+    surface += NOISE * np.random.default_rng(0).standard_normal(surface.shape)
     print(f"\n{'512 x 512':36} {'CPU s':>10}")
     for name, function in {"plane": lambda: level_polynomial(surface),
                            "plane, features left out": lambda: level_polynomial(surface, threshold=4.0),

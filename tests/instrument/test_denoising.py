@@ -174,6 +174,15 @@ def test_a_surface_without_floor_or_roll_off_is_said_to_have_none():
     assert abs(fit.hurst - 0.6) < 4 * fit.exponent_std / 2
 
 
+def test_a_law_that_does_not_hold_is_told_by_the_misfit():
+    """About 1 (8 degrees of freedom in 11 bands) on the law itself; far above on a surface without the upper half."""
+    law = [fit_spectrum(drawn(seed, 128, lambda q: q**-3.4 + 0.02), 1.0).misfit for seed in range(20)]
+    assert 0.6 < np.mean(law) < 1.1
+    assert max(law) < 2
+    cut = self_affine((128, 128), hurst=0.6, shortest=4, seed=0) + 1e-3 * scans(0, 0.8, 128)[1]
+    assert fit_spectrum(cut, 1.0).misfit > 5
+
+
 def test_scars_masked_do_not_move_the_exponent():
     errors = []
     for seed in range(5):
@@ -219,8 +228,8 @@ def dense_prior(shape, pitch, law):
     return basis.T @ np.diag(law.signal(q).ravel() / np.prod(pitch)) @ basis
 
 
-LAWS = {1: SpectrumFit(0.4, 2.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 1),
-        2: SpectrumFit(0.4, 3.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 2)}
+LAWS = {1: SpectrumFit(0.4, 2.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 1, 1.0),
+        2: SpectrumFit(0.4, 3.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 2, 1.0)}
 
 
 @pytest.mark.parametrize(("shape", "pitch"), [((11,), (0.7,)), ((9, 12), (1.0, 0.8))])

@@ -10,8 +10,9 @@ The second derivative is a sum of hat functions with coefficients at least 0 on 
 point, so that the fit for one contact point is a nonnegative least squares problem of a few unknowns: the quadratic
 program with all constraints kept exactly, between samples too. An earlier contact point never fits worse, as a
 contact may begin with no force at all: taken is the latest one whose sum of squares is within $\sigma^2$ of the
-least. It comes late where a contact starts gently: by 0.02 of the range for a sphere and 0.06 for a cone, at a noise of 3 %
-of the largest force. A contact is seen where it lowers the sum of squares of the baseline alone by more than $12 \sigma^2$.
+least. It comes late where a contact starts gently: by 0.02 of the range for a sphere and 0.06 for a cone, at a
+noise of 3 % of the largest force. A contact is seen where it lowers the sum of squares of the baseline alone by
+more than $12 \sigma^2$.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ __all__ = ["SpectrumFit", "fit_spectrum"]
 _LOWEST = 4  # modes along an axis below which the window and the plane removed dominate
 _FAST_LOWEST = 2  # modes of the fast axis below which line offsets live
 _STEPS = 100
+_BANDS = 12  # of wavenumbers, to judge the fit
 _HANN = 1 / 3  # second moment of the squared Hann window's spectrum, in modes^2
 
 
@@ -32,6 +33,7 @@ class SpectrumFit(NamedTuple):
     covariance: np.ndarray  # (4, 4)
     band: tuple[float, float]  # rad/m, the wavenumbers fitted
     dimensions: int  # d, 2 for an image and 1 for a line
+    misfit: float  # rms, over bands of wavenumbers, of data less law in standard errors: near 1 where the law holds
 
     @property
     def exponent_std(self) -> float:
@@ -70,7 +72,8 @@ def fit_spectrum(height: np.ndarray, pitch: float | tuple[float, ...], *, second
     than two periods along the fast axis of an image are left out, for line offsets live there.
 
     The covariance is the inverse information times the number of modes that share a window; it was checked against
-    the scatter over surfaces. It speaks of a surface that obeys the law: look at `isotropic_spectrum` beside it.
+    the scatter over surfaces. It speaks of a surface that obeys the law: where ``misfit`` is well above 1 it does not,
+    and neither exponent nor error mean what they say.
 
     Args:
         height: (rows, columns), the fast axis last, or (n,); m, NaN where missing.
@@ -100,7 +103,7 @@ def fit_spectrum(height: np.ndarray, pitch: float | tuple[float, ...], *, second
     data, scale = _ordinates(modes(mean, steps), difference, band, reference, blur)
     theta, covariance = _maximize(data, roll_off)
     return SpectrumFit(math.exp(theta[0]) * scale, float(theta[1]), math.exp(theta[2]) * scale,
-                       math.exp(theta[3]) * reference, reference, covariance, band, height.ndim)
+                       math.exp(theta[3]) * reference, reference, covariance, band, height.ndim, _misfit(theta, data))
 
 
 def _ordinates(mean: Modes, difference: Modes | None, band: tuple[float, float], reference: float,
@@ -143,6 +146,16 @@ def _loss(theta: np.ndarray, data: _Ordinates) -> float:
                  + np.sum(theta[2] + data.noise * math.exp(-min(max(theta[2], -600.0), 600.0))))
 
 
+def _misfit(theta: np.ndarray, data: _Ordinates) -> float:
+    q = np.sqrt((data.axes**2).sum(axis=0))
+    edges = np.geomspace(q.min(), q.max() * (1 + 1e-9), _BANDS + 1)
+    which = np.searchsorted(edges, q, side="right") - 1
+    count = np.bincount(which, minlength=_BANDS)
+    excess = np.bincount(which, data.power / _expected(theta, data)[0] - 1, _BANDS)
+    many = count >= 2 * data.shared
+    return float(np.sqrt(np.mean(excess[many] ** 2 / (data.shared * count[many])))) if many.any() else math.nan
+
+
 def _start(data: _Ordinates, roll_off: bool) -> np.ndarray:
     q = np.sqrt((data.axes**2).sum(axis=0))
     highest = data.power[q >= np.quantile(q, 0.9)]
@@ -157,8 +170,7 @@ def _start(data: _Ordinates, roll_off: bool) -> np.ndarray:
 def _maximize(data: _Ordinates, roll_off: bool) -> tuple[np.ndarray, np.ndarray]:
     """Fisher scoring with damping over the parameters that the data show; the others are at zero."""
     theta, free = _start(data, roll_off), [0, 1, 2, 3] if roll_off else [0, 1, 2]
-    lowest = np.array([-math.inf, -math.inf, math.log(1e-6 * max(data.power.min(), 1e-12)),
-                       math.log(0.1 * np.sqrt((data.axes**2).sum(axis=0)).min())])
+    q = np.sqrt((data.axes**2).sum(axis=0))
     damping, best = 1e-3, _loss(theta, data)
     for _ in range(_STEPS):
         gradient, information = _score(theta, data, free)
@@ -171,7 +183,8 @@ def _maximize(data: _Ordinates, roll_off: bool) -> tuple[np.ndarray, np.ndarray]
             continue
         small = np.max(np.abs(step) / (1e-3 * np.sqrt(np.diag(np.linalg.inv(information))))) < 1
         theta, best, damping = moved, loss, max(damping / 10, 1e-12)
-        gone = [k for k in free if theta[k] < lowest[k]]
+        lowest = {2: theta[0] - theta[1] * math.log(q.max()) + math.log(1e-4), 3: math.log(0.1 * q.min())}
+        gone = [k for k in free if theta[k] < lowest.get(k, -math.inf)]  # too small to matter anywhere in the band
         if gone:
             theta[gone] = -math.inf
             free, best = [k for k in free if k not in gone], _loss(theta, data)
