@@ -4,10 +4,10 @@
 # A piezo that is only *told* where to go lags behind its drive: hysteresis and creep of several percent. A
 # force curve against the drive is therefore bent, and approach and retraction give different moduli.
 #
-# Here a virtual scanner, unlike the model that we fit to it (other thresholds, logarithmic creep), first moves
-# with a reference sensor: four curves. The first is only the past of the others; from the next two we identify
-# plays and creep; the fourth tells what the result is worth. Then the sensor is taken away and an elastic
-# sample measured: the heights come from the drive alone.
+# Here a virtual scanner, unlike the model that we fit to it (other thresholds, logarithmic creep), first
+# moves with a reference sensor: four curves. The first is only the past of the others; from the next two we
+# identify plays and creep; the fourth tells what the result is worth. Then the sensor is taken away and an
+# elastic sample measured: the heights come from the drive alone.
 
 # %%
 import sys
@@ -114,7 +114,7 @@ def main(quick: bool = False) -> None:
     moduli = {(way, half): np.array([fitted_modulus(heights[k][part], forces[k][part])
                                      for k in range(4, len(curves))])
               for way, heights in ways.items() for half, part in halves.items()}
-    print(f"modulus of {len(curves) - 4} curves in kPa, mean and standard deviation; true: {MODULUS / 1e3:.1f}")
+    print(f"modulus of {len(curves) - 4} curves in kPa, mean and deviation; true {MODULUS / 1e3:.1f}")
     for way in ways:
         values = {half: moduli[way, half] / 1e3 for half in halves}
         cells = "   ".join(f"{half} {v.mean():6.2f} +- {v.std():.2f}" for half, v in values.items())

@@ -14,9 +14,10 @@ from tests.conftest import shared_data
 QI = "force/jpk/fmt-jpk-fd_2020.02.07-16.29.05.036.jpk-qi-data"
 #: s; the file names 7 ms for single moves between pixels and 50 ms for the next line, but not their sum
 PAUSES = (0.007, 0.02, 0.05, 0.1, 0.2, 0.5)
+TURNS = "force/jpk/map-data-2022.10.29-12.27.34.564.jpk-force-map"
 #: file -> pauses to choose from, curves used at most, how many of them are held out
 MAPS = {QI: (PAUSES, 4, 1),
-        "force/jpk/map-data-2022.10.29-12.27.34.564.jpk-force-map": ((0.1, 1.0, 3.0), 16, 6),
+        TURNS: ((0.1, 1.0, 3.0), 16, 6),
         "force/jpk/map-data-2021.11.05-17.37.44.432.jpk-force-map": ((0.1, 1.0, 3.0), 6, 3)}
 SINGLES = ("force/jpk/fmt-jpk-fd_map-data-reference-points.jpk-force-map",
            "force/jpk/fmt-jpk-fd_map0d_extracted.jpk-force-map",
@@ -62,6 +63,15 @@ def test_held_out_curve_of_the_qi_map(qi):
     assert found.linear == pytest.approx(0.031, abs=0.002)
     assert straight_line(traces[3]) == pytest.approx(found.linear, rel=1e-6)
     assert found.residual == pytest.approx(found.relative * np.ptp(traces[3].height), rel=1e-6)
+
+
+def test_held_out_curves_of_a_map_with_turns_everywhere():
+    """Learned from curves 1 to 6 of a map whose curves start and turn anywhere, 7 and 8 within 0.4 %."""
+    traces = traces_of(TURNS, 9)
+    found = identify(traces, held_out=[7, 8], pauses=(1.0,))
+    assert found.relative < 4e-3
+    assert found.linear > 0.03
+    assert found.per_curve[0] > 2 * found.per_curve[1:].max()
 
 
 def test_the_held_out_curve_takes_no_part(qi):

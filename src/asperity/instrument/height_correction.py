@@ -87,8 +87,8 @@ def _check(trace: Trace, number: int) -> None:
                          "must be of one length, 2 or more")
     bad = np.flatnonzero(~np.isfinite(time + drive))
     if len(bad):
-        raise ValueError(f"curve {number}: time or drive is not finite at sample {bad[0]} of {len(bad)} such: "
-                         "no memory passes a gap: interpolate the drive there, or cut the curve")
+        raise ValueError(f"curve {number}: time or drive is not finite at {len(bad)} samples, first at "
+                         f"sample {bad[0]}; no memory passes a gap: interpolate the drive, or cut the curve")
     falls = np.flatnonzero(np.diff(time) <= 0)
     if len(falls):
         first, then = time[falls[0]:falls[0] + 2]
@@ -187,10 +187,9 @@ def _run(scanner: Scanner, time: np.ndarray, signal: np.ndarray, memory: Memory,
     """Forward or inverse in double precision."""
     with jax.enable_x64(True):
         time_filled, signal_filled = jnp.asarray(filled(time)), jnp.asarray(filled(signal))
-        start = Memory(*(jnp.asarray(a, float) for a in memory))
-        if not scanner.remembers(start):
+        if not scanner.remembers(memory):
             raise ValueError(f"memory {memory}: not one of this scanner, whose plays are at most the "
                              "difference of their thresholds apart; pass on what it returned, or none")
         follow = scanner.drive if inverse else scanner.displacement
-        found, end = follow(time_filled, signal_filled, start)
+        found, end = follow(time_filled, signal_filled, Memory(*(jnp.asarray(a, float) for a in memory)))
         return np.asarray(found)[: len(signal)], Memory(*(np.asarray(a) for a in end))

@@ -81,10 +81,10 @@ def identify(traces: Sequence[Trace], *, held_out: Sequence[int], pauses: Sequen
     """Identify a scanner from at least two curves, judge it on at least one other.
 
     The first curve serves as the others' past only: what the scanner did before it (the engagement) is not in
-    the record. Thresholds divide half the largest range of the drive evenly; decay times go from five samples
-    to the length of the record in even ratios. The order is the one of least residual when each curve that is
-    not held out is predicted by the others (within 2 % of that, the one of fewest unknowns); with it all of
-    these are fitted together.
+    the record. Thresholds divide half the range that the drive covers in all curves evenly; decay times go
+    from five samples to the length of the record in even ratios. The order is the one of least residual when
+    each curve that is not held out is predicted by the others (within 2 % of that, the one of fewest
+    unknowns); with it all of these are fitted together.
 
     Args:
         traces: in order of time, with no curve left out between.
@@ -125,7 +125,7 @@ def _learned(traces: Sequence[Trace], held_out: Sequence[int]) -> list[int]:
     missing = [k for k, trace in enumerate(traces) if trace.height is None]
     if missing:
         raise IdentificationError(
-            f"curve {missing[0]} has no reference height: from force and drive alone, the scanner's creep and "
+            f"curve {missing[0]} has no reference height: from force and drive, the scanner's creep and "
             "hysteresis look the same as viscoelasticity of the sample. Give the height of a sensor, or "
             "curves on a stiff sample with `stiff_reference`")
     unknown = [k for k in held_out if not 0 < k < len(traces)]
@@ -150,7 +150,7 @@ def _resolved(traces: Sequence[Trace], learned: Sequence[int], plays: Sequence[i
     if not steps:
         raise IdentificationError("the drive never turns back within a curve: hysteresis does not show. Give "
                                   "curves of approach and retraction together, segments joined")
-    largest, span = max(steps), max(float(np.ptp(trace.drive)) for trace in traces)
+    largest, span = max(steps), _range_of(traces)
     allowed = [count for count in plays if largest <= span / (4 * count)]
     if not allowed:
         raise IdentificationError(
@@ -168,6 +168,11 @@ def _steps_at_reversals(drive: np.ndarray) -> np.ndarray:
     return np.maximum(np.abs(steps[turns]), np.abs(steps[turns + 1]))
 
 
+def _range_of(traces: Sequence[Trace]) -> float:
+    """The range that the drive covers in all curves: plays with thresholds below half of it move."""
+    return float(max(np.max(trace.drive) for trace in traces) - min(np.min(trace.drive) for trace in traces))
+
+
 def _decay_times(shortest: float, longest: float, modes: int) -> np.ndarray:
     middle = np.sqrt(shortest * longest)
     return np.geomspace(shortest, longest, modes) if modes > 1 else np.full(modes, middle)
@@ -175,12 +180,15 @@ def _decay_times(shortest: float, longest: float, modes: int) -> np.ndarray:
 
 def _problem(traces: Sequence[Trace], record: Record, learned: Sequence[int], plays: Sequence[int],
              modes: Sequence[int]) -> _Problem:
-    span = max(float(np.ptp(trace.drive)) for trace in traces)
+    span = _range_of(traces)
     shortest, longest = 5 * float(np.median(np.diff(record.time))), record.time[-1] - record.time[0]
     thresholds = {count: np.arange(count) / count * span / 2 for count in plays}
     decay_times = {count: _decay_times(shortest, longest, count) for count in modes}
     heights = {k: np.asarray(traces[k].height, float) for k in learned}
     height = max(float(np.nanmax(h) - np.nanmin(h)) for h in heights.values())
+    if not height > 0:
+        raise IdentificationError("the reference height does not change along any curve: give that of a "
+                                  "sensor that follows the scanner")
     center, half_width = float(record.drive.max() + record.drive.min()) / 2, float(np.ptp(record.drive)) / 2
     place = (record.drive - center) / half_width
     states = _states(record, center, *(np.concatenate([*d.values()]) for d in (thresholds, decay_times)))

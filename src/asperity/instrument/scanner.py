@@ -98,12 +98,11 @@ class Scanner(eqx.Module):
         """The memory after the last drive was held for a duration (s)."""
         return Memory(memory.plays, self.creep.rested(memory.creep, memory.plays[0], duration))
 
-    def remembers(self, memory: Memory) -> Array:
+    def remembers(self, memory: Memory) -> bool:
         """Whether the memory has the size of this scanner and some history leads to it."""
         r, tau = self.hysteresis.thresholds, self.creep.decay_times
-        if memory.plays.shape != r.shape or memory.creep.shape != tau.shape:
-            return jnp.asarray(False)
-        return valid_plays(memory.plays, r) & jnp.isfinite(memory.creep).all()
+        fits = np.shape(memory.plays) == np.shape(r) and np.shape(memory.creep) == np.shape(tau)
+        return fits and valid_plays(memory.plays, r) and bool(np.isfinite(np.asarray(memory.creep)).all())
 
     @eqx.filter_jit
     def displacement(self, time: Float[Array, " sample"], drive: Float[Array, " sample"],

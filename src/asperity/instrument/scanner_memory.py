@@ -48,10 +48,11 @@ def relaxed(drive: float | Array, plays: int, modes: int) -> Memory:
     return Memory(jnp.full(plays, drive), jnp.full(modes, drive))
 
 
-def valid_plays(plays: Float[Array, " n"], thresholds: Float[Array, " n"]) -> Array:
+def valid_plays(plays: Any, thresholds: Any) -> bool:
     """Whether some history leads to these plays: |z_(i+1) - z_i| <= r_(i+1) - r_i, up to rounding."""
-    rounding = 1e-12 * (jnp.abs(plays).max() + thresholds.max())
-    return (jnp.abs(jnp.diff(plays)) <= jnp.diff(thresholds) + rounding).all()
+    plays, thresholds = np.asarray(plays), np.asarray(thresholds)
+    rounding = 1e-12 * (np.abs(plays).max() + thresholds.max())
+    return bool((np.abs(np.diff(plays)) <= np.diff(thresholds) + rounding).all())
 
 
 def forgotten(time: Float[Array, " sample"], decay_times: Float[Array, " m"]) -> Float[Array, "sample m"]:
