@@ -221,9 +221,19 @@ def _beyond_statistics(constants: Sequence[Known]) -> float:
 
     A part of the data deviates from the whole by the difference of their variances.
     """
-    (value, std), *others = constants
-    squares = [np.log(k / value) ** 2 - abs((s / k) ** 2 - (std / value) ** 2) for k, s in others]
+    squares = [square - variance for square, variance in _deviations(constants)]
     return float(np.sqrt(max(np.mean(squares or [0.0]), 0.0)))
+
+
+def _significant(constants: Sequence[Known]) -> bool:
+    """Whether a narrower band deviates by more than three standard deviations."""
+    return any(square > 9 * variance for square, variance in _deviations(constants))
+
+
+def _deviations(constants: Sequence[Known]) -> list[tuple[float, float]]:
+    """Squares of the relative deviations from the first, and their variances."""
+    (value, std), *others = constants
+    return [(float(np.log(k / value)) ** 2, abs((s / k) ** 2 - (std / value) ** 2)) for k, s in others]
 
 
 def _about_bands(bands: Sequence[Band]) -> list[str]:
@@ -233,9 +243,11 @@ def _about_bands(bands: Sequence[Band]) -> list[str]:
         for name in bands[0].spring_constants:
             constants = [row.spring_constants[name] for row in bands if row.model == model]
             values = [k.value for k in constants]
-            beyond, statistics = _beyond_statistics(constants), constants[0].std / constants[0].value
-            verdict = "the error of the model dominates" if beyond > statistics else (
-                "a part of it is an error of the model" if beyond else "no more than the statistics allow")
+            statistics = constants[0].std / constants[0].value
+            verdict = "no more than the statistics allow"
+            if _significant(constants):
+                verdict = ("the error of the model dominates" if _beyond_statistics(constants) > statistics
+                           else "a part of it is an error of the model")
             said.append(f"{model}, {name}: {in_words(min(values))} to {in_words(max(values))} over "
                         f"{len(values)} bands, statistical error {100 * statistics:.2g} %: {verdict}.")
     return said

@@ -105,9 +105,8 @@ def ways_of(known: dict[str, Known]) -> list[Way]:
     def by_motion(mean_square, resonance, quality, temperature, sensitivity, beta, chi):
         return equipartition(mean_square, temperature, sensitivity, beta=beta, chi=chi)
 
-    def by_damping(mean_square, resonance, quality, width, length, tilt, density, viscosity, theory):
-        return theory * sader(resonance, quality, width=width, length=length, tilt=tilt,
-                              fluid=Fluid(density, viscosity))
+    def by_damping(mean_square, resonance, quality, density, viscosity, theory, **shape):
+        return theory * sader(resonance, quality, fluid=Fluid(density, viscosity), **shape)
 
     def by_coefficient(mean_square, resonance, quality, coefficient, tilt):
         return from_coefficient(resonance, quality, coefficient, tilt=tilt)
