@@ -20,6 +20,7 @@ a Gaussian surface in noise (Knapp & Carter, IEEE Trans. ASSP 24, 320 (1976)).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.phase_correlation import PairFlag, coarse_shift
 from asperity.instrument.subpixel import damping, displaced, spline_coefficients
 
-__all__ = ["Registration", "register", "without_nuisance"]
+__all__ = ["Registration", "best_width", "biweight", "register", "smooth_slopes", "without_nuisance"]
 
 _MARGIN = 6  # pixels at the edges of the overlap, where the spline knows no neighbors
 _INNER = (slice(_MARGIN, -_MARGIN),) * 2
@@ -230,9 +231,9 @@ def _estimate(overlap: _Overlap, width: float, line_offsets: bool) -> _Estimate:
     counted = overlap.counted.astype(np.float64)
     residual = without_nuisance(a - b, counted, line_offsets)
     scale = float(np.median(np.abs(residual[overlap.counted]))) / 0.6745
-    weight, change = (counted * factor for factor in _biweight(residual, scale))
+    weight, change = (counted * factor for factor in biweight(residual, scale))
     residual = without_nuisance(residual, weight, line_offsets)
-    instrument = _smooth_slopes(a + b, width)
+    instrument = smooth_slopes(a + b, width)
     efficiency = float(np.clip(change.sum() / weight.sum(), 0.5, 1.0))
     score = np.tensordot(instrument, weight * residual, 2)
     return _Estimate(a + b, residual, weight, scale, efficiency, instrument, score)
@@ -242,7 +243,7 @@ def _sensitivity(overlap: _Overlap, estimate: _Estimate, width: float, line_offs
     """Minus the derivative of the score with respect to the shift, (2, 2), free of what noise adds to it."""
     first, second = (np.stack(parts) for parts in zip(*(_moved(overlap, axis) for axis in (0, 1)), strict=True))
     weighted = estimate.weight * _projected(estimate.instrument, estimate.weight, line_offsets)
-    chance = estimate.weight * _projected(_smooth_slopes(estimate.residual, width), estimate.weight, line_offsets)
+    chance = estimate.weight * _projected(smooth_slopes(estimate.residual, width), estimate.weight, line_offsets)
     both = np.tensordot(weighted, first + second, ((1, 2), (1, 2)))
     noise = np.tensordot(chance, first - second, ((1, 2), (1, 2)))
     return 0.5 * estimate.efficiency * (both - noise)
@@ -258,14 +259,14 @@ def _projected(fields: np.ndarray, weight: np.ndarray, line_offsets: bool) -> np
     return np.stack([without_nuisance(field, weight, line_offsets) for field in fields])
 
 
-def _biweight(residual: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+def biweight(residual: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Tukey's weight w and the derivative of w r; ones where the residual is zero throughout."""
     square = (residual / (_TUKEY * scale)) ** 2 if scale > 0 else np.zeros_like(residual)
     inside = np.maximum(1.0 - square, 0.0)
     return inside**2, inside * (1.0 - 5.0 * square)
 
 
-def _smooth_slopes(field: np.ndarray, width: float) -> np.ndarray:
+def smooth_slopes(field: np.ndarray, width: float) -> np.ndarray:
     """The gradient (2, rows, columns) of a field smoothed by a Gaussian."""
     along = ((ndimage.gaussian_filter1d(field, width, axis, 1, truncate=_REACH), 1 - axis) for axis in (0, 1))
     return np.stack([ndimage.gaussian_filter1d(slope, width, axis, truncate=_REACH) for slope, axis in along])
@@ -283,18 +284,27 @@ def _without_outliers(values: np.ndarray, counted: np.ndarray, settled: _Settled
 
 
 def _best_width(frames: list[_Frame], shift: np.ndarray, line_offsets: bool) -> float:
-    """The width of J that gives the least variance, from the spectra of what both frames have and have not."""
     overlap = _overlapping(frames, np.rint(shift), shift)
     if overlap is None:
         return _START
     a, b = _moved(overlap)
     residual = overlap.counted * without_nuisance(a - b, overlap.counted.astype(np.float64), line_offsets)
-    taper = np.outer(*(np.hanning(n) for n in a.shape))
-    total, noise = (np.abs(np.fft.rfft2(taper * f)) ** 2 for f in (a + b, residual))
-    rows, columns = overlap.counted.shape
+    return best_width(a + b, (residual,))
+
+
+def best_width(total: np.ndarray, noise: Sequence[np.ndarray]) -> float:
+    """The width of J in pixels that gives the least variance, from the spectra of the frames' sum and of its noise.
+
+    Args:
+        total: (rows, columns) the sum of the frames, surface and noise.
+        noise: fields whose spectra add up to that of the noise in the sum, such as the difference of two frames.
+    """
+    rows, columns = total.shape
+    taper = np.outer(np.hanning(rows), np.hanning(columns))
+    power, by_noise = (sum(np.abs(np.fft.rfft2(taper * f)) ** 2 for f in fields) for fields in ((total,), noise))
     square = (2 * np.pi) ** 2 * np.add.outer(np.fft.fftfreq(rows) ** 2, np.fft.rfftfreq(columns) ** 2)
     bins = np.sqrt(square / square.max() * 4e4).astype(int).ravel()
-    signal, spread = (np.bincount(bins, (square * part).ravel()) for part in (total - noise, total * noise))
+    signal, spread = (np.bincount(bins, (square * part).ravel()) for part in (power - by_noise, power * by_noise))
     middle = (np.arange(len(signal)) + 0.5) ** 2 * square.max() / 4e4
     widths = np.geomspace(_NARROW, max(1.0, min(_WIDE, min(rows, columns) / 12)), 17)
     kernels = np.exp(-0.5 * middle * widths[:, None] ** 2)
@@ -309,7 +319,7 @@ def _result(settled: _Settled, width: float, line_offsets: bool, size: float,
     counted, weight = overlap.counted, estimate.weight
     samples = int(counted.sum())
     instrument, chance = (np.fft.fft2(counted * _projected(fields, weight, line_offsets)) for fields in
-                          (estimate.instrument, _smooth_slopes(estimate.residual, width)))
+                          (estimate.instrument, smooth_slopes(estimate.residual, width)))
     influence = np.abs(np.fft.fft2(weight * estimate.residual)) ** 2 / (counted.size * samples)
     spread, by_chance = (np.einsum("aij,bij->ab", influence * part, part.conj()).real for part in (instrument, chance))
     covariance, unshared = (inverse @ part @ inverse.T + _FLOOR**2 * np.eye(2) for part in (spread, by_chance / 2))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import BSpline
 
-__all__ = ["damping", "displaced", "scan", "spline_coefficients"]
+__all__ = ["at_places", "damping", "displaced", "scan", "spline_coefficients"]
 
 _DEGREE = 5
 _REACH = np.arange(-3, 4)  # samples whose B-spline is not zero within half a sample
@@ -37,8 +37,14 @@ def scan(surface: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
                          f"{coordinates.shape}")
     if not np.isfinite(surface).all():
         raise ValueError("the surface has missing heights; fill them before it is interpolated")
-    return ndimage.map_coordinates(spline_coefficients(surface), coordinates, order=_DEGREE, mode="constant",
-                                   cval=np.nan, prefilter=False)
+    edge = np.reshape(surface.shape, (2,) + (1,) * (coordinates.ndim - 1)) - 1
+    outside = np.any((coordinates < 0) | (coordinates > edge), axis=0)
+    return np.where(outside, np.nan, at_places(spline_coefficients(surface), coordinates))
+
+
+def at_places(coefficients: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The spline with the coefficients of `spline_coefficients` at any places (2, ...), mirrored at the edges."""
+    return ndimage.map_coordinates(coefficients, places, order=_DEGREE, mode="mirror", prefilter=False)
 
 
 def spline_coefficients(frame: np.ndarray) -> np.ndarray:
