@@ -13,13 +13,15 @@ $$\min_{P,\,c}\ \frac{1}{2 s^2} \sum_x \bigl[((I_1 \ominus P) \oplus P)(x) + c -
 Too sharp a tip lets the noise of $I_1$ through, one too blunt cuts the image; nothing has to be tuned. c takes up
 that the opening of noise lies low. The last term raises a tip pixel that nothing touches, as blind estimation does;
 where n image pixels touch, it shifts the result by about s / n. Descent finds the nearest minimum only: it starts
-from the best of a family of blunted cones and the bound, by the same measure. Splitting: Oliveira, Lei & Tibshirani,
+from the best of a family of blunted cones and the bound, by the same measure, and with a larger s where the noise is
+far below the heights. Splitting: Oliveira, Lei & Tibshirani,
 "Unbiased risk estimation in the normal means problem via coupled bootstrap techniques" (2021); descent through the
 opening: Matsunaga et al., Sci. Rep. 13, 129 (2023), who choose a weight decay by cross-validation instead.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -33,9 +35,10 @@ from asperity.instrument.morphology import check_tip, dilate, erode, opening
 
 __all__ = ["TipRefinement", "refine_tip"]
 
-_STEP = 0.4  # standard deviations of the noise that a tip pixel moves by in the first steps
+_STEP = 0.01  # of the range of the images that a tip pixel moves by in the first steps
+_COARSE = 40.0  # the range of the images over the noise that the descent begins with, at most
 _CLEAR = 3.0  # standard deviations of the noise that are no noise
-_SPLITS = 4  # splits of the images that measure a tip
+_SPLITS = 2  # splits of the images that measure a tip
 
 
 class TipRefinement(NamedTuple):
@@ -71,7 +74,7 @@ def refine_tip(images: Any, bound: Any, *, noise_std: float, steps: int = 400, r
     """
     frames, ceiling = _scaled(images, bound, noise_std, replicates)
     descent, *draws = jax.random.split(jax.random.key(seed), 1 + replicates)
-    best = _descend(frames, _best_start(frames, ceiling, descent), ceiling, descent, steps)
+    best = _coarse_to_fine(frames, ceiling, descent, steps)
     found = []
     for draw in draws:
         if progress:
@@ -131,14 +134,26 @@ def _misfit(frames: jax.Array, tip: _Tip, key: jax.Array) -> jax.Array:
     return lax.map(one, jax.random.split(key, _SPLITS)).mean()
 
 
+def _coarse_to_fine(frames: jax.Array, ceiling: jax.Array, key: jax.Array, steps: int) -> _Tip:
+    """Descend with splits of more noise first, since with little noise every cone but the right one is bad."""
+    span = float(jnp.nanmax(frames) - jnp.nanmin(frames))
+    halvings = max(math.ceil(math.log2(max(span, 1.0) / _COARSE)), 0)
+    coarse = 2.0**halvings
+    tip = _best_start(frames / coarse, ceiling / coarse, key)
+    for k in range(halvings, 0, -1):
+        tip = _descend(frames / 2.0**k, tip, ceiling / 2.0**k, key, steps // 2)
+        tip = jax.tree.map(lambda part: 2 * part, tip)
+    return _descend(frames, tip, ceiling, key, steps)
+
+
 def _best_start(frames: jax.Array, ceiling: jax.Array, key: jax.Array) -> _Tip:
-    """The best of the bound and of cones of many slopes and bluntnesses, none above the bound."""
+    """The best of the bound and of cones with parabolic ends, none above the bound."""
     rows, columns = (n // 2 for n in ceiling.shape)
     far = np.hypot(*np.mgrid[-rows: rows + 1, -columns: columns + 1])
     span = float(jnp.nanmax(frames) - jnp.nanmin(frames))
-    slopes = span / max(far.max(), 1) * 2.0 ** np.arange(-2, 4)
-    cones = [slope * (blunt - np.sqrt(blunt**2 + far**2)) for slope in slopes
-             for blunt in (0.1, 0.5, 1.0, 2.0, 4.0)]
+    slopes = span / max(far.max(), 1) * 2.0 ** np.arange(-2, 3.5, 0.5)
+    cones = [-slope * np.where(far < blunt, far**2 / (2 * blunt), far - blunt / 2) for slope in slopes
+             for blunt in (0.1, 0.7, 1.4, 2.0, 2.8, 4.0, 5.7)]
     starts = [_Tip(jnp.minimum(jnp.asarray(cone, frames.dtype), ceiling), jnp.ones((), frames.dtype))
               for cone in (0 * far, *cones)]
     return min(starts, key=lambda tip: float(_misfit(frames, tip, key)))
@@ -148,6 +163,7 @@ def _best_start(frames: jax.Array, ceiling: jax.Array, key: jax.Array) -> _Tip:
 def _descend(frames: jax.Array, start: _Tip, ceiling: jax.Array, key: jax.Array, steps: int) -> _Tip:
     """Descent with momentum, each component scaled by its own recent size, the step falling to 0 (Adam)."""
     apex = tuple(n // 2 for n in ceiling.shape)
+    first = _STEP * (jnp.nanmax(frames) - jnp.nanmin(frames))
 
     def step(i, state):
         tip, mean, square = state
@@ -155,7 +171,7 @@ def _descend(frames: jax.Array, start: _Tip, ceiling: jax.Array, key: jax.Array,
         slope = _Tip(slope.heights - 1, slope.offset)  # what raises a pixel that nothing touches
         mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, slope)
         square = jax.tree.map(lambda v, g: 0.99 * v + 0.01 * g**2, square, slope)
-        size = _STEP * (1 - i / steps) / (1 - 0.9 ** (i + 1.0)) * jnp.sqrt(1 - 0.99 ** (i + 1.0))
+        size = first * (1 - i / steps) / (1 - 0.9 ** (i + 1.0)) * jnp.sqrt(1 - 0.99 ** (i + 1.0))
         tip = jax.tree.map(lambda p, m, v: p - size * m / (jnp.sqrt(v) + 1e-6), tip, mean, square)
         return _Tip(jnp.minimum(tip.heights, ceiling).at[apex].set(0.0), tip.offset), mean, square
 
