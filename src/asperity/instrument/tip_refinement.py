@@ -47,7 +47,7 @@ class TipRefinement(NamedTuple):
     heights: np.ndarray  # (odd, odd) P, not above 0, apex 0 at the center
     std: np.ndarray  # standard deviation over bootstrap replicates, NaN where none were asked for
     covariance: np.ndarray  # (pixels, pixels) of the heights in order of rows, over the replicates; NaN likewise
-    contacts: np.ndarray  # image pixels that touched here beyond doubt; where 0, the height is only an upper bound
+    contacts: np.ndarray  # image pixels that touched here; where fewer than about 10, the height is only an upper bound
     risk: float  # mean squared error of the opened images in units of the noise variance; below 1: it denoises
 
 
@@ -58,7 +58,10 @@ def refine_tip(images: Any, bound: Any, *, noise_std: float, steps: int = 400, r
     The noise of different pixels has to be independent and of one standard deviation (see `noise_bound` in
     `asperity.instrument.blind_tip`); scans of one place are best averaged first. A replicate takes as many
     frames, drawn anew from the frames, so that the frames have to be independent for the standard deviation to mean
-    anything; it does not contain what all frames share (a wrong pixel size, a contact region never imaged).
+    anything; it does not contain what all frames share (a wrong pixel size, a contact region never imaged, the bias of
+    the opening, which is about the noise). Where the images range over more than about 100 times the noise, the
+    descent may end in a poorer minimum; frames with few features do not determine the tip either. Too sharp a
+    result lets the noise through: its ``risk`` is near 1 or above.
 
     Args:
         images: (frame, row, column) heights; NaN pixels are left out.

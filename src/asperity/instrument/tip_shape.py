@@ -163,7 +163,7 @@ def fit_shape(kind: type[AbstractTipShape], heights: Any, *, pixel: tuple[float,
         std: standard uncertainty of the heights in m, one or one per pixel; from the misfit, if not given.
         covariance: (n, n) of all n heights in order of rows, if they are correlated (`TipRefinement.covariance`);
             the fit is then weighted with ``std`` and its covariance follows from this one.
-        bound_only: (odd, odd) bool, pixels that are only an upper bound (such as `TipRefinement.contacts` of 0).
+        bound_only: (odd, odd) bool, pixels that are only an upper bound (`TipRefinement.contacts` below about 10).
 
     Raises:
         ValueError: sizes, fewer known heights than parameters, or an uncertainty that is not positive.
@@ -221,7 +221,8 @@ def _starts(names: list[str], data: _Data) -> list[np.ndarray]:
     radius = np.median((r[near] ** 2 / (2 * drop[near]))[np.argsort(r[near])[:8]]) if near.any() else 1.0
     angle = np.median(np.arctan2(r[near], drop[near])[np.argsort(-drop[near])[:8]]) if near.any() else 0.5
     values = {"radius": radius * np.array([0.5, 1.0, 2.0]),
-              "half_angle": np.clip(angle * np.array([0.7, 1.0]), 0.05, 1.5), "rotation": np.array([0.0, 0.4, 0.8, 1.2])}
+              "half_angle": np.clip(angle * np.array([0.7, 1.0]), 0.05, 1.5),
+              "rotation": np.array([0.0, 0.4, 0.8, 1.2])}
     grid = np.meshgrid(*(values[name] for name in names), indexing="ij")
     return [np.array([*point, 0.0, 0.0, 0.0]) for point in zip(*(g.ravel() for g in grid))]
 
