@@ -7,6 +7,9 @@ positions are therefore found with the own part as weight, and their covariance 
 
 $$p = \arg\min \sum_{ij} (p_j - p_i - d_{ij})^T U_{ij}^{-1} (p_j - p_i - d_{ij}), \qquad
   \mathrm{cov}(p_i, p_j) = (A^T U^{-1} A)^{-1}_{ij} + \delta_{ij} F_i + F_0 .$$
+
+How much of the noise is shared is estimated from the overlap, and the pairs' own parts are taken as independent:
+the closure of sound cycles is right in the median, but single sequences scatter more than chi-square does.
 """
 
 from __future__ import annotations
