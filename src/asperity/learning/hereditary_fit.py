@@ -1,0 +1,223 @@
+r"""Batched least squares for force curves on a material that relaxes.
+
+Every curve, approach and retraction in one, is fitted with
+
+$$F_i \approx b_{\pm} + b_1 x_i + c\,\frac{1}{1-\nu^2}\int_0^{t_1} e(t_i-s;\theta)\,
+   \frac{d\,g(z_0 - z(s))}{ds}\,ds$$
+
+by Lee and Radok on the way in and Ting on the way out (`asperity.rheology.exponential_memory`), with the
+measured history of the tip position z. Each direction has its own offset, which also takes up a viscous
+drag at constant speed. Offsets, tilt and the modulus c enter linearly and are eliminated (variable
+projection); the contact point z_0 and the shape theta of the relaxation take Gauss-Newton steps with
+Levenberg's damping.
+
+Source: Golub, Pereyra, SIAM J. Numer. Anal. 10, 413 (1973); Kaufman, BIT 15, 49 (1975).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from asperity.contact import AbstractElasticContact
+from asperity.rheology.exponential_memory import Memory, power_law, ting_integral
+
+__all__ = ["FAMILIES", "Curves", "Family", "HistoryFit", "fit_histories"]
+
+_STEPS = 40
+_TOLERANCE = 1e-10  # relative decrease of the sum of squares that a further step promises
+_BLOCK = 32  # curves that one compiled step works on
+
+
+class Family(NamedTuple):
+    """A relaxation of unit size with shape parameters theta, and the quantities that (c, theta) stand for."""
+
+    names: tuple[str, ...]  # of the physical quantities
+    start: tuple[float, ...]  # theta; a logarithm of time is relative to the contact's duration
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    memory: Callable[..., Memory]  # (theta, rates in 1/s, duration in s)
+    physical: Callable[..., tuple]  # (c, theta, duration) -> values of the names
+
+
+def _zener_memory(theta, rates, duration) -> Memory:
+    part, time = theta[0], duration * jnp.exp(theta[1])
+    return Memory(part[None], 1 / time[None], 1 - part, jnp.zeros(()))
+
+
+#: relaxations that a force curve can be fitted with
+FAMILIES = {
+    "power_law": Family(("modulus", "order"), (0.15,), (-0.3,), (0.9,),
+                        lambda theta, rates, duration: power_law(theta[0], rates),
+                        lambda c, theta, duration: (c, theta[0])),
+    "standard_linear_solid": Family(
+        ("equilibrium_modulus", "relaxing_modulus", "relaxation_time"), (0.5, -1.0), (-1.0, -5.0), (1.5, 3.0),
+        _zener_memory, lambda c, theta, duration: (c * (1 - theta[0]), c * theta[0], duration * jnp.exp(theta[1]))),
+}
+
+
+class Curves(NamedTuple):
+    """A batch of histories, the first ``turn + 1`` samples inward, the others outward; NumPy arrays."""
+
+    depth: Any  # (batch, sample) of the tip, 0 at the farthest, 1 at the deepest sample; 0 where there is none
+    force: Any  # (batch, sample) of order one
+    step: Any  # (batch, sample) s since the sample before
+    counted: Any  # (batch, sample) bool
+    span: Any  # (batch,) m, of the depth
+    top: Any  # (batch,) m, the tip position at depth 0
+    unit: Any  # (batch,) N, of the force
+    level: Any  # (batch,) N, at force 0
+    spring_constant: Any  # (batch,) N/m; infinite if the tip position does not depend on the force
+    duration: Any  # (batch,) s
+
+
+class HistoryFit(NamedTuple):
+    """The optimum of each curve; parameters: the family's, contact point, baseline offset, tilt and step, in SI."""
+
+    values: np.ndarray  # (batch, parameter)
+    gradient: np.ndarray  # (batch, parameter, internal)
+    response: np.ndarray  # (batch, internal, sample): how the internal parameters follow a change of the scaled force
+    gain: np.ndarray  # (batch, sample): how noise of the deflection acts on the residual
+    contact: np.ndarray  # (batch, sample) N, force of contact
+    residual: np.ndarray  # (batch, sample) N
+    tip: np.ndarray  # (batch, sample) N, change of the force of contact per relative change of the tip's size
+    nonlinear: np.ndarray  # (batch, 1 + shape parameters): depth of the contact point, theta
+    converged: np.ndarray  # (batch,) bool
+
+
+def fit_histories(family: str, contact: AbstractElasticContact, curves: Curves, start: np.ndarray,
+                  rates: np.ndarray, *, turn: int, tilt: bool) -> HistoryFit:
+    """Fit every curve of a batch.
+
+    Args:
+        family: a name in `FAMILIES`.
+        contact: the tip; its modulus is ignored.
+        curves: histories in numbers of order one.
+        start: (batch,) depth of the contact point to start from.
+        rates: from `asperity.rheology.exponential_memory.rates` for the shortest step and longest record.
+        turn: the number of the last inward sample; that of the last sample if there is no retraction.
+        tilt: fit a slope of the baseline.
+
+    Returns:
+        `HistoryFit`. A curve whose steps did not settle has ``converged`` False. Nothing raises.
+    """
+    parts, count = [], len(start)
+    for first in range(0, count, _BLOCK):
+        rows = np.minimum(np.arange(first, first + _BLOCK), count - 1)
+        block = Curves(*(np.asarray(a)[rows] for a in curves))
+        parts.append(jax.tree.map(np.asarray, _fit_block(contact, block, start[rows], rates, family, turn, tilt)))
+    return HistoryFit(*(np.concatenate(columns)[:count] for columns in zip(*parts)))
+
+
+@partial(jax.jit, static_argnames=("family", "turn", "tilt"))
+def _fit_block(contact, curves: Curves, start, rates, family: str, turn: int, tilt: bool) -> HistoryFit:
+    fit = partial(_fit_one, FAMILIES[family], turn, tilt, contact, rates)
+    return jax.vmap(fit)(curves, start)
+
+
+def _column(family: Family, turn: int, contact, rates, curve: Curves, p):
+    """The force of contact per unit modulus, (sample,)."""
+    inward = jnp.arange(len(curve.depth)) <= turn
+    raw = curve.span * (curve.depth - p[0])
+    depth = jnp.where(inward, jnp.maximum(raw, 0.0), raw)
+    shape = jax.vmap(contact.shape)(depth) / (1 - contact.poisson_ratio**2)
+    return ting_integral(family.memory(p[1:], rates, curve.duration), curve.step, depth, shape, turn)
+
+
+def _lines(turn: int, tilt: bool, curve: Curves):
+    """The columns of tilt and offsets, (sample, line)."""
+    inward = jnp.arange(len(curve.depth)) <= turn
+    lines = [curve.depth] if tilt else []
+    lines += [inward.astype(float)] + ([1.0 - inward] if turn + 1 < len(curve.depth) else [])
+    return jnp.stack(lines, 1) * curve.counted[:, None]
+
+
+class _Point(NamedTuple):
+    squares: jax.Array
+    linear: jax.Array  # c, lines
+    columns: jax.Array  # (sample, 1 + lines)
+    slopes: jax.Array  # (sample, nonlinear) of the fitted force
+    gradient: jax.Array
+    curvature: jax.Array
+
+
+def _evaluate(column, lines, curve: Curves, p) -> _Point:
+    """Eliminate the linear parameters at ``p``."""
+    slope, g = jax.jacfwd(lambda q: (column(q),) * 2, has_aux=True)(p)
+    weight = curve.counted
+    columns = jnp.concatenate([g[:, None] * weight[:, None], lines], axis=1)
+    basis, triangle = jnp.linalg.qr(columns / _norm(columns))
+    y = curve.force * weight
+    inner = basis.T @ y
+    residual = y - basis @ inner
+    linear = jax.scipy.linalg.solve_triangular(triangle + 1e-13 * jnp.eye(len(inner)), inner) / _norm(columns)
+    slopes = linear[0] * slope * weight[:, None]
+    free = slopes - basis @ (basis.T @ slopes)
+    return _Point(residual @ residual, linear, columns, slopes, free.T @ residual, free.T @ free)
+
+
+def _norm(columns):
+    size = jnp.sqrt((columns**2).sum(axis=0))
+    return jnp.where(size > 0, size, 1.0)
+
+
+def _propose(point: _Point, damping):
+    scale = jnp.sqrt(jnp.maximum(jnp.diag(point.curvature), 1e-300))
+    matrix = point.curvature / (scale[:, None] * scale) + (damping + 1e-12) * jnp.eye(len(scale))
+    return jnp.linalg.solve(matrix, point.gradient / scale) / scale
+
+
+def _fit_one(family: Family, turn: int, tilt: bool, contact, rates, curve: Curves, start) -> HistoryFit:
+    """The steps of one curve, and what its uncertainty needs."""
+    column = partial(_column, family, turn, contact, rates, curve)
+    lines = _lines(turn, tilt, curve)
+    lower, upper = jnp.array([-0.05, *family.lower]), jnp.array([0.999, *family.upper])
+    limit = jnp.array([0.15] + [0.5] * len(family.start))
+
+    def advance(state):
+        number, p, point, damping, _ = state
+        trial = jnp.clip(p + jnp.clip(_propose(point, damping), -limit, limit), lower, upper)
+        new = _evaluate(column, lines, curve, trial)
+        better = new.squares <= point.squares
+        p, point = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (p, point))
+        damping = jnp.where(better, damping * 0.1, jnp.maximum(damping, 1e-4) * 8)
+        promise = _propose(point, 0.0) @ point.gradient
+        settled = (promise <= _TOLERANCE * point.squares) | (jnp.abs(trial - p).max() + better < 1e-11)
+        return number + 1, p, point, damping, settled
+
+    p = jnp.array([start, *family.start])
+    state = (0, p, _evaluate(column, lines, curve, p), jnp.asarray(1e-3), False)
+    _, p, point, _, settled = lax.while_loop(lambda s: (s[0] < _STEPS) & ~s[4], advance, state)
+    return _finish(family, contact, rates, turn, tilt, curve, p, point, settled)
+
+
+def _finish(family: Family, contact, rates, turn: int, tilt: bool, curve: Curves, p, point: _Point, settled) -> HistoryFit:
+    jacobian = jnp.concatenate([point.columns, point.slopes], axis=1)
+    size = _norm(jacobian)
+    response = jnp.linalg.pinv(jacobian / size, rtol=1e-12) / size[:, None]
+    count = len(point.linear)
+
+    def physical(internal):
+        linear, q = internal[:count], internal[count:]
+        slope, offsets = (linear[1], linear[2:]) if tilt else (0.0, linear[1:])
+        own = family.physical(linear[0] * curve.unit, q[1:], curve.duration)
+        return jnp.stack([*own, curve.top - curve.span * q[0], curve.level + curve.unit * (offsets[0] + slope * q[0]),
+                          -slope * curve.unit / curve.span, curve.unit * (offsets[-1] - offsets[0])])
+
+    def resized(log_size):
+        tip = {n: getattr(contact, n) * jnp.exp(log_size) for n in contact.fixed if n != "poisson_ratio"}
+        return point.linear[0] * _column(family, turn, dataclasses.replace(contact, **tip), rates, curve, p)
+
+    internal = jnp.concatenate([point.linear, p])
+    lever = curve.spring_constant * curve.span / curve.unit
+    residual = curve.force * curve.counted - point.columns @ point.linear
+    return HistoryFit(physical(internal), jax.jacfwd(physical)(internal), response, 1 - point.slopes[:, 0] / lever,
+                      point.columns[:, 0] * point.linear[0] * curve.unit, residual * curve.unit,
+                      jax.jvp(resized, (0.0,), (1.0,))[1] * curve.unit, p, settled)
