@@ -118,7 +118,7 @@ def test_the_oscillator_obeys_equipartition(x64):
     assert quad(density, 0, np.inf, epsrel=1e-10)[0] == pytest.approx(3.0, rel=1e-8)
 
 
-@pytest.mark.parametrize("quality", [1.2, 2.0, 5.0])
+@pytest.mark.parametrize("quality", [1.2, 5.0])
 def test_the_immersed_lever_obeys_equipartition(x64, quality):
     """Only if the mass and the damping of the fluid belong together (causality): here to 1e-4.
 
@@ -233,7 +233,7 @@ def record(quality, samples, rate, seed):
 def test_records_in_time_have_the_stated_uncertainty(window):
     """Welch spectra with half overlapping windows: neither bins nor averages are independent: it shows."""
     records = np.stack([record(20, 2**17, 4.2e5, seed) for seed in range(40)])
-    frequency, power = welch(records, 4.2e5, window, 4096)
+    frequency, power = welch(records, 4.2e5, window, 6144)
     fit = fit_spectra(frequency, power, band=(2e3, 2e5))
     z = np.log(fit.parameters[:, 0] / truth_of(20)[0]) / fit.std[:, 0]
     assert abs(z.mean()) < 4 / np.sqrt(40)
