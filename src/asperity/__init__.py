@@ -15,12 +15,14 @@ _EXPORTS = {
     "doctor": "asperity.diagnosis",
     "fit": "asperity.workflow",
     "read": "asperity.workflow",
+    "read_image": "asperity.imaging",
     "replay": "asperity.replaying",
     "score": "asperity.workflow",
     "select": "asperity.workflow",
     "virtual_map": "asperity.data.synthetic",
 }
-__all__ = ["__version__", "analyze", "calibrate", "convert", "correct", "doctor", "fit", "read", "replay",
+__all__ = ["__version__", "analyze", "calibrate", "convert", "correct", "doctor", "fit", "read", "read_image",
+           "replay",
            "score", "select", "virtual_map"]
 
 

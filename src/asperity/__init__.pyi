@@ -2,6 +2,7 @@ from asperity import calibrate as calibrate
 from asperity import correct as correct
 from asperity.data.synthetic import virtual_map as virtual_map
 from asperity.diagnosis import doctor as doctor
+from asperity.imaging import read_image as read_image
 from asperity.replaying import replay as replay
 from asperity.workflow import analyze as analyze
 from asperity.workflow import convert as convert

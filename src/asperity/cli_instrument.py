@@ -144,9 +144,8 @@ def image(
 ) -> None:
     """Say what is in an image, level it, and if asked free it of noise and of the tip's shape."""
     from asperity import correct, imaging
-    from asperity.data.images import open_images
 
-    opened = open_images(path)
+    opened = imaging.read_image(path)
     options = {"level": None if level < 0 else level, "lines": lines, "denoise": denoise, "tip": tip}
     made = correct.image(opened, channel=channel, **options)
     typer.echo("\n".join(imaging.told(opened, made, out, channel, as_json=as_json)))

@@ -39,7 +39,8 @@ def curves(dataset: xr.Dataset, *, calibration: Calibration | Sequence[Calibrati
     found = calibrations.records(calibration)
     _, given, _ = calibrations.applied(found, {"name": "hertz"}, said, {})
     corrected = intake.calibrate(_moved(dataset, calibrations.scanner_in(found)), **given)
-    return provenance.record(corrected, provenance.step("correct.curves", {**said, "calibration": found or None}))
+    step = provenance.step("correct.curves", {**said, "calibration": found or None})
+    return provenance.record(corrected, step, before=dataset)
 
 
 def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1, lines: str | int | None = None,
@@ -73,7 +74,7 @@ def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1
     shape = next((entry["tip"] for entry in known if "tip" in entry), None)
     result = imaging.corrected(dataset, channel, imaging.Steps(**options, tip=shape))
     step = provenance.step("correct.image", {"channel": channel, **options, "tip": known[0] if known else None})
-    return provenance.record(result, step)
+    return provenance.record(result, step, before=dataset)
 
 
 def sources(opened: Sequence[Source], found: Sequence[Mapping[str, Any]]) -> list[Source]:

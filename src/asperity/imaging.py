@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,17 +12,33 @@ import numpy as np
 import xarray as xr
 
 from asperity.calibration import CalibrationError
-from asperity.data import store
-from asperity.data.images import summary
+from asperity.data import provenance, store
+from asperity.data.images import open_images, summary
 from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling, roughness_bias
 from asperity.instrument.missing import fill_harmonic
 from asperity.report.numbers import measurement, plain
 from asperity.report.page import Finding, Page, Panel, write_page
 from asperity.report.pictures import Line, lines, picture
 
-__all__ = ["Steps", "corrected", "one_frame", "page", "pixel", "told"]
+__all__ = ["Steps", "corrected", "one_frame", "page", "pixel", "read_image", "told"]
 
 _FLAT_PIXELS = 0.01  # relative difference of the pixel's sides, or of image and tip, that is none
+
+
+def read_image(path: str | PathLike[str], *, pitch: float | None = None, unit: str | None = None) -> xr.Dataset:
+    """An image file of any known format (see `asperity.data.images`), with a history.
+
+    Args:
+        path: the file.
+        pitch: m from pixel to pixel; replaces the file's.
+        unit: of the channels for which the file says none, for example ``"nm"``.
+
+    Raises:
+        ReadError: the file cannot be read.
+    """
+    step = provenance.step("read_image", {"path": str(path), "pitch": pitch, "unit": unit},
+                           inputs=[provenance.file_record(path)])
+    return provenance.record(open_images(path, pitch=pitch, unit=unit), step)
 
 
 class Steps(NamedTuple):
@@ -56,7 +73,7 @@ def pixel(dataset: xr.Dataset) -> tuple[float, float]:
 
 def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
     """The image with its channel (and that channel's retrace) corrected; see `asperity.correct.image`."""
-    names = [name for name in (channel, f"{channel}_retrace") if name in dataset]
+    names = [channel, *([f"{channel}_retrace"] if f"{channel}_retrace" in dataset else [])]
     flat = {name: _leveled(one_frame(dataset, name), steps) for name in names}
     result = dataset.assign({name: dataset[name].copy(data=values) for name, (values, _, _) in flat.items()})
     values, background, used = flat[channel]

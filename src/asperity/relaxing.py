@@ -22,6 +22,7 @@ __all__ = ["fit_viscoelastic"]
 
 _SIGNIFICANT = 3.0  # a modulus over its uncertainty, below which it is not told from zero
 _MISFIT, _MISFIT_PART = 3.0, 0.03  # residual over noise, and over the largest force, of a model that does not fit
+_BESIDE = 3  # block means on either side that a speed is taken over
 _IDENTITY = ("file", "curve_in_file", "session", "x", "y", "row", "column", "spring_constant", "sensitivity")
 
 
@@ -54,8 +55,9 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
         relative_std: relative standard uncertainty of ``spring_constant``, ``sensitivity`` and ``tip`` (its size).
 
     Returns:
-        One entry per curve: the fitted quantities, ``contact_point``, baseline, each with ``_std_noise``,
-        ``_std_calibration`` and ``_std``; the drag's step of the baseline between the directions; ``flag``.
+        One entry per curve: the fitted quantities, ``contact_point``, baseline and ``drag_coefficient`` of the
+        lever (N s/m, 0 if only one direction is fitted), each with ``_std_noise``, ``_std_calibration`` and
+        ``_std``; ``flag``.
 
     Raises:
         ValueError: an unknown relaxation, no ``time``, or an unknown source in ``relative_std``.
@@ -149,8 +151,24 @@ def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> Curves:
     rising = np.isfinite(step) & (step > 0)
     nominal = float(np.median(step[rising])) if rising.any() else 1.0
     length = np.where(rising, step, 0.0).sum(axis=1)
-    return Curves(depth, above / unit[:, None], np.where(rising, step, nominal), records.counted, span, top, unit,
+    step = np.where(rising, step, nominal)
+    speed = _speed(depth * span[:, None], step, present, records.turn)
+    return Curves(depth, above / unit[:, None], step, speed, records.counted, span, top, unit,
                   level, k, np.maximum(length, nominal))
+
+
+def _speed(depth: np.ndarray, step: np.ndarray, present: np.ndarray, turn: int) -> np.ndarray:
+    """The speed into the sample, (curve, sample) m/s, by differences over a few samples of one direction."""
+    speed, clock = np.zeros(depth.shape), np.cumsum(step, axis=1)
+    for part in (slice(0, turn + 1), slice(turn + 1, depth.shape[1])):
+        index = np.arange(depth.shape[1])[part]
+        if len(index):
+            first = np.where(present[:, part], index, depth.shape[1]).min(axis=1, keepdims=True)
+            last = np.where(present[:, part], index, 0).max(axis=1, keepdims=True)
+            ends = [np.clip(index + shift, np.minimum(first, last), last) for shift in (-_BESIDE, _BESIDE)]
+            gone, took = (np.take_along_axis(a, ends[1], 1) - np.take_along_axis(a, ends[0], 1) for a in (depth, clock))
+            speed[:, part] = gone / np.where(took > 0, took, np.inf)
+    return speed
 
 
 def _positive(size: np.ndarray) -> np.ndarray:
@@ -184,7 +202,7 @@ def _solve(records: _Records, k: np.ndarray, contact: AbstractElasticContact, re
 def _noise(records: _Records, curves: Curves, fit: HistoryFit,
            baselines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The covariance of the parameters from the noise before contact, and the noise of a block, (curve,) N."""
-    lags = _lags(records, baselines, fit.residual)
+    lags, std = _lags(records, baselines, fit.residual)
     size = 2 * lags.shape[1]
     around = np.concatenate([lags, np.zeros((len(lags), 1)), lags[:, :0:-1]], axis=1)
     spectrum = np.maximum(np.fft.rfft(around, axis=1).real, 0.0)
@@ -193,22 +211,26 @@ def _noise(records: _Records, curves: Curves, fit: HistoryFit,
     weight[[0, -1]] = 1.0
     form = np.einsum("baf,bf,bcf->bac", moved, spectrum * weight / size, moved.conj()).real
     form /= curves.unit[:, None, None] ** 2
-    return fit.gradient @ form @ np.swapaxes(fit.gradient, 1, 2), np.sqrt(lags[:, 0])
+    return fit.gradient @ form @ np.swapaxes(fit.gradient, 1, 2), std
 
 
-def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray) -> np.ndarray:
-    """The autocovariance of the block means (curve, lag) in N^2; that of the residual, as white, without baseline."""
+def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The autocovariance of the block means (curve, lag) in N^2, and the noise that a line leaves of one (curve,) N.
+
+    Without baselines the residual stands in, as white noise.
+    """
     count, width = records.time.shape[1], records.width
     try:
         noise = noise_model.learn(baselines)
     except ValueError:
         variance = np.where(records.counted, residual**2, 0.0).sum(axis=1) / np.maximum(records.counted.sum(axis=1), 1)
-        return variance[:, None] * (np.arange(count) == 0)
-    lags = noise_model.autocovariance(noise, (count + 1) * width)
+        return variance[:, None] * (np.arange(count) == 0), np.sqrt(variance)
+    strengths, lags = noise_model.strengths(noise, baselines), noise_model.autocovariance(noise, (count + 1) * width)
     both = np.concatenate([lags[:, width - 1:0:-1], lags], axis=1)
     triangle = np.convolve(np.ones(width), np.ones(width)) / width**2
     smooth = np.array([np.convolve(row, triangle, mode="valid")[::width][:count] for row in both])
-    return noise_model.strengths(noise, baselines) @ smooth
+    level = noise_model.level(noise, strengths)
+    return strengths @ smooth, np.minimum(level, np.sqrt(strengths @ smooth[:, 0]))
 
 
 def _baselines(dataset: xr.Dataset, position_of_contact: np.ndarray) -> list[np.ndarray]:
@@ -261,7 +283,7 @@ def _results(dataset: xr.Dataset, contact: AbstractElasticContact, relaxation: s
              spread: tuple[np.ndarray, np.ndarray], covariance: np.ndarray, flag: np.ndarray,
              std: np.ndarray) -> xr.Dataset:
     """One entry per curve: quantities with their uncertainties, the flag, identity and fixed inputs."""
-    names = (*FAMILIES[relaxation].names, "contact_point", "baseline_offset", "baseline_tilt", "baseline_step")
+    names = (*FAMILIES[relaxation].names, "contact_point", "baseline_offset", "baseline_tilt", "drag_coefficient")
     variables: dict[str, Any] = {}
     kinds = {"_std_noise": spread[0], "_std_calibration": spread[1], "_std": np.hypot(*spread)}
     for i, name in enumerate(names):
@@ -286,6 +308,6 @@ def _results(dataset: xr.Dataset, contact: AbstractElasticContact, relaxation: s
 
 
 def _attributes(name: str) -> dict[str, str]:
-    if name == "baseline_step":
-        return {"units": "N", "long_name": "force of the baseline on the way out less that on the way in (drag)"}
+    if name == "drag_coefficient":
+        return {"units": "N s/m", "long_name": "viscous drag on the lever per speed", "symbol": "b_2"}
     return variable_attributes(name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity import correct, workflow
+from asperity import calibrate, correct, imaging, workflow
 from asperity.data import provenance
 
 __all__ = ["VERBS", "differences", "from_recipe", "replay"]
@@ -17,7 +17,10 @@ __all__ = ["VERBS", "differences", "from_recipe", "replay"]
 #: the verbs that a history may name
 VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "read": workflow.read, "fit": workflow.fit, "analyze": workflow.analyze, "score": workflow.score,
-    "select": workflow.select, "correct.curves": correct.curves}
+    "select": workflow.select, "correct.curves": correct.curves, "correct.image": correct.image,
+    "read_image": imaging.read_image, "calibrate.scanner": calibrate.scanner,
+    "calibrate.sensitivity": calibrate.sensitivity, "calibrate.spring_constant": calibrate.spring_constant,
+    "calibrate.tip": calibrate.tip}
 
 
 def replay(results: xr.Dataset) -> xr.Dataset:

@@ -28,7 +28,7 @@ def reference_case(seed: int, pixels: int = 30):
 @pytest.fixture(scope="module")
 def refined():
     frames, bound, tip, counted = reference_case(0)
-    return refine_tip(frames, bound, noise_std=NOISE, steps=200), bound, tip, counted
+    return refine_tip(frames, bound, noise_std=NOISE, steps=150), bound, tip, counted
 
 
 def test_better_than_published(refined):
@@ -48,10 +48,10 @@ def test_inside_the_bound_and_honest_about_what_is_not_seen(refined):
 
 def test_units_and_offsets_do_not_matter():
     """In other units and on another level the same frames give the same tip (float32 inside, 20 steps)."""
-    frames, bound, *_ = reference_case(1)
-    few = slice(0, 5)
-    one = refine_tip(frames[few], bound, noise_std=NOISE, steps=20).heights
-    other = refine_tip(frames[few] * 1e-9 + 1e-7, bound * 1e-9, noise_std=NOISE * 1e-9, steps=20).heights * 1e9
+    frames, bound = protein_frames(30, count=3)[1][:, 6:24, 6:24], np.zeros((5, 5))
+    one = refine_tip(frames, bound, noise_std=NOISE, steps=20).heights
+    other = refine_tip(frames * 1e-9 + 1e-7, bound, noise_std=NOISE * 1e-9, steps=20).heights * 1e9
+    assert one.min() < -1
     assert np.sqrt(np.mean((one - other)**2)) < 0.1 * NOISE
 
 

@@ -72,7 +72,7 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
         said.append(thermal_calibration.compare_with(found, "The file's own spring constant", header))
     return calibration_of(_thermal(opened, found, known), "spring_constant", [*_verdict(found), *said],
                         provenance.step("calibrate.spring_constant", arguments, inputs=inputs),
-                        sensitivity_exponent=-2.0 if found.method == "equipartition" else 0.0)
+                          before=spectrum, sensitivity_exponent=-2.0 if found.method == "equipartition" else 0.0)
 
 
 class _KnownOf(NamedTuple):
@@ -176,7 +176,7 @@ def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None
     systematic = float(np.median([one.sensitivity.std_systematic for one in found]))
     numbers = constant("sensitivity", Estimate(float(values.mean()), float(statistical), systematic))
     said = [f"From {len(found)} of {data.sizes['curve']} curves.", *found[0].findings, *problems[:3]]
-    return calibration_of(xr.Dataset({**numbers, **_steepest(data, found[0])}), "sensitivity", said, step)
+    return calibration_of(xr.Dataset({**numbers, **_steepest(data, found[0])}), "sensitivity", said, step, before=paths)
 
 
 def _slopes(data: xr.Dataset, window: tuple[float, float] | None) -> tuple[list[Sensitivity], list[str]]:

@@ -36,12 +36,15 @@ def constant(name: str, found: Estimate) -> dict[str, Any]:
             for kind, value in kinds.items()}
 
 
-def calibration_of(made: xr.Dataset, kind: str, findings: Sequence[str], step: Mapping[str, Any],
-                 **attrs: Any) -> xr.Dataset:
-    """The dataset as a calibration of this kind, every known constant with its attributes."""
+def calibration_of(made: xr.Dataset, kind: str, findings: Sequence[str], step: Mapping[str, Any], *,
+                   before: Any = None, **attrs: Any) -> xr.Dataset:
+    """The dataset as a calibration of this kind, every known constant with its attributes.
+
+    ``before`` is what it was made of; if that is a dataset, its history goes before this step.
+    """
     for name in made.data_vars:
         known = str(name).removesuffix("_std")
         if known in QUANTITIES and not made[name].attrs:
             made[name].attrs.update(variable_attributes(known))
     named = made.assign_attrs(calibration=kind, findings=json.dumps(list(findings)), **attrs)
-    return provenance.record(named, step)
+    return provenance.record(named, step, before=before if isinstance(before, xr.Dataset) else None)

@@ -51,7 +51,8 @@ def scanner(paths: Paths | xr.Dataset, *, curves: int = _CURVES) -> xr.Dataset:
     pause = {} if found.order.pause is None else {"scanner_pause": ((), found.order.pause, {"units": "s"})}
     shown = _left(recorded, found)
     made = xr.Dataset({**numbers, **pause, "scanner_residual": ((), found.residual, {"units": "m"}), **shown})
-    return calibration_of(made, "scanner", _about_scanner(found, len(recorded), len(judges)), step)
+    return calibration_of(made, "scanner", _about_scanner(found, len(recorded), len(judges)), step,
+                          before=paths)
 
 
 def _pauses(recorded: Sequence[Trace]) -> tuple[float, ...] | None:
@@ -81,7 +82,9 @@ def _about_scanner(found: Identified, curves: int, judges: int) -> list[str]:
     said = [f"On {judges} of {curves} curves that took no part in it, heights from the drive are wrong by "
             f"{plain(found.residual, 'm', 2)} rms, {100 * found.relative:.2g} % of their range; "
             f"a straight line leaves {100 * found.linear:.2g} %.",
-            f"The model that predicted left-out curves best has {', '.join(parts)}."]
+            f"The model that predicted left-out curves best has {', '.join(parts)}.",
+            "The error bars of an analysis do not hold this error of the heights: where it is no small part of the "
+            "indentation, take a sensor."]
     if found.relative > 0.5 * found.linear:
         said.append("That is hardly better than a straight line: do not use this scanner.")
     return said

@@ -12,7 +12,6 @@ from asperity import calibration, correct, imaging
 from asperity.calibrate._record import calibration_of
 from asperity.calibration import CalibrationError
 from asperity.data import provenance
-from asperity.data.images import open_images
 from asperity.instrument.blind_tip import TipBound, bound_tip
 from asperity.instrument.blind_tip import noise_bound as noise_bound_of
 from asperity.instrument.tip_shape import Paraboloid, RoundedPyramid, ShapeFit, SphereCone, fit_shape
@@ -31,7 +30,8 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
     more than the noise bound and the part of the tip that touches lies within ``size``.
 
     Args:
-        images: files, or images (see `asperity.data.images`) of one pixel size; planes are taken off.
+        images: files, or images (see `asperity.data.images`) of one pixel size, not leveled: a plane taken off shears
+            the tip, too.
         size: pixels of the tip, odd.
         shape: ``sphere_cone``, ``paraboloid`` or ``pyramid``, to be fitted for the radius.
         channel: of heights.
@@ -48,11 +48,13 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
     if shape not in _SHAPES:
         raise CalibrationError(f"there is no tip shape '{shape}'; known: {', '.join(_SHAPES)}")
     opened, step = _images_of(images, {"size": size, "shape": shape, "channel": channel, "noise_bound": noise_bound})
+    if not opened:
+        raise CalibrationError("no image is given: name at least one of a rough surface")
     pixels = np.array([imaging.pixel(image) for image in opened])
     if np.ptp(pixels) > 0.01 * pixels.max():
         raise CalibrationError(f"the pixels are from {plain(float(pixels.min()), 'm')} to "
                                f"{plain(float(pixels.max()), 'm')} wide: one size is needed, and square ones")
-    flat = [correct.image(image, channel=channel, scars=True) for image in opened]
+    flat = [correct.image(image, channel=channel, level=None, scars=True) for image in opened]
     bounds = [_noise(image, channel) if noise_bound is None else noise_bound for image in flat]
     most = 100
     tell = None if progress is None else lambda number, _: progress(number, most)
@@ -73,7 +75,7 @@ def _images_of(images: Any, arguments: Mapping[str, Any]) -> tuple[list[xr.Datas
     if len(datasets) == len(several):
         return datasets, provenance.step("calibrate.tip", arguments)
     names = [str(name) for name in several]
-    return [open_images(name) for name in names], provenance.step(
+    return [imaging.read_image(name) for name in names], provenance.step(
         "calibrate.tip", {"images": names, **arguments}, inputs=[provenance.file_record(name) for name in names])
 
 
