@@ -91,10 +91,10 @@ def noise_of(modulus: Any, *, relative: float = 0.0, absolute: float = 0.0, each
     return noise
 
 
-def relaxation_nodes(shortest: float, longest: float) -> np.ndarray:
+def relaxation_nodes(shortest: float, longest: float, per_decade: int = _PER_DECADE) -> np.ndarray:
     """Relaxation times from ``shortest`` to ``longest`` (s) and a padding beyond, evenly spaced in ln tau."""
     low, high = np.log10(shortest) - _PADDING, np.log10(longest) + _PADDING
-    return np.logspace(low, high, int(np.ceil((high - low) * _PER_DECADE)) + 1)
+    return np.logspace(low, high, int(np.ceil((high - low) * per_decade)) + 1)
 
 
 def frequency_design(angular_frequency: Any, relaxation_time: Any) -> Design:
@@ -112,10 +112,10 @@ def time_design(time: Any, relaxation_time: Any) -> Design:
     return Design(tau, np.column_stack([np.exp(-time[:, None] / tau), np.ones_like(time)]), 1)
 
 
-def frequency_data(angular_frequency: Any, modulus: Any, noise: Any) -> Data:
+def frequency_data(angular_frequency: Any, modulus: Any, noise: Any, *, per_decade: int = _PER_DECADE) -> Data:
     """The linear problem of E*(omega); arguments and errors as in `fit_spectrum`."""
     omega, modulus = _positive("frequencies in rad/s", angular_frequency), np.asarray(modulus, np.complex128)
-    design = frequency_design(omega, relaxation_nodes(1 / omega.max(), 1 / omega.min()))
+    design = frequency_design(omega, relaxation_nodes(1 / omega.max(), 1 / omega.min(), per_decade))
     return _checked(design, modulus, np.asarray(noise), len(omega))
 
 
