@@ -22,7 +22,7 @@ MAY_IMPORT = {
 SHELL = {"__init__", "data", "report", "workflow", "cli", "diagnosis", "fitting", "units", "demo", "export",
          "blocks", "models", "results", "scorecard", "terminal", "citing", "choosing", "calibrate",
          "calibration", "correct", "replaying", "options",
-         "cli_instrument", "imaging", "relaxing"}
+         "cli_instrument", "imaging", "filming", "oscillating", "relaxing"}
 #: what physics, learning and evaluation must not know: tables, figures, files
 OUTSIDE = {"xarray", "pandas", "matplotlib", "bokeh", "h5py", "h5netcdf", "zarr", "typer", "rich", "zipfile",
            "pathlib", "os", "io", "csv", "json", "pickle", "tomllib", "dask", "afmformats", "NSFopen"}

@@ -115,7 +115,12 @@ def contact_slope(contact: AbstractElasticContact, indentation: Any) -> np.ndarr
     """g'(delta) in m: the stiffness per reduced modulus, of any contact without adhesion, at indentations in m."""
     with jax.enable_x64(True):
         depth = jnp.asarray(indentation, float)
-        return np.asarray(jax.vmap(jax.grad(contact.shape))(depth.ravel())).reshape(depth.shape)
+        return np.asarray(_slopes(contact, depth.ravel())).reshape(depth.shape)
+
+
+@jax.jit
+def _slopes(contact: AbstractElasticContact, depth: jax.Array) -> jax.Array:
+    return jax.vmap(jax.grad(contact.shape))(depth)
 
 
 def power_slope(prefactor: float, exponent: float, indentation: Any) -> np.ndarray:
