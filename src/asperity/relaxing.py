@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import xarray as xr
+from scipy.signal import savgol_filter
 
 from asperity.contact import AbstractElasticContact
 from asperity.fitting import segment_of
@@ -23,6 +24,7 @@ __all__ = ["fit_viscoelastic"]
 _SIGNIFICANT = 3.0  # a modulus over its uncertainty, below which it is not told from zero
 _MISFIT, _MISFIT_PART = 3.0, 0.03  # residual over noise, and over the largest force, of a model that does not fit
 _BESIDE = 3  # block means on either side that a speed is taken over
+_WINDOW = 17  # block means that the deflection is smoothed over
 _IDENTITY = ("file", "curve_in_file", "session", "x", "y", "row", "column", "spring_constant", "sensitivity")
 
 
@@ -69,7 +71,7 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
         point = _elastic_contact_point(dataset, contact, tilt)
         records = _records(dataset, retract, samples)
         curves, fit = _solve(records, _stiffness(dataset), contact, relaxation, point, tilt)
-        baselines = _baselines(dataset, point)
+        baselines = _baselines(dataset, fit.values[:, len(FAMILIES[relaxation].names)])
         covariance, std = _noise(records, curves, fit, baselines)
     change = _calibration(fit, curves, list(sources.values()))
     spread = np.sqrt(np.einsum("cpp->cp", covariance).clip(0)), np.sqrt((change**2).sum(axis=2))
@@ -136,11 +138,17 @@ def _place(row: np.ndarray, used: np.ndarray, whole: np.ndarray, width: int, inw
 
 
 def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> Curves:
-    """Numbers of order one, the tilt ``slope`` (N/m against height) taken off."""
+    """Numbers of order one, the tilt ``slope`` (N/m against height) taken off.
+
+    Of a single direction the tip position rests on the smoothed force: noise in both force and indentation
+    would bias the order by half its standard error, since a fast change meets the stiff, instantaneous
+    response. With both directions the order rests on their hysteresis, and smoothing would blur the turn.
+    """
     present = np.isfinite(records.time)
     middle = np.nan_to_num(_row_mean(records.height, records.counted))
     force = records.force - slope[:, None] * (records.height - middle[:, None])
-    position = records.height + force / k[:, None]
+    one_way = records.turn + 1 == force.shape[1]
+    position = records.height + (_smoothed(force) if one_way else force) / k[:, None]
     top = np.max(np.where(present, position, -np.inf), axis=1, initial=-np.inf)
     span = _positive(top - np.min(np.where(present, position, np.inf), axis=1, initial=np.inf))
     depth = np.where(present, (top[:, None] - position) / span[:, None], 0.0)
@@ -155,6 +163,16 @@ def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> Curves:
     speed = _speed(depth * span[:, None], step, present, records.turn)
     return Curves(depth, above / unit[:, None], step, speed, records.counted, span, top, unit,
                   level, k, np.maximum(length, nominal))
+
+
+def _smoothed(force: np.ndarray) -> np.ndarray:
+    """The force (curve, sample) by a local parabola, NaN where there is none."""
+    result = force.copy()
+    for row in result:
+        use = np.isfinite(row)
+        if use.sum() > _WINDOW:
+            row[use] = savgol_filter(row[use], _WINDOW, 2)
+    return result
 
 
 def _speed(depth: np.ndarray, step: np.ndarray, present: np.ndarray, turn: int) -> np.ndarray:
@@ -184,25 +202,23 @@ def _row_mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 def _solve(records: _Records, k: np.ndarray, contact: AbstractElasticContact, relaxation: str, point: np.ndarray,
            tilt: bool) -> tuple[Curves, HistoryFit]:
     """Fit twice: the tilt found first corrects the deflection that the tip position rests on."""
+    place = len(FAMILIES[relaxation].names) + 2
     curves = _curves(records, k, np.zeros(len(k)))
     rate = rates(float(curves.step.min()), float(curves.duration.max()))
     start = np.clip((curves.top - point) / curves.span - 0.01, 0.0, 0.98)
     fit = fit_histories(relaxation, contact, curves, start, rate, turn=records.turn, tilt=tilt)
-    if not tilt:
-        return curves, fit
-    slope = fit.values[:, len(FAMILIES[relaxation].names) + 2]
-    slope = np.where(np.abs(slope) < 0.2 * k, slope, 0.0)
+    slope = np.where(np.abs(fit.values[:, place]) < 0.2 * k, fit.values[:, place], 0.0)
     slope = slope / (1 - slope / k)
     curves = _curves(records, k, slope)
     fit = fit_histories(relaxation, contact, curves, fit.nonlinear[:, 0], rate, turn=records.turn, tilt=tilt)
-    fit.values[:, len(FAMILIES[relaxation].names) + 2] += slope
+    fit.values[:, place] += slope
     return curves, fit
 
 
 def _noise(records: _Records, curves: Curves, fit: HistoryFit,
            baselines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The covariance of the parameters from the noise before contact, and the noise of a block, (curve,) N."""
-    lags, std = _lags(records, baselines, fit.residual)
+    lags, std = _lags(records, baselines, fit.residual, fit.converged)
     size = 2 * lags.shape[1]
     around = np.concatenate([lags, np.zeros((len(lags), 1)), lags[:, :0:-1]], axis=1)
     spectrum = np.maximum(np.fft.rfft(around, axis=1).real, 0.0)
@@ -214,14 +230,15 @@ def _noise(records: _Records, curves: Curves, fit: HistoryFit,
     return fit.gradient @ form @ np.swapaxes(fit.gradient, 1, 2), std
 
 
-def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray,
+          trusted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The autocovariance of the block means (curve, lag) in N^2, and the noise that a line leaves of one (curve,) N.
 
     Without baselines the residual stands in, as white noise.
     """
     count, width = records.time.shape[1], records.width
     try:
-        noise = noise_model.learn(baselines)
+        noise = noise_model.learn([b for b, good in zip(baselines, trusted) if good])
     except ValueError:
         variance = np.where(records.counted, residual**2, 0.0).sum(axis=1) / np.maximum(records.counted.sum(axis=1), 1)
         return variance[:, None] * (np.arange(count) == 0), np.sqrt(variance)

@@ -2,12 +2,12 @@ r"""Batched least squares for force curves on a material that relaxes.
 
 Every curve, approach and retraction in one, is fitted with
 
-$$F_i \approx b_{\pm} + b_1 x_i + c\,\frac{1}{1-\nu^2}\int_0^{t_1} e(t_i-s;\theta)\,
+$$F_i \approx b_0 + b_1 x_i + b_2\,\dot z_i + c\,\frac{1}{1-\nu^2}\int_0^{t_1} e(t_i-s;\theta)\,
    \frac{d\,g(z_0 - z(s))}{ds}\,ds$$
 
 by Lee and Radok on the way in and Ting on the way out (`asperity.rheology.exponential_memory`), with the
-measured history of the tip position z. Each direction has its own offset, which also takes up a viscous
-drag at constant speed. Offsets, tilt and the modulus c enter linearly and are eliminated (variable
+measured history of the tip position z (positive into the sample). Offset, tilt, the viscous drag b_2 of the
+lever in its liquid (only told apart with both directions) and the modulus c enter linearly and are eliminated (variable
 projection); the contact point z_0 and the shape theta of the relaxation take Gauss-Newton steps with
 Levenberg's damping.
 
@@ -69,6 +69,7 @@ class Curves(NamedTuple):
     depth: Any  # (batch, sample) of the tip, 0 at the farthest, 1 at the deepest sample; 0 where there is none
     force: Any  # (batch, sample) of order one
     step: Any  # (batch, sample) s since the sample before
+    speed: Any  # (batch, sample) m/s, into the sample, smoothed
     counted: Any  # (batch, sample) bool
     span: Any  # (batch,) m, of the depth
     top: Any  # (batch,) m, the tip position at depth 0
@@ -79,7 +80,7 @@ class Curves(NamedTuple):
 
 
 class HistoryFit(NamedTuple):
-    """The optimum of each curve; parameters: the family's, contact point, baseline offset, tilt and step, in SI."""
+    """The optimum of each curve; parameters: the family's, contact point, offset, tilt and drag, in SI."""
 
     values: np.ndarray  # (batch, parameter)
     gradient: np.ndarray  # (batch, parameter, internal)
@@ -132,10 +133,9 @@ def _column(family: Family, turn: int, contact, rates, curve: Curves, p):
 
 
 def _lines(turn: int, tilt: bool, curve: Curves):
-    """The columns of tilt and offsets, (sample, line)."""
-    inward = jnp.arange(len(curve.depth)) <= turn
-    lines = [curve.depth] if tilt else []
-    lines += [inward.astype(float)] + ([1.0 - inward] if turn + 1 < len(curve.depth) else [])
+    """The columns of offset, tilt and drag, (sample, line)."""
+    lines = [jnp.ones_like(curve.depth)] + ([curve.depth] if tilt else [])
+    lines += [curve.speed] if turn + 1 < len(curve.depth) else []
     return jnp.stack(lines, 1) * curve.counted[:, None]
 
 
@@ -198,7 +198,8 @@ def _fit_one(family: Family, turn: int, tilt: bool, contact, rates, curve: Curve
     return _finish(family, contact, rates, turn, tilt, curve, p, point, settled)
 
 
-def _finish(family: Family, contact, rates, turn: int, tilt: bool, curve: Curves, p, point: _Point, settled) -> HistoryFit:
+def _finish(family: Family, contact, rates, turn: int, tilt: bool, curve: Curves, p, point: _Point,
+            settled) -> HistoryFit:
     jacobian = jnp.concatenate([point.columns, point.slopes], axis=1)
     size = _norm(jacobian)
     response = jnp.linalg.pinv(jacobian / size, rtol=1e-12) / size[:, None]
@@ -206,10 +207,11 @@ def _finish(family: Family, contact, rates, turn: int, tilt: bool, curve: Curves
 
     def physical(internal):
         linear, q = internal[:count], internal[count:]
-        slope, offsets = (linear[1], linear[2:]) if tilt else (0.0, linear[1:])
+        slope = linear[2] if tilt else jnp.zeros(())
+        drag = linear[-1] if turn + 1 < len(curve.depth) else jnp.zeros(())
         own = family.physical(linear[0] * curve.unit, q[1:], curve.duration)
-        return jnp.stack([*own, curve.top - curve.span * q[0], curve.level + curve.unit * (offsets[0] + slope * q[0]),
-                          -slope * curve.unit / curve.span, curve.unit * (offsets[-1] - offsets[0])])
+        return jnp.stack([*own, curve.top - curve.span * q[0], curve.level + curve.unit * (linear[1] + slope * q[0]),
+                          -slope * curve.unit / curve.span, drag * curve.unit])
 
     def resized(log_size):
         tip = {n: getattr(contact, n) * jnp.exp(log_size) for n in contact.fixed if n != "poisson_ratio"}
