@@ -34,6 +34,7 @@ MANY_PARAMETERS = {
     "cli.py:fit": "one option per physical input of the command",
     "cli.py:select": "one option per physical input of the command",
     "cli_instrument.py:spring_constant": "one option per physical input of the command",
+    "cli_instrument.py:image": "one option per step of the command",
     "workflow.py:analyze": "the whole way in one call: inputs, model, calibration, output",
     "workflow.py:fit": "data, model, calibration uncertainty",
     "fitting.py:fit_curves": "data, model, window and calibration uncertainty",

@@ -49,6 +49,7 @@ app = typer.Typer(
 app.add_typer(cli_instrument.calibrate, name="calibrate")
 app.command()(cli_instrument.correct)
 app.command()(cli_instrument.image)
+app.command()(cli_instrument.drift)
 
 
 def _arguments(

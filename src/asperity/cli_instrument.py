@@ -19,12 +19,14 @@ from asperity.options import (
 )
 from asperity.terminal import guarded
 
-__all__ = ["calibrate", "correct", "image"]
+__all__ = ["calibrate", "correct", "drift", "image"]
 
 calibrate = typer.Typer(no_args_is_help=True, help="Measure the instrument: each result is a file for --calibration.")
 
 CalibrationOut = Annotated[Path, typer.Option(help="Ends in .nc; the page beside it in .html.")]
 Images = Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)]
+Pixel = Annotated[float | None, option("m", "LENGTH", "Width of a pixel; replaces the file's, e.g. 5nm.")]
+Unit = Annotated[str | None, typer.Option(help="Of numbers without one, e.g. nm.", show_default=False)]
 Channel = Annotated[str, typer.Option(help="The channel, see 'asperity image FILE'.")]
 
 
@@ -139,13 +141,32 @@ def image(
     ] = None,
     denoise: Annotated[bool, typer.Option("--denoise", help="Posterior mean under the image's own spectrum.")] = False,
     tip: Annotated[Path | None, typer.Option(help="From 'calibrate tip'.", show_default=False)] = None,
+    pixel: Pixel = None,
+    unit: Unit = None,
     out: Annotated[Path | None, typer.Option(help="Ends in .nc; the page beside it.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is in an image, level it, and if asked free it of noise and of the tip's shape."""
     from asperity import correct, imaging
 
-    opened = imaging.read_image(path)
+    opened = imaging.read_image(path, pitch=pixel, unit=unit)
     options = {"level": None if level < 0 else level, "lines": lines, "denoise": denoise, "tip": tip}
     made = correct.image(opened, channel=channel, **options)
     typer.echo("\n".join(imaging.told(opened, made, out, channel, as_json=as_json)))
+
+
+@guarded
+def drift(
+    images: Images,
+    channel: Channel = "height",
+    reach: Annotated[int, typer.Option(help="Frames up to so far apart are compared.")] = 3,
+    pixel: Pixel = None,
+    unit: Unit = None,
+    out: Annotated[Path, typer.Option(help="Ends in .nc; the page beside it.")] = Path("drift.nc"),
+) -> None:
+    """Follow the drift over a film, or over several images in the order of their time."""
+    from asperity import filming, imaging
+
+    opened = [imaging.read_image(path, pitch=pixel, unit=unit) for path in images]
+    made = filming.drift(opened if len(opened) > 1 else opened[0], channel=channel, reach=reach)
+    typer.echo("\n".join(filming.told(made, out)))

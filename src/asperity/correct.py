@@ -14,11 +14,12 @@ from asperity import imaging
 from asperity.calibration import Calibration, CalibrationError
 from asperity.data import intake, provenance
 from asperity.data.intake import Source
+from asperity.filming import drift
 from asperity.instrument import height_correction
 from asperity.instrument.height_correction import Trace
 from asperity.quantities import variable_attributes
 
-__all__ = ["curves", "image", "sources", "traces"]
+__all__ = ["curves", "drift", "image", "sources", "traces"]
 
 _log = logging.getLogger("asperity")
 

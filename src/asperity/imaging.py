@@ -62,7 +62,7 @@ def one_frame(dataset: xr.Dataset, channel: str) -> xr.DataArray:
         raise CalibrationError(f"the image has no channel '{channel}'; it has {', '.join(map(str, dataset.data_vars))}")
     if "frame" in dataset[channel].dims:
         raise CalibrationError(f"'{channel}' is a film of {dataset.sizes['frame']} frames: take one, "
-                               "image.isel(frame=0), or follow the drift with asperity.correct.film")
+                               "image.isel(frame=0), or follow its drift with asperity.correct.drift")
     return dataset[channel]
 
 

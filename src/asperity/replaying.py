@@ -18,6 +18,7 @@ __all__ = ["VERBS", "differences", "from_recipe", "replay"]
 VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "read": workflow.read, "fit": workflow.fit, "analyze": workflow.analyze, "score": workflow.score,
     "select": workflow.select, "correct.curves": correct.curves, "correct.image": correct.image,
+    "correct.drift": correct.drift,
     "read_image": imaging.read_image, "calibrate.scanner": calibrate.scanner,
     "calibrate.sensitivity": calibrate.sensitivity, "calibrate.spring_constant": calibrate.spring_constant,
     "calibrate.tip": calibrate.tip}

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from asperity import calibration, correct, imaging
-from asperity.calibrate._record import calibration_of
+from asperity.calibrate._record import calibration_of, constant
 from asperity.calibration import CalibrationError
 from asperity.data import provenance
 from asperity.instrument.blind_tip import TipBound, bound_tip
 from asperity.instrument.blind_tip import noise_bound as noise_bound_of
+from asperity.instrument.spring_constant import Estimate
 from asperity.instrument.tip_shape import Paraboloid, RoundedPyramid, ShapeFit, SphereCone, fit_shape
 from asperity.report.numbers import plain
 from asperity.workflow import Paths, Progress
 
 __all__ = ["tip"]
 
+_PASSES = 100  # through the images, at most
 _SHAPES = {"sphere_cone": SphereCone, "paraboloid": Paraboloid, "pyramid": RoundedPyramid}
 
 def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "sphere_cone", channel: str = "height",
@@ -35,7 +38,8 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
         size: pixels of the tip, odd.
         shape: ``sphere_cone``, ``paraboloid`` or ``pyramid``, to be fitted for the radius.
         channel: of heights.
-        noise_bound: m, the greatest error of a pixel; by default from trace and retrace, else 0.
+        noise_bound: m, the greatest error of a pixel (of the mean of trace and retrace, where there are both); by
+            default from their difference, and 0 without a retrace.
         progress: called with (pass, passes at most).
 
     Returns:
@@ -55,18 +59,33 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
         raise CalibrationError(f"the pixels are from {plain(float(pixels.min()), 'm')} to "
                                f"{plain(float(pixels.max()), 'm')} wide: one size is needed, and square ones")
     flat = [correct.image(image, channel=channel, level=None, scars=True) for image in opened]
-    bounds = [_noise(image, channel) if noise_bound is None else noise_bound for image in flat]
-    most = 100
-    tell = None if progress is None else lambda number, _: progress(number, most)
-    found = bound_tip([image[channel].values for image in flat], (size, size), noise_bound=max(bounds), passes=most,
-                      progress=tell)
-    pitch = float(pixels.mean())
+    seen = [_seen(image, channel, noise_bound) for image in flat]
+    bound, pitch = max(one.bound for one in seen), float(pixels.mean())
+    tell = None if progress is None else lambda number, _: progress(number, _PASSES)
+    frames = [one.height for one in seen]
+    found, half = (bound_tip(frames, (size, size), noise_bound=part * bound, passes=_PASSES, progress=tell)
+                   for part in (1.0, 0.5))
     try:
-        fitted = fit_shape(_SHAPES[shape], found.heights, pixel=(pitch, pitch))
+        fitted, sharper = (fit_shape(_SHAPES[shape], one.heights, pixel=(pitch, pitch)) for one in (found, half))
     except ValueError as error:
         raise CalibrationError(str(error)) from error
-    return calibration_of(_tip_numbers(found, fitted, pitch), "tip",
-                        _about_tip(found, fitted, max(bounds), noise_bound is None), step)
+    return calibration_of(_tip_numbers(found, fitted, sharper, pitch), "tip",
+                          _about_tip(found, fitted, bound, noise_bound is None), step)
+
+
+class _Seen(NamedTuple):
+    height: np.ndarray  # (row, column) m; NaN where trace and retrace contradict each other
+    bound: float  # m, the greatest error of a pixel
+
+
+def _seen(image: xr.Dataset, channel: str, given: float | None) -> _Seen:
+    """The mean of trace and retrace and its noise bound; the trace alone counts as exact where no bound is given."""
+    trace, retrace = image[channel].values, f"{channel}_retrace"
+    if retrace not in image:
+        return _Seen(trace, given or 0.0)
+    found = noise_bound_of(trace, image[retrace].values)
+    mean = np.where(found.outliers, np.nan, (trace + image[retrace].values) / 2)
+    return _Seen(mean, found.bound / math.sqrt(2) if given is None else given)
 
 
 def _images_of(images: Any, arguments: Mapping[str, Any]) -> tuple[list[xr.Dataset], dict[str, Any]]:
@@ -79,17 +98,15 @@ def _images_of(images: Any, arguments: Mapping[str, Any]) -> tuple[list[xr.Datas
         "calibrate.tip", {"images": names, **arguments}, inputs=[provenance.file_record(name) for name in names])
 
 
-def _noise(image: xr.Dataset, channel: str) -> float:
-    """The greatest error of a pixel, by trace and retrace; 0 where there is no retrace."""
-    retrace = f"{channel}_retrace"
-    return noise_bound_of(image[channel].values, image[retrace].values).bound if retrace in image else 0.0
-
-
-def _tip_numbers(found: TipBound, fitted: ShapeFit, pitch: float) -> xr.Dataset:
+def _tip_numbers(found: TipBound, fitted: ShapeFit, sharper: ShapeFit, pitch: float) -> xr.Dataset:
+    """The constants, statistical by the fit and systematic by what half the noise bound would change."""
     heights = np.where(np.isfinite(found.heights), found.heights, np.nan)
-    constants = {name: value for constant, std in fitted.std.items() if constant in calibration.CONSTANTS
-                 for name, value in ((constant, float(getattr(fitted.shape, constant))), (f"{constant}_std", std))}
-    return xr.Dataset({**{name: ((), value) for name, value in constants.items()},
+    constants = {}
+    for name, std in fitted.std.items():
+        if name in calibration.CONSTANTS:
+            value = float(getattr(fitted.shape, name))
+            constants |= constant(name, Estimate(value, std, abs(value - float(getattr(sharper.shape, name)))))
+    return xr.Dataset({**constants,
                        "tip_height": (("v", "u"), heights, {"units": "m", "long_name": "outer bound of the tip"}),
                        "tip_shape_residual": (("v", "u"), fitted.residual, {"units": "m"}),
                        "tip_pitch": ((), pitch, {"units": "m"})})
@@ -101,6 +118,8 @@ def _about_tip(found: TipBound, fitted: ShapeFit, bound: float, guessed: bool) -
             "the radius is then an upper limit.", f"The shape fits the bound with a misfit of {fitted.misfit:.2g}."]
     if not found.settled:
         said.append("The images would lower the bound further: it was stopped.")
+    if bound:
+        said.append("The systematic error is what half that bound would change.")
     if bound == 0 and guessed:
         said.append("There is no retrace to tell the noise: the images were taken for exact. Noise makes the tip too "
                     "sharp then; give a noise bound.")

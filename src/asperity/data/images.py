@@ -70,9 +70,9 @@ def open_images(path: str | PathLike[str], *, pitch: float | None = None, unit: 
             raise ValueError(f"pitch = {pitch!r}: must be a length in m above 0")
         images = replace(images, pitch=(pitch, pitch))
     if not np.isfinite(images.pitch).all():
-        raise MissingCalibration(path, "it does not say how large its pixels are.", "Give pitch, in m.")
+        raise MissingCalibration(path, "it does not say how large its pixels are.", "Give --pixel 5nm (pitch=5e-9).")
     if not any(channel.unit for channel in images.channels):
-        raise MissingCalibration(path, "it does not say the unit of its values.", "Give unit, for example 'nm'.")
+        raise MissingCalibration(path, "it does not say the unit of its values.", "Give --unit nm (unit='nm').")
     return to_dataset(images, str(path))
 
 
