@@ -45,7 +45,7 @@ def test_calibration_faults_are_found(material, fault):
 @pytest.mark.parametrize("material", list(MATERIALS))
 def test_sound_data_are_not_accused(material):
     """At 5 % risk the probability of more than 6 alarms in 40 is 0.3 %."""
-    assert alarms(MATERIALS[material], sets=40) <= 6 / 40
+    assert alarms(MATERIALS[material], sets=40, draws=59) <= 6 / 40
 
 
 def test_what_is_said_to_be_invisible_is():
@@ -70,7 +70,7 @@ def violating(omega):
 def test_gross_violation_is_unmistakable():
     omega = np.logspace(-2, 2, 50)
     data = violating(omega)
-    report = check_passivity(omega, data, noise_of(data, relative=0.02), draws=1999)
+    report = check_passivity(omega, data, noise_of(data, relative=0.02), draws=1199)
     assert report.distance > 0.2
     assert report.p_value < 1e-3
     assert min(report.runs) < -4
@@ -82,7 +82,7 @@ def test_gross_violation_is_unmistakable():
 
 def test_p_values_are_uniform_at_worst():
     """Over sound measurements p <= u happens with probability at most about u; 60 sets: standard error 0.065."""
-    p = np.array([check_passivity(OMEGA, data, noise_of(data, relative=0.05), draws=59, seed=seed).p_value
+    p = np.array([check_passivity(OMEGA, data, noise_of(data, relative=0.05), draws=39, seed=seed).p_value
                   for seed in range(60) for data in [measured(MATERIALS["cell"], 0.05, seed)]])
     for level in (0.1, 0.25, 0.5):
         assert np.mean(p <= level) < level + 3 * np.sqrt(level * (1 - level) / 60)
@@ -201,7 +201,6 @@ def test_master_curve_has_systematic_errors():
 if __name__ == "__main__":
     for relative in (0.01, 0.02):
         for name, modulus in MATERIALS.items():
-            rates = {fault: alarms(modulus * factor, relative=relative, sets=200, draws=199)
-                     for fault, factor in {"none": 1.0, **FAULTS}.items()}
-            print(f"{name}, {100 * relative:g} % noise: "
-                  + ", ".join(f"{fault} {100 * rate:.1f} %" for fault, rate in rates.items()), flush=True)
+            for fault, factor in {"none": 1.0, **FAULTS}.items():
+                rate = alarms(modulus * factor, relative=relative, sets=200, draws=99)
+                print(f"{name}, {100 * relative:g} % noise, {fault}: {100 * rate:.1f} % alarms", flush=True)

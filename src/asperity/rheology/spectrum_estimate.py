@@ -3,13 +3,13 @@ r"""From measured E*(omega) or E(t) to a nonnegative relaxation spectrum.
 The spectrum has ten nodes per decade, 1.5 decades beyond the data on either side, besides a spring and, from
 frequencies, a dashpot. It minimizes
 
-$$\chi^2 + \lambda \sum_k (H_{k+1} - 2 H_k + H_{k-1})^2/S^2, \qquad H_k, E_e, \eta \ge 0,$$
+$$\chi^2 + \lambda \sum_k (h_{k+1} - 2 h_k + h_{k-1})^2, \qquad h_k = H_k/S_k, \qquad H_k, E_e, \eta \ge 0,$$
 
-with S the largest |E*|. The strength $\lambda$ is the largest at which $\chi^2$ is still what the stated noise
-makes of a true spectrum: the least $\chi^2$ of any nonnegative spectrum plus one for each parameter that this
-one uses (discrepancy principle); for data that no such spectrum fits the noise is scaled up as they ask.
-Least squares with nonnegative unknowns by the active-set method of Lawson and Hanson, Solving Least Squares
-Problems (1974), chapter 23, in SciPy's code.
+with S_k the measured |E*| at 1/tau_k, so that a master curve is smoothed alike from rubber to glass. The strength
+$\lambda$ is the largest at which $\chi^2$ is still what the stated noise makes of a true spectrum: the least
+$\chi^2$ of any nonnegative spectrum plus one for each parameter that this one uses (discrepancy principle); for data
+that no such spectrum fits the noise is scaled up as they ask. Least squares with nonnegative unknowns by the active-set
+method of Lawson and Hanson, Solving Least Squares Problems (1974), chapter 23, in SciPy's code.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Design(NamedTuple):
     relaxation_time: np.ndarray  # (n,) s
     matrix: np.ndarray  # (rows, n + free), Pa per Pa (per Pa s in the column of the dashpot)
     free: int  # 2: spring and dashpot; 1: spring
+    time: np.ndarray  # (m,) s, 1/omega or t of the points
 
 
 class Data(NamedTuple):
@@ -64,7 +65,7 @@ class Whitened(NamedTuple):
 
     matrix: np.ndarray  # (rows, n + free)
     target: np.ndarray  # (rows,)
-    rough: np.ndarray  # (n - 2, n + free) second differences of H over the largest modulus
+    rough: np.ndarray  # (n - 2, n + free) second differences of H over the modulus at 1/tau
     scale: np.ndarray  # (n + free,) units of the parameters
     number: int  # of data that count
 
@@ -103,13 +104,13 @@ def frequency_design(angular_frequency: Any, relaxation_time: Any) -> Design:
     storage, loss = debye(omega[:, None], tau)
     none = np.zeros_like(omega)
     rows = [np.column_stack([storage, none + 1, none]), np.column_stack([loss, none, omega])]
-    return Design(tau, np.concatenate(rows), 2)
+    return Design(tau, np.concatenate(rows), 2, 1 / omega)
 
 
 def time_design(time: Any, relaxation_time: Any) -> Design:
     """Rows E(t) of (m,) times in s; the last column is the spring."""
     time, tau = np.asarray(time, np.float64), np.asarray(relaxation_time, np.float64)
-    return Design(tau, np.column_stack([np.exp(-time[:, None] / tau), np.ones_like(time)]), 1)
+    return Design(tau, np.column_stack([np.exp(-time[:, None] / tau), np.ones_like(time)]), 1, time)
 
 
 def frequency_data(angular_frequency: Any, modulus: Any, noise: Any, *, per_decade: int = _PER_DECADE) -> Data:
@@ -215,10 +216,20 @@ def whitened(design: Design, values: np.ndarray, noise: np.ndarray) -> Whitened:
     largest = np.max(np.abs(values), initial=0.0, where=counted)
     scale = np.where(largest > 0, largest, 1.0) / design.matrix.max(axis=0)
     spacing = np.log(design.relaxation_time[1] / design.relaxation_time[0])
-    second = np.diff(np.eye(len(design.relaxation_time)), 2, axis=0) * scale[: -design.free] / (largest or 1.0)
-    rough = np.pad(second / spacing, ((0, 0), (0, design.free)))
+    relative = scale[: -design.free] / _local_modulus(design, values, counted) / spacing
+    rough = np.pad(np.diff(np.diag(relative), 2, axis=0), ((0, 0), (0, design.free)))
     return Whitened(design.matrix * (scale * weight[:, None]), values * weight, rough, scale,
                     int(counted.sum()) if largest > 0 else 0)
+
+
+def _local_modulus(design: Design, values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """|E*| at 1/tau, or E at tau, for every relaxation time, that of the nearest point beyond the data."""
+    size = np.linalg.norm(np.where(counted, values, 0.0).reshape(design.free, -1), axis=0)
+    there = np.flatnonzero(size > 0)
+    if not len(there):
+        return np.ones_like(design.relaxation_time)
+    order = there[np.argsort(design.time[there])]
+    return np.exp(np.interp(np.log(design.relaxation_time), np.log(design.time[order]), np.log(size[order])))
 
 
 def smoothed(problem: Whitened, smoothing: float, bends: Any = 0.0) -> tuple[np.ndarray, float]:

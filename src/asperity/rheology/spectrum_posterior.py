@@ -1,6 +1,6 @@
 r"""Credible bands of a relaxation spectrum by randomizing the data and the prior, then optimizing.
 
-The likelihood is Gaussian with the stated noise, the prior on $H \ge 0$ is $\exp(-\frac\lambda2\sum(\Delta^2 H/S)^2)$.
+The likelihood is Gaussian with the stated noise, the prior on $H \ge 0$ is $\exp(-\frac\lambda2\sum(\Delta^2 h)^2)$.
 Each draw solves the nonnegative least squares of the estimate anew after adding one standard normal number to every
 whitened datum and to every second difference. Without the walls at 0 the draws would be exactly those of the
 posterior; with them it is an approximation, which gives spectra that are exactly 0 somewhere their due. The smoothing
