@@ -6,6 +6,7 @@
 
 # %%
 import logging
+import sys
 import tempfile
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def recorded(rows: int, columns: int) -> dict:
     tip = on_grid(SphereCone(RADIUS, 0.35), (21, 21), (5e-9, 5e-9))
     spikes = 1.5 * self_affine((300, 300), hurst=0.5, rms=30e-9, shortest=2.0, longest=40.0, seed=0)
     return {"curves": curves, "with_sensor": driven(stiff, piezo), "drive_only": driven(stiff, piezo, sensor=False),
-            "spectrum": virtual_spectrum(LEVER), "image": virtual_images(spikes, Imaging(tip=tip, noise=5e-11), margin=12)}
+            "spectrum": virtual_spectrum(LEVER),
+            "image": virtual_images(spikes, Imaging(tip=tip, noise=5e-11), margin=12)}
 
 
 # %% [markdown]
@@ -71,7 +73,7 @@ def calibrated(records: dict) -> dict:
 
 
 # %%
-def analyzed(curves, calibrations: dict, used: list[str], folder: Path):
+def analyzed(calibrations: dict, used: list[str], folder: Path):
     """The results of an analysis that knows the calibrations named; for the rest it believes what is said."""
     k, s = (None if name in used else SAID[name] for name in ("spring_constant", "sensitivity"))
     believed = {} if "tip" in used else {"radius": SAID["radius"]}
@@ -90,10 +92,45 @@ def judged(results, curves) -> dict:
     return said
 
 
+# %% [markdown]
+# ## The picture: before, after, truth
+
+
+# %%
+def draw(curves, before, after) -> None:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        print("no plot: matplotlib is not installed")
+        return
+    side = int(np.sqrt(curves.sizes["curve"]))
+    figure, axes = plt.subplots(2, 4, figsize=(13, 6.2), layout="constrained")
+    for row, (name, factor, label, room) in enumerate((("modulus", 1e6, "modulus (MPa)", 1.5),
+                                                 ("work_of_adhesion", 1e-3, "work of adhesion (mJ/m$^2$)"))):
+        truth = curves[f"true_{name}"].values / factor
+        maps = {"before: what the files say": before[name].values / factor,
+                "after: calibrated": after[name].values / factor, "truth": truth}
+        top = 1.4 * truth.max()
+        for axis, (title, values) in zip(axes[row], maps.items()):
+            drawn = axis.imshow(values.reshape(side, side), origin="lower", extent=(0, 2, 0, 2), vmin=0, vmax=top)
+            axis.set(title=title, xlabel="x (µm)", ylabel="y (µm)")
+        figure.colorbar(drawn, ax=axes[row, :3], label=label, shrink=0.8)
+        last = axes[row, 3]
+        for values, std, color, title in ((before, None, "C3", "before"), (after, after[f"{name}_std"], "C0", "after")):
+            last.errorbar(truth, values[name] / factor, None if std is None else std / factor, fmt="o", ms=3, lw=0.6,
+                          color=color, label=title)
+        last.plot([0, truth.max()], [0, truth.max()], color="black", lw=0.8)
+        last.set(xlabel=f"true {label}", ylabel=label, ylim=(0, room * truth.max()))
+        last.legend(fontsize=8)
+    figure.savefig("whole_chain.png", dpi=130)
+    plt.close(figure)
+    print("figure: whole_chain.png")
+
+
 def main(quick: bool = False) -> dict:
     """Print the table; returns the errors of all rows in percent."""
     logging.getLogger("asperity").setLevel(logging.ERROR)
-    records = recorded(*((4, 4) if quick else (16, 16)))
+    records = recorded(*((4, 4) if quick else (12, 12)))
     calibrations = calibrated(records)
     truth = {"spring_constant": LEVER.spring_constant, "sensitivity": LEVER.sensitivity, "radius": RADIUS}
     for kind, name in (("spring_constant",) * 2, ("sensitivity",) * 2, ("tip", "radius")):
@@ -102,17 +139,19 @@ def main(quick: bool = False) -> dict:
               f"{found[name].attrs.get('units', '')} (true {truth[name]:.4g}, said {SAID[name]:.4g})")
     every = list(calibrations)
     rows = [("nothing", []), *((name, [name]) for name in every), ("all but the scanner", every[1:]), ("all", every)]
-    errors = {}
+    errors, results = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         store.save(records["curves"], Path(folder) / "map.nc")
         print("calibrated: median error of modulus and adhesion (held by the 95 % intervals)")
         for title, used in rows:
-            found = judged(analyzed(records["curves"], calibrations, used, Path(folder)), records["curves"])
+            results[title] = analyzed(calibrations, used, Path(folder))
+            found = judged(results[title], records["curves"])
             errors[title] = {name: error for name, (error, _) in found.items()}
             print(f"  {title:20} " + "   ".join(f"{error:+7.1f} % ({held:3.0f} %)" for error, held in found.values()))
+    draw(records["curves"], results["nothing"], results["all"])
     return errors
 
 
 # %%
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)
