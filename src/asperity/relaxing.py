@@ -47,6 +47,9 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
     ``power_law`` is $E(t) = E_0\,(t/t_0)^{-\beta}$ with $t_0$ = 1 s: ``modulus`` $E_0$ (Young's, at 1 s) and
     ``order`` $\beta$. ``standard_linear_solid`` is $E_e + E_1 e^{-t/\tau}$.
 
+    The uncertainty takes drift that is slower than the baseline is long as the baseline suggests it, which
+    can overstate the error of a fit to both directions about twofold.
+
     Args:
         dataset: force curves in memory, with ``time``.
         contact: the tip (a model without adhesion) and Poisson's ratio; its modulus is ignored.

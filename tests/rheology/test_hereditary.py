@@ -48,8 +48,7 @@ def exact(name, modulus, exponent, time, approach=10e-6, retract=15e-6, turn=0.1
     return prefactor * modulus * np.where(before > 0, shape, 0.0)
 
 
-@pytest.mark.parametrize("name", EXPONENTS)
-@pytest.mark.parametrize("exponent", [0.1, 0.3, 0.5])
+@pytest.mark.parametrize(("name", "exponent"), [("hertz", 0.1), ("hertz", 0.5), ("cone", 0.5), ("flat_punch", 0.3)])
 def test_triangular_ramp_on_a_power_law(name, exponent, x64):
     """1000 samples per ramp, approach and retract: within 2e-4 of the largest force."""
     time, indentation = triangle(1000)

@@ -82,15 +82,15 @@ class Curves(NamedTuple):
 class HistoryFit(NamedTuple):
     """The optimum of each curve; parameters: the family's, contact point, offset, tilt and drag, in SI."""
 
-    values: np.ndarray  # (batch, parameter)
-    gradient: np.ndarray  # (batch, parameter, internal)
-    response: np.ndarray  # (batch, internal, sample): how the internal parameters follow a change of the scaled force
-    gain: np.ndarray  # (batch, sample): how noise of the deflection acts on the residual
-    contact: np.ndarray  # (batch, sample) N, force of contact
-    residual: np.ndarray  # (batch, sample) N
-    tip: np.ndarray  # (batch, sample) N, change of the force of contact per relative change of the tip's size
-    nonlinear: np.ndarray  # (batch, 1 + shape parameters): depth of the contact point, theta
-    converged: np.ndarray  # (batch,) bool
+    values: Any  # (batch, parameter)
+    gradient: Any  # (batch, parameter, internal)
+    response: Any  # (batch, internal, sample): how the internal parameters follow a change of the scaled force
+    gain: Any  # (batch, sample): how noise of the deflection acts on the residual
+    contact: Any  # (batch, sample) N, force of contact
+    residual: Any  # (batch, sample) N
+    tip: Any  # (batch, sample) N, change of the force of contact per relative change of the tip's size
+    nonlinear: Any  # (batch, 1 + shape parameters): depth of the contact point, theta
+    converged: Any  # (batch,) bool
 
 
 def fit_histories(family: str, contact: AbstractElasticContact, curves: Curves, start: np.ndarray,

@@ -28,7 +28,8 @@ from asperity.rheology._model import AbstractRelaxationModel
 __all__ = ["ModelFit", "fit_model"]
 
 _STEPS, _STARTS, _SPREAD = 200, 8, 1.5  # spread of the starts: standard deviation of the unknowns
-_TOLERANCE = 1e-13
+_TOLERANCE = 1e-13  # relative decrease of the sum of squares that a further step promises
+_EXACT = 1e-20  # mean square residual, in units of the noise, below which data are exact
 _VERBS = ("complex_modulus", "relaxation_modulus", "creep_compliance")
 
 
@@ -156,7 +157,7 @@ def _descend(residual, start):
         trial = p + jnp.clip(step, -2.0, 2.0)
         new = linear(trial)
         better = new[0] <= squares
-        settled = (-(step @ gradient) <= _TOLERANCE * squares) | (damping > 1e12)
+        settled = (-(step @ gradient) <= _TOLERANCE * squares) | (squares < _EXACT) | (damping > 1e12)
         p, point = jax.tree.map(lambda a, b: jnp.where(better, a, b), (trial, new), (p, (squares, gradient, curvature)))
         return number + 1, p, point, jnp.where(better, jnp.maximum(damping * 0.2, 1e-12), damping * 6), settled
 
