@@ -352,7 +352,7 @@ def test_master_curve_in_time_is_at_least_as_close_as_ansys():
 
 if __name__ == "__main__":
     for truth in (solid, gel, discrete):
-        shares = coverage(truth, 100, 300)
+        shares = coverage(truth, 60, 300)
         print(f"{truth.__name__:>9}: bands of 90 % hold E' {shares[0]:.3f}, E'' {shares[2]:.3f} in the band "
               f"(half width {100 * shares[1]:.1f} / {100 * shares[3]:.1f} % of |E*|), "
               f"{shares[4]:.3f}, {shares[6]:.3f} one decade beyond ({100 * shares[5]:.1f} / {100 * shares[7]:.1f} %)")
