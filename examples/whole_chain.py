@@ -106,7 +106,7 @@ def draw(curves, before, after) -> None:
     side = int(np.sqrt(curves.sizes["curve"]))
     figure, axes = plt.subplots(2, 4, figsize=(13, 6.2), layout="constrained")
     for row, (name, factor, label, room) in enumerate((("modulus", 1e6, "modulus (MPa)", 1.5),
-                                                 ("work_of_adhesion", 1e-3, "work of adhesion (mJ/m$^2$)"))):
+                                                 ("work_of_adhesion", 1e-3, "work of adhesion (mJ/m$^2$)", 3.0))):
         truth = curves[f"true_{name}"].values / factor
         maps = {"before: what the files say": before[name].values / factor,
                 "after: calibrated": after[name].values / factor, "truth": truth}

@@ -13,6 +13,12 @@ SECONDS = 300  # on a machine that others use too; each takes well under 60 s of
 pytestmark = pytest.mark.slow
 
 
+def way(name: str, folder: Path) -> list[str]:
+    """The small variant where there is one; else the folder for the figure."""
+    small = "--quick" in (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+    return ["--quick"] if small else [str(folder)]
+
+
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """Runs an example once, in an empty folder that it is also given, and returns what it printed."""
@@ -21,7 +27,7 @@ def printed(tmp_path_factory):
     def run(name: str) -> str:
         if name not in known:
             folder = tmp_path_factory.mktemp(name)
-            command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), str(folder)]
+            command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), *way(name, folder)]
             environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
             done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
                                   timeout=SECONDS, check=False)
