@@ -193,22 +193,27 @@ def _fit_one(family: Family, turn: int, tilt: bool, contact, rates, curve: Curve
         return number + 1, p, point, damping, settled
 
     p = jnp.array([start, *family.start])
-    state = (0, p, _evaluate(column, lines, curve, p), jnp.asarray(1e-3), False)
+    count, unknowns, samples = lines.shape[1] + 1, len(p), len(curve.depth)
+    # the first step is zero, so that the start itself is tried
+    unknown = _Point(jnp.asarray(jnp.inf), jnp.zeros(count), jnp.zeros((samples, count)),
+                     jnp.zeros((samples, unknowns)), jnp.zeros(unknowns), jnp.eye(unknowns))
+    state = (0, p, unknown, jnp.asarray(1e-3), False)
     _, p, point, _, settled = lax.while_loop(lambda s: (s[0] < _STEPS) & ~s[4], advance, state)
-    return _finish(family, contact, rates, turn, tilt, curve, p, point, settled)
+    return _finish(family, contact, rates, turn, curve, p, point, settled)
 
 
-def _finish(family: Family, contact, rates, turn: int, tilt: bool, curve: Curves, p, point: _Point,
+def _finish(family: Family, contact, rates, turn: int, curve: Curves, p, point: _Point,
             settled) -> HistoryFit:
     jacobian = jnp.concatenate([point.columns, point.slopes], axis=1)
     size = _norm(jacobian)
     response = jnp.linalg.pinv(jacobian / size, rtol=1e-12) / size[:, None]
-    count = len(point.linear)
+    count, both_ways = len(point.linear), turn + 1 < len(curve.depth)
+    tilt = count == 3 + both_ways
 
     def physical(internal):
         linear, q = internal[:count], internal[count:]
         slope = linear[2] if tilt else jnp.zeros(())
-        drag = linear[-1] if turn + 1 < len(curve.depth) else jnp.zeros(())
+        drag = linear[-1] if both_ways else jnp.zeros(())
         own = family.physical(linear[0] * curve.unit, q[1:], curve.duration)
         return jnp.stack([*own, curve.top - curve.span * q[0], curve.level + curve.unit * (linear[1] + slope * q[0]),
                           -slope * curve.unit / curve.span, drag * curve.unit])

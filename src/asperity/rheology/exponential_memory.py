@@ -69,7 +69,7 @@ def carried(memory: Memory, step: Samples, growth: Samples) -> Float[Array, "sam
     decay = jnp.exp(-memory.rate * step[:, None])
     gained = memory.weight / memory.rate * (1 - decay) * (growth / step)[:, None]
     return lax.scan(lambda state, one: ((new := one[0] * state + one[1]), new), jnp.zeros_like(memory.rate),
-                    (decay, gained), unroll=8)[1]
+                    (decay, gained), unroll=1)[1]
 
 
 def lee_radok_integral(memory: Memory, step: Samples, growth: Samples) -> Samples:
