@@ -1,4 +1,7 @@
-"""E*(f) from force curves: the virtual instrument's truth, and a measured map against another program's numbers."""
+"""E*(f) from force curves: the virtual instrument's truth, and a measured map against another program's numbers.
+
+``python -m tests.test_oscillating`` prints coverage over 200 curves.
+"""
 
 import json
 
@@ -46,13 +49,13 @@ def test_the_truth_comes_back_without_noise():
 
 
 def test_intervals_cover_the_truth():
-    """240 moduli, the contact point fitted: 1.645 std hold 90 %.
+    """144 moduli, the contact point fitted: 1.645 std hold 90 %.
 
-    The six frequencies of a curve share its contact point, so that the effective number is nearer 100.
+    The six frequencies of a curve share its contact point, so that the effective number is nearer 60.
     """
-    dataset = cells(20)
+    dataset = cells(12)
     score = errors(dataset, modulus_spectrum(dataset, SPHERE, instrument=KNOWN))
-    assert 0.82 <= np.mean(np.abs(score) < 1.645) <= 0.97
+    assert 0.8 <= np.mean(np.abs(score) < 1.645) <= 0.98
 
 
 def test_each_forgotten_correction_does_its_harm():
@@ -71,13 +74,13 @@ def test_uncertain_drag_and_spring_constant_are_in_the_error_bar():
     stated = KNOWN._replace(drag_std=2e-7, spring_constant_std=0.05)
     found = modulus_spectrum(dataset, SPHERE, instrument=stated, contact_point=0.0).sel(frequency=100.0)
     values = []
-    for _ in range(60):
+    for _ in range(40):
         drawn = dataset.assign_coords(spring_constant=dataset.spring_constant * (1 + 0.05 * rng.standard_normal()))
         drag = 5e-6 + 2e-7 * rng.standard_normal()
         one = modulus_spectrum(drawn, SPHERE, instrument=KNOWN._replace(drag=drag), contact_point=0.0)
         values.append([float(one[n].sel(frequency=100.0)[0]) for n in NAMES])
     for name, spread in zip(NAMES, np.std(values, axis=0), strict=True):
-        assert float(found[f"{name}_std"][0]) == pytest.approx(spread, rel=0.3)  # 60 draws: 9 % standard error
+        assert float(found[f"{name}_std"][0]) == pytest.approx(spread, rel=0.35)  # 40 draws: 11 % standard error
 
 
 def test_failures_are_flagged_and_do_not_stop_the_map():
@@ -163,7 +166,8 @@ def drag_and_exponent(dataset, contact_point, lag, share):
         given = Instrument(drag=drag, base_share=share, lag=lag)
         return complex_of(modulus_spectrum(dataset, SPHERE, instrument=given, contact_point=contact_point))
 
-    whole, per_drag = moduli(0.0), moduli(1e-6) - moduli(0.0)  # the drag enters linearly
+    whole = moduli(0.0)
+    per_drag = moduli(1e-6) - whole  # the drag enters linearly
 
     def misfit(parameters):
         level, order, drag = parameters
@@ -224,3 +228,9 @@ def test_kramers_kronig_of_the_median_spectrum(measured):
     assert not alarm(corrected, 4)
     assert alarm(plain, 6)
     assert alarm(corrected, 6)
+
+
+if __name__ == "__main__":
+    everything = cells(200, seed=1)
+    inside = np.abs(errors(everything, modulus_spectrum(everything, SPHERE, instrument=KNOWN))) < 1.645
+    print("90 % intervals of E' and E'' at", FREQUENCIES, "Hz hold", inside.mean(axis=1).round(3))

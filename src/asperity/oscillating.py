@@ -136,16 +136,19 @@ def _point(curve: xr.Dataset, frequency: float, given: Instrument) -> _Point:
     signals = np.stack([curve[name].values[:count] for name in named])
     time = curve["time"].values[:count]
     try:
-        both = oscillation(time, signals[:2], frequency)
+        every = oscillation(time, signals, frequency)
+        both = every._replace(amplitude=every.amplitude[:2], covariance=every.covariance[:2, :2],
+                              coherence=every.coherence[:2, :2], second_harmonic=every.second_harmonic[:2],
+                              mean=every.mean[:2])
         transfer = given.gain * np.exp(2j * np.pi * frequency * given.lag)
         stiffness = contact_stiffness(both, Lever(k, given.drag, given.mass, given.base_share), transfer=transfer)
-        if len(named) == 2:
-            return _Point(both, stiffness)
-        drive = oscillation(time, signals, frequency).amplitude
     except ValueError as error:
         _log.debug("%s", error)
         return _Point()
-    return _Point(both, stiffness, float(np.angle(drive[2] / drive[0])) / (2 * np.pi * frequency))
+    if len(named) == 2:
+        return _Point(both, stiffness)
+    behind = np.angle(every.amplitude[2] / every.amplitude[0])
+    return _Point(both, stiffness, float(behind) / (2 * np.pi * frequency))
 
 
 def _surface(fitted: xr.Dataset | None, contact_point: Any, curves: int) -> tuple[np.ndarray, np.ndarray]:

@@ -38,7 +38,7 @@ def relaxation_of(material, time):
 
 
 @cache
-def indented(name, overshoot=0.0, samples=1400):
+def indented(name, overshoot=0.0, samples=1000):
     """Time, tip position (surface at 0) and force of a ramp and a hold, by Ting on samples finer than any record's."""
     rise = np.linspace(-0.4, 1.0, samples // 2)
     wait = np.geomspace(2e-4, HOLD, samples // 2)
@@ -63,8 +63,7 @@ def sampled(name, overshoot=0.0, noise=0.0, seed=0, rate=4000.0):
 CONTACT_POINT = 3e-5
 
 
-@pytest.mark.parametrize("name", ["prony", "power law", "zener"])
-@pytest.mark.parametrize("overshoot", [0.0, 0.1])
+@pytest.mark.parametrize(("name", "overshoot"), [("prony", 0.1), ("power law", 0.1), ("zener", 0.0)])
 def test_relaxation_modulus_comes_back(name, overshoot):
     """Without noise: E(t) within 0.3 %, the contact point within 0.2 % of the depth, whatever the overshoot.
 
@@ -114,15 +113,15 @@ def test_intervals_hold_the_truth():
 @pytest.mark.parametrize(("name", "start"), [("power law", Springpot(700.0, 0.3)),
                                              ("zener", StandardLinearSolid(800.0, 400.0, 0.1))])
 def test_laws_come_back_within_their_uncertainty(name, start):
-    """Eight noisy records each: parameters within 2 % and errors like their standard uncertainties."""
+    """Five noisy records each: parameters within 2 % and errors like their standard uncertainties."""
     truth, scores = materials()[name], []
-    for seed in range(8):
+    for seed in range(5):
         data = record(*sampled(name, 0.05, 0.005, seed))
         found = fit_law(data, Hertz(radius=RADIUS), start, CONTACT_POINT + 0.05 * DEPTH)
         ratio = [np.log(float(getattr(found.model, p)) / float(getattr(truth, p))) for p in truth.fitted]
         assert np.abs(ratio).max() < 0.06
         scores.append([r / found.std[p] for r, p in zip(ratio, truth.fitted, strict=True)])
-    assert 0.5 < np.sqrt(np.mean(np.square(scores))) < 2.0  # 16 to 24 correlated scores
+    assert 0.5 < np.sqrt(np.mean(np.square(scores))) < 2.0  # 10 to 15 correlated scores
 
 
 def clamped(noise=0.0, seed=0, rate=4000.0):
@@ -176,6 +175,7 @@ def test_a_force_of_the_wrong_sign_has_no_material():
         fit_step(record(time, 6e-5 - tip, force, hold), Hertz(radius=RADIUS))
 
 
+@cache
 def measured(name):
     """Time, tip position, force and begin of the hold of a measured curve."""
     curve = asperity.read(str(shared_data(f"force/rheology/{name}"))).load().isel(curve=0)
@@ -194,11 +194,17 @@ HELD = {"AFM_relaxation.txt": 150e-9,
         "fmt-jpk-cc_pr14-polymergel-2021.06.30.jpk-force": 18.6e-6}
 
 
+@cache
+def fitted(name):
+    """The record and its fit."""
+    data = record(*measured(name))
+    return data, fit_step(data, Hertz(radius=HELD[name]))
+
+
 @pytest.mark.parametrize("name", HELD)
 def test_measured_holds(name):
     """E(t) falls, J(t) rises, both inside their intervals; the fit follows the force to what was measured here."""
-    data = record(*measured(name))
-    found = fit_step(data, Hertz(radius=HELD[name]))
+    data, found = fitted(name)
     time = np.geomspace(0.01, 0.8 * (data.time[-1] - data.hold), 12)
     modulus, low, high = found.relaxation_modulus(time)
     assert np.all(np.diff(modulus) <= 0)
@@ -215,8 +221,7 @@ def test_a_measured_curve_without_a_baseline_is_refused():
 
 def test_overshoot_of_a_measured_relaxation():
     """The published curve whose docs take it for a step: E(10 ms)/E(10 s) is more than 10 % larger by its history."""
-    data = record(*measured("AFM_relaxation.txt"))
-    found = fit_step(data, Hertz(radius=150e-9))
+    data, found = fitted("AFM_relaxation.txt")
     early, late = found.relaxation_modulus([0.01, 10.0])[0]
     time, step = ideal_relaxation(data, Hertz(radius=150e-9), found.contact_point)
     assert early / late > 1.1 * np.interp(0.01, time, step) / np.interp(10.0, time, step)

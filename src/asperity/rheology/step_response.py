@@ -20,6 +20,7 @@ Comput. 36, A1895 (2014) for the intervals.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -181,7 +182,7 @@ def fit_step(data: Record, contact: AbstractElasticContact, *, draws: int = 100,
         noise = np.sqrt(data.noise**2 + max(float(excess), 0.0))
         if _shrinks(data, point):
             target = data.force - _ting_excess(data, contact, _material(design, parameters), point)
-        found = _fitted(data, contact, nodes, target, noise)
+        found = _fitted(data, contact, nodes, target, noise, point)
     point, design, parameters, smoothing = found
     rest = target - design.matrix @ parameters
     noise = np.sqrt(data.noise**2 + max(float(np.mean(rest**2 - data.noise**2)), 0.0))
@@ -192,9 +193,9 @@ def fit_step(data: Record, contact: AbstractElasticContact, *, draws: int = 100,
 
 
 def _fitted(data: Record, contact: AbstractElasticContact, nodes: np.ndarray, target: np.ndarray,
-            noise: np.ndarray) -> tuple[float, _Design, np.ndarray, float]:
+            noise: np.ndarray, near: float | None = None) -> tuple[float, _Design, np.ndarray, float]:
     """Contact point, design, parameters and lambda at one target and noise."""
-    point = _contact_point(data, contact, nodes, target, noise)
+    point = _contact_point(data, contact, nodes, target, (noise, near))
     design = _design(data, contact, point, nodes)
     problem = _whitened(design, target, noise)
     smoothing = by_discrepancy(problem)
@@ -231,8 +232,9 @@ def _design(data: Record, contact: AbstractElasticContact, point: float, nodes: 
 
 
 def _contact_point(data: Record, contact: AbstractElasticContact, nodes: np.ndarray, target: np.ndarray,
-                   noise: np.ndarray) -> float:
-    """The contact point of the least misfit of any nonnegative spectrum."""
+                   around: tuple[np.ndarray, float | None]) -> float:
+    """The contact point of the least misfit of any nonnegative spectrum at a noise, anywhere or near another."""
+    noise, near = around
     depth = data.touch - data.tip_position.min()
     low, high = data.touch - 0.1 * depth, min(data.touch + depth, float(data.tip_position[0]))
 
@@ -241,15 +243,21 @@ def _contact_point(data: Record, contact: AbstractElasticContact, nodes: np.ndar
         size = np.maximum(matrix.max(axis=0), 1e-300)
         return nnls(matrix / size, target / noise, maxiter=3000)[1] ** 2
 
+    if near is not None:
+        return _least(misfit, near - 0.05 * depth, near + 0.05 * depth, depth)
     places = np.linspace(low, high, 12)
     found = np.array([misfit(p) for p in places])
     if not np.isfinite(found).all() or found.min() > 0.5 * np.sum((target / noise) ** 2):
         raise ValueError("no contact point lets any relaxing material give these forces: check the signs of force and "
                          "tip position, and the time of the hold")
     k = int(np.clip(found.argmin(), 1, len(places) - 2))
-    narrow = minimize_scalar(misfit, bounds=(places[k - 1], places[k + 1]), method="bounded",
-                             options={"xatol": 1e-5 * depth})
-    return float(narrow.x)  # pyright: ignore[reportAttributeAccessIssue]
+    return _least(misfit, places[k - 1], places[k + 1], depth)
+
+
+def _least(function: Callable[[float], float], low: float, high: float, depth: float) -> float:
+    """Where a function of the contact point is least, to 1e-4 of the depth."""
+    found = minimize_scalar(function, bounds=(low, high), method="bounded", options={"xatol": 1e-4 * depth})
+    return float(found.x)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _whitened(design: _Design, target: np.ndarray, noise: np.ndarray) -> Whitened:
