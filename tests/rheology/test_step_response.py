@@ -113,15 +113,15 @@ def test_intervals_hold_the_truth():
 @pytest.mark.parametrize(("name", "start"), [("power law", Springpot(700.0, 0.3)),
                                              ("zener", StandardLinearSolid(800.0, 400.0, 0.1))])
 def test_laws_come_back_within_their_uncertainty(name, start):
-    """Five noisy records each: parameters within 2 % and errors like their standard uncertainties."""
+    """Eight noisy records each: parameters within 6 % and errors like their standard uncertainties."""
     truth, scores = materials()[name], []
-    for seed in range(5):
+    for seed in range(8):
         data = record(*sampled(name, 0.05, 0.005, seed))
         found = fit_law(data, Hertz(radius=RADIUS), start, CONTACT_POINT + 0.05 * DEPTH)
         ratio = [np.log(float(getattr(found.model, p)) / float(getattr(truth, p))) for p in truth.fitted]
         assert np.abs(ratio).max() < 0.06
         scores.append([r / found.std[p] for r, p in zip(ratio, truth.fitted, strict=True)])
-    assert 0.5 < np.sqrt(np.mean(np.square(scores))) < 2.0  # 10 to 15 correlated scores
+    assert 0.5 < np.sqrt(np.mean(np.square(scores))) < 2.0  # 16 to 24 correlated scores
 
 
 def clamped(noise=0.0, seed=0, rate=4000.0):

@@ -39,6 +39,7 @@ __all__ = ["LawFit", "Record", "StepFit", "fit_law", "fit_step", "ideal_creep", 
 
 _RAMP = 96  # points of a record before the hold
 _BEFORE = 0.4  # of the time from where the force shows to the hold, that a record begins earlier
+_BLOCKS = 10  # of the baseline, whose means tell how well it is known
 _EXACT = 1e-6  # of the range of the force, below which noise is not believed
 _ROUNDS = 3  # of weights and of the correction for shrinking contact
 _SHRINKS = 0.005  # of the largest indentation, given up again, from which it is made
@@ -51,6 +52,7 @@ class Record(NamedTuple):
     tip_position: np.ndarray  # (n,) m
     force: np.ndarray  # (n,) N, without its baseline
     noise: np.ndarray  # (n,) N, standard deviation of each mean if the samples' noise is white
+    level_std: float  # N, standard uncertainty of the baseline
     hold: float  # s, when the hold begins
     touch: float  # m, tip position at which the force first shows
 
@@ -112,7 +114,7 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, points: int
     Args:
         time: (n,) s, ascending, approach and hold one after the other.
         tip_position: (n,) m, height + deflection, falling into the sample.
-        force: (n,) N; its median over the first half of what lies before contact is taken off.
+        force: (n,) N; its mean over the first half of what lies before contact is taken off.
         hold: s, the time at which the hold begins.
         points: of the record; records of one size share compiled code.
 
@@ -126,14 +128,15 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, points: int
     ramp = t < hold
     level, top = np.median(f[: max(int(ramp.sum()) // 4, 1)]), np.max(f)
     away = np.flatnonzero(ramp & (f - level < 0.03 * (top - level)))
-    if len(away) < 0.02 * ramp.sum() or len(away) < 10:
+    if len(away) < 0.02 * ramp.sum() or len(away) < 4 * _BLOCKS:
         raise ValueError("the curve begins in contact: its history is not known. Record the approach from off the "
                          "surface, with a baseline")
     parts = np.array_split(f[away], 3)
     if np.median(parts[2]) - np.median(parts[0]) > 0.02 * (top - level):
         raise ValueError("the curve begins in contact, or its baseline rises: its history is not known. Record the "
                          "approach from off the surface, or take the tilt off")
-    level = float(np.median(f[away[: len(away) // 2]]))
+    blocks = np.array([b.mean() for b in np.array_split(f[away[: len(away) // 2]], _BLOCKS)])
+    level, level_std = float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(_BLOCKS))
     touch = float(t[away[-1]])
     ends = _ends(t, touch, hold, points)
     which = np.clip(np.searchsorted(ends, t, side="right") - 1, -1, points)
@@ -144,7 +147,7 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, points: int
     full = np.linspace(0, 1, points), np.linspace(0, 1, len(means[0]))
     means.append(_scatter(f) / np.sqrt(count[kept]))
     means = [np.interp(*full, a) for a in means] if kept.sum() < points else means
-    return Record(*means, float(hold), float(z[away[-1]]))
+    return Record(*means, level_std, float(hold), float(z[away[-1]]))
 
 
 def _scatter(force: np.ndarray) -> float:
@@ -178,18 +181,22 @@ def fit_step(data: Record, contact: AbstractElasticContact, *, draws: int = 100,
     found = _fitted(data, contact, nodes, target, np.full(len(target), data.noise.mean()))
     for _ in range(_ROUNDS):
         point, design, parameters, _ = found
-        excess = np.mean((target - design.matrix @ parameters) ** 2 - data.noise**2)
-        noise = np.sqrt(data.noise**2 + max(float(excess), 0.0))
+        noise = _with_misfit(data, target - design.matrix @ parameters)
         if _shrinks(data, point):
             target = data.force - _ting_excess(data, contact, _material(design, parameters), point)
         found = _fitted(data, contact, nodes, target, noise, point)
     point, design, parameters, smoothing = found
     rest = target - design.matrix @ parameters
-    noise = np.sqrt(data.noise**2 + max(float(np.mean(rest**2 - data.noise**2)), 0.0))
+    noise = _with_misfit(data, rest)
     spread = _alike(rest / noise) * max(float(np.mean((rest / noise) ** 2)), 1.0)
     drawn, points = _drawn(data, contact, (design, parameters, smoothing), (point, noise, spread), draws, seed)
     return StepFit(_material(design, parameters), _material(design, drawn), point, float(points.std()),
                    data.force - rest, float(np.sqrt(np.mean(rest**2)) / data.force.max()), spread)
+
+
+def _with_misfit(data: Record, rest: np.ndarray) -> np.ndarray:
+    """Standard deviation of every mean: its noise, and what the residual is above that."""
+    return np.sqrt(data.noise**2 + max(float(np.mean(rest**2 - data.noise**2)), 0.0))
 
 
 def _fitted(data: Record, contact: AbstractElasticContact, nodes: np.ndarray, target: np.ndarray,
@@ -321,7 +328,8 @@ def _drawn(data: Record, contact: AbstractElasticContact, found: tuple[_Design, 
     bend = prior @ (parameters / problem.scale)
     rng, rows, points = np.random.default_rng(seed), [], []
     for _ in range(draws):
-        drawn = problem.target + rng.standard_normal(len(fitted)), bend + rng.standard_normal(len(bend))
+        level = data.level_std * rng.standard_normal() / unit
+        drawn = problem.target + level + rng.standard_normal(len(fitted)), bend + rng.standard_normal(len(bend))
         one = nnls(matrix, np.concatenate(drawn), maxiter=10000)[0]
         rows.append(one[:-2] * problem.scale)
         points.append((one[-2] - one[-1]) / size * step)
@@ -342,26 +350,34 @@ def fit_law(data: Record, contact: AbstractElasticContact, law: AbstractRelaxati
         relative standard uncertainties from the residual, with its correlation counted.
     """
     depth = contact_point - data.tip_position.min()
-    start = np.array([*(np.log(float(getattr(law, name))) for name in law.fitted), 0.0])
-    unit = data.force.max()
+    upper = [*(0.0 if name == "order" else 60.0 for name in law.fitted), 0.5]
+    x = np.array([*(np.log(float(getattr(law, name))) for name in law.fitted), 0.0])
 
     def material(x: np.ndarray) -> AbstractRelaxationModel:
         return dataclasses.replace(law, **{n: jnp.asarray(v) for n, v in zip(law.fitted, np.exp(x[:-1]), strict=True)})
 
-    def misfit(x: np.ndarray) -> np.ndarray:
+    def rest(x: np.ndarray) -> np.ndarray:
         indentation = jnp.asarray(_from_outside(data, contact_point + x[-1] * depth))
-        force = _TING(contact, material(x), jnp.asarray(data.time), indentation)
-        return np.nan_to_num((np.asarray(force) - data.force) / unit, nan=1e3)
+        force = np.asarray(_TING(contact, material(x), jnp.asarray(data.time), indentation))
+        return np.nan_to_num(force - data.force, nan=1e3 * data.force.max())
 
     with jax.enable_x64(True):
-        upper = [0.0 if name == "order" else 60.0 for name in law.fitted]
-        solved = least_squares(misfit, start, bounds=([-60.0] * len(upper) + [-0.5], [*upper, 0.5]), diff_step=1e-6)
-        model = material(solved.x)
-    rest = solved.fun
-    variance = np.mean(rest**2) * _alike(rest) * len(rest) / (len(rest) - len(start))
-    std = np.sqrt(np.maximum(np.diag(np.linalg.pinv(solved.jac.T @ solved.jac)) * variance, 0.0))
+        x = _solved(lambda x: rest(x) / data.force.max(), x, upper).x
+        noise = _with_misfit(data, rest(x))
+        solved = _solved(lambda x: rest(x) / noise, x, upper)
+        x, score = solved.x, solved.fun
+        model = material(x)
+    variance = max(float(np.mean(score**2)), 1.0) * _alike(score)
+    inverse = np.linalg.pinv(solved.jac)
+    std = np.sqrt(np.diag(inverse @ inverse.T) * variance + (inverse @ (data.level_std / noise)) ** 2)
     return LawFit(model, dict(zip(law.fitted, (float(s) for s in std), strict=False)),
-                  float(contact_point + solved.x[-1] * depth), float(std[-1] * depth), float(np.sqrt(np.mean(rest**2))))
+                  float(contact_point + x[-1] * depth), float(std[-1] * depth),
+                  float(np.sqrt(np.mean((score * noise) ** 2)) / data.force.max()))
+
+
+def _solved(function: Callable[[np.ndarray], np.ndarray], start: np.ndarray, upper: list[float]) -> Any:
+    lower = [*(-60.0 for _ in upper[1:]), -0.5]
+    return least_squares(function, start, diff_step=1e-6, bounds=(lower, upper))
 
 
 def ideal_relaxation(data: Record, contact: AbstractElasticContact,
