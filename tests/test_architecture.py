@@ -22,7 +22,8 @@ MAY_IMPORT = {
 SHELL = {"__init__", "data", "report", "workflow", "cli", "diagnosis", "fitting", "units", "demo", "export",
          "blocks", "models", "results", "scorecard", "terminal", "citing", "choosing", "calibrate",
          "calibration", "correct", "replaying", "options",
-         "cli_instrument", "imaging", "filming", "oscillating", "relaxing"}
+         "cli_instrument", "imaging", "filming", "cli_rheology", "holding", "rheometry",
+         "oscillating", "relaxing"}
 #: what physics, learning and evaluation must not know: tables, figures, files
 OUTSIDE = {"xarray", "pandas", "matplotlib", "bokeh", "h5py", "h5netcdf", "zarr", "typer", "rich", "zipfile",
            "pathlib", "os", "io", "csv", "json", "pickle", "tomllib", "dask", "afmformats", "NSFopen"}
@@ -164,7 +165,7 @@ def test_functions_are_short_and_take_few_parameters(trees):
 
 
 def test_commands_only_call_the_workflow(trees):
-    commands = [f for name in ("cli.py", "cli_instrument.py") for f in functions(trees[ROOT / name])
+    commands = [f for name in ("cli.py", "cli_instrument.py", "cli_rheology.py") for f in functions(trees[ROOT / name])
                 if any(ast.unparse(d) == "guarded" for d in f.decorator_list)]
     assert len(commands) >= 14
     sizes = {f.name: len([n for n in ast.walk(f) if isinstance(n, ast.stmt)]) for f in commands}

@@ -16,14 +16,15 @@ _EXPORTS = {
     "fit": "asperity.workflow",
     "read": "asperity.workflow",
     "read_image": "asperity.imaging",
+    "relax": "asperity.rheometry",
     "replay": "asperity.replaying",
     "score": "asperity.workflow",
     "select": "asperity.workflow",
+    "spectrum": "asperity.rheometry",
     "virtual_map": "asperity.data.synthetic",
 }
 __all__ = ["__version__", "analyze", "calibrate", "convert", "correct", "doctor", "fit", "read", "read_image",
-           "replay",
-           "score", "select", "virtual_map"]
+           "relax", "replay", "score", "select", "spectrum", "virtual_map"]
 
 
 def __getattr__(name):

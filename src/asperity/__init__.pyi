@@ -4,6 +4,8 @@ from asperity.data.synthetic import virtual_map as virtual_map
 from asperity.diagnosis import doctor as doctor
 from asperity.imaging import read_image as read_image
 from asperity.replaying import replay as replay
+from asperity.rheometry import relax as relax
+from asperity.rheometry import spectrum as spectrum
 from asperity.workflow import analyze as analyze
 from asperity.workflow import convert as convert
 from asperity.workflow import fit as fit

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity import cli_instrument
+from asperity import cli_instrument, cli_rheology
 from asperity.options import (
     Batch,
     Calibration,
@@ -50,6 +50,8 @@ app.add_typer(cli_instrument.calibrate, name="calibrate")
 app.command()(cli_instrument.correct)
 app.command()(cli_instrument.image)
 app.command()(cli_instrument.drift)
+app.command()(cli_rheology.spectrum)
+app.command()(cli_rheology.relax)
 
 
 def _arguments(

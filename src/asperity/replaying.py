@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity import calibrate, correct, imaging, workflow
+from asperity import calibrate, correct, holding, imaging, oscillating, rheometry, workflow
 from asperity.data import provenance
 
 __all__ = ["VERBS", "differences", "from_recipe", "replay"]
@@ -21,7 +21,9 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "correct.drift": correct.drift,
     "read_image": imaging.read_image, "calibrate.scanner": calibrate.scanner,
     "calibrate.sensitivity": calibrate.sensitivity, "calibrate.spring_constant": calibrate.spring_constant,
-    "calibrate.tip": calibrate.tip}
+    "calibrate.tip": calibrate.tip, "spectrum": rheometry.spectrum, "relax": rheometry.relax,
+    "median_spectrum": rheometry.median_spectrum, "modulus_spectrum": oscillating.modulus_spectrum,
+    "holds": holding.holds}
 
 
 def replay(results: xr.Dataset) -> xr.Dataset:
