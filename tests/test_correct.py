@@ -46,9 +46,10 @@ def test_heights_come_back_from_the_drive(truth, scanner, measured):
     assert provenance.history(got)[-1]["verb"] == "correct.curves"
 
 
-def test_a_sensor_is_believed(truth, scanner, measured):
+def test_a_sensor_is_believed(truth, scanner, measured, caplog):
     both = driven(truth, scanner)
     np.testing.assert_array_equal(correct.curves(both, calibration=measured)["height"], truth["height"])
+    assert "are a sensor's: the scanner is not applied" in caplog.text
 
 
 def test_an_analysis_corrects_what_has_no_sensor(truth, scanner, measured, tmp_path):

@@ -115,7 +115,7 @@ def test_relaxation_and_creep_are_of_one_material(tmp_path):
     np.testing.assert_allclose(found["relaxation_fit"], 1000 + 2000 * np.exp(-at / 0.5), rtol=0.02)
     slow = 1 / 1000 - (1 / 1000 - 1 / 3000) * np.exp(-at / 1.5)  # exact, of the same solid
     np.testing.assert_allclose(found["creep_fit"], slow, rtol=0.02)
-    code, out, _ = run("relax", path, "--noise", "1%", "--out", tmp_path / "r.nc")
+    code, _, _ = run("relax", path, "--noise", "1%", "--out", tmp_path / "r.nc")
     assert code == 0
     assert (tmp_path / "r.html").stat().st_size > 100_000
 
@@ -145,7 +145,7 @@ def test_a_measured_map_of_sines(tmp_path):
     ("AFM_relaxation.txt", True), ("fmt-jpk-cc_pr14-brain-2021.06.30.jpk-force", True),
     ("fmt-jpk-sr_cell1-0008.jpk-force", False)])
 def test_measured_holds(name, usable, tmp_path):
-    code, out, _ = run("relax", shared_data(f"force/rheology/{name}"), "--radius", "2.5um", "--out", tmp_path / "h.nc")
+    code, _, _ = run("relax", shared_data(f"force/rheology/{name}"), "--radius", "2.5um", "--out", tmp_path / "h.nc")
     made = store.load(tmp_path / "h.nc")
     assert code == (0 if usable else 1)
     assert (made["flag"].values == 0).all() == usable

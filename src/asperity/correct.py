@@ -105,7 +105,7 @@ def _moved(dataset: xr.Dataset, known: Mapping[str, Any] | None) -> xr.Dataset:
     if known is None:
         return dataset
     if "height_drive" in dataset or "height" not in dataset:
-        _log.info("the heights of %s are a sensor's: the scanner is not applied", dataset["file"].values[0])
+        _log.warning("the heights of %s are a sensor's: the scanner is not applied", dataset["file"].values[0])
         return dataset
     loaded = dataset.load()
     recorded = traces(loaded)
