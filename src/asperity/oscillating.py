@@ -106,8 +106,13 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         _log.warning("%d of %d moduli flagged: %s", (flags > 0).sum(), flags.size,
                      ", ".join(f"{n} {name}" for name, n in counts.items()))
     step = provenance.step("modulus_spectrum", {"model": model_record(contact), "frequency": frequency,
-                                                "instrument": given._asdict()})
+                                                "instrument": given._asdict(),
+                                                "contact_point": _listed(contact_point)})
     return provenance.record(result, step, before=dataset)
+
+
+def _listed(contact_point: Any) -> Any:
+    return None if contact_point is None else np.asarray(contact_point, float).tolist()
 
 
 def _instrument(given: Instrument | Mapping[str, float] | None) -> Instrument:
