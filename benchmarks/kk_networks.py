@@ -161,6 +161,15 @@ def sign_of_optics() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def band_only() -> Iterator[None]:
+    """Collocation and quadrature on the measured band alone."""
+    from asperity.learning import kk_network
+
+    with mock.patch.multiple(kk_network, _COLLOCATION=0.0, _REACH=0.0):
+        yield
+
+
 def candidates(kind: str, data: DataSets, first: int = 0) -> Iterator[tuple[str, np.ndarray]]:
     """Names and predictions."""
     from asperity.learning.kk_training import Plan
@@ -175,6 +184,10 @@ def candidates(kind: str, data: DataSets, first: int = 0) -> Iterator[tuple[str,
             yield (f"  + KK, {form}, lambda {weight:g}",
                    kk_networks(data, output, plan, form=form, causality=weight))
     yield "  + KK, lncoth, balanced", kk_networks(data, output, plan._replace(balance=True))
+    if kind == "solid":
+        with band_only():
+            for form in ("plateau", "lncoth"):
+                yield f"  + KK, {form}, band only", kk_networks(data, output, plan, form=form)
     with sign_of_optics():
         yield "  + KK, the sign of optics", kk_networks(data, output, plan)
     yield "spectrum network", spectrum_networks(data, plan)
@@ -224,6 +237,20 @@ def goals(scores: dict[str, np.ndarray]) -> None:
     goal("spectrum network: P all, %", spectrum["P all"], 1e-3, False)
 
 
+def many(sets: int) -> None:
+    """What lambda = 1 is worth on many solids, with the standard error of a bootstrap over the data sets."""
+    from asperity.learning.kk_training import Plan
+
+    data, plan, rng = data_sets("solid", sets), Plan(seed=np.arange(sets)), np.random.default_rng(0)
+    plain, held = (judged(kk_networks(data, "log", plan, causality=w), data.truths)[:, :5] for w in (0.0, 1.0))
+    ratio = np.median(plain, axis=0) / np.median(held, axis=0)
+    rows = rng.integers(sets, size=(1000, sets))
+    error = (np.median(plain[rows], axis=1) / np.median(held[rows], axis=1)).std(axis=0)
+    cells = " | ".join(f"{r:.3g} +- {e:.2g}" for r, e in zip(ratio, error))
+    print(f"\n| data only / KK, lncoth, lambda 1 | {' | '.join(MEASURES[:5])} |\n|{'---|' * 6}\n"
+          f"| {sets} solids | {cells} |", flush=True)
+
+
 def choices(sets: int) -> None:
     """How often held-out blocks choose each form, and what that costs."""
     from asperity.learning.kk_choice import choose_penalties
@@ -266,6 +293,7 @@ def main() -> None:
         found = compare(kind, sets)
         if kind == "solid":
             goals(found)
+            many(5 * sets)
     print(f"\n{time.process_time() - start:.0f} s of CPU so far", flush=True)
     choices(sets)
     coverages(sets)

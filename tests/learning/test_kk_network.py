@@ -306,8 +306,8 @@ def test_replicates_scatter_as_the_noise_says():
 
 
 def test_bands_of_networks_hold_the_truth_within_the_measured_frequencies():
-    """About 64 independent numbers: a share of 0.9 has a standard error of 0.0375."""
-    data = protocol.data_sets("solid", 16)
+    """About 32 independent numbers: a share of 0.9 has a standard error of 0.053."""
+    data = protocol.data_sets("solid", 8)
     omega, inside = protocol.frequencies()
     drawn, noise = replicates(data.modulus, data.noise, members=4)
     trained = train_kk_networks(OMEGA, drawn, noise, plan=Plan(steps=1000, seed=np.arange(4)))
@@ -315,4 +315,4 @@ def test_bands_of_networks_hold_the_truth_within_the_measured_frequencies():
     truth = np.array([one(omega) for one in data.truths])
     for part in (np.real, np.imag):
         held = (part(band.lower) <= part(truth)) & (part(truth) <= part(band.upper))
-        assert 0.8 < held[:, inside].mean() <= 1.0
+        assert held[:, inside].mean() > 0.74

@@ -8,7 +8,8 @@ $$L = \frac1n\sum_i\frac{(E_i - y_i)^2}{\sigma_i^2} + \frac{1}{\sigma^2}\left\la
 
 with r', r'' what E' and E'' have beyond the Kramers-Kronig relations (`asperity.rheology.kramers_kronig`), $\sigma$
 the relative noise, and the mean over collocation points, 8 per decade, from one decade below the band to one above.
-The relations are summed from three decades below to three above: sums over the band alone do more harm than good.
+The relations are summed from three decades below to three above: summed over the band alone they lose most of their
+worth (docs/kramers_kronig.md has the figures).
 What the relations do not see, the plateau or the viscosity, takes its best value in every step.
 
 A small residual of the *trained* network is no evidence for the data: use `asperity.rheology.passivity` on them.
