@@ -10,7 +10,7 @@ import pytest
 from scipy.optimize import least_squares
 
 import asperity
-from asperity.contact import Cone, Hertz
+from asperity.contact import Cone, Hertz, Pyramid4
 from asperity.data.synthetic_oscillation import Recording, virtual_oscillations
 from asperity.oscillating import Instrument, Response, modulus_spectrum
 from asperity.rheology.oscillatory_contact import UNIFORM_LEVER, Lever
@@ -113,8 +113,18 @@ def test_other_tips_carry_their_own_slope():
     known = KNOWN._replace(lag=0.0)
     found = modulus_spectrum(dataset, cone, instrument=known, contact_point=0.0)
     np.testing.assert_allclose(found.storage_modulus[0], dataset.true_storage_modulus, rtol=2e-4)
-    steps = json.loads(found.attrs["history"])
-    assert steps[-1]["verb"] == "modulus_spectrum"
+
+
+def test_the_history_names_the_prefactor_of_a_pyramid():
+    """Moduli by the two conventions differ by their prefactors, and each result says which it is."""
+    moduli, names = [], []
+    for convention in ("bilodeau", "rico"):
+        tip = Pyramid4(half_angle=0.6, convention=convention)
+        found = modulus_spectrum(cells(1, frequencies=(10.0,)), tip, contact_point=0.0)
+        moduli.append(float(found.storage_modulus[0, 0]))
+        names.append(json.loads(found.attrs["history"])[-1]["arguments"]["model"]["convention"])
+    assert names == ["bilodeau", "rico"]
+    assert moduli[1] / moduli[0] == pytest.approx(0.7453 * np.sqrt(2), rel=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import logging
 from collections.abc import Mapping, Sequence
@@ -105,10 +106,16 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         counts = {Response(v).name: int((flags == v).sum()) for v in np.unique(flags[flags > 0])}
         _log.warning("%d of %d moduli flagged: %s", (flags > 0).sum(), flags.size,
                      ", ".join(f"{n} {name}" for name, n in counts.items()))
-    step = provenance.step("modulus_spectrum", {"model": model_record(contact), "frequency": frequency,
+    step = provenance.step("modulus_spectrum", {"model": _recorded(contact), "frequency": frequency,
                                                 "instrument": given._asdict(),
                                                 "contact_point": _listed(contact_point)})
     return provenance.record(result, step, before=dataset)
+
+
+def _recorded(contact: AbstractElasticContact) -> dict[str, Any]:
+    """The model with what it is named by, such as the convention of a pyramid's prefactor."""
+    fields = {field.name: getattr(contact, field.name) for field in dataclasses.fields(contact)}
+    return {**model_record(contact), **{name: value for name, value in fields.items() if isinstance(value, str)}}
 
 
 def _listed(contact_point: Any) -> Any:
