@@ -156,3 +156,14 @@ def test_measured_holds(name, usable, tmp_path):
         assert float(made["residual"][0]) < 0.05
     else:
         assert "its history is not known" in " ".join(json.loads(made.attrs["findings"]))
+
+
+def test_adhesion_is_left_out_and_said_so():
+    from asperity.data.synthetic import virtual_map
+    from asperity.holding import holds
+
+    curves = virtual_map(rows=1, columns=1, samples=64)
+    with pytest.raises(CalibrationError, match="JKR has adhesion"):
+        rheometry.power_law(curves, {"name": "jkr", "radius": 5e-6})
+    with pytest.raises(CalibrationError, match="no hold: it needs an approach, a pause after it"):
+        holds(curves, {"name": "hertz", "radius": 5e-6})

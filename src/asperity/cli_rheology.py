@@ -60,12 +60,20 @@ def relax(
 def _done(made: Any, out: Path, as_json: bool) -> int:
     """Store the result, write its page, print what it says; the exit code is 1 on an alarm or a curve not fitted."""
     from asperity.data import store
+    from asperity.export import flag_line
+    from asperity.report.html import write_report
     from asperity.report.page import write_page
     from asperity.report.rheology import page
+    from asperity.report.words import findings, headline
 
-    about = page(made)
-    paths = [store.save(made, out), write_page(about, made, out.with_suffix(".html"))]
-    said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
+    stored, beside = store.save(made, out), out.with_suffix(".html")
+    if "parameter" in made.dims:
+        paths = [stored, write_report(made, beside)]
+        said = [headline(made), *(f"{row.name}: {row.line}" for row in findings(made)), flag_line(made)]
+    else:
+        about = page(made)
+        paths = [stored, write_page(about, made, beside)]
+        said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
     if as_json:
         typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in paths]}))
     else:

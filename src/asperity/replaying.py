@@ -23,7 +23,7 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "calibrate.sensitivity": calibrate.sensitivity, "calibrate.spring_constant": calibrate.spring_constant,
     "calibrate.tip": calibrate.tip, "spectrum": rheometry.spectrum, "relax": rheometry.relax,
     "median_spectrum": rheometry.median_spectrum, "modulus_spectrum": oscillating.modulus_spectrum,
-    "holds": holding.holds}
+    "holds": holding.holds, "power_law": rheometry.power_law}
 
 
 def replay(results: xr.Dataset) -> xr.Dataset:

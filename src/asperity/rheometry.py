@@ -19,7 +19,8 @@ from asperity.calibration import CalibrationError
 from asperity.data import provenance
 from asperity.data.readers import ReadError, find_reader
 from asperity.data.rheology_table import read_table
-from asperity.models import Model
+from asperity.data.schema import segment_kind
+from asperity.models import Model, contact_model, model_record
 from asperity.rheology.finite_band import finite_band
 from asperity.rheology.passivity import PassivityReport, check_passivity
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
@@ -27,7 +28,7 @@ from asperity.rheology.spectrum_estimate import SpectrumFit, fit_relaxation, fit
 from asperity.rheology.spectrum_posterior import sample_from_relaxation, sample_spectrum
 from asperity.workflow import read
 
-__all__ = ["median_spectrum", "relax", "relaxation_of_file", "spectrum", "spectrum_of_file"]
+__all__ = ["median_spectrum", "power_law", "relax", "relaxation_of_file", "spectrum", "spectrum_of_file"]
 
 _ASSUMED_NOISE = 0.05  # relative, where nobody states one
 _LEVEL = 0.9  # of the credible bands
@@ -134,12 +135,47 @@ def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | 
 
 
 def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None) -> xr.Dataset:
-    """`relax` of a table, or `asperity.holding.holds` of a file of force curves."""
+    """What a file tells of relaxation: `relax` of a table; of force curves `asperity.holding.holds` if they hold.
+
+    Curves without a hold are fitted with a power law, approach and retraction together (see `asperity.relaxing`).
+    """
     if Path(path).suffix.lower() in _TABLES and not _curves_in(path):
         return relax(path, noise=noise)
     from asperity.holding import holds
 
-    return holds(read(path), model)
+    curves = read(path)
+    if any(segment_kind(str(name)) == "pause" for name in curves["segment"].values):
+        return holds(curves, model)
+    return power_law(curves, model)
+
+
+def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
+    """Every force curve on a material whose modulus falls as a power of time (see `asperity.relaxing`).
+
+    Args:
+        curves: with approach, retraction, force and time.
+        model: a contact model without adhesion.
+
+    Returns:
+        per curve ``modulus`` (at 1 s) and ``order`` with their uncertainties, and the flag.
+
+    Raises:
+        CalibrationError: no time or no force, or a model with adhesion.
+    """
+    from asperity.contact import AbstractElasticContact
+    from asperity.relaxing import fit_viscoelastic
+
+    contact = contact_model(model, curves.attrs)
+    if not isinstance(contact, AbstractElasticContact):
+        raise CalibrationError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
+                               "contact model without")
+    try:
+        found = fit_viscoelastic(curves.load(), contact)
+    except ValueError as error:
+        raise CalibrationError(f"{curves['file'].values[0]}: {error}") from error
+    step = provenance.step("power_law", {"model": model_record(contact)})
+    named = found.assign_attrs(model=f"{type(contact).__name__}, E(t) = modulus (t / 1 s)^-order")
+    return provenance.record(named, step, before=curves)
 
 
 def _curves_in(path: str | PathLike[str]) -> bool:
