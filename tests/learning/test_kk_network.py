@@ -166,6 +166,22 @@ def test_real_noise_is_that_of_both_parts():
     assert (spectra.weight[0, :, 14] == 0).all()
 
 
+def test_the_precision_of_the_caller_does_not_matter():
+    data = protocol.data_sets("solid", 2)
+    found = []
+    for double in (False, True):
+        with jax.enable_x64(double):
+            trained = train_kk_networks(OMEGA, data.modulus, data.noise, plan=SHORT)
+            found.append(complex_moduli(trained.networks, OMEGA))
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_a_training_that_diverges_is_flagged():
+    data = protocol.data_sets("solid", 2)
+    trained = train_kk_networks(OMEGA, data.modulus, data.noise, plan=SHORT._replace(learning_rate=1e6))
+    assert not trained.finite.any()
+
+
 def test_progress_reaches_the_end():
     data, told = protocol.data_sets("solid", 1), []
     train_kk_networks(data.angular_frequency, data.modulus, data.noise, plan=Plan(steps=30),

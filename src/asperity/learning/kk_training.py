@@ -150,7 +150,7 @@ def random_layers(seed: Any, shape: tuple[int, ...], outputs: int) -> tuple[eqx.
 
 
 def single(tree: Any) -> Any:
-    """All arrays in single precision, which is ten thousand times finer than the noise."""
+    """All arrays in single precision, whose rounding of 1e-7 is far below the noise of a measurement."""
     return jax.tree.map(lambda a: np.asarray(a, np.float32), tree)
 
 
