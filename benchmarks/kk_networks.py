@@ -263,7 +263,7 @@ def choices(sets: int) -> None:
         print(f"| {kind} | {np.mean(found.best == 0):.0%} | {middle[0]:.3g} | {middle[1]:.3g} |", flush=True)
 
 
-def coverages(sets: int, members: int = 16) -> None:
+def coverages(sets: int, members: int = 16, kinds: Sequence[str] = KINDS) -> None:
     """The share of true values in bands of 90 % from 16 networks each."""
     from asperity.learning.kk_network import train_kk_networks
     from asperity.learning.kk_training import Plan
@@ -272,12 +272,12 @@ def coverages(sets: int, members: int = 16) -> None:
 
     print("\n| bands of 90 % | E' in | E'' in | E' ex | E'' ex |\n|---|---|---|---|---|")
     omega, inside = frequencies()
-    for kind in KINDS:
+    for kind in kinds:
         data, plan = data_sets(kind, sets), Plan(seed=np.arange(members))
         truth = np.array([one(omega) for one in data.truths])
-        drawn = data.angular_frequency, *replicates(data.modulus, data.noise, members=members)
-        for name, trained in (("KK", train_kk_networks(*drawn, plan=plan,
-                                                       output="signed" if kind == "low loss" else "log")),
+        output: Any = output_of(kind)
+        drawn = data.angular_frequency, *replicates(data.modulus, data.noise, members=members, output=output)
+        for name, trained in (("KK", train_kk_networks(*drawn, plan=plan, output=output)),
                               ("spectrum", train_spectrum_networks(*drawn, plan=plan))):
             band = bands(trained.networks, omega)
             held = [(part(band.lower) <= part(truth)) & (part(truth) <= part(band.upper))

@@ -317,6 +317,8 @@ def test_replicates_scatter_as_the_noise_says():
     np.testing.assert_allclose(drawn.real.std(axis=0), 2.01, rtol=0.05)
     np.testing.assert_allclose(drawn.imag.std(axis=0)[1], 2.01, rtol=0.25)  # 5 +- 2: lognormal
     assert (drawn.real[:, 0] > 0).all()
+    signed = replicates(modulus, noise, members=4000, output="signed")[0]
+    np.testing.assert_allclose(signed.imag.std(axis=0), 2.01, rtol=0.05)
     with pytest.raises(ValueError, match="members = 1"):
         replicates(modulus, noise, members=1)
 

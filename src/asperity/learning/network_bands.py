@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
+from asperity.learning.kk_network import Output
 from asperity.learning.kk_training import complex_moduli, with_noise
 
 __all__ = ["Bands", "bands", "replicates"]
@@ -25,15 +26,15 @@ class Bands(NamedTuple):
     upper: np.ndarray
 
 
-def replicates(modulus: Any, noise: Any, *, members: int = 16, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def replicates(modulus: Any, noise: Any, *, members: int = 16, output: Output = "log",
+               seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The data with fresh noise, and the noise, (..., members, m) each, to be learnt by one network each.
-
-    Positive values stay positive: their logarithm gets the noise.
 
     Args:
         modulus: (..., m) complex E* in Pa.
         noise: standard deviation in Pa, broadcast to the modulus, real or complex.
         members: how many networks; 16 state the width of a band to 20 %.
+        output: of the networks: for "log" the logarithms of positive values get the noise.
         seed: of the random numbers.
 
     Raises:
@@ -45,13 +46,13 @@ def replicates(modulus: Any, noise: Any, *, members: int = 16, seed: int = 0) ->
     shape = (*modulus.shape[:-1], members, modulus.shape[-1])
     z = np.random.default_rng([seed, 15485863]).standard_normal((2, *shape))
     modulus, noise = (np.broadcast_to(a[..., None, :], shape) for a in (modulus, noise))
-    drawn = _drawn(modulus.real, noise.real, z[0]) + 1j * _drawn(modulus.imag, noise.imag, z[1])
-    return drawn, noise
+    parts = [_drawn(*part, output) for part in ((modulus.real, noise.real, z[0]), (modulus.imag, noise.imag, z[1]))]
+    return parts[0] + 1j * parts[1], noise
 
 
-def _drawn(values: np.ndarray, noise: np.ndarray, z: np.ndarray) -> np.ndarray:
+def _drawn(values: np.ndarray, noise: np.ndarray, z: np.ndarray, output: Output) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        drawn = np.where(values > 0, values * np.exp(noise / values * z), values + noise * z)
+        drawn = np.where((values > 0) & (output == "log"), values * np.exp(noise / values * z), values + noise * z)
     return np.where(np.isfinite(noise), drawn, values)
 
 
