@@ -114,6 +114,18 @@ def test_noise_widens_the_radius_by_what_it_does_to_it():
     assert "what half that bound would change" in said(found)
 
 
+def test_a_tip_cut_by_noise_gives_no_radius():
+    """Without a retrace noise is not known; what it cuts is not given as a sharp tip."""
+    tip = on_grid(SphereCone(40e-9, 0.35), (13, 13), (5e-9, 5e-9))
+    rough = self_affine((144, 144), hurst=0.5, rms=45e-9, shortest=2.0, longest=40.0)
+    image = virtual_images(rough, Imaging(tip=tip, noise=1e-9), margin=8).drop_vars("height_retrace")
+    found = calibrate.tip(image, size=13)
+    assert np.isnan(found["radius"])
+    assert "No radius: the apex comes out sharper than a pixel of 5.00 nm" in said(found)
+    with pytest.raises(CalibrationError, match="gives no radius"):
+        calibration.applied(calibration.records(found), "hertz", {}, {})
+
+
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: calibrate.scanner(stiff_curves(LEVER, samples=200)), "no drive beside a sensor's height"),
     (lambda: calibrate.scanner(driven(stiff_curves(LEVER, curves=2, samples=200), virtual_scanner(1e-6))),

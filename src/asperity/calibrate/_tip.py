@@ -70,7 +70,7 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
     except ValueError as error:
         raise CalibrationError(str(error)) from error
     return calibration_of(_tip_numbers(found, fitted, sharper, pitch), "tip",
-                          _about_tip(found, fitted, bound, noise_bound is None), step)
+                          _about_tip(found, fitted, bound, pitch, noise_bound is None), step)
 
 
 class _Seen(NamedTuple):
@@ -104,7 +104,7 @@ def _tip_numbers(found: TipBound, fitted: ShapeFit, sharper: ShapeFit, pitch: fl
     constants = {}
     for name, std in fitted.std.items():
         if name in calibration.CONSTANTS:
-            value = float(getattr(fitted.shape, name))
+            value = float(getattr(fitted.shape, name)) if _resolved(fitted, pitch) else math.nan
             constants |= constant(name, Estimate(value, std, abs(value - float(getattr(sharper.shape, name)))))
     return xr.Dataset({**constants,
                        "tip_height": (("v", "u"), heights, {"units": "m", "long_name": "outer bound of the tip"}),
@@ -112,10 +112,19 @@ def _tip_numbers(found: TipBound, fitted: ShapeFit, sharper: ShapeFit, pitch: fl
                        "tip_pitch": ((), pitch, {"units": "m"})})
 
 
-def _about_tip(found: TipBound, fitted: ShapeFit, bound: float, guessed: bool) -> list[str]:
+def _resolved(fitted: ShapeFit, pitch: float) -> bool:
+    """Whether the fitted apex is blunter than a pixel: a sharper one is a spike that noise has left."""
+    return float(vars(fitted.shape)["radius"]) >= pitch
+
+
+def _about_tip(found: TipBound, fitted: ShapeFit, bound: float, pitch: float, guessed: bool) -> list[str]:
     said = [f"The tip is nowhere blunter than this, if no pixel errs by more than {plain(bound, 'm')} and the part "
             "that touches lies within the estimate. Where the sample has no sharp feature, the true tip is sharper: "
             "the radius is then an upper limit.", f"The shape fits the bound with a misfit of {fitted.misfit:.2g}."]
+    if not _resolved(fitted, pitch):
+        said.insert(0, f"No radius: the apex comes out sharper than a pixel of {plain(pitch, 'm')}. Noise, or jumps "
+                       "from line to line, beyond the noise bound have cut the tip: raise the bound (--noise), or "
+                       "scan finer.")
     if not found.settled:
         said.append("The images would lower the bound further: it was stopped.")
     if bound:

@@ -32,7 +32,7 @@ def self_affine(shape: tuple[int, int], *, hurst: float = 0.8, rms: float = 1.0,
     """
     if shortest < 2 or not 0 < hurst <= 1:
         raise ValueError(f"shortest = {shortest:g} must be at least 2 pixels, hurst = {hurst:g} in (0, 1]")
-    rows, columns = (next_fast_len(2 * n, real=True) for n in shape)
+    rows, columns = (int(next_fast_len(2 * n, real=True) or 0) for n in shape)
     qy, qx = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :]
     q = np.hypot(qy, qx)
     in_band = (q > 0) & (q >= 1 / longest) & (q <= 1 / shortest)
