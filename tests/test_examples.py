@@ -38,7 +38,10 @@ def printed(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+JUDGED = {"pull_off_force"}  # has a test of its own below, which runs it
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in EXAMPLES.glob("*.py")} - JUDGED))
 def test_example_runs(printed, name):
     out = printed(name)
     assert len(out.splitlines()) > 3
