@@ -22,7 +22,7 @@ MAY_IMPORT = {
 SHELL = {"__init__", "data", "report", "workflow", "cli", "diagnosis", "fitting", "units", "demo", "export",
          "blocks", "models", "results", "scorecard", "terminal", "citing", "choosing", "calibrate",
          "calibration", "correct", "replaying", "options",
-         "cli_instrument", "imaging", "filming", "cli_rheology", "holding", "rheometry",
+         "cli_instrument", "imaging", "filming", "heights", "cli_rheology", "holding", "rheometry",
          "oscillating", "relaxing"}
 #: what physics, learning and evaluation must not know: tables, figures, files
 OUTSIDE = {"xarray", "pandas", "matplotlib", "bokeh", "h5py", "h5netcdf", "zarr", "typer", "rich", "zipfile",

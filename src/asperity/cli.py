@@ -58,9 +58,11 @@ def _arguments(
     recipe: Path | None, model: str | None, tip: dict[str, Any], options: dict[str, Any]
 ) -> dict[str, Any]:
     """The arguments of a verb: those of the recipe, then what was given on the command line."""
-    from asperity.replaying import from_recipe
+    saved = {}
+    if recipe:
+        from asperity.replaying import from_recipe
 
-    saved = from_recipe(recipe) if recipe else {}
+        saved = from_recipe(recipe)
     base = {"name": model} if model else saved.get("model", {"name": "hertz"})
     base = {"name": base} if isinstance(base, str) else base
     return {**saved, **options, "model": {**base, **tip}}

@@ -32,12 +32,11 @@ Channel = Annotated[str, typer.Option(help="The channel, see 'asperity image FIL
 
 def _done(made: Any, out: Path, as_json: bool) -> int:
     """Store a calibration, write its page, print what it says; the exit code is 1 where it gives no number."""
-    from asperity.data import store
     from asperity.report import calibrations
-    from asperity.report.page import write_page
+    from asperity.report.page import keep
 
     said, constants = json.loads(made.attrs["findings"]), calibrations.constants_in_words(made)
-    paths = [store.save(made, out), write_page(calibrations.page(made), made, out.with_suffix(".html"))]
+    paths = keep(made, calibrations.page(made), out)
     if as_json:
         numbers = {str(name): float(made[name]) for name in made.data_vars if not made[name].dims}
         typer.echo(json.dumps(numbers | {"findings": said, "outputs": [str(path) for path in paths]}))

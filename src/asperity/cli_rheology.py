@@ -62,17 +62,16 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     from asperity.data import store
     from asperity.export import flag_line
     from asperity.report.html import write_report
-    from asperity.report.page import write_page
+    from asperity.report.page import keep
     from asperity.report.rheology import page
     from asperity.report.words import findings, headline
 
-    stored, beside = store.save(made, out), out.with_suffix(".html")
     if "parameter" in made.dims:
-        paths = [stored, write_report(made, beside)]
+        paths = [store.save(made, out), write_report(made, out.with_suffix(".html"))]
         said = [headline(made), *(f"{row.name}: {row.line}" for row in findings(made)), flag_line(made)]
     else:
         about = page(made)
-        paths = [stored, write_page(about, made, beside)]
+        paths = keep(made, about, out)
         said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
     if as_json:
         typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in paths]}))

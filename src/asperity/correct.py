@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 import xarray as xr
 
 from asperity import calibration as calibrations
 from asperity import imaging
-from asperity.calibration import Calibration, CalibrationError
+from asperity.calibration import Calibration
 from asperity.data import intake, provenance
-from asperity.data.intake import Source
 from asperity.filming import drift
-from asperity.instrument import height_correction
-from asperity.instrument.height_correction import Trace
-from asperity.quantities import variable_attributes
+from asperity.heights import moved
 
-__all__ = ["curves", "drift", "image", "sources", "traces"]
-
-_log = logging.getLogger("asperity")
+__all__ = ["curves", "drift", "image"]
 
 
 def curves(dataset: xr.Dataset, *, calibration: Calibration | Sequence[Calibration] | None = None,
@@ -39,7 +31,7 @@ def curves(dataset: xr.Dataset, *, calibration: Calibration | Sequence[Calibrati
     said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     found = calibrations.records(calibration)
     _, given, _ = calibrations.applied(found, {"name": "hertz"}, said, {})
-    corrected = intake.calibrate(_moved(dataset, calibrations.scanner_in(found)), **given)
+    corrected = intake.calibrate(moved(dataset, calibrations.scanner_in(found)), **given)
     step = provenance.step("correct.curves", {**said, "calibration": found or None})
     return provenance.record(corrected, step, before=dataset)
 
@@ -76,48 +68,3 @@ def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1
     result = imaging.corrected(dataset, channel, imaging.Steps(**options, tip=shape))
     step = provenance.step("correct.image", {"channel": channel, **options, "tip": known[0] if known else None})
     return provenance.record(result, step, before=dataset)
-
-
-def sources(opened: Sequence[Source], found: Sequence[Mapping[str, Any]]) -> list[Source]:
-    """Sources of an analysis with their heights corrected by the scanner among the records, if there is one."""
-    scanner = calibrations.scanner_in(found)
-    return [Source(_moved(source.dataset, scanner), source.record) for source in opened]
-
-
-def traces(dataset: xr.Dataset) -> list[Trace]:
-    """Each curve of a loaded dataset, its segments one after the other: time, drive and, if known, sensor height.
-
-    Raises:
-        CalibrationError: no time, without which creep cannot be known.
-    """
-    if "time" not in dataset:
-        raise CalibrationError("the curves have no time, without which creep cannot be known; give the sampling rate")
-    sensed = "height_drive" in dataset
-    drive, time = dataset["height_drive" if sensed else "height"].values, dataset["time"].values
-    height = dataset["height"].values if sensed else None
-    present = np.isfinite(drive) & np.isfinite(time)
-    return [Trace(time[i][there], drive[i][there], None if height is None else height[i][there])
-            for i, there in enumerate(present)]
-
-
-def _moved(dataset: xr.Dataset, known: Mapping[str, Any] | None) -> xr.Dataset:
-    """The dataset with the heights of a scanner, unless there is none or a sensor has recorded them."""
-    if known is None:
-        return dataset
-    if "height_drive" in dataset or "height" not in dataset:
-        _log.warning("the heights of %s are a sensor's: the scanner is not applied", dataset["file"].values[0])
-        return dataset
-    loaded = dataset.load()
-    recorded = traces(loaded)
-    spacing = float(np.median(np.diff(recorded[0].time)))
-    found, _ = height_correction.correct(calibrations.scanner_of(known), recorded, tolerance=known["residual"],
-                                         pause=known.get("pause", spacing))
-    height = np.full(loaded["height"].shape, np.nan)
-    height[np.isfinite(loaded["height"].values) & np.isfinite(loaded["time"].values)] = np.concatenate(
-        [curve.height for curve in found])
-    doubtful = sum(curve.past == height_correction.Past.UNKNOWN for curve in found)
-    if doubtful:
-        _log.warning("the first %d of %d curves depend on what the scanner did before them, which no file tells",
-                     doubtful, len(found))
-    drive = loaded["height"].assign_attrs(variable_attributes("height_drive"))
-    return loaded.assign(height=loaded["height"].copy(data=height), height_drive=drive)

@@ -11,12 +11,12 @@ import numpy as np
 import xarray as xr
 
 from asperity.calibration import CalibrationError
-from asperity.data import provenance, store
+from asperity.data import provenance
 from asperity.imaging import one_frame, pixel
 from asperity.instrument.drift import Pair, Trajectory, join_pairs, mean_velocity, register_pairs
 from asperity.instrument.phase_correlation import PairFlag
 from asperity.report.numbers import measurement, plain
-from asperity.report.page import Finding, Page, Panel, write_page
+from asperity.report.page import Finding, Page, Panel, keep
 from asperity.report.pictures import Line, lines
 
 __all__ = ["drift", "page", "told"]
@@ -114,9 +114,8 @@ def _findings(pairs: Sequence[Pair], path: Trajectory, made: xr.Dataset) -> list
 def told(made: xr.Dataset, out: Path) -> list[str]:
     """What the command line says of a drift; it is stored with its page."""
     about = page(made)
-    paths = [store.save(made, out), write_page(about, made, out.with_suffix(".html"))]
     return [about.headline, *(f"{row.name}: {row.line} ({row.meaning})" for row in about.findings), *about.remarks,
-            *(f"-> {path}" for path in paths)]
+            *(f"-> {path}" for path in keep(made, about, out))]
 
 
 def page(made: xr.Dataset) -> Page:

@@ -16,7 +16,7 @@ from asperity.data.schema import segment_kind
 from asperity.models import Model, contact_model, model_record
 from asperity.rheology.step_response import StepFit, fit_step, record
 
-__all__ = ["holds"]
+__all__ = ["holds", "without_adhesion"]
 
 _POINTS = 120
 
@@ -42,10 +42,7 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
     Raises:
         CalibrationError: no approach with a pause after it, no force, or a model with adhesion.
     """
-    contact = contact_model(model, dataset.attrs)
-    if not isinstance(contact, AbstractElasticContact):
-        raise CalibrationError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
-                               "contact model without")
+    contact = without_adhesion(model, dataset)
     names = [str(name) for name in dataset["segment"].values]
     after = names[names.index("approach") + 1:] if "approach" in names else []
     hold = next((name for name in after if segment_kind(name) == "pause"), None)
@@ -67,6 +64,19 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
     said = [f"{count - len(problems)} of {count} curves fitted.", *problems[:5]]
     named = made.assign_attrs(findings=json.dumps(said), file=str(loaded["file"].values[0]))
     return provenance.record(named, step, before=dataset)
+
+
+def without_adhesion(model: Model, dataset: xr.Dataset) -> AbstractElasticContact:
+    """The contact model that is meant for these curves.
+
+    Raises:
+        CalibrationError: it has adhesion.
+    """
+    contact = contact_model(model, dataset.attrs)
+    if not isinstance(contact, AbstractElasticContact):
+        raise CalibrationError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
+                               "contact model without")
+    return contact
 
 
 def _recorded(curve: xr.Dataset, hold: str) -> Any:

@@ -12,12 +12,12 @@ import numpy as np
 import xarray as xr
 
 from asperity.calibration import CalibrationError
-from asperity.data import provenance, store
+from asperity.data import provenance
 from asperity.data.images import open_images, summary
 from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling, roughness_bias
 from asperity.instrument.missing import fill_harmonic
 from asperity.report.numbers import measurement, plain
-from asperity.report.page import Finding, Page, Panel, write_page
+from asperity.report.page import Finding, Page, Panel, keep
 from asperity.report.pictures import Line, lines, picture
 
 __all__ = ["Steps", "corrected", "one_frame", "page", "pixel", "read_image", "told"]
@@ -82,15 +82,14 @@ def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
                                  {"long_name": "pixels that the background was found from"})
     second = flat[names[1]][0] if len(names) > 1 else None
     found: dict[str, Any] = _roughness(values, pixel(dataset), steps)
-    if second is not None:
-        noise = blind_tip.noise_bound(values, second)
+    noise = None if second is None else blind_tip.noise_bound(values, second)
+    if noise is not None:
         found |= {"noise_std": noise.std}
     if steps.denoise:
         result, more = _denoised(result, channel, values, second)
         found |= more
     if steps.tip is not None:
-        bound = blind_tip.noise_bound(values, second).bound if second is not None else 0.0
-        result, more = _untouched(result, channel, values, steps.tip, bound)
+        result, more = _untouched(result, channel, values, steps.tip, 0.0 if noise is None else noise.bound)
         found |= more
     return result.assign_attrs(corrections=json.dumps(found))
 
@@ -168,9 +167,7 @@ def _untouched(result: xr.Dataset, channel: str, height: np.ndarray, tip: Mappin
 def told(opened: xr.Dataset, result: xr.Dataset, out: Path | None, channel: str, *, as_json: bool) -> list[str]:
     """What the command line says of an image; the result and its page are stored where ``out`` says."""
     found = json.loads(result.attrs["corrections"])
-    outputs = []
-    if out is not None:
-        outputs = [store.save(result, out), write_page(page(result, channel), result, out.with_suffix(".html"))]
+    outputs = [] if out is None else keep(result, page(result, channel), out)
     if as_json:
         return [json.dumps(found | {"outputs": [str(path) for path in outputs]})]
     unit = str(result[channel].attrs["units"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from asperity.data import provenance
 from asperity.data.readers import ReadError, find_reader
 from asperity.data.rheology_table import read_table
 from asperity.data.schema import segment_kind
-from asperity.models import Model, contact_model, model_record
+from asperity.models import Model, model_record
 from asperity.rheology.finite_band import finite_band
 from asperity.rheology.passivity import PassivityReport, check_passivity
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
@@ -110,9 +109,10 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     fitted = fit_relaxation(time, modulus, np.real(stated))
     bands = sample_from_relaxation(time, modulus, np.real(stated), draws=draws)
     grid = np.geomspace(time[0], time[-1], _GRID)
-    at = jnp.asarray(grid)
-    found = {**_banded("relaxation_fit", "fit_time", fitted, bands, lambda one: one.relaxation_modulus(at), "Pa"),
-             **_banded("creep_fit", "fit_time", fitted, bands, lambda one: one.creep_compliance(at), "1/Pa"),
+    found = {**_banded("relaxation_fit", "fit_time", fitted, bands,
+                       lambda one: one.relaxation_modulus(jnp.asarray(grid)), "Pa"),
+             **_banded("creep_fit", "fit_time", fitted, bands,
+                       lambda one: one.creep_compliance(jnp.asarray(grid)), "1/Pa"),
              **_density(fitted, bands)}
     made = kept.drop_attrs(deep=False).assign(found).assign_coords(fit_time=("fit_time", grid, {"units": "s"}))
     step = provenance.step("relax", {"noise": noise, "draws": draws, **_named(source)}, inputs=inputs)
@@ -162,13 +162,10 @@ def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
     Raises:
         CalibrationError: no time or no force, or a model with adhesion.
     """
-    from asperity.contact import AbstractElasticContact
+    from asperity.holding import without_adhesion
     from asperity.relaxing import fit_viscoelastic
 
-    contact = contact_model(model, curves.attrs)
-    if not isinstance(contact, AbstractElasticContact):
-        raise CalibrationError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
-                               "contact model without")
+    contact = without_adhesion(model, curves)
     try:
         found = fit_viscoelastic(curves.load(), contact)
     except ValueError as error:
@@ -216,30 +213,22 @@ def _noise(data: xr.Dataset, names: Sequence[str], modulus: np.ndarray,
 def _fit_table(omega: np.ndarray, fitted: SpectrumFit, bands: RelaxationSpectrum) -> dict[str, Any]:
     grid = np.geomspace(omega[0] / 10**_BEYOND, omega[-1] * 10**_BEYOND, _GRID)
     found = {}
-    for name, part in (("storage_fit", np.real), ("loss_fit", np.imag)):
-        found |= _banded(name, "fit_frequency", fitted, bands, partial(_part, part, grid), "Pa")
+    for name, part in (("storage_fit", jnp.real), ("loss_fit", jnp.imag)):
+        found |= _banded(name, "fit_frequency", fitted, bands,
+                         lambda one, part=part: part(one.complex_modulus(jnp.asarray(grid))), "Pa")
     along = ("fit_frequency", grid / (2 * math.pi), {"units": "Hz"})
     return {**found, **_density(fitted, bands), "fit_frequency": along}
 
 
-def _part(part: Callable[[Any], Any], omega: np.ndarray, material: RelaxationSpectrum) -> np.ndarray:
-    return part(np.asarray(material.complex_modulus(jnp.asarray(omega))))
-
-
 def _banded(name: str, dim: str, fitted: SpectrumFit, bands: RelaxationSpectrum, read: Any,
             unit: str) -> dict[str, Any]:
-    """A function of the material: of the fit, and its quantiles over the draws."""
+    """A function of the material, called in double precision: of the fit, and its quantiles over the draws."""
     with jax.enable_x64(True):
         value = np.asarray(read(fitted.spectrum))
-        draws = np.stack([np.asarray(read(jax.tree.map(partial(_entry, i), bands)))
-                          for i in range(np.shape(bands.equilibrium_modulus)[0])])
+        draws = np.asarray(jax.vmap(read)(bands))
     low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
     return {name: (dim, value, {"units": unit}), f"{name}_low": (dim, low, {"units": unit}),
             f"{name}_high": (dim, high, {"units": unit})}
-
-
-def _entry(i: int, array: Any) -> Any:
-    return array[i]
 
 
 def _density(fitted: SpectrumFit, bands: RelaxationSpectrum) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from asperity import calibration as calibrations
-from asperity import correct
+from asperity import heights
 from asperity.blocks import SessionNoise, by_session, fit_block, join, load_block, numbered, plan
 from asperity.calibration import Calibration
 from asperity.citing import citations
@@ -204,7 +204,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     opened, statuses = intake.open_files(listed(paths), segment=wanted, **given)
     if not opened:
         raise NothingToAnalyze(statuses)
-    opened = correct.sources(opened, measured)
+    opened = heights.sources(opened, measured)
     model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, None)
     arguments |= {"model": model_record(model), "segment": segment or usual_segment(model)}
     options = {"segment": arguments["segment"], **std}

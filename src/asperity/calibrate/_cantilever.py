@@ -17,11 +17,11 @@ from asperity.calibration import Calibration, CalibrationError
 from asperity.data import provenance
 from asperity.data.thermal import open_spectrum
 from asperity.instrument import calibration as thermal_calibration
-from asperity.instrument.calibration_methods import Lever, Number, Surroundings, known_inputs
-from asperity.instrument.hydrodynamics import Fluid, air, water
+from asperity.instrument.calibration_methods import Lever, Number, Surroundings
+from asperity.instrument.hydrodynamics import air, water
 from asperity.instrument.sensitivity import Sensitivity, deflection_sensitivity
 from asperity.instrument.spring_constant import Estimate, Known
-from asperity.instrument.thermal import HarmonicOscillator, ImmersedLever, spectral_density
+from asperity.instrument.thermal import spectral_density
 from asperity.report.numbers import measurement
 from asperity.workflow import Paths
 
@@ -70,7 +70,7 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
     said = list(found.findings)
     if np.isfinite(header := float(opened.attrs.get("spring_constant", np.nan))):
         said.append(thermal_calibration.compare_with(found, "The file's own spring constant", header))
-    return calibration_of(_thermal(opened, found, known), "spring_constant", [*_verdict(found), *said],
+    return calibration_of(_thermal(opened, found), "spring_constant", [*_verdict(found), *said],
                         provenance.step("calibrate.spring_constant", arguments, inputs=inputs),
                           before=spectrum, sensitivity_exponent=-2.0 if found.method == "equipartition" else 0.0)
 
@@ -115,18 +115,13 @@ def _number(lever: Mapping[str, float], name: str) -> Number:
     return Known(lever[name], lever[f"{name}_std"] * (1.0 if name == "tilt" else lever[name]))
 
 
-def _thermal(opened: xr.Dataset, found: thermal_calibration.Calibration, known: _KnownOf) -> xr.Dataset:
+def _thermal(opened: xr.Dataset, found: thermal_calibration.Calibration) -> xr.Dataset:
     """The numbers, the methods, the spectrum and its fit."""
-    model, methods = HarmonicOscillator(), found.methods
-    frequency = opened["frequency"].values
-    if found.model == "immersed lever":
-        inputs, _ = known_inputs(known.lever, known.surroundings, known.sensitivity)
-        inside = frequency[found.fit.used | found.fit.lines]
-        model = ImmersedLever.of(inputs["width"].value, Fluid(inputs["density"].value, inputs["viscosity"].value),
-                                 float(inside[0]), float(inside[-1]))
+    frequency, methods = opened["frequency"].values, found.methods
     fit = np.full(len(frequency), np.nan)
     with jax.enable_x64(True):
-        fit[found.fit.used] = np.asarray(spectral_density(model, frequency[found.fit.used], found.fit.parameters))
+        fit[found.fit.used] = np.asarray(
+            spectral_density(found.resonance, frequency[found.fit.used], found.fit.parameters))
     columns = {name: ("method", [getattr(m.spring_constant, kind) for m in methods], {"units": "N/m"})
                for name, kind in (("method_spring_constant", "value"), ("method_std_statistical", "std_statistical"),
                                   ("method_std_systematic", "std_systematic"))}

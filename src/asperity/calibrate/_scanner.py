@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity import calibration, correct
+from asperity import calibration
 from asperity.calibrate._record import calibration_of, curves_of
 from asperity.calibration import CalibrationError
+from asperity.heights import traces
 from asperity.instrument.height_correction import Trace, joined
 from asperity.instrument.height_correction import correct as move
 from asperity.instrument.identification import IdentificationError, Identified, identify
@@ -41,7 +42,7 @@ def scanner(paths: Paths | xr.Dataset, *, curves: int = _CURVES) -> xr.Dataset:
         raise CalibrationError(
             "the curves hold no drive beside a sensor's height: from the drive alone, hysteresis and creep cannot be "
             "told from the sample's viscoelasticity. Take curves of an instrument or mode that records both")
-    recorded = correct.traces(data.isel(curve=slice(0, curves)).load())
+    recorded = traces(data.isel(curve=slice(0, curves)).load())
     judges = range(len(recorded) - max(1, len(recorded) // 3), len(recorded))
     try:
         found = identify(recorded, held_out=judges, pauses=_pauses(recorded))

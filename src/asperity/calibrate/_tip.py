@@ -63,8 +63,10 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
     bound, pitch = max(one.bound for one in seen), float(pixels.mean())
     tell = None if progress is None else lambda number, _: progress(number, _PASSES)
     frames = [one.height for one in seen]
-    found, half = (bound_tip(frames, (size, size), noise_bound=part * bound, passes=_PASSES, progress=tell)
-                   for part in (1.0, 0.5))
+    found = bound_tip(frames, (size, size), noise_bound=bound, passes=_PASSES, progress=tell)
+    half = found
+    if bound > 0:
+        half = bound_tip(frames, (size, size), noise_bound=bound / 2, passes=_PASSES, progress=tell)
     try:
         fitted, sharper = (fit_shape(_SHAPES[shape], one.heights, pixel=(pitch, pitch)) for one in (found, half))
     except ValueError as error:

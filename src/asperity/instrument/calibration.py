@@ -64,7 +64,8 @@ class Calibration(NamedTuple):
 
     ``spring_constant``  N/m, NaN where refused; ``method`` whose it is ("" where refused);
     ``sensitivity``      m/V from Sader's (or the coefficient's) constant, without contact; None without them;
-    ``methods``, ``bands``, ``fit``  what it rests on; ``model`` of the fit in words;
+    ``methods``, ``bands``, ``fit``  what it rests on; ``model`` of the fit in words,
+    ``resonance`` itself;
     ``findings``         sentences for a person to read.
     """
 
@@ -75,6 +76,7 @@ class Calibration(NamedTuple):
     bands: tuple[Band, ...]
     fit: SpectralFit
     model: str
+    resonance: AbstractResonance
     findings: tuple[str, ...]
 
 
@@ -114,8 +116,7 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
     findings += [*_about_fit(frequency, fit, [name for name, _ in models]), *_about_bands(bands),
                  *map(_about_method, results), *said]
     slope = _contact_free(ways, results, fit, known)
-    return Calibration(constant, chosen, slope, tuple(results), tuple(bands), fit, models[0][0],
-                       tuple(findings))
+    return Calibration(constant, chosen, slope, tuple(results), tuple(bands), fit, *models[0], tuple(findings))
 
 
 def compare_with(calibration: Calibration, name: str, value: float) -> str:

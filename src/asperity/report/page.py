@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import xarray as xr
 
+from asperity.data import store
 from asperity.report import records
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure
 
-__all__ = ["Finding", "Page", "Panel", "write_page"]
+__all__ = ["Finding", "Page", "Panel", "keep", "write_page"]
 
 
 class Finding(NamedTuple):
@@ -69,3 +70,8 @@ def write_page(page: Page, about: xr.Dataset, path: str | Path) -> Path:
     path.write_text(template.render(page=page, steps=records.history(about), css=css, script=script, places=places,
                                     bokeh=bokeh, version=asperity.__version__), encoding="utf-8")
     return path
+
+
+def keep(made: xr.Dataset, page: Page, out: Path) -> list[Path]:
+    """Store the dataset as ``out`` and its page beside it; returns both paths."""
+    return [store.save(made, out), write_page(page, made, out.with_suffix(".html"))]

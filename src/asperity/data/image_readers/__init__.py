@@ -14,8 +14,6 @@ on opening as on loading. A package adds a reader by the entry-point group ``asp
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -25,14 +23,14 @@ from types import ModuleType
 import numpy as np
 
 from asperity.data.image_readers._channels import Channel, Images, si_unit
-from asperity.data.readers._errors import CorruptFile, NotRecognized, ReadError
+from asperity.data.readers._errors import CorruptFile, NotRecognized
+from asperity.data.readers._opening import DAMAGED, naming, read_head
 
 __all__ = ["READERS", "Channel", "Images", "find_reader", "open_images"]
 
 #: the formats, asked in this order; ``surface_topography`` (an optional extra) takes what is left
 READERS = ("nanoscope", "picoview", "igor", "nanosurf", "jpk", "gwyddion", "nanonis", "matrix", "surface_topography")
 
-_DAMAGED = "It may be truncated or damaged; copy it again from the instrument."
 _MOST_PIXELS = 2**28
 #: pitch in m: below an atom, above any scanner
 _PITCH = (1e-13, 1e-2)
@@ -48,7 +46,7 @@ def _modules() -> tuple[ModuleType, ...]:
 
 def find_reader(path: Path) -> ModuleType:
     """The reader module for a file, by its content; raises `NotRecognized` or `ReadError`."""
-    head = _head(path)
+    head = read_head(path)
     if not head:
         raise CorruptFile(path, "the file is empty.", "Copy it again from the instrument.")
     for module in _modules():
@@ -57,18 +55,6 @@ def find_reader(path: Path) -> ModuleType:
     formats = "; ".join(f"{m.NAME} ({', '.join(m.EXTENSIONS)})" for m in _modules() if m.EXTENSIONS)
     raise NotRecognized(path, "the format is not recognized as an image.", f"Known formats: {formats}. "
                         "pip install asperity[images] adds more. Other data can be brought in as a plain matrix.")
-
-
-def _head(path: Path) -> bytes:
-    """The first 4096 bytes of a regular file."""
-    try:
-        if path.exists() and not path.is_file():
-            raise ReadError(path, "is not a file.", "Name a file in it." if path.is_dir() else "Name a file.")
-        with open(path, "rb") as stream:
-            return stream.read(4096)
-    except (OSError, ValueError) as error:
-        raise ReadError(path, f"cannot be opened ({getattr(error, 'strerror', None) or error}).",
-                        "Check the name and the access rights.") from error
 
 
 def open_images(path: Path, unit: str = "") -> Images:
@@ -80,7 +66,7 @@ def open_images(path: Path, unit: str = "") -> Images:
     is larger than an instrument can measure.
     """
     module = find_reader(path)
-    with _naming(path, module.NAME):
+    with naming(path, module.NAME):
         images = module.open_images(path)
     _check_grid(path, images)
     named = [replace(channel, unit=channel.unit or unit) for channel in images.channels]
@@ -91,42 +77,27 @@ def open_images(path: Path, unit: str = "") -> Images:
 def _check_grid(path: Path, images: Images) -> None:
     """Raise `CorruptFile` unless the declared grid is one that an instrument scans."""
     if len(images.shape) not in (2, 3) or min(images.shape) < 1 or np.prod(images.shape, dtype=float) > _MOST_PIXELS:
-        raise CorruptFile(path, f"a grid of {images.shape} pixels is not what an instrument writes.", _DAMAGED)
+        raise CorruptFile(path, f"a grid of {images.shape} pixels is not what an instrument writes.", DAMAGED)
     if not images.channels:
-        raise CorruptFile(path, "it declares no image channel.", _DAMAGED)
+        raise CorruptFile(path, "it declares no image channel.", DAMAGED)
     wrong = [p for p in images.pitch if not (np.isnan(p) or _PITCH[0] < p < _PITCH[1])]
     if wrong or not all(abs(c) < 10.0 for c in images.center):
         raise CorruptFile(path, f"pixels of {images.pitch[1]:g} m x {images.pitch[0]:g} m about "
-                                f"x = {images.center[1]:g} m, y = {images.center[0]:g} m cannot be.", _DAMAGED)
+                                f"x = {images.center[1]:g} m, y = {images.center[0]:g} m cannot be.", DAMAGED)
 
 
 def _checked(path: Path, form: str, channel: Channel, shape: tuple[int, ...]) -> np.ndarray:
     """The pixels of one channel, if they are what the header announced."""
     where = f"channel '{channel.name}': "
-    with _naming(path, form, where):
+    with naming(path, form, where):
         pixels = np.asarray(channel.load(), dtype=np.float64)
     if pixels.shape != shape:
-        raise CorruptFile(path, f"{where}{pixels.shape} pixels, announced {shape}.", _DAMAGED)
+        raise CorruptFile(path, f"{where}{pixels.shape} pixels, announced {shape}.", DAMAGED)
     if np.isinf(pixels).any() or np.isnan(pixels).all():
-        raise CorruptFile(path, f"{where}pixels that are not finite, or none that is known.", _DAMAGED)
+        raise CorruptFile(path, f"{where}pixels that are not finite, or none that is known.", DAMAGED)
     factor, unit = si_unit(channel.unit)
     largest = float(np.nanmax(np.abs(pixels))) * abs(factor)
     if largest > _LARGEST.get(unit, np.inf):
         raise CorruptFile(path, f"{where}it reaches {largest:.3g} {unit}, more than any instrument has.",
                           "It is damaged, or in another unit than it says.")
     return pixels
-
-
-@contextmanager
-def _naming(path: Path, form: str, where: str = "") -> Iterator[None]:
-    """Whatever a damaged file breaks in a parser becomes a `CorruptFile` that names the file."""
-    try:
-        yield
-    except ReadError:
-        raise
-    except MemoryError as error:
-        raise CorruptFile(path, f"{where}the {form} header declares more data than memory can hold.",
-                          _DAMAGED) from error
-    except Exception as error:
-        raise CorruptFile(path, f"{where}not a readable {form} file ({type(error).__name__}: {error}).",
-                          _DAMAGED) from error

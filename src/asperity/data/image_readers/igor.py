@@ -25,10 +25,9 @@ from asperity.data.readers._igor_header import (
     WAVE_START,
     check_head,
     check_sizes,
-    checksum,
+    matches,
     parse_note,
     part_sizes,
-    version,
     wave_header,
 )
 
@@ -40,11 +39,6 @@ EXTENSIONS = (".ibw",)
 #: words in a channel's name -> the unit in which Asylum stores it
 _UNITS = (("height|zsensor|lvdt|deflection|amplitude", "m"), ("phase", "deg"), ("potential|lateral|user|volt", "V"),
           ("current", "A"), ("freq", "Hz"), ("force|adhesion", "N"), ("modulus|young", "Pa"), ("indent", "m"))
-
-
-def matches(head: bytes, name: str) -> bool:
-    """True for a ``.ibw`` file, or for a version-5 header whose first 384 bytes sum to zero."""
-    return name.endswith(".ibw") or (len(head) >= HEADERS and version(head) == 5 and checksum(head) == 0)
 
 
 def open_images(path: Path) -> Images:

@@ -15,8 +15,7 @@ A package adds a reader by the entry-point group ``asperity.readers``.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from importlib.metadata import entry_points
@@ -34,6 +33,7 @@ from asperity.data.readers._errors import (
     ReadError,
     Unsupported,
 )
+from asperity.data.readers._opening import DAMAGED, naming, read_head
 from asperity.data.schema import Curves, SchemaError, to_dataset
 from asperity.quantities import QUANTITIES
 
@@ -44,7 +44,6 @@ __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "Rea
 READERS = ("jpk", "nanoscope", "nanosurf", "igor", "chiaro", "workshop", "ntmdt", "jpk_text",
            "afmformats_hdf5", "afmformats_tab", "plain_csv")
 
-_DAMAGED = "It may be truncated or damaged; copy it again from the instrument."
 #: samples; no curve is longer, but a damaged header may say so
 _LONGEST_CURVE = 50_000_000
 #: smallest and largest calibration, N/m and m/V (m/A where the photodiode's current is stored)
@@ -60,22 +59,10 @@ def _modules() -> tuple[ModuleType, ...]:
     return (*own, *(point.load() for point in entry_points(group="asperity.readers")))
 
 
-def _head(path: Path) -> bytes:
-    """The first 4096 bytes of a regular file (a pipe would wait for ever)."""
-    try:
-        if path.exists() and not path.is_file():
-            raise ReadError(path, "is not a file.", "Name a file in it." if path.is_dir() else "Name a file.")
-        with open(path, "rb") as stream:
-            return stream.read(4096)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise ReadError(path, f"cannot be opened ({getattr(error, 'strerror', None) or error}).",
-                        "Check the name and the access rights.") from error
-
-
 def find_reader(path: str | PathLike[str]) -> ModuleType:
     """The reader module for a file, by its content; raises `NotRecognized` or `ReadError`."""
     path = Path(path)
-    head = _head(path)
+    head = read_head(path)
     if not head:
         raise CorruptFile(path, "the file is empty.", "Copy it again from the instrument.")
     for module in _modules():
@@ -93,12 +80,12 @@ def open_curves(path: str | PathLike[str]) -> Curves:
     magnitude that an instrument can have.
     """
     module, path = find_reader(path), Path(path)
-    with _naming(path, module.NAME):
+    with naming(path, module.NAME):
         curves = module.open_curves(path)
     counts = np.asarray(curves.counts)
     if counts.size == 0 or counts.min() < 0 or counts.max() == 0 or counts.sum(axis=1).max() > _LONGEST_CURVE:
         raise CorruptFile(path, f"{counts.shape[0]} curves of up to {counts.max(initial=0)} samples "
-                                "are not what an instrument writes.", _DAMAGED)
+                                "are not what an instrument writes.", DAMAGED)
     calibration = {name: _calibration(path, curves, name) for name in _CALIBRATION}
     return replace(curves, **calibration, channels={
         name: partial(_checked, path, module.NAME, name, load, counts)
@@ -121,35 +108,20 @@ def _calibration(path: Path, curves: Curves, name: str) -> np.ndarray:
 def _checked(path: Path, form: str, channel: str, load: Callable[[int], Sequence[np.ndarray]],
              counts: np.ndarray, curve: int) -> Sequence[np.ndarray]:
     """The samples of one channel of one curve, if they are what the header announced."""
-    with _naming(path, form, f"curve {curve}, {channel}: "):
+    with naming(path, form, f"curve {curve}, {channel}: "):
         segments = load(curve)
     lengths = [len(samples) for samples in segments]
     if lengths != counts[curve].tolist():
         raise CorruptFile(path, f"curve {curve}, {channel}: {lengths} samples in the segments, "
-                                f"announced {counts[curve].tolist()}.", _DAMAGED)
+                                f"announced {counts[curve].tolist()}.", DAMAGED)
     if not all(np.isfinite(samples).all() for samples in segments):
-        raise CorruptFile(path, f"curve {curve}, {channel}: samples that are not finite numbers.", _DAMAGED)
+        raise CorruptFile(path, f"curve {curve}, {channel}: samples that are not finite numbers.", DAMAGED)
     largest = max((float(np.abs(samples).max(initial=0.0)) for samples in segments), default=0.0)
     if largest > _LARGEST.get(channel, np.inf):
         raise CorruptFile(path, f"curve {curve}, {channel}: it reaches {largest:.3g} "
                                 f"{QUANTITIES[channel].unit}, more than any instrument has.",
                           "It is damaged, or in another unit than it says.")
     return segments
-
-
-@contextmanager
-def _naming(path: Path, form: str, where: str = "") -> Iterator[None]:
-    """Whatever a damaged file breaks in a parser becomes a `CorruptFile` that names the file."""
-    try:
-        yield
-    except ReadError:
-        raise
-    except MemoryError as error:
-        raise CorruptFile(path, f"{where}the {form} header declares more data than memory can hold.",
-                          _DAMAGED) from error
-    except Exception as error:
-        raise CorruptFile(path, f"{where}not a readable {form} file ({type(error).__name__}: {error}).",
-                          _DAMAGED) from error
 
 
 def open_dataset(path: str | PathLike[str], *, spring_constant: float | None = None,

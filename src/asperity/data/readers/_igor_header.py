@@ -11,8 +11,19 @@ import numpy as np
 
 from asperity.data.readers._errors import CorruptFile, Unsupported
 
-__all__ = ["HEADERS", "LABEL", "WAVE_START", "check_head", "check_sizes", "checksum", "parse_note",
-           "part_sizes", "version", "wave_header"]
+__all__ = [
+    "HEADERS",
+    "LABEL",
+    "WAVE_START",
+    "check_head",
+    "check_sizes",
+    "checksum",
+    "matches",
+    "parse_note",
+    "part_sizes",
+    "version",
+    "wave_header",
+]
 
 #: version, checksum, sizes of: wave, formula, note, data units, 4 dimension units, 4 labels, text indices
 _BINARY_HEADER = "hhiiii4i4ii8x"
@@ -23,6 +34,11 @@ WAVE_START = 64
 LABEL = 32
 _SAMPLE = {0x02: "f4", 0x04: "f8", 0x08: "i1", 0x10: "i2", 0x20: "i4", 0x48: "u1", 0x50: "u2", 0x60: "u4"}
 _VERSIONS = (1, 2, 3, 5)
+
+
+def matches(head: bytes, name: str) -> bool:
+    """True for a ``.ibw`` file, or for a version-5 header whose first 384 bytes sum to zero."""
+    return name.endswith(".ibw") or (len(head) >= HEADERS and version(head) == 5 and checksum(head) == 0)
 
 
 def version(head: bytes) -> int:

@@ -28,10 +28,9 @@ from asperity.data.readers._igor_header import (
     WAVE_START,
     check_head,
     check_sizes,
-    checksum,
+    matches,
     parse_note,
     part_sizes,
-    version,
     wave_header,
 )
 from asperity.data.schema import Curves, number_segments
@@ -51,11 +50,6 @@ _COLUMNS = {
 _KINDS = {1.0: "approach", 0.0: "pause", -1.0: "retract"}
 
 Loader = Callable[[int], list[np.ndarray]]
-
-
-def matches(head: bytes, name: str) -> bool:
-    """True for a ``.ibw`` file, or for a version-5 header whose first 384 bytes sum to zero."""
-    return name.endswith(".ibw") or (len(head) >= HEADERS and version(head) == 5 and checksum(head) == 0)
 
 
 def open_curves(path: Path) -> Curves:
