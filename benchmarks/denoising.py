@@ -16,12 +16,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, median_filter
 from scipy.signal import savgol_filter
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.curve_smoothing import smooth_curve
 from asperity.instrument.denoising import denoise
 from asperity.instrument.leveling import find_scars, level_lines, level_polynomial
 from asperity.instrument.roughness_spectrum import isotropic_spectrum
 from asperity.instrument.spectrum_fit import fit_spectrum
+from asperity.virtual.surface import self_affine
 
 NOISE = 0.05  # of the rms of the surface
 LONGEST = 512 / 2.83  # pixels, which gives the reference's errors of the filters

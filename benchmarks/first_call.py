@@ -36,7 +36,7 @@ def _cost(work) -> tuple[float, float]:
 
 def main() -> None:
     """Fit a few curves in the block that a map uses, then again."""
-    from asperity.models import contact_model, known_models
+    from asperity.contact.named import contact_model, known_models
     from benchmarks.fits import fit, fit_with_covariance
     from benchmarks.generated import hertz_curves
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from asperity.contact.hertz import Hertz
-from asperity.data import readers
-from asperity.workflow import analyze
+from asperity.data.readers import force_curves as readers
+from asperity.measurements.force_curves.analyze import analyze
 from benchmarks import peers
 from benchmarks.fits import fit, moduli_of
 from benchmarks.generated import Curves

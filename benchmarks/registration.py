@@ -14,8 +14,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.registration import register
+from asperity.virtual.surface import self_affine
 from benchmarks.machine import seconds
 
 SIZE, PAIRS, NOISES = 512, 8, (0.0, 0.02, 0.05, 0.10)

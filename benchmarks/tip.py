@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.ndimage import grey_dilation, grey_erosion
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.blind_tip import bound_tip
 from asperity.instrument.certainty import reconstruct
 from asperity.instrument.morphology import dilate, erode
+from asperity.virtual.surface import self_affine
 from benchmarks.machine import seconds
 
 __all__ = ["main"]

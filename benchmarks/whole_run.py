@@ -11,7 +11,7 @@ START = time.perf_counter()
 
 def main() -> None:
     """Analyze with table and report."""
-    from asperity.workflow import analyze
+    from asperity.measurements.force_curves.analyze import analyze
     from benchmarks.map_file import RADIUS
 
     analyze(sys.argv[1], {"name": "hertz", "radius": RADIUS}, out=sys.argv[2])

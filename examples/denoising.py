@@ -13,13 +13,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.signal import savgol_filter
 
-from asperity.data.synthetic import Noise, virtual_map
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.curve_smoothing import smooth_curve
 from asperity.instrument.denoising import denoise
 from asperity.instrument.denoising_guard import InvariantError, guard, power_in_band, spectral_slope, tiles
 from asperity.instrument.roughness_spectrum import isotropic_spectrum
 from asperity.instrument.spectrum_fit import fit_spectrum
+from asperity.virtual.force_map import Noise, virtual_map
+from asperity.virtual.surface import self_affine
 
 NM = 1e-9
 HURST, RMS, NOISE = 0.8, 5 * NM, 0.35 * NM

@@ -10,10 +10,10 @@ import sys
 
 import numpy as np
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.drift import join_pairs, mean_velocity, register_pairs
 from asperity.instrument.frame_drift import drift_within, line_times, resampled
 from asperity.instrument.subpixel import scan
+from asperity.virtual.surface import self_affine
 
 PIXEL = 2e-9  # m
 LINE_TIME = 0.5  # s

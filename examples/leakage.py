@@ -12,9 +12,9 @@
 import numpy as np
 from scipy.spatial import KDTree
 
-from asperity.data.synthetic_specimen import Specimen, properties
 from asperity.evaluation import conformal, splits
 from asperity.evaluation.accuracy import r2
+from asperity.virtual.specimen import Specimen, properties
 
 SPECIMEN = Specimen(inclusion_adhesion=0.3)  # stiff inclusions that hardly stick
 PIXELS = 24  # along each side of a map of 20 um

@@ -16,12 +16,12 @@ import sys
 import numpy as np
 
 from asperity.contact import Hertz
-from asperity.data.synthetic_oscillation import Recording, virtual_oscillations
-from asperity.oscillating import Instrument, modulus_spectrum
+from asperity.measurements.rheometry.modulation import Instrument, modulus_spectrum
 from asperity.rheology.drag import fit_drag
 from asperity.rheology.oscillation import oscillation
 from asperity.rheology.oscillatory_contact import UNIFORM_LEVER, Lever, off_surface, stiff_transfer
 from asperity.rheology.structural_damping import StructuralDamping
+from asperity.virtual.oscillation import Recording, virtual_oscillations
 
 CELL = StructuralDamping(modulus=300.0, order=0.2, viscosity=0.2)
 TIP = Hertz(radius=5e-6)

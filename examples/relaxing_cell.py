@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.special import gamma
 
 from asperity.contact import Hertz
-from asperity.relaxing import fit_viscoelastic
+from asperity.measurements.rheometry.power_law import fit_viscoelastic
 from asperity.rheology.hereditary import ting
 from asperity.rheology.springpot import Springpot
 

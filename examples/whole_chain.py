@@ -15,12 +15,12 @@ import numpy as np
 import asperity
 from asperity.contact import JKR
 from asperity.data import store
-from asperity.data.synthetic import Instrument, Noise, Specimen, virtual_map
-from asperity.data.synthetic_calibration import stiff_curves, virtual_spectrum
-from asperity.data.synthetic_image import Imaging, virtual_images
-from asperity.data.synthetic_scanner import driven, virtual_scanner
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.tip_shape import SphereCone, on_grid
+from asperity.virtual.calibration import stiff_curves, virtual_spectrum
+from asperity.virtual.force_map import Instrument, Noise, Specimen, virtual_map
+from asperity.virtual.image import Imaging, virtual_images
+from asperity.virtual.scanner import driven, virtual_scanner
+from asperity.virtual.surface import self_affine
 
 RADIUS, MODULUS, ADHESION = 40e-9, 5e6, 5e-3
 #: the instrument as it is, and what its files and boxes say

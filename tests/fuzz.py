@@ -216,7 +216,8 @@ def self_check(dataset, curve):
 
 def exercise(path):
     """Open a file and load its first, middle and last curve: "refused", "refused on loading" or "read"."""
-    from asperity.data.readers import ReadError, open_dataset
+    from asperity.data.readers._errors import ReadError
+    from asperity.data.readers.force_curves import open_dataset
 
     outcome = "refused"
     try:
@@ -274,7 +275,7 @@ def work(seed, first, count):
     warnings.simplefilter("ignore")
     import h5py
 
-    from asperity.data import readers
+    from asperity.data.readers import force_curves as readers
 
     del h5py
     readers._modules()

@@ -1,7 +1,8 @@
 """A plain NumPy fit with the results schema, for tests of what happens around the fit.
 
 The contact point is scanned over the samples; offset and modulus of a paraboloid follow by linear
-least squares. It stands in for `asperity.fitting` where a test is about files, chunks and commands.
+least squares. It stands in for `asperity.measurements.force_curves.fit_curves` where a test is about
+files, chunks and commands.
 """
 
 import sys
@@ -63,8 +64,8 @@ def one_curve(position, force, factor, noise):
 
 
 def install():
-    """Put this module in the place of `asperity.fitting`."""
-    stand_in = types.ModuleType("asperity.fitting")
+    """Put this module in the place of `asperity.measurements.force_curves.fit_curves`."""
+    stand_in = types.ModuleType("asperity.measurements.force_curves.fit_curves")
     stand_in.fit_curves, stand_in.learn_noise = fit_curves, learn_noise
-    sys.modules["asperity.fitting"] = stand_in
+    sys.modules["asperity.measurements.force_curves.fit_curves"] = stand_in
     return stand_in

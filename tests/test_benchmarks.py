@@ -11,10 +11,10 @@ from benchmarks import fits, generated, measured, one_by_one, peers, table
 from benchmarks.machine import Timing, compare
 from benchmarks.map_file import MAP, enlarge
 
-from asperity.data import readers
+from asperity.data.readers import force_curves as readers
 from asperity.learning.attachment import find_jump
 from tests.conftest import shared_data
-from tests.data.readers.jpk_archives import TOP, build_map
+from tests.data.readers.force_curves.jpk_archives import TOP, build_map
 
 ROOT = Path(__file__).resolve().parents[1]
 

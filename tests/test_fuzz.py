@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from asperity.data import readers
-from asperity.data.readers import plain_csv
+from asperity.data.readers import force_curves as readers
+from asperity.data.readers.force_curves import plain_csv
 from tests import fuzz
-from tests.data.readers.test_plain_csv import example
+from tests.data.readers.force_curves.test_plain_csv import example
 
 SEED, COUNT = 20261122, 300
 

@@ -5,37 +5,57 @@ Importing asperity is cheap: each name below is loaded when it is first used.
 """
 
 import importlib
+import pkgutil
 
 __version__ = "0.1.0"
 
-# A verb must not have the name of a module or folder: the module would take its place when loaded.
-_EXPORTS = {
-    "analyze": "asperity.workflow",
-    "convert": "asperity.workflow",
-    "doctor": "asperity.diagnosis",
-    "fit": "asperity.workflow",
-    "read": "asperity.workflow",
-    "read_image": "asperity.imaging",
-    "relax": "asperity.rheometry",
-    "replay": "asperity.replaying",
-    "score": "asperity.workflow",
-    "select": "asperity.workflow",
-    "spectrum": "asperity.rheometry",
-    "virtual_map": "asperity.data.synthetic",
+#: verb -> its module. A verb must not have the name of a module or folder: the module would take its place when loaded.
+_VERBS = {
+    "analyze": "measurements.force_curves.analyze",
+    "convert": "measurements.force_curves.read",
+    "doctor": "diagnosis",
+    "fit": "measurements.force_curves.fit",
+    "read": "measurements.force_curves.read",
+    "read_image": "measurements.images.read",
+    "relax": "measurements.rheometry.material",
+    "replay": "measurements.replay",
+    "score": "measurements.force_curves.score",
+    "select": "measurements.force_curves.select",
+    "spectrum": "measurements.rheometry.material",
+    "virtual_map": "virtual.force_map",
 }
-__all__ = ["__version__", "analyze", "calibrate", "convert", "correct", "doctor", "fit", "read", "read_image",
-           "relax", "replay", "score", "select", "spectrum", "virtual_map"]
+#: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
+__all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "data", "diagnosis", "doctor",
+           "evaluation", "fit", "instrument", "learning", "measurements", "quantities", "read", "read_image", "relax",
+           "replay", "report", "rheology", "score", "select", "spectrum", "units", "virtual", "virtual_map"]
+
+
+def _lazy(package, path):
+    """``__getattr__`` and ``__dir__`` of a package whose modules are loaded when they are first named."""
+
+    def load(name):
+        full = f"{package}.{name}"
+        try:
+            return importlib.import_module(full)
+        except ModuleNotFoundError as error:
+            if error.name != full:
+                raise
+            raise AttributeError(f"module '{package}' has no attribute '{name}'") from None
+
+    def listed():
+        own = (name for name in vars(importlib.import_module(package)) if not name.startswith("_"))
+        return sorted({*own, *(module.name for module in pkgutil.iter_modules(path) if module.name[0] != "_")})
+
+    return load, listed
+
+
+_load, _ = _lazy(__name__, __path__)
 
 
 def __getattr__(name):
-    if name in _EXPORTS:
-        return getattr(importlib.import_module(_EXPORTS[name]), name)
-    try:
-        return importlib.import_module(f"asperity.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"asperity.{name}":
-            raise
-        raise AttributeError(f"module 'asperity' has no attribute '{name}'") from None
+    if name in _VERBS:
+        return getattr(importlib.import_module(f"asperity.{_VERBS[name]}"), name)
+    return _load(name)
 
 
 def __dir__():

@@ -1,16 +1,35 @@
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
 from asperity import calibrate as calibrate
+from asperity import contact as contact
 from asperity import correct as correct
-from asperity.data.synthetic import virtual_map as virtual_map
+from asperity import data as data
+from asperity import diagnosis as diagnosis
+from asperity import evaluation as evaluation
+from asperity import instrument as instrument
+from asperity import learning as learning
+from asperity import measurements as measurements
+from asperity import quantities as quantities
+from asperity import rheology as rheology
+from asperity import units as units
+from asperity import virtual as virtual
 from asperity.diagnosis import doctor as doctor
-from asperity.imaging import read_image as read_image
-from asperity.replaying import replay as replay
-from asperity.rheometry import relax as relax
-from asperity.rheometry import spectrum as spectrum
-from asperity.workflow import analyze as analyze
-from asperity.workflow import convert as convert
-from asperity.workflow import fit as fit
-from asperity.workflow import read as read
-from asperity.workflow import score as score
-from asperity.workflow import select as select
+from asperity.measurements.force_curves.analyze import analyze as analyze
+from asperity.measurements.force_curves.fit import fit as fit
+from asperity.measurements.force_curves.read import convert as convert
+from asperity.measurements.force_curves.read import read as read
+from asperity.measurements.force_curves.score import score as score
+from asperity.measurements.force_curves.select import select as select
+from asperity.measurements.images.read import read_image as read_image
+from asperity.measurements.replay import replay as replay
+from asperity.measurements.rheometry.material import relax as relax
+from asperity.measurements.rheometry.material import spectrum as spectrum
+from asperity.virtual.force_map import virtual_map as virtual_map
 
 __version__: str
+
+def report(results: Any, path: str | PathLike[str], *, title: str | None = None) -> Path: ...
+def _lazy(package: str, path: Any) -> tuple[Callable[[str], Any], Callable[[], list[str]]]: ...

@@ -16,11 +16,11 @@ from asperity.contact import MODELS, Cone, FlatPunch, Hertz, HertzBondedLayer, H
 from asperity.contact._layer_table import REACH, layer_correction
 from asperity.contact.fredholm import Layer, layer_contact, pressure_function, pull_off, punch_stiffness
 from asperity.contact.garcia import RANGE, garcia_correction
-from asperity.data.synthetic import Noise, virtual_map
-from asperity.fitting import fit_curves, learn_noise
+from asperity.contact.named import ModelError, contact_model, model_record
 from asperity.learning.batches import scale
 from asperity.learning.least_squares import least_squares
-from asperity.models import ModelError, contact_model, model_record
+from asperity.measurements.force_curves.fit_curves import fit_curves, learn_noise
+from asperity.virtual.force_map import Noise, virtual_map
 
 pytestmark = pytest.mark.usefixtures("x64")
 

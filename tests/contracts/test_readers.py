@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from asperity.data import readers
-from asperity.data.readers import READERS, CorruptFile, ReadError
-from asperity.data.schema import SAMPLED, validate
+from asperity.data.curves import SAMPLED, validate
+from asperity.data.readers import force_curves as readers
+from asperity.data.readers._errors import CorruptFile, ReadError
+from asperity.data.readers.force_curves import READERS
 from tests.conftest import shared_data
 from tests.contracts.tiny import ARBITRARY, tiny_files
 
@@ -87,7 +88,7 @@ def some_curves(dataset):
 def test_every_reader_is_listed_with_its_files():
     assert tuple(SUPPLIED) == READERS
     for name in READERS:
-        module = importlib.import_module(f"asperity.data.readers.{name}")
+        module = importlib.import_module(f"asperity.data.readers.force_curves.{name}")
         assert module.NAME
         assert all(ending.startswith(".") and ending == ending.lower() for ending in module.EXTENSIONS)
 
@@ -96,7 +97,7 @@ def test_only_its_own_reader_matches(case):
     name, path = case
     head = path.read_bytes()[:4096]
     matching = [m for m in READERS
-                if importlib.import_module(f"asperity.data.readers.{m}").matches(head, path.name.lower())]
+                if importlib.import_module(f"asperity.data.readers.force_curves.{m}").matches(head, path.name.lower())]
     assert matching == [name]
     assert matching[0] == readers.find_reader(path).__name__.rsplit(".", 1)[1]
 
@@ -250,7 +251,7 @@ FOREIGN = {"png": lambda tmp: png(),
            "empty": lambda tmp: b"",
            "one byte": lambda tmp: b"\n"}
 ENDINGS = sorted({ending for name in READERS
-                  for ending in importlib.import_module(f"asperity.data.readers.{name}").EXTENSIONS})
+                  for ending in importlib.import_module(f"asperity.data.readers.force_curves.{name}").EXTENSIONS})
 
 
 def refused(path):

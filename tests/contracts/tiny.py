@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tests.data.readers import (
+from tests.data.readers.force_curves import (
     test_afmformats_hdf5,
     test_afmformats_tab,
     test_chiaro,
@@ -14,7 +14,7 @@ from tests.data.readers import (
     test_plain_csv,
     test_workshop,
 )
-from tests.data.readers.jpk_archives import build_map
+from tests.data.readers.force_curves.jpk_archives import build_map
 
 #: files of arbitrary numbers: nothing rises in their approach
 ARBITRARY = ("tiny.jpk-force-map", "tiny.nid")

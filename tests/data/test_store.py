@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from asperity.data import store
+from asperity.data import jobs, store
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_zarr_is_written_in_tiles_of_whole_curves(tmp_path, dataset, monkeypatch
 
 def test_zarr_reads_a_lazy_map_block_by_block(tmp_path, dataset, monkeypatch):
     """A lazy source is never asked for more curves at once than one chunk holds."""
-    from asperity.data.schema import Curves, to_dataset
+    from asperity.data.curves import Curves, to_dataset
 
     seen = []
 
@@ -110,40 +110,40 @@ JOB = {"model": {"name": "hertz", "radius": 5e-6}, "batch": 4, "inputs": [{"file
 
 
 def test_job_goes_on_where_it_was(tmp_path, dataset):
-    assert store.open_job(tmp_path / "chunks", JOB) == []
-    store.save_chunk(tmp_path / "chunks", 2, dataset)
-    store.save_chunk(tmp_path / "chunks", 0, dataset)
+    assert jobs.open_job(tmp_path / "chunks", JOB) == []
+    jobs.save_chunk(tmp_path / "chunks", 2, dataset)
+    jobs.save_chunk(tmp_path / "chunks", 0, dataset)
     (tmp_path / "chunks" / ".chunk-000001.npz.77.tmp").write_bytes(b"half a chunk of a killed process")
-    assert store.open_job(tmp_path / "chunks", JOB) == [0, 2]
+    assert jobs.open_job(tmp_path / "chunks", JOB) == [0, 2]
     assert not list((tmp_path / "chunks").glob(".*.tmp"))
-    xr.testing.assert_identical(store.load_chunk(tmp_path / "chunks", 2), dataset)
+    xr.testing.assert_identical(jobs.load_chunk(tmp_path / "chunks", 2), dataset)
 
 
 def test_chunks_keep_types_and_a_damaged_one_is_named(tmp_path, dataset):
-    back = store.load_chunk(tmp_path, 0) if store.save_chunk(tmp_path, 0, dataset) else None
+    back = jobs.load_chunk(tmp_path, 0) if jobs.save_chunk(tmp_path, 0, dataset) else None
     assert {n: back[n].dtype for n in back.variables} == {n: dataset[n].dtype for n in dataset.variables}
     assert back["flag"].attrs["flag_values"].dtype == np.int8
-    path = store.chunk_file(tmp_path, 0)
+    path = jobs.chunk_file(tmp_path, 0)
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(store.StoreError, match=r"chunk-000000.npz: a damaged chunk"):
-        store.load_chunk(tmp_path, 0)
+        jobs.load_chunk(tmp_path, 0)
 
 
 def test_another_job_is_refused_and_says_what_differs(tmp_path, dataset):
-    store.open_job(tmp_path, JOB)
-    store.save_chunk(tmp_path, 0, dataset)
+    jobs.open_job(tmp_path, JOB)
+    jobs.save_chunk(tmp_path, 0, dataset)
     other = JOB | {"model": {"name": "hertz", "radius": 6e-6}}
     with pytest.raises(store.StoreError, match=r"model: .*5e-06.* there, .*6e-06.* now.*--restart"):
-        store.open_job(tmp_path, other)
-    assert store.finished_chunks(tmp_path) == [0]
-    assert store.open_job(tmp_path, other, restart=True) == []
-    assert store.finished_chunks(tmp_path) == []
-    assert store.open_job(tmp_path, other) == []
+        jobs.open_job(tmp_path, other)
+    assert jobs.finished_chunks(tmp_path) == [0]
+    assert jobs.open_job(tmp_path, other, restart=True) == []
+    assert jobs.finished_chunks(tmp_path) == []
+    assert jobs.open_job(tmp_path, other) == []
 
 
 def test_chunks_without_a_manifest_are_not_trusted(tmp_path, dataset):
-    store.save_chunk(tmp_path, 0, dataset)
-    assert store.open_job(tmp_path, JOB) == []
+    jobs.save_chunk(tmp_path, 0, dataset)
+    assert jobs.open_job(tmp_path, JOB) == []
 
 
 def test_a_chunk_is_absent_until_it_is_whole(tmp_path, dataset, monkeypatch):
@@ -153,6 +153,6 @@ def test_a_chunk_is_absent_until_it_is_whole(tmp_path, dataset, monkeypatch):
 
     monkeypatch.setattr(store, "_flush", die)
     with pytest.raises(KeyboardInterrupt):
-        store.save_chunk(tmp_path, 0, dataset)
-    assert store.finished_chunks(tmp_path) == []
+        jobs.save_chunk(tmp_path, 0, dataset)
+    assert jobs.finished_chunks(tmp_path) == []
     assert os.listdir(tmp_path) == []

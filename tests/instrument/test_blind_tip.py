@@ -9,9 +9,9 @@ import pytest
 from scipy.ndimage import grey_dilation
 from scipy.spatial.transform import Rotation
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.blind_tip import bound_tip, noise_bound
 from asperity.instrument.morphology import dilate, place_apex
+from asperity.virtual.surface import self_affine
 from tests.conftest import shared_data
 from tests.instrument.test_morphology import made
 

@@ -11,9 +11,9 @@ from scipy.optimize import least_squares
 from scipy.signal import savgol_filter
 
 from asperity.contact import Hertz
-from asperity.data.synthetic import Noise, virtual_map
 from asperity.instrument.curve_smoothing import smooth_curve
 from asperity.instrument.denoising_guard import changes, contact_stiffness, force_exponent
+from asperity.virtual.force_map import Noise, virtual_map
 
 SPRING_CONSTANT = 0.05  # N/m, of the virtual instrument
 RADIUS, POISSON_RATIO = 5e-6, 0.5

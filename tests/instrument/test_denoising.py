@@ -9,13 +9,13 @@ import pytest
 from scipy.fft import dct
 from scipy.ndimage import gaussian_filter, median_filter
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument import denoising_guard as guarding
 from asperity.instrument.denoising import denoise, posterior_draws
 from asperity.instrument.leveling import level_lines, level_polynomial
 from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.roughness_spectrum import isotropic_spectrum, line_spectrum
 from asperity.instrument.spectrum_fit import SpectrumFit, fit_spectrum
+from asperity.virtual.surface import self_affine
 from tests.conftest import shared_data
 
 NM = 1e-9

@@ -8,12 +8,12 @@ import pytest
 from scipy.interpolate import CubicSpline
 from scipy.stats import chi2
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.drift import Pair, join_pairs, mean_velocity, register_pairs
 from asperity.instrument.frame_drift import drift_within, line_times, on_surface, resampled
 from asperity.instrument.phase_correlation import PairFlag
 from asperity.instrument.registration import Registration, without_nuisance
 from asperity.instrument.subpixel import displaced, scan, spline_coefficients
+from asperity.virtual.surface import self_affine
 
 FINER, AROUND = 4, 16  # samples of the virtual surface per pixel, pixels around the frame
 UP, DOWN = {}, {"backward": True}

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.leveling import (
     find_scars,
     level_lines,
@@ -16,6 +15,7 @@ from asperity.instrument.leveling import (
     mask_features,
 )
 from asperity.instrument.roughness_bias import corrected_roughness, leveling_bias
+from asperity.virtual.surface import self_affine
 
 Y, X = np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 48), indexing="ij")
 

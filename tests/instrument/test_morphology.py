@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import grey_dilation, grey_erosion
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.certainty import reconstruct
 from asperity.instrument.morphology import check_tip, dilate, erode, opening, place_apex
+from asperity.virtual.surface import self_affine
 from tests.conftest import shared_data
 
 SHAPE = (11, 14)

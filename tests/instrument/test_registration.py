@@ -7,10 +7,10 @@ of many draws.
 import numpy as np
 import pytest
 
-from asperity.data.synthetic_surface import self_affine
 from asperity.instrument.phase_correlation import PairFlag, coarse_shift
 from asperity.instrument.registration import register
 from asperity.instrument.subpixel import displaced, scan, spline_coefficients
+from asperity.virtual.surface import self_affine
 
 SHIFT = np.array([3.37, -5.21])
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_bvp
 
-from asperity.data.readers import open_dataset
-from asperity.data.thermal import open_spectrum
+from asperity.data.readers.force_curves import open_dataset
+from asperity.data.readers.thermal_spectra import open_spectrum
 from asperity.instrument import spring_constant as sc
 from asperity.instrument.calibration import calibrate, compare_with
 from asperity.instrument.calibration_methods import Lever, Method, Surroundings, decide

@@ -18,19 +18,9 @@ from asperity.contact.cone import Cone
 from asperity.contact.hertz import Hertz
 from asperity.contact.pyramid import Pyramid3
 from asperity.contact.sphere import Sphere
-
-from ..conftest import shared_data
-from . import dmt_script
-from .settings import (
-    Curve,
-    best_fit,
-    dataset,
-    exactly,
-    leveled,
-    library_fit,
-    segment,
-    windowed,
-)
+from tests.conftest import shared_data
+from tests.reference import dmt_script
+from tests.reference.settings import Curve, best_fit, dataset, exactly, leveled, library_fit, segment, windowed
 
 SPOT = "jpk/fmt-jpk-fd_spot3-0192.jpk-force"
 POINTS = "jpk/fmt-jpk-fd_map-data-reference-points.jpk-force-map"
@@ -78,7 +68,6 @@ def _against_vendor(name):
     start = len(curve.force) - 3 * (len(curve.force) - index)
     level = curve.force[:index].mean()
     return best_fit(_VENDOR_MODELS[name], Curve(curve.position[start:], curve.force[start:]), baseline=level)
-
 
 
 @lru_cache

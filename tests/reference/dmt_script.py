@@ -14,10 +14,9 @@ import numpy as np
 from scipy.optimize import curve_fit, minimize_scalar
 
 from asperity.contact.dmt import DMT
-from asperity.fitting import fit_curves, learn_noise
 from asperity.learning.outcome import Outcome
-
-from .settings import dataset, exactly
+from asperity.measurements.force_curves.fit_curves import fit_curves, learn_noise
+from tests.reference.settings import dataset, exactly
 
 MAP = "adhesion/spectroscopy.nid"
 RADIUS, POISSON_RATIO = 10e-9, 0.35

@@ -16,11 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 
-from asperity.data.readers import open_dataset
+from asperity.data.readers.force_curves import open_dataset
 from asperity.learning.batches import scale
 from asperity.learning.least_squares import contact_force, least_squares
-
-from ..conftest import shared_data
+from tests.conftest import shared_data
 
 
 def exactly(kind, **fields):

@@ -14,9 +14,8 @@ import numpy as np
 from asperity.contact.cone import Cone
 from asperity.contact.hertz import Hertz
 from asperity.contact.sphere import Sphere
-
-from .comparisons import peer_results
-from .settings import best_fit, exactly, force_of, library_fit, segment
+from tests.reference.comparisons import peer_results
+from tests.reference.settings import best_fit, exactly, force_of, library_fit, segment
 
 #: nanite's name and defaults (10 um, 25 degrees); its sphere is a series in depth / radius
 MODELS = {

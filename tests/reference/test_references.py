@@ -20,9 +20,8 @@ import pytest
 from asperity.contact.cone import Cone
 from asperity.contact.hertz import Hertz
 from asperity.contact.sphere import Sphere
-
-from . import dmt_script
-from .comparisons import (
+from tests.reference import dmt_script
+from tests.reference.comparisons import (
     COMPARISONS,
     MAP_2022,
     explanation,
@@ -32,7 +31,7 @@ from .comparisons import (
     tolerance,
     trigger_heights,
 )
-from .settings import Curve, best_fit, exactly, force_of, library_fit, segment
+from tests.reference.settings import Curve, best_fit, exactly, force_of, library_fit, segment
 
 DOCS = Path(__file__).parents[2] / "docs" / "validation.md"
 BEGIN, END = "<!-- table: made by tests/reference/test_references.py -->", "<!-- end of table -->"

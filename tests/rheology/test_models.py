@@ -22,7 +22,6 @@ TIMES = np.geomspace(1e-3, 20, 30)
 FREQUENCIES = np.geomspace(1e-4, 1e4, 30)
 
 
-
 @partial(jax.jit, static_argnames="verb")
 def over(model, places, verb):
     return jax.vmap(getattr(model, verb))(places)

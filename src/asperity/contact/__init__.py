@@ -4,6 +4,7 @@
 register in the entry-point group ``asperity.contact``.
 """
 
+from asperity import _lazy
 from asperity.contact._elastic import AbstractElasticContact as AbstractElasticContact
 from asperity.contact._model import AbstractContactModel as AbstractContactModel
 from asperity.contact._registry import registered
@@ -22,6 +23,8 @@ from asperity.contact.maugis_dugdale import MaugisDugdale as MaugisDugdale
 from asperity.contact.pyramid import Pyramid3 as Pyramid3
 from asperity.contact.pyramid import Pyramid4 as Pyramid4
 from asperity.contact.sphere import Sphere as Sphere
+
+__getattr__, __dir__ = _lazy(__name__, __path__)
 
 #: name -> class of every contact model
 MODELS: dict[str, type[AbstractContactModel]] = registered(dict(globals()))

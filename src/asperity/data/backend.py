@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from asperity.data import readers
+from asperity.data.readers import force_curves as readers
 
 __all__ = ["AsperityBackend"]
 

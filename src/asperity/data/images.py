@@ -33,10 +33,10 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from asperity.data import image_readers
-from asperity.data.image_readers._channels import Channel, Identity, Images, identify, si_unit
+from asperity.data.curves import SchemaError
+from asperity.data.readers import images as image_readers
 from asperity.data.readers._errors import MissingCalibration, ReadError
-from asperity.data.schema import SchemaError
+from asperity.data.readers.images._channels import Channel, Identity, Images, identify, si_unit
 from asperity.quantities import QUANTITIES
 from asperity.units import in_words
 

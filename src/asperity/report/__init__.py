@@ -1,1 +1,23 @@
-"""The report: what a fit found, in words and pictures, in one file that needs nothing else."""
+"""The kit of every page: page, figures, numbers in words, history, citations. Called, it is the verb `report`."""
+
+import sys
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from asperity import _lazy
+
+
+class _Report(ModuleType):
+    """A package that is also the verb of its name, so that ``asperity.report(results, path)`` works."""
+
+    def __call__(self, results: Any, path: str | PathLike[str], *, title: str | None = None) -> Path:
+        """Write the results as one self-contained page, whatever they are of."""
+        from asperity.measurements.force_curves.page.html import write_report
+
+        return write_report(results, Path(path), title=title)
+
+
+__getattr__, __dir__ = _lazy(__name__, __path__)
+sys.modules[__name__].__class__ = _Report

@@ -1,40 +1,17 @@
-"""The records of a report as rows of text: files, calibration, history, citations."""
+"""The records of a page as rows of text: history and citations."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, NamedTuple
 
-import numpy as np
 import xarray as xr
 
-from asperity.report.contents import (
-    error_parts,
-    file_names,
-    inputs,
-    listed,
-    measured,
-    median,
-    unit_of,
-    usable,
-    values,
-    words_of,
-)
-from asperity.report.numbers import measurement, plain, spread
+from asperity.data.results import listed
 
-__all__ = [
-    "Step",
-    "calibration_rows",
-    "citations",
-    "file_header",
-    "file_rows",
-    "history",
-    "made",
-    "raw_history",
-]
+__all__ = ["Step", "citations", "history", "made", "raw_history"]
 
-#: rows and list entries beyond this are counted, not printed
-MOST_FILES, MOST_ENTRIES = 200, 4
+MOST_ENTRIES = 4
 
 
 class Step(NamedTuple):
@@ -43,81 +20,6 @@ class Step(NamedTuple):
     verb: str
     arguments: list[tuple[str, str]]
     notes: list[tuple[str, str]]
-
-
-def file_header(results: xr.Dataset) -> list[str]:
-    """The column titles that belong to `file_rows`."""
-    return [
-        "file",
-        "curves",
-        "usable",
-        *(f"{words_of(name)}, median" for name in measured(results)),
-        "spring constant",
-        "sensitivity",
-    ]
-
-
-def file_rows(results: xr.Dataset) -> list[list[str]]:
-    """One row per file (at most 200): counts, medians with their typical uncertainty, calibration."""
-    which, names = file_names(results)
-    good = usable(results)
-    return [
-        [
-            name,
-            f"{int((which == i).sum()):,}",
-            f"{int((good & (which == i)).sum()):,}",
-            *(_typical(results, q, good & (which == i)) for q in measured(results)),
-            _values_in_words(results, "spring_constant", which == i),
-            _values_in_words(results, "sensitivity", which == i),
-        ]
-        for i, name in enumerate(names[:MOST_FILES])
-    ]
-
-
-def _typical(results: xr.Dataset, name: str, chosen: np.ndarray) -> str:
-    parts = [(median(std[chosen]), label) for std, label in error_parts(results, name)]
-    value = median(values(results, name)[chosen])
-    return measurement(value, unit_of(results, name), parts) if np.isfinite(value) else "–"
-
-
-def _values_in_words(results: xr.Dataset, name: str, chosen: np.ndarray) -> str:
-    """The one value, or the range of several."""
-    found = np.unique(values(results, name)[chosen])
-    found = found[np.isfinite(found)]
-    if found.size <= 1:
-        return plain(float(found[0]), unit_of(results, name)) if found.size else "–"
-    return f"{spread(found[0], found[-1], unit_of(results, name))} ({found.size} values)"
-
-
-def calibration_rows(results: xr.Dataset) -> list[tuple[str, str]]:
-    """(name, value) of every fixed input that the results hold, each with its standard uncertainty."""
-    names = inputs(results)
-    owned = {f"{name}_std" for name in names}
-    rows = [(words_of(name), _input_text(results, name)) for name in names if name not in owned]
-    return [row for row in rows if row[1] not in ("unknown", "–", "")]
-
-
-def _input_text(results: xr.Dataset, name: str) -> str:
-    variable = results[name]
-    if variable.dtype.kind not in "fiu":
-        return str(variable.values) if variable.ndim == 0 else ""
-    everywhere = np.ones(results.sizes.get("curve", 0), dtype=bool)
-    text = (
-        plain(float(variable.values), unit_of(results, name))
-        if variable.ndim == 0
-        else _values_in_words(results, name, everywhere)
-    )
-    std = (
-        median(np.atleast_1d(np.asarray(results[f"{name}_std"].values, dtype=float)))
-        if f"{name}_std" in results.variables
-        else float("nan")
-    )
-    if not std > 0:
-        return text
-    stated = str(results[f"{name}_std"].attrs.get("units", unit_of(results, name)))
-    if stated in ("1", "") and unit_of(results, name) not in ("1", ""):
-        return f"{text} ± {plain(100 * std, '%', 2)}"
-    return f"{text} ± {plain(std, unit_of(results, name), 2)}"
 
 
 def history(results: xr.Dataset) -> list[Step]:

@@ -1,0 +1,262 @@
+"""From paths to curves: every file is read, skipped or failed, and one bad one never stops the rest."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from asperity.data import store
+from asperity.data.curves import SAMPLED, SchemaError, validate
+from asperity.data.provenance import file_record
+from asperity.data.readers import force_curves as readers
+from asperity.data.readers._errors import MissingCalibration, NotRecognized, ReadError, Unsupported
+from asperity.quantities import variable_attributes
+
+__all__ = ["FileStatus", "NothingToAnalyze", "Source", "blank", "calibrate", "combine", "find_files", "load_curves",
+           "missing_calibration", "open_file", "open_files"]
+
+_log = logging.getLogger("asperity")
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What became of one file: ``outcome`` is ``read``, ``skipped`` or ``failed``; ``reason`` says why."""
+
+    file: str
+    outcome: str
+    reason: str = ""
+    curves: int = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open file: its lazy dataset and its record (``file``, ``bytes``, ``sha256``)."""
+
+    dataset: xr.Dataset
+    record: dict[str, object]
+
+
+def find_files(paths: Iterable[str | PathLike[str]]) -> Iterator[tuple[Path, bool]]:
+    """All files under ``paths`` in order, each once, with True where it was named itself.
+
+    Folders are searched to any depth. Left out are hidden files and the folders that asperity wrote
+    (they hold ``chunks/job.json``). A ``.zarr`` folder counts as one file.
+    """
+    seen: set[Path] = set()
+    for path in map(Path, paths):
+        for found in _walk(path) if path.is_dir() and path.suffix != ".zarr" else [path]:
+            real = found.resolve()
+            if real not in seen:
+                seen.add(real)
+                yield found, found == path
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        if (here / "chunks" / "job.json").exists():
+            folders.clear()
+            continue
+        stores = [name for name in folders if name.endswith(".zarr")]
+        folders[:] = sorted(name for name in folders if name not in stores and not name.startswith("."))
+        yield from (here / name for name in sorted([*files, *stores]) if not name.startswith("."))
+
+
+def open_file(path: str | PathLike[str], *, spring_constant: float | None = None,
+              sensitivity: float | None = None) -> xr.Dataset:
+    """Open one file of any vendor, or what asperity stored (``.nc``, ``.zarr``), as a lazy dataset.
+
+    Args:
+        path: the file.
+        spring_constant: N/m; replaces the file's.
+        sensitivity: m/V; replaces the file's.
+
+    Raises:
+        ReadError: missing, foreign, damaged, or not force curves.
+    """
+    path = Path(path)
+    if path.suffix not in store.ENDINGS:
+        return readers.open_dataset(path, spring_constant=spring_constant, sensitivity=sensitivity)
+    try:
+        dataset = validate(store.open_store(path))
+    except SchemaError as error:
+        raise Unsupported(path, f"it holds no force curves ({error}).") from error
+    except store.StoreError as error:
+        raise ReadError(path, str(error).removeprefix(f"{path}: ") + ".") from error
+    return calibrate(dataset, spring_constant=spring_constant, sensitivity=sensitivity)
+
+
+def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,
+              sensitivity: float | None = None) -> xr.Dataset:
+    """The same curves with another calibration: deflection = s U, force = k d, scaled where stored.
+
+    Args:
+        dataset: force curves (see `asperity.data.curves`).
+        spring_constant: k in N/m, replaces that of every curve.
+        sensitivity: s in m/V, replaces that of every curve.
+
+    What the old calibration gave is multiplied by the ratio of the constants; where it was unknown the
+    channel is made from the less processed one, if that is there.
+    """
+    k, s = dataset["spring_constant"], dataset["sensitivity"]
+    k_old, s_old = k, s
+    channels = {}
+    if sensitivity is not None:
+        s = xr.full_like(s_old, sensitivity)
+        if "deflection_voltage" in dataset:
+            channels["deflection"] = dataset["deflection_voltage"] * s
+        elif "deflection" in dataset:
+            channels["deflection"] = dataset["deflection"] * (s / s_old)
+    if spring_constant is not None:
+        k = xr.full_like(k_old, spring_constant)
+    deflection = channels.get("deflection", dataset.get("deflection"))
+    if deflection is not None and bool(np.isfinite(k).any()):
+        channels["force"] = deflection * k
+    elif "force" in dataset and spring_constant is not None:
+        channels["force"] = dataset["force"] * (k / k_old)
+    if spring_constant is None and sensitivity is None:
+        return dataset
+    named = {name: channel.drop_attrs().assign_attrs(variable_attributes(name))
+             for name, channel in channels.items()}
+    return dataset.assign_coords(spring_constant=k, sensitivity=s).assign(named)
+
+
+def missing_calibration(dataset: xr.Dataset,
+                        path: str | PathLike[str]) -> MissingCalibration | None:
+    """The error that names what is missing to have a force, or None if the dataset has one."""
+    known = bool(np.isfinite(dataset["spring_constant"]).any())
+    if "force" in dataset and (known or "deflection" not in dataset):
+        return None
+    wanted = []
+    if "deflection" not in dataset and not np.isfinite(dataset["sensitivity"]).any():
+        wanted.append(("sensitivity", "--sensitivity 40nm/V"))
+    if not np.isfinite(dataset["spring_constant"]).any():
+        wanted.append(("spring constant", "--spring-constant 0.04N/m"))
+    return MissingCalibration(path, f"no {' and no '.join(name for name, _ in wanted)} in the file;",
+                              f"give {' '.join(option for _, option in wanted)}.")
+
+
+def open_files(paths: Iterable[str | PathLike[str]], *, segment: str | None = None,
+               spring_constant: float | None = None, sensitivity: float | None = None,
+               ) -> tuple[list[Source], list[FileStatus]]:
+    """Open every file under ``paths``; returns those with curves to analyze, and what became of each file.
+
+    A file of an unknown or unsupported kind is ``skipped`` where a folder was searched, and has
+    ``failed`` where it was named itself; a damaged or uncalibrated one, or one without the
+    ``segment`` that is asked for, has always failed.
+    """
+    sources, statuses = [], []
+    for path, named in find_files(paths):
+        try:
+            dataset = open_file(path, spring_constant=spring_constant, sensitivity=sensitivity)
+            lacking = missing_calibration(dataset, path) or _missing_segment(dataset, path, segment)
+            if lacking is not None:
+                raise lacking
+            sources.append(Source(dataset, file_record(path)))
+            statuses.append(FileStatus(str(path), "read", curves=dataset.sizes["curve"]))
+        except (ReadError, OSError) as error:
+            skipped = isinstance(error, NotRecognized | Unsupported) and not named
+            reason = str(error)
+            if isinstance(error, ReadError):
+                reason = error.problem if skipped else f"{error.problem} {error.remedy}".strip()
+            statuses.append(FileStatus(str(path), "skipped" if skipped else "failed", reason))
+            _log.log(logging.INFO if skipped else logging.WARNING, "%s: %s", path, reason)
+    return sources, statuses
+
+
+def _missing_segment(dataset: xr.Dataset, path: Path, segment: str | None) -> ReadError | None:
+    present = [str(name) for name in dataset["segment"].values]
+    if segment is None or segment in present:
+        return None
+    return ReadError(path, f"it has no segment '{segment}'.",
+                     f"It has {', '.join(present)}; give one as --segment.")
+
+
+def load_curves(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[int, str]]:
+    """Load a block of curves into memory; returns it and position -> cause of those that cannot be read.
+
+    An unreadable curve stays in the block with NaN samples.
+    """
+    try:
+        return dataset.load(), {}
+    except Exception as error:
+        if dataset.sizes["curve"] == 1:
+            return blank(dataset, [0]), {0: str(error)}
+    parts = [load_curves(dataset.isel(curve=[i])) for i in range(dataset.sizes["curve"])]
+    causes = {i: cause for i, (_, causes) in enumerate(parts) for cause in causes.values()}
+    for i, cause in causes.items():
+        _log.warning("curve %d of %s cannot be read: %s", int(dataset["curve_in_file"][i]),
+                     dataset["file"].values[i], cause)
+    return _joined([part for part, _ in parts], "override"), causes
+
+
+def _joined(datasets: Sequence[xr.Dataset], attrs: Literal["override", "drop_conflicts"]) -> xr.Dataset:
+    return xr.concat(datasets, "curve", data_vars="minimal", coords="minimal", compat="override",
+                     join="override", combine_attrs=attrs)
+
+
+def blank(dataset: xr.Dataset, curves: Sequence[int]) -> xr.Dataset:
+    """The dataset with NaN in all samples of the curves at these positions, without reading them."""
+    keep = np.ones(dataset.sizes["curve"], bool)
+    keep[list(curves)] = False
+    sampled = {}
+    for name in SAMPLED:
+        if name in dataset:
+            values = np.full(dataset[name].shape, np.nan)
+            if keep.any():
+                values[keep] = dataset[name][keep].values
+            sampled[name] = (dataset[name].dims, values, dataset[name].attrs)
+    return dataset.assign(sampled)
+
+
+def combine(datasets: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Several sets of curves as one along ``curve``: segments united in order, samples padded with NaN.
+
+    Sampled variables that not all of them have are left out. The curves are renumbered; ``file`` and
+    ``curve_in_file`` keep their identity.
+    """
+    if len(datasets) == 1:
+        return datasets[0]
+    segments = _united([list(map(str, dataset["segment"].values)) for dataset in datasets])
+    length = max(dataset.sizes["sample"] for dataset in datasets)
+    common = set.intersection(*({str(name) for name in dataset.data_vars} for dataset in datasets))
+    padded = [_padded(dataset[sorted(common)], segments, length) for dataset in datasets]
+    joined = _joined(padded, "drop_conflicts")
+    return validate(joined.assign_coords(curve=np.arange(joined.sizes["curve"])))
+
+
+def _united(names: Sequence[list[str]]) -> list[str]:
+    """All names, each list in its own order: what is new comes right after its predecessor."""
+    united: list[str] = []
+    for own in names:
+        place = 0
+        for name in own:
+            if name not in united:
+                united.insert(place, name)
+            place = united.index(name) + 1
+    return united
+
+
+def _padded(dataset: xr.Dataset, segments: list[str], length: int) -> xr.Dataset:
+    if list(dataset["segment"].values) != segments:
+        dataset = dataset.reindex(segment=segments, fill_value={"sample_count": 0})
+    missing = length - dataset.sizes["sample"]
+    return dataset.pad(sample=(0, missing), constant_values=np.nan) if missing else dataset
+
+
+class NothingToAnalyze(ValueError):
+    """No file with force curves; ``statuses`` says what became of each."""
+
+    def __init__(self, statuses: Sequence[FileStatus]) -> None:
+        self.statuses = tuple(statuses)
+        lines = [f"  {status.file}: {status.reason}" for status in statuses[:20]]
+        more = [f"  and {len(statuses) - 20} more"] if len(statuses) > 20 else []
+        super().__init__("\n".join(["no file with force curves to analyze", *lines, *more]))

@@ -1,0 +1,143 @@
+"""Readers of force-curve files, one module per format.
+
+A reader is a module with
+
+``NAME``             the format in words, as shown to people;
+``EXTENSIONS``       the usual endings, lower case, with the dot;
+``matches(head, name)``  True if the first 4096 bytes (and the lower-case file name) are of this format;
+``open_curves(path)``    the file as `asperity.data.curves.Curves`; reads headers only.
+
+Everything that is wrong with a file is raised as a `ReadError` that names the file, the cause and
+the remedy; no other exception leaves a reader, neither on opening nor on loading a curve.
+A package adds a reader by the entry-point group ``asperity.readers``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from importlib.metadata import entry_points
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import xarray as xr
+
+from asperity.data.curves import Curves, SchemaError, to_dataset
+from asperity.data.readers._errors import (
+    CorruptFile,
+    MissingCalibration,
+    NotRecognized,
+    ReadError,
+    Unsupported,
+)
+from asperity.data.readers._opening import DAMAGED, naming, read_head
+from asperity.quantities import QUANTITIES
+
+__all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported",
+           "find_reader", "open_curves", "open_dataset"]
+
+#: the formats, asked in this order; the specific ones first
+READERS = ("jpk", "nanoscope", "nanosurf", "igor", "chiaro", "workshop", "ntmdt", "jpk_text",
+           "afmformats_hdf5", "afmformats_tab", "plain_csv")
+
+#: samples; no curve is longer, but a damaged header may say so
+_LONGEST_CURVE = 50_000_000
+#: smallest and largest calibration, N/m and m/V (m/A where the photodiode's current is stored)
+_CALIBRATION = {"spring_constant": (1e-6, 1e6), "sensitivity": (1e-15, 1e6)}
+#: what no channel of an instrument exceeds, SI: more is damage, or a wrong unit
+_LARGEST = {"time": 1e7, "height": 1.0, "height_drive": 1.0, "tip_position": 1.0, "deflection_voltage": 1e3,
+            "deflection": 1e-2, "force": 10.0}
+
+
+@cache
+def _modules() -> tuple[ModuleType, ...]:
+    own = [importlib.import_module(f"asperity.data.readers.force_curves.{name}") for name in READERS]
+    return (*own, *(point.load() for point in entry_points(group="asperity.readers")))
+
+
+def find_reader(path: str | PathLike[str]) -> ModuleType:
+    """The reader module for a file, by its content; raises `NotRecognized` or `ReadError`."""
+    path = Path(path)
+    head = read_head(path)
+    if not head:
+        raise CorruptFile(path, "the file is empty.", "Copy it again from the instrument.")
+    for module in _modules():
+        if module.matches(head, path.name.lower()):
+            return module
+    formats = "; ".join(f"{m.NAME} ({', '.join(m.EXTENSIONS)})" for m in _modules())
+    raise NotRecognized(path, "the format is not recognized.",
+                        f"Known formats: {formats}. Other data can be brought in as plain CSV.")
+
+
+def open_curves(path: str | PathLike[str]) -> Curves:
+    """Find the reader of ``path`` and open it; every failure, now or on loading, is a `ReadError`.
+
+    A loaded curve is checked: one array per segment, as long as its sample count, all finite, and of a
+    magnitude that an instrument can have.
+    """
+    module, path = find_reader(path), Path(path)
+    with naming(path, module.NAME):
+        curves = module.open_curves(path)
+    counts = np.asarray(curves.counts)
+    if counts.size == 0 or counts.min() < 0 or counts.max() == 0 or counts.sum(axis=1).max() > _LONGEST_CURVE:
+        raise CorruptFile(path, f"{counts.shape[0]} curves of up to {counts.max(initial=0)} samples "
+                                "are not what an instrument writes.", DAMAGED)
+    calibration = {name: _calibration(path, curves, name) for name in _CALIBRATION}
+    return replace(curves, **calibration, channels={
+        name: partial(_checked, path, module.NAME, name, load, counts)
+        for name, load in curves.channels.items()})
+
+
+def _calibration(path: Path, curves: Curves, name: str) -> np.ndarray:
+    """``spring_constant`` or ``sensitivity``: 0 is unknown (NaN); what no lever has is refused."""
+    values = np.asarray(getattr(curves, name), dtype=float)
+    values = np.where(values == 0.0, np.nan, values)
+    lowest, highest = _CALIBRATION[name]
+    wrong = values[~np.isnan(values) & ~((values > lowest) & (values < highest))]
+    if wrong.size:
+        raise CorruptFile(path, f"the {name.replace('_', ' ')} in it is {wrong[0]:g} "
+                                f"{QUANTITIES[name].unit}, which cannot be.",
+                          "Correct it where the file was written, or copy the file again.")
+    return values
+
+
+def _checked(path: Path, form: str, channel: str, load: Callable[[int], Sequence[np.ndarray]],
+             counts: np.ndarray, curve: int) -> Sequence[np.ndarray]:
+    """The samples of one channel of one curve, if they are what the header announced."""
+    with naming(path, form, f"curve {curve}, {channel}: "):
+        segments = load(curve)
+    lengths = [len(samples) for samples in segments]
+    if lengths != counts[curve].tolist():
+        raise CorruptFile(path, f"curve {curve}, {channel}: {lengths} samples in the segments, "
+                                f"announced {counts[curve].tolist()}.", DAMAGED)
+    if not all(np.isfinite(samples).all() for samples in segments):
+        raise CorruptFile(path, f"curve {curve}, {channel}: samples that are not finite numbers.", DAMAGED)
+    largest = max((float(np.abs(samples).max(initial=0.0)) for samples in segments), default=0.0)
+    if largest > _LARGEST.get(channel, np.inf):
+        raise CorruptFile(path, f"curve {curve}, {channel}: it reaches {largest:.3g} "
+                                f"{QUANTITIES[channel].unit}, more than any instrument has.",
+                          "It is damaged, or in another unit than it says.")
+    return segments
+
+
+def open_dataset(path: str | PathLike[str], *, spring_constant: float | None = None,
+                 sensitivity: float | None = None) -> xr.Dataset:
+    """Open a file of any known format as a lazy dataset (see `asperity.data.curves`).
+
+    Args:
+        path: the file.
+        spring_constant: N/m; replaces the file's.
+        sensitivity: m/V; replaces the file's.
+
+    Raises:
+        ReadError: the file is missing, foreign, damaged or of an unsupported variant.
+    """
+    curves = open_curves(path)
+    try:
+        return to_dataset(curves, str(path), spring_constant=spring_constant, sensitivity=sensitivity)
+    except SchemaError as error:
+        raise Unsupported(path, f"it holds no complete force curves ({error}).") from error

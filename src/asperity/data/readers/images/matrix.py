@@ -1,0 +1,108 @@
+"""Plain matrices: numbers in text (``.txt``, ``.csv``, ``.asc``), or a NumPy array (``.npy``).
+
+Text: one line per image line, the top line first, separated by tabs, semicolons, commas or spaces. Header lines
+start with ``#``; ``# Channel: Height``, ``# Width: 5 um``, ``# Height: 5 um``, ``# Value units: nm`` (what Gwyddion
+exports) are understood. A NumPy array is (row, column) or (frame, row, column), the top row first. Pixel pitch
+and unit that the file does not say are given to `asperity.data.images.open_images`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._table import decode, head_text, parse_rows
+from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
+
+__all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
+
+NAME = "plain matrix (text or NumPy)"
+EXTENSIONS = (".txt", ".csv", ".asc", ".npy")
+
+_NUMPY = b"\x93NUMPY"
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan", re.IGNORECASE)
+_LARGEST = 2**29  # bytes of text
+
+
+def matches(head: bytes, name: str) -> bool:
+    """True for a NumPy array, or a text whose first line that is no comment is two or more numbers."""
+    if head.startswith(_NUMPY):
+        return True
+    lines = [line for line in head_text(head).split("\n")[:-1] if line.strip() and not line.startswith("#")]
+    cells = _cells(lines[0]) if lines else []
+    return len(cells) > 1 and all(_NUMBER.fullmatch(cell) for cell in cells)
+
+
+def open_images(path: Path) -> Images:
+    """Open a matrix; reads all of a text, the header of a NumPy array.
+
+    Raises:
+        CorruptFile: lines of different lengths, cells that are no numbers, a truncated array.
+        Unsupported: a NumPy array that is no image.
+    """
+    with open(path, "rb") as stream:
+        return _open_array(path) if stream.read(len(_NUMPY)) == _NUMPY else _open_text(path)
+
+
+def _open_array(path: Path) -> Images:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
+        raise Unsupported(path, f"an array of shape {array.shape} and type {array.dtype} is no image.", AS_MATRIX)
+    return Images((Channel("", "", partial(_load, path)),), tuple(array.shape), f"matrix {path.name}")
+
+
+def _load(path: Path) -> np.ndarray:
+    return np.load(path, allow_pickle=False).astype(float)[..., ::-1, :]
+
+
+def _open_text(path: Path) -> Images:
+    if path.stat().st_size > _LARGEST:
+        raise Unsupported(path, "a text above 512 MB.", "Save it as a NumPy array.")
+    text = decode(path.read_bytes())
+    if not text.endswith("\n"):
+        raise CorruptFile(path, "its last line has no end, so that its last number may be cut off.",
+                          "End it with a line break if it is complete, else export it again.")
+    lines = text.split("\n")
+    start = next(i for i, line in enumerate(lines) if line.strip() and not line.startswith("#"))
+    header = _header(lines[:start])
+    cells = _cells(lines[start])
+    separator = _separator(lines[start])
+    body = [line.rstrip("\t ;,").strip() for line in lines[start:]]
+    body = [re.sub(r"\s+", " ", line) for line in body] if separator == " " else body
+    table = parse_rows(path, body, start + 1, separator, [f"pixel {i + 1}" for i in range(len(cells))])
+    width, height = (_length(path, header, key) for key in ("width", "height"))
+    channel = Channel(header.get("channel", ""), header.get("value units", ""), partial(np.flipud, table))
+    return Images((channel,), table.shape, f"matrix {path.name}",
+                  pitch=(height / table.shape[0], width / table.shape[1]))
+
+
+def _header(lines: list[str]) -> dict[str, str]:
+    pairs = (line.lstrip("# ").partition(":") for line in lines)
+    return {key.strip().lower(): value.strip() for key, colon, value in pairs if colon}
+
+
+def _length(path: Path, header: dict[str, str], key: str) -> float:
+    """A length like ``5.00 µm`` of the header in m; NaN where it is not said."""
+    if key not in header:
+        return math.nan
+    number, _, unit = header[key].partition(" ")
+    factor, si = si_unit(unit)
+    if not _NUMBER.fullmatch(number) or si != "m":
+        raise CorruptFile(path, f"'{key}: {header[key]}' in its header is no length.", "Write for example '5 um'.")
+    return float(number) * factor
+
+
+def _separator(line: str) -> str:
+    return next((separator for separator in "\t;," if separator in line.strip()), " ")
+
+
+def _cells(line: str) -> list[str]:
+    line = line.strip().rstrip("\t ;,")
+    separator = _separator(line)
+    cells = line.split() if separator == " " else line.split(separator)
+    return [cell.strip().replace(",", ".") for cell in cells]

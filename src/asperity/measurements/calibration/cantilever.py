@@ -1,0 +1,202 @@
+"""Spring constant and deflection sensitivity of a cantilever."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import xarray as xr
+
+from asperity.data import calibrations as calibration
+from asperity.data import provenance
+from asperity.data.calibrations import Calibration, CalibrationError
+from asperity.data.readers.thermal_spectra import open_spectrum
+from asperity.instrument import calibration as thermal_calibration
+from asperity.instrument.calibration_methods import Lever, Number, Surroundings
+from asperity.instrument.hydrodynamics import air, water
+from asperity.instrument.sensitivity import Sensitivity, deflection_sensitivity
+from asperity.instrument.spring_constant import Estimate, Known
+from asperity.instrument.thermal import spectral_density
+from asperity.measurements.calibration.record import calibration_of, constant, curves_of
+from asperity.measurements.force_curves.correct import curves as curves_with
+from asperity.measurements.force_curves.read import Paths
+from asperity.report.numbers import measurement
+
+__all__ = ["sensitivity", "spring_constant"]
+
+_FLUIDS = {"air": air, "water": water}
+
+def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mapping[str, float] | None = None,
+                    fluid: str | None = None, temperature: float | None = None,
+                    sensitivity: Calibration | float | None = None, band: tuple[float, float] | None = None,
+                    method: str | None = None) -> xr.Dataset:
+    """The spring constant of a cantilever from the spectrum of its thermal motion.
+
+    Args:
+        spectrum: a file (see `asperity.data.readers.thermal_spectra`), or its dataset. What it says of the
+            lever stands in where
+            nothing is given.
+        lever: any of ``width``, ``length`` (m), ``tilt`` (rad), ``beta``, ``chi``, ``coefficient`` (N/m Hz^-1.3), and
+            relative standard uncertainties ``width_std`` ... (rad for the tilt).
+        fluid: ``air`` or ``water``.
+        temperature: K; 298 K, with 3 K of doubt, if neither given nor in the file.
+        sensitivity: m/V, or what `sensitivity` measured.
+        band: Hz, from and to.
+        method: ``equipartition``, ``sader`` or ``coefficient``: insist on it. By default the one with the smallest
+            error, and none where they disagree by more than a factor 1.5.
+
+    Returns:
+        ``spring_constant`` in N/m with its uncertainties (NaN where refused), a table of methods, the spectrum and
+        its fit.
+
+    Raises:
+        CalibrationError: too little is known for any method, or the spectrum shows no resonance.
+    """
+    opened = open_spectrum(spectrum) if not isinstance(spectrum, xr.Dataset) else spectrum
+    inputs = [] if isinstance(spectrum, xr.Dataset) else [provenance.file_record(spectrum)]
+    measured = calibration.records(None if isinstance(sensitivity, int | float) else sensitivity)
+    arguments = {"lever": dict(lever or {}), "fluid": fluid, "temperature": temperature, "band": band, "method": method,
+                 "sensitivity": measured[0] if measured else sensitivity,
+                 **({} if isinstance(spectrum, xr.Dataset) else {"spectrum": str(spectrum)})}
+    known = _known_of(opened, dict(lever or {}), fluid, temperature, measured[0] if measured else sensitivity)
+    try:
+        found = thermal_calibration.calibrate(
+            opened["frequency"].values, opened["power"].values, known.lever, known.surroundings,
+            sensitivity=known.sensitivity, band=band, averages=opened.attrs.get("averages"), method=method)
+    except ValueError as error:
+        raise CalibrationError(f"{opened.attrs.get('file', 'the spectrum')}: {error}") from error
+    said = list(found.findings)
+    if np.isfinite(header := float(opened.attrs.get("spring_constant", np.nan))):
+        said.append(thermal_calibration.compare_with(found, "The file's own spring constant", header))
+    return calibration_of(_thermal(opened, found), "spring_constant", [*_verdict(found), *said],
+                        provenance.step("calibrate.spring_constant", arguments, inputs=inputs),
+                          before=spectrum, sensitivity_exponent=-2.0 if found.method == "equipartition" else 0.0)
+
+
+class _KnownOf(NamedTuple):
+    lever: Lever
+    surroundings: Surroundings
+    sensitivity: Number | None
+
+
+def _known_of(opened: xr.Dataset, lever: dict[str, float], fluid: str | None, temperature: float | None,
+              sensitivity: Any) -> _KnownOf:
+    """What is given, else what the file says."""
+    names = {field.name for field in dataclasses.fields(Lever)}
+    wrong = sorted(set(lever) - names - {f"{name}_std" for name in names})
+    if wrong:
+        raise CalibrationError(f"a lever has no {' and no '.join(wrong)}; known: {', '.join(sorted(names))}")
+    said = {name: float(opened.attrs[name]) for name in ("width", "length", "tilt") if name in opened.attrs}
+    numbers = {name: _number(lever, name) for name in names if name in lever}
+    warmth = temperature if temperature is not None else opened.attrs.get("temperature")
+    kelvin = 298.15 if warmth is None else float(warmth)
+    around: dict[str, Any] = {name: float(opened.attrs[name]) for name in ("density", "viscosity")
+                              if name in opened.attrs}
+    if fluid is not None:
+        if fluid not in _FLUIDS:
+            raise CalibrationError(f"there is no fluid '{fluid}'; known: {', '.join(_FLUIDS)}")
+        around = dict(_FLUIDS[fluid](kelvin)._asdict())
+    if isinstance(sensitivity, Mapping):
+        sensitivity = Known(sensitivity["sensitivity"], sensitivity["sensitivity_std"])
+    elif sensitivity is None and "sensitivity" in opened.attrs:
+        sensitivity = float(opened.attrs["sensitivity"])
+    if opened["power"].attrs.get("units") == "m^2/Hz":
+        sensitivity = Known(1.0, 0.0) if sensitivity is None else sensitivity
+    around["temperature"] = Known(kelvin, 3.0) if warmth is None else kelvin
+    return _KnownOf(Lever(**{**said, **numbers}), Surroundings(**around), sensitivity)
+
+
+def _number(lever: Mapping[str, float], name: str) -> Number:
+    """A number with its uncertainty if that is given, relative but for the tilt."""
+    if f"{name}_std" not in lever:
+        return lever[name]
+    return Known(lever[name], lever[f"{name}_std"] * (1.0 if name == "tilt" else lever[name]))
+
+
+def _thermal(opened: xr.Dataset, found: thermal_calibration.Calibration) -> xr.Dataset:
+    """The numbers, the methods, the spectrum and its fit."""
+    frequency, methods = opened["frequency"].values, found.methods
+    fit = np.full(len(frequency), np.nan)
+    with jax.enable_x64(True):
+        fit[found.fit.used] = np.asarray(
+            spectral_density(found.resonance, frequency[found.fit.used], found.fit.parameters))
+    columns = {name: ("method", [getattr(m.spring_constant, kind) for m in methods], {"units": "N/m"})
+               for name, kind in (("method_spring_constant", "value"), ("method_std_statistical", "std_statistical"),
+                                  ("method_std_systematic", "std_systematic"))}
+    return xr.Dataset({**constant("spring_constant", found.spring_constant), **columns,
+                       "power": opened["power"].variable, "power_fit": ("frequency", fit, opened["power"].attrs),
+                       "used": ("frequency", found.fit.used)},
+                      {"frequency": opened["frequency"].variable, "method": [m.name for m in methods]})
+
+
+def _verdict(found: thermal_calibration.Calibration) -> list[str]:
+    if not np.isfinite(found.spring_constant.value):
+        return ["The methods disagree: no spring constant is given."]
+    value = measurement(found.spring_constant.value, "N/m", [(found.spring_constant.std, "")])
+    return [f"The spring constant is {value}, by the method of {found.method}."]
+
+
+def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None,
+                window: tuple[float, float] | None = None) -> xr.Dataset:
+    """The deflection sensitivity, from curves on a surface that does not yield.
+
+    Args:
+        paths: files as `asperity.read`, or force curves, with the photodiode's voltage.
+        scanner: what `scanner` measured: corrects heights where the curves hold no sensor's.
+        window: V, from and to, that are in steep contact; by default it is searched for.
+
+    Returns:
+        ``sensitivity`` in m/V with its uncertainty: the mean over the curves. Statistical is their scatter (or that of
+        the line, for one curve), systematic what directions and windows disagree by.
+
+    Raises:
+        CalibrationError: no voltage, or no curve with a contact.
+    """
+    measured = calibration.records(scanner)
+    arguments = {"window": window, "scanner": measured[0] if measured else None}
+    data, step = curves_of(paths, "calibrate.sensitivity", arguments)
+    if "deflection_voltage" not in data:
+        raise CalibrationError(f"{data['file'].values[0]}: the curves hold no voltage of the photodiode; "
+                               "their deflection has a sensitivity in it already")
+    if scanner is not None:
+        data = curves_with(data, calibration=scanner)
+    found, problems = _slopes(data.load(), window)
+    if not found:
+        raise CalibrationError(f"{data['file'].values[0]}: no curve tells the sensitivity ({problems[0]})")
+    values = np.array([one.sensitivity.value for one in found])
+    own = np.sqrt(np.mean([one.sensitivity.std_statistical**2 for one in found]) / len(found))
+    statistical = max(own, values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0)
+    systematic = float(np.median([one.sensitivity.std_systematic for one in found]))
+    numbers = constant("sensitivity", Estimate(float(values.mean()), float(statistical), systematic))
+    said = [f"From {len(found)} of {data.sizes['curve']} curves.", *found[0].findings, *problems[:3]]
+    return calibration_of(xr.Dataset({**numbers, **_steepest(data, found[0])}), "sensitivity", said, step, before=paths)
+
+
+def _slopes(data: xr.Dataset, window: tuple[float, float] | None) -> tuple[list[Sensitivity], list[str]]:
+    """The sensitivity of every curve that has one, and why others have none."""
+    sensor, found, problems = "height_drive" in data, [], []
+    kinds = [str(name) for name in data["segment"].values if name in ("approach", "retract")]
+    for curve in range(data.sizes["curve"]):
+        parts = {kind: _sampled(data.isel(curve=curve).sel(segment=kind)) for kind in kinds}
+        try:
+            found.append(deflection_sensitivity({kind: part for kind, part in parts.items() if len(part[0])},
+                                                sensor=sensor, window=window))
+        except ValueError as error:
+            problems.append(f"curve {curve}: {error}")
+    return found, problems
+
+
+def _sampled(segment: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    height, voltage = segment["height"].values, segment["deflection_voltage"].values
+    there = np.isfinite(height) & np.isfinite(voltage)
+    return height[there], voltage[there]
+
+
+def _steepest(data: xr.Dataset, found: Sensitivity) -> dict[str, Any]:
+    """The first curve for display: height and voltage."""
+    height, voltage = _sampled(data.isel(curve=0).sel(segment=found.windows[0][0]))
+    return {"height": ("sample", height, {"units": "m"}), "voltage": ("sample", voltage, {"units": "V"})}

@@ -1,0 +1,195 @@
+"""`analyze`: from files to results and report in one call that can be interrupted.
+
+Its work is kept chunk by chunk, so that the same call goes on after any interruption.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from asperity.contact.named import Model, assumed_inputs, contact_model, is_auto, model_record, usual_segment
+from asperity.data import calibrations, curve_files, jobs, provenance, store
+from asperity.data.calibrations import Calibration
+from asperity.data.curve_files import FileStatus, NothingToAnalyze, Source
+from asperity.measurements.force_curves import heights
+from asperity.measurements.force_curves.read import Paths, listed
+from asperity.measurements.force_curves.sessions import (
+    SessionNoise,
+    by_session,
+    fit_block,
+    join,
+    numbered,
+    plan,
+)
+from asperity.report.citing import citations
+
+__all__ = ["analyze"]
+
+_log = logging.getLogger("asperity")
+
+Progress = Callable[[int, int], None]
+
+#: curves on which ``model="auto"`` chooses the contact model
+TRIED = 64
+
+#: results whose chunks hold more bytes than this become a zarr folder and stay on the disk
+LARGE = 1_000_000_000
+
+
+def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
+            calibration: Calibration | Iterable[Calibration] | None = None,
+            spring_constant: float | None = None, sensitivity: float | None = None,
+            spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+            out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
+            progress: Progress | None = None) -> xr.Dataset:
+    """Read, correct, fit and report all force curves under ``paths``, in one call that can be interrupted.
+
+    Args:
+        paths, spring_constant, sensitivity: as `read`; folders are searched to any depth.
+        model, segment, spring_constant_std, sensitivity_std, radius_std: as `fit`; the model ``auto`` is
+            chosen on up to 64 curves (see `select`).
+        calibration: what `asperity.calibrate` measured, datasets or their files: spring constant, sensitivity
+            and tip with their uncertainties, where they are not given here; a scanner corrects the heights of
+            files that hold no sensor's.
+        out: folder for ``results.nc`` (``.zarr`` if large), ``results.csv``, ``report.html`` and the
+            finished ``chunks``; None: nothing is kept. The same call with the same ``out`` goes on
+            where it was interrupted.
+        batch: curves per chunk.
+        restart: throw away what is in ``out``.
+        progress: called with (finished curves, all curves) after each chunk.
+
+    Returns:
+        as `fit`, over all files; attributes ``failed_files`` and ``skipped_files`` name the rest.
+
+    Raises:
+        NothingToAnalyze: no file could be read.
+        StoreError: ``out`` holds another analysis, or a file given as ``calibration`` is none.
+    """
+    said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
+    std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    measured = calibrations.records(calibration)
+    arguments = {"paths": listed(paths), "calibration": measured or None, **said, **std, "batch": batch}
+    model, given, std = calibrations.applied(measured, model, said, std)
+    wanted = segment or ("retract" if is_auto(model) else usual_segment(model))
+    opened, statuses = curve_files.open_files(listed(paths), segment=wanted, **given)
+    if not opened:
+        raise NothingToAnalyze(statuses)
+    opened = heights.sources(opened, measured)
+    model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, None)
+    arguments |= {"model": model_record(model), "segment": segment or usual_segment(model)}
+    options = {"segment": arguments["segment"], **std}
+    step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
+    attrs = _attributes(model, opened, statuses, step) | ({"selection": trial} if trial else {})
+    sources = [part for source in opened for part in by_session(source)]
+    with _workplace(out) as folder:
+        finished = jobs.open_job(folder / "chunks", _job(step), restart=restart)
+        _run(sources, model, options, folder / "chunks", finished, batch=batch, progress=progress)
+        return _gather(folder, attrs, keep=out is not None)
+
+
+def _decided(sources: Sequence[Source], model: Model, segment: str,
+             std: Mapping[str, float]) -> tuple[dict[str, Any], str]:
+    """The contact model that a sample of the curves calls for, with the tip of ``model``, and why, as JSON."""
+    from asperity.measurements.force_curves.page.words import count_of
+    from asperity.measurements.force_curves.select import Instrument, in_words, named_by_most, of_sources
+
+    given = dict(model) if isinstance(model, Mapping) else {}
+    tip = {key: value for key, value in given.items() if key in ("radius", "poisson_ratio")}
+    jkr = {"name": "jkr", **tip}
+    some = [Source(s.dataset.isel(curve=_spread(s.dataset.sizes["curve"], TRIED, len(sources))), s.record)
+            for s in sources]
+    parts = [part for source in some for part in by_session(source)]
+    noise = SessionNoise([part for source in sources for part in by_session(source)], jkr, segment)
+    known = Instrument(**{name: value for name, value in std.items() if value and name in Instrument._fields})
+    chosen = of_sources(parts, noise, TRIED, instrument=known)
+    name, sure = named_by_most(chosen)
+    why = [f"Contact model {name}, chosen on {count_of(chosen.sizes['curve'], 'curve')}.", *in_words(chosen)]
+    if not sure:
+        why.insert(1, "Fewer than half of them have an answer: taken because "
+                      f"{'a' if name == 'jkr' else 'no'} pull-off is visible. Read the reasons below.")
+        _log.warning("no contact model is named by most curves: %s is taken, see the verdict", name)
+    return {"name": name, **tip}, json.dumps(why)
+
+
+def _spread(count: int, most: int, sources: int) -> np.ndarray:
+    """Evenly spaced curves of one of several sources, ``most`` of all together but at least one of each."""
+    return np.unique(np.linspace(0, count - 1, min(count, max(1, most // sources))).astype(int))
+
+
+def _attributes(model: Model, sources: Sequence[Source], statuses: Sequence[FileStatus],
+                step: Mapping[str, Any]) -> dict[str, str]:
+    """What a result says about itself beside its numbers."""
+    guesses = [assumed_inputs(model, source.dataset.attrs) for source in sources]
+    assumed = {name: value for guess in guesses for name, value in guess.items()}
+    if assumed:
+        _log.warning("the tip of %d of %d files is not known: ASSUMED %s; give it for numbers with a meaning",
+                     sum(map(bool, guesses)), len(guesses),
+                     ", ".join(f"{name} = {value:g}" for name, value in assumed.items()))
+    problems = {kind: [{"file": s.file, "problem": s.reason} for s in statuses if s.outcome == kind]
+                for kind in ("failed", "skipped")}
+    kind = type(contact_model(model))
+    return {"model": kind.__name__, "citations": json.dumps(citations(kind)),
+            "failed_files": json.dumps(problems["failed"]), "skipped_files": json.dumps(problems["skipped"]),
+            "assumed": json.dumps(assumed), "history": json.dumps([step])}
+
+
+def _job(step: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be equal for chunks to be used again: inputs, arguments, version; not the time."""
+    return {**step["arguments"], "inputs": step["inputs"], "version": step["versions"]["asperity"]}
+
+
+@contextmanager
+def _workplace(out: str | PathLike[str] | None) -> Iterator[Path]:
+    if out is not None:
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="asperity-") as folder:
+        yield Path(folder)
+
+
+def _run(sources: Sequence[Source], model: Model, options: Mapping[str, Any], folder: Path,
+         finished: Sequence[int], *, batch: int, progress: Progress | None) -> None:
+    """Fit all blocks that are not finished yet, each into its chunk."""
+    blocks, noise = plan(sources, batch), SessionNoise(sources, model, options["segment"])
+    if finished:
+        _log.info("going on: %d of %d chunks are finished", len(finished), len(blocks))
+    total, done = sum(block.size for block in blocks), sum(blocks[i].size for i in finished)
+    tell = progress or (lambda done, total: None)
+    tell(done, total)
+    for number, block in enumerate(blocks):
+        if number not in finished:
+            jobs.save_chunk(folder, number, fit_block(sources, block, model, noise, options))
+            done += block.size
+            tell(done, total)
+
+
+def _gather(folder: Path, attrs: Mapping[str, str], *, keep: bool) -> xr.Dataset:
+    """The results of all chunks as one dataset, written as data, table and report if they are to be kept."""
+    chunks, numbers = folder / "chunks", jobs.finished_chunks(folder / "chunks")
+    large = keep and sum(jobs.chunk_file(chunks, i).stat().st_size for i in numbers) > LARGE
+    if large:
+        blocks = numbered((jobs.load_chunk(chunks, i) for i in numbers), attrs)
+        results = store.open_store(store.save_blocks(blocks, folder / "results.zarr"))
+    else:
+        results = join([jobs.load_chunk(chunks, i) for i in numbers]).assign_attrs(attrs)
+    if keep:
+        from asperity.measurements.force_curves.page.html import write_report
+        from asperity.measurements.force_curves.summary import flag_line
+        from asperity.measurements.force_curves.table import write_csv
+
+        if not large:
+            store.save(results, folder / "results.nc")
+        write_csv(results, folder / "results.csv")
+        write_report(results, folder / "report.html")
+        _log.info("%s", flag_line(results))
+    return results

@@ -1,0 +1,271 @@
+"""The commands on force curves: analyze, demo, read, convert, fit, select, correct, models, formats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import asperity
+from asperity.terminal.options import (
+    Batch,
+    Calibration,
+    HalfAngle,
+    Json,
+    Model,
+    Out,
+    Paths,
+    PoissonRatio,
+    PunchRadius,
+    Radius,
+    RadiusStd,
+    Recipe,
+    Restart,
+    Segment,
+    Sensitivity,
+    SensitivityStd,
+    SpringConstant,
+    SpringConstantStd,
+    Thickness,
+    given,
+    option,
+)
+from asperity.terminal.running import guarded, progress
+
+__all__ = ["analyze", "convert", "correct", "demo", "fit", "formats", "models", "read", "select"]
+
+
+def _arguments(
+    recipe: Path | None, model: str | None, tip: dict[str, Any], options: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments of a verb: those of the recipe, then what was given on the command line."""
+    saved = {}
+    if recipe:
+        from asperity.measurements.force_curves.recipe import from_recipe
+
+        saved = from_recipe(recipe)
+    base = {"name": model} if model else saved.get("model", {"name": "hertz"})
+    base = {"name": base} if isinstance(base, str) else base
+    return {**saved, **options, "model": {**base, **tip}}
+
+
+def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
+    """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not)."""
+    from asperity.data.results import listed
+    from asperity.measurements.force_curves.page.words import closeness, findings, headline
+    from asperity.measurements.force_curves.score import concerns, judged
+    from asperity.measurements.force_curves.summary import flag_line, summary
+
+    found = summary(results)
+    if as_json:
+        typer.echo(json.dumps(found | {"outputs": [str(path) for path in outputs]}))
+    else:
+        values = [f"{finding.name}: {finding.line}" for finding in findings(results)]
+        chosen = [str(line) for line in listed(results, "selection")]
+        lines = [headline(results), *chosen, *values, *closeness(results), flag_line(results), *_about_files(found),
+                 *concerns(judged(results))]
+        typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
+    return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
+
+
+def _about_files(found: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{kind}: {entry['file']}: {entry['problem']}"
+        for kind in ("failed", "skipped")
+        for entry in found[f"{kind}_files"]
+    ]
+    if found["assumed"]:
+        guesses = ", ".join(f"{name} = {value:g}" for name, value in found["assumed"].items())
+        lines.append(f"ASSUMED, because nobody said it: {guesses} (SI). The moduli depend on it.")
+    return lines
+
+
+@guarded
+def analyze(
+    paths: Paths,
+    model: Model = None,
+    radius: Radius = None,
+    half_angle: HalfAngle = None,
+    punch_radius: PunchRadius = None,
+    thickness: Thickness = None,
+    poisson_ratio: PoissonRatio = None,
+    segment: Segment = None,
+    calibration: Calibration = None,
+    spring_constant: SpringConstant = None,
+    sensitivity: Sensitivity = None,
+    spring_constant_std: SpringConstantStd = None,
+    sensitivity_std: SensitivityStd = None,
+    radius_std: RadiusStd = None,
+    out: Out = Path("asperity-results"),
+    recipe: Recipe = None,
+    batch: Batch = None,
+    restart: Restart = False,
+    as_json: Json = False,
+) -> None:
+    """Read, correct, fit and report all force curves; the same command goes on after an interruption."""
+
+    tip = given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
+                 poisson_ratio=poisson_ratio)
+    options = given(
+        segment=segment,
+        calibration=calibration,
+        spring_constant=spring_constant,
+        sensitivity=sensitivity,
+        batch=batch,
+        spring_constant_std=spring_constant_std,
+        sensitivity_std=sensitivity_std,
+        radius_std=radius_std,
+    )
+    with progress() as tell:
+        results = asperity.analyze(
+            paths, **_arguments(recipe, model, tip, options), out=out, restart=restart, progress=tell
+        )
+    raise typer.Exit(_print(results, as_json, _outputs(out)))
+
+
+def _outputs(out: Path) -> list[Path]:
+    names = ("report.html", "results.csv", "results.nc", "results.zarr")
+    return [out / name for name in names if (out / name).exists()]
+
+
+@guarded
+def demo(out: Out = Path("asperity-demo"), size: int = 64, as_json: Json = False) -> None:
+    """Analyze a virtual force map whose every number is known, and say how close the result is."""
+    from asperity.measurements.force_curves.demo import demo
+
+    with progress() as tell:
+        results = demo(out, size=size, progress=tell)
+    _print(results, as_json, _outputs(out))
+
+
+@guarded
+def read(paths: Paths, as_json: Json = False) -> None:
+    """Show what is in files: format, curves, segments, calibration, and what cannot be read."""
+    from asperity.measurements.force_curves.describe import describe
+
+    found = describe(paths)
+    typer.echo(json.dumps(found) if as_json else "\n".join(entry["text"] for entry in found))
+    raise typer.Exit(0 if all(entry["outcome"] != "failed" for entry in found) else 1)
+
+
+@guarded
+def convert(
+    paths: Paths,
+    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")],
+    spring_constant: SpringConstant = None,
+    sensitivity: Sensitivity = None,
+) -> None:
+    """Store force curves of any vendor as NetCDF (.nc) or zarr (.zarr)."""
+
+    typer.echo(asperity.convert(paths, out, spring_constant=spring_constant, sensitivity=sensitivity))
+
+
+@guarded
+def fit(
+    paths: Paths,
+    model: Model = None,
+    radius: Radius = None,
+    half_angle: HalfAngle = None,
+    punch_radius: PunchRadius = None,
+    thickness: Thickness = None,
+    poisson_ratio: PoissonRatio = None,
+    segment: Segment = None,
+    spring_constant_std: SpringConstantStd = None,
+    sensitivity_std: SensitivityStd = None,
+    radius_std: RadiusStd = None,
+    batch: Batch = None,
+    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("results.nc"),
+    as_json: Json = False,
+) -> None:
+    """Fit force curves in memory and store the results; 'analyze' does more and can be interrupted."""
+    from asperity.data import store
+
+    tip = given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
+                 poisson_ratio=poisson_ratio)
+    options = given(
+        segment=segment,
+        spring_constant_std=spring_constant_std,
+        sensitivity_std=sensitivity_std,
+        radius_std=radius_std,
+        batch=batch,
+    )
+    results = asperity.fit(asperity.read(paths), **_arguments(None, model, tip, options))
+    raise typer.Exit(_print(results, as_json, [store.save(results, out)]))
+
+
+@guarded
+def select(
+    paths: Paths,
+    radius: Radius = None,
+    poisson_ratio: PoissonRatio = None,
+    separation: Annotated[
+        float | None, option("m", "LENGTH", "Equilibrium separation of the surfaces. (default: 0.4nm)")
+    ] = None,
+    separation_std: Annotated[
+        float | None, option("1", "RELATIVE", "Its uncertainty. (default: 100%, a factor 2.7)")
+    ] = None,
+    surface_tension: Annotated[float | None, option("N/m", "TENSION", "Of a soft sample, e.g. 0.07N/m.")] = None,
+    thickness: Thickness = None,
+    spring_constant: SpringConstant = None,
+    sensitivity: Sensitivity = None,
+    spring_constant_std: SpringConstantStd = None,
+    sensitivity_std: SensitivityStd = None,
+    radius_std: RadiusStd = None,
+    quick: Annotated[bool, typer.Option("--quick", help="For large maps: a network answers where it is sure.")] = False,
+    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("selection.nc"),
+    as_json: Json = False,
+) -> None:
+    """Choose the contact model of every curve (Hertz, DMT, JKR, Maugis-Dugdale), or say why none is named."""
+    from asperity.data import store
+    from asperity.measurements.force_curves import select as choosing
+
+    instrument = given(
+        separation=separation,
+        separation_std=separation_std,
+        surface_tension=surface_tension,
+        thickness=thickness,
+        spring_constant_std=spring_constant_std,
+        sensitivity_std=sensitivity_std,
+        radius_std=radius_std,
+    )
+    curves = asperity.read(paths, **given(spring_constant=spring_constant, sensitivity=sensitivity))
+    chosen = asperity.select(
+        curves, instrument=instrument, quick=quick, **given(radius=radius, poisson_ratio=poisson_ratio)
+    )
+    lines = [*choosing.in_words(chosen), f"-> {store.save(chosen, out)}"]
+    typer.echo(json.dumps(choosing.summary(chosen)) if as_json else "\n".join(lines))
+    raise typer.Exit(0 if (chosen["reasons"].values == 0).all() else 1)
+
+
+@guarded
+def models() -> None:
+    """List the contact models with their formula and inputs."""
+    from asperity.contact.named import model_table
+
+    typer.echo("\n".join(model_table()))
+
+
+@guarded
+def formats() -> None:
+    """List the file formats that can be read."""
+    from asperity.measurements.force_curves.describe import format_table
+
+    typer.echo("\n".join(format_table()))
+
+
+@guarded
+def correct(
+    paths: Paths,
+    calibration: Calibration = None,
+    spring_constant: SpringConstant = None,
+    sensitivity: Sensitivity = None,
+    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("corrected.nc"),
+) -> None:
+    """Store force curves with another calibration and with the heights that the scanner really took."""
+    from asperity.data import store
+
+    known = given(calibration=calibration, spring_constant=spring_constant, sensitivity=sensitivity)
+    typer.echo(store.save(asperity.correct.curves(asperity.read(paths), **known), out))

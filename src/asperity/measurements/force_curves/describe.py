@@ -1,0 +1,69 @@
+"""What is in files of force curves, for people and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from asperity.data import curve_files
+from asperity.data.readers import force_curves as readers
+from asperity.measurements.force_curves.summary import middle
+from asperity.units import in_words
+
+__all__ = ["describe", "format_table"]
+
+
+def describe(paths: Iterable[str | PathLike[str]]) -> list[dict[str, Any]]:
+    """What is in each file under ``paths``: outcome, content, calibration, and ``text`` for people."""
+    described = []
+    for path, named in curve_files.find_files(paths):
+        try:
+            described.append(_content(path, curve_files.open_file(path)))
+        except (readers.ReadError, OSError) as error:
+            skipped = not named and isinstance(error, readers.NotRecognized | readers.Unsupported)
+            described.append(
+                {
+                    "file": str(path),
+                    "outcome": "skipped" if skipped else "failed",
+                    "reason": str(error),
+                    "text": str(error),
+                }
+            )
+    return described
+
+
+def _content(path: Path, dataset: xr.Dataset) -> dict[str, Any]:
+    calibration = {name: middle(dataset[name].values) for name in ("spring_constant", "sensitivity")}
+    said = {
+        name: "unknown" if value is None else in_words(value, dataset[name].attrs["units"])
+        for name, value in calibration.items()
+    }
+    words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in said.items())
+    longest = dataset["sample_count"].max("curve")
+    segments = {str(name): int(longest.sel(segment=name)) for name in dataset["segment"].values}
+    parts = ", ".join(f"{name} (up to {count} samples)" for name, count in segments.items())
+    channels = [str(name) for name in dataset.data_vars]
+    text = f"{path}: {dataset.sizes['curve']} curves; {parts}; {words}; channels {', '.join(channels)}"
+    missing = curve_files.missing_calibration(dataset, path)
+    return {
+        "file": str(path),
+        "outcome": "read",
+        "reason": "" if missing is None else str(missing),
+        "curves": dataset.sizes["curve"],
+        "segments": segments,
+        "channels": channels,
+        **calibration,
+        "attributes": {name: str(value) for name, value in dataset.attrs.items()},
+        "text": text if missing is None else f"{text}\n  {missing.problem} {missing.remedy}",
+    }
+
+
+def format_table() -> list[str]:
+    """One line per file format that can be read: its name and usual endings."""
+    return [f"{module.NAME} ({', '.join(module.EXTENSIONS)})" for module in readers._modules()] + [
+        "asperity store (.nc, .zarr)"
+    ]

@@ -1,0 +1,53 @@
+"""`fit`: a contact model on every curve of a dataset."""
+
+from __future__ import annotations
+
+import json
+
+import xarray as xr
+
+from asperity.contact.named import Model, assumed_inputs, contact_model, model_record, usual_segment
+from asperity.data import provenance
+from asperity.data.curve_files import Source
+from asperity.measurements.force_curves.sessions import (
+    SessionNoise,
+    by_session,
+    fit_block,
+    join,
+    plan,
+)
+from asperity.report.citing import citations
+
+__all__ = ["fit"]
+
+
+def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = None,
+        spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+        batch: int = 512) -> xr.Dataset:
+    """Fit a contact model to every curve.
+
+    Args:
+        dataset: force curves (see `asperity.data.curves`), lazy or not.
+        model: a contact model, its name, or ``{"name": ..., "radius": ...}``.
+        segment: the segment to fit; by default ``retract`` for models with adhesion (the jump off contact
+            shows it, the jump in does not), else ``approach``.
+        spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties (0.1 is 10 %)
+            of the calibration; they become the part ``modulus_std_calibration``.
+        batch: curves in memory at a time.
+
+    Returns:
+        One entry per curve: the fitted quantities with ``_std``, the flag, the fixed inputs, and the
+        curves for display. No curve is dropped and none raises: see `asperity.learning.outcome.Outcome`.
+    """
+    segment = segment or usual_segment(model)
+    options = {"segment": segment, "spring_constant_std": spring_constant_std,
+               "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    sources = list(by_session(Source(dataset, {})))
+    noise = SessionNoise(sources, model, segment)
+    results = join([fit_block(sources, block, model, noise, options) for block in plan(sources, batch)])
+    step = provenance.step("fit", {"model": model_record(model), **options, "batch": batch})
+    assumed = assumed_inputs(model, dataset.attrs)
+    kind = type(contact_model(model))
+    named = results.assign_attrs(model=kind.__name__, assumed=json.dumps(assumed),
+                                 citations=json.dumps(citations(kind)))
+    return provenance.record(named, step, before=dataset)

@@ -1,0 +1,149 @@
+"""From a dataset of curves to a dataset of fits: the crossing between the schema and the fitter."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import xarray as xr
+
+from asperity.contact import AbstractContactModel
+from asperity.learning import noise as noise_model
+from asperity.learning.attachment import find_jump
+from asperity.learning.batches import Scaled, scale
+from asperity.learning.least_squares import Fit, contact_force, least_squares
+from asperity.learning.noise import Noise
+from asperity.learning.uncertainty import estimate
+from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
+from asperity.measurements.force_curves.segments import Segment, segment_of
+
+__all__ = ["fit_curves", "learn_noise"]
+
+
+class _Solution(NamedTuple):
+    segment: Segment
+    scaled: Scaled
+    fit: Fit
+
+
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> Noise:
+    """The noise that the curves of one session share, from their samples before contact.
+
+    Where no curve has a baseline, the residuals of the whole fit stand in.
+    """
+    with jax.enable_x64(True):
+        solution = _solve(dataset, model, segment, tilt)
+        residual, contact = _residual(model, solution)
+        try:
+            return noise_model.learn(_baselines(residual, contact, solution.segment.counted))
+        except ValueError:
+            whole = [r[c] for r, c in zip(residual, solution.segment.counted)]
+            whole = [r for r in whole if len(r) >= noise_model.MINIMUM_BASELINE]
+            return noise_model.learn(whole or [np.full(noise_model.MINIMUM_BASELINE, 0.0)])
+
+
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise, segment: str = "approach",
+               spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+               calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
+    """Fit every curve of a loaded dataset.
+
+    Args:
+        dataset: force curves in memory.
+        model: the template; its fixed fields are used, its fitted ones ignored.
+        noise: from `learn_noise` of the same session.
+        segment: the name of the segment to fit, ``approach`` or ``retract``.
+        spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties of the
+            calibration; ``radius_std`` applies to the size of the tip, whatever the model calls it.
+        calibration_correlation: of the errors of spring constant and sensitivity, -1 to 1: negative where
+            the one was measured with the other.
+        tilt: fit a slope of the baseline.
+
+    Returns:
+        One entry per curve: the fitted quantities with ``_std_noise``, ``_std_calibration`` and ``_std``,
+        contact point, baseline, what was seen, ``flag``, and the curves thinned for display.
+
+    Raises:
+        MissingCalibration: no force can be had from the data.
+    """
+    tip = [name for name in model.fixed if name not in {"poisson_ratio", "thickness"}]
+    relative = {"spring_constant": spring_constant_std, "sensitivity": sensitivity_std,
+                **dict.fromkeys(tip, radius_std)}
+    with jax.enable_x64(True):
+        solution = _solve(dataset, model, segment, tilt)
+        residual, contact = _residual(model, solution)
+        baselines = _baselines(residual, contact, solution.segment.counted)
+        strengths = noise_model.strengths(noise, baselines)
+        k = solution.segment.spring_constant
+        found = estimate(model, solution.scaled, solution.fit, k, noise, strengths, relative, tilt=tilt)
+    found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
+    force_std = float(np.linalg.norm(
+        _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
+    level = Level(noise_model.level(noise, strengths), noise_model.correlation(noise, strengths),
+                  np.array([len(b) for b in baselines]), force_std)
+    return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level))
+
+
+def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:
+    r"""Changes (..., source) with the two correlated first sources made into two independent ones.
+
+    Of errors e and f with the correlation $\rho$, f is $\rho e + \sqrt{1 - \rho^2}\, g$ with g independent of e.
+    """
+    if not -1 <= correlation <= 1:
+        raise ValueError(f"calibration_correlation = {correlation:g} must lie between -1 and 1")
+    mixed = changes.copy()
+    mixed[..., 0] += correlation * changes[..., 1]
+    mixed[..., 1] *= np.sqrt(1 - correlation**2)
+    return mixed
+
+
+def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
+    """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on."""
+    segment = segment_of(dataset, name)
+    force, counted = segment.force, segment.counted
+    adhesive, retracting = "work_of_adhesion" in model.fitted, name.startswith("retract")
+    attached, counted = find_jump(force, counted) if adhesive else (None, counted)
+    k = segment.spring_constant[:, None]
+    scaled = scale(segment.height + force / k, force, counted, attached, retracting=retracting)
+    fit = least_squares(model, scaled, tilt=tilt)
+    slope, removed = np.zeros(len(force)), np.zeros(force.shape)
+    if tilt:
+        # The tilt is a property of the height, not of the tip position, which holds the tilt once more.
+        slope = -fit.linear[:, 1] * scaled.force_scale / scaled.span
+        slope = np.where(np.abs(slope) < 0.2 * segment.spring_constant, slope, 0.0)
+        slope = slope / (1 - slope / segment.spring_constant)
+        middle = np.nanmean(np.where(counted, segment.height, np.nan), axis=1, keepdims=True)
+        removed = slope[:, None] * (segment.height - np.nan_to_num(middle))
+        force = force - removed
+        point = scaled.top - scaled.span * fit.nonlinear[:, 0]
+        scaled = scale(segment.height + force / k, force, counted, attached, retracting=retracting)
+        nearest = np.abs(segment.height + segment.force / k - point[:, None])
+        nearest = np.argmin(np.where(counted, nearest, np.inf), axis=1)
+        point = point - (removed / k)[np.arange(len(force)), nearest]
+        start = np.concatenate([((scaled.top - point) / scaled.span)[:, None], fit.nonlinear[:, 1:]], axis=1)
+        fit = least_squares(model, scaled, tilt=tilt, start=start)
+    return _Solution(segment._replace(force=force, counted=counted, tilt=slope, removed=removed), scaled, fit)
+
+
+def _residual(model: AbstractContactModel, solution: _Solution) -> tuple[np.ndarray, np.ndarray]:
+    """Force minus fit, and the fitted force of contact, in N."""
+    scaled, fit = solution.scaled, solution.fit
+    contact = contact_force(model, scaled, fit)
+    line = fit.linear[:, :1] + (fit.linear[:, 1:2] * scaled.x if _has_tilt(model, fit) else 0.0)
+    size = scaled.force_scale[:, None]
+    return np.where(scaled.counted, scaled.y - line - contact, 0.0) * size, contact * size
+
+
+def _has_tilt(model: AbstractContactModel, fit: Fit) -> bool:
+    return fit.linear.shape[1] == model.amplitudes + 2
+
+
+def _baselines(residual: np.ndarray, contact: np.ndarray, counted: np.ndarray) -> list[np.ndarray]:
+    """The residuals of each curve up to shortly before contact, in order."""
+    begins = np.where(touching(contact) & counted, np.arange(contact.shape[1]), contact.shape[1]).min(axis=1)
+    result = []
+    for row, use, stop in zip(residual, counted, begins):
+        start = int(use.argmax())
+        stop = start + int(0.95 * (stop - start))
+        result.append(row[start:stop][use[start:stop]])
+    return result

@@ -1,0 +1,263 @@
+"""What is said of each fitted curve: numbers with uncertainties, a flag, and the curve for display."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from asperity.contact import AbstractContactModel
+from asperity.data.results import CARRIED, flag_attributes, with_uncertainty
+from asperity.learning.batches import Scaled
+from asperity.learning.least_squares import Fit
+from asperity.learning.outcome import Outcome
+from asperity.learning.uncertainty import Estimate
+from asperity.measurements.force_curves.segments import Segment
+from asperity.quantities import variable_attributes
+
+__all__ = ["Fitted", "Level", "results", "touching"]
+
+_POINTS = 120  # samples of a curve that are kept for display
+_PLATEAU = 8  # equal end values in a row that mean a saturated detector
+_MISFIT = 3.0  # residual over noise, and
+_MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
+_BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
+_PULL = 6.0  # pull-off over noise, from which the fit may say where it is
+_BESIDE = 4  # samples on either side of the pull-off that are averaged
+_POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
+_SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
+_SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
+
+
+class Level(NamedTuple):
+    """The noise of each curve, (batch,), and how well forces are calibrated."""
+
+    std: np.ndarray  # N
+    correlation: np.ndarray  # samples
+    baseline: np.ndarray  # samples before contact
+    force_std: float  # relative standard uncertainty of any force from the calibration
+
+
+class Fitted(NamedTuple):
+    """A batch of curves with all that the fit found."""
+
+    segment: Segment
+    scaled: Scaled
+    fit: Fit
+    found: Estimate
+    level: Level
+
+
+class _Residuals(NamedTuple):
+    corrected: np.ndarray  # (batch, sample) N, the baseline taken off; NaN where not counted
+    residual: np.ndarray  # (batch, sample) N
+    rms: np.ndarray  # (batch,) N
+    chi_square: np.ndarray  # (batch,) mean square in contact over what the noise explains
+    worst: np.ndarray  # (batch,) N, the larger rms of contact and whole curve
+    largest: np.ndarray  # (batch,) N, the largest force of either sign
+    far: np.ndarray  # (batch,) N, robust spread of the residual in the farthest third
+
+
+def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) -> xr.Dataset:
+    """The dataset of one batch: variables per curve, the covariance, display curves, identity, fixed inputs."""
+    rest = _residuals(fitted)
+    flag = _flags(model, fitted, rest)
+    variables = _parameters(model, fitted) | _observed(fitted, rest)
+    for name in (*model.fitted, "contact_point", "indentation_max"):
+        for key in (name, f"{name}_std", f"{name}_std_noise", f"{name}_std_calibration"):
+            if key in variables:
+                variables[key][1][flag >= Outcome.contact_out_of_range] = np.nan
+    variables["flag"] = ("curve", flag, flag_attributes())
+    variables |= _display(fitted, rest, flag)
+    names = (*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")
+    variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.found.covariance,
+                               {"long_name": "covariance of the parameters from the noise"})
+    coords: dict[str, Any] = {name: dataset[name].variable for name in CARRIED if name in dataset.coords}
+    coords |= {name: ((), float(getattr(model, name)), variable_attributes(name)) for name in model.fixed}
+    return xr.Dataset(variables, coords | {"parameter": list(names), "parameter_": list(names)})
+
+
+def _residuals(fitted: Fitted) -> _Residuals:
+    found, counted = fitted.found, fitted.segment.counted
+    corrected = np.where(fitted.segment.present, fitted.segment.force - found.baseline, np.nan)
+    residual = np.where(counted, corrected - found.model_force, np.nan)
+    in_contact = touching(found.model_force) & counted
+    gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
+    expected = np.maximum(fitted.level.std[:, None] * gain, 1e-300)
+    largest = np.maximum(np.max(np.abs(np.nan_to_num(corrected)), axis=1), 1e-300)
+    every, contact = _mean(residual**2, counted), _mean(residual**2, in_contact)
+    with np.errstate(over="ignore"):
+        chi_square = _mean((residual / expected) ** 2, in_contact)
+    return _Residuals(corrected, residual, np.sqrt(every), chi_square, np.sqrt(np.fmax(contact, every)), largest,
+                      _far_spread(residual, counted))
+
+
+def _far_spread(residual: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The noise where no model can be wrong: of the farthest third, about its own straight line (robust)."""
+    rank = np.cumsum(counted, axis=1)
+    far = counted & (rank <= np.maximum(rank[:, -1:] // 3, 8))
+    index = np.arange(residual.shape[1]) - _mean(np.broadcast_to(np.arange(residual.shape[1]), far.shape), far)[:, None]
+    values = np.nan_to_num(residual) - _mean(residual, far)[:, None]
+    slope = _mean(values * index, far) / np.maximum(_mean(index**2, far), 1e-300)
+    about = np.where(far, np.abs(values - slope[:, None] * index), np.nan)
+    return 1.4826 * np.nanmedian(np.where(np.any(far, axis=1, keepdims=True), about, 0.0), axis=1)
+
+
+def touching(contact: np.ndarray) -> np.ndarray:
+    """Where the fitted force of contact, (batch, sample), is not negligible."""
+    size = np.abs(contact)
+    return size > 1e-4 * np.maximum(size.max(axis=1, keepdims=True), 1e-300)
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    number = where.sum(axis=1)
+    total = np.where(where, values, 0.0).sum(axis=1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
+    """The fitted quantities, contact point and baseline, each with its uncertainties."""
+    found, variables = fitted.found, {}
+    for i, name in enumerate((*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")):
+        values = found.values[:, i] + _taken_off(fitted, name)
+        noise = np.sqrt(np.maximum(found.covariance[:, i, i], 0.0))
+        calibration = np.sqrt((found.calibration[:, i] ** 2).sum(axis=1))
+        variables |= with_uncertainty(name, values, noise, calibration)
+    return variables
+
+
+def _taken_off(fitted: Fitted, name: str) -> np.ndarray:
+    """What the tilt that was removed before the last fit adds to a parameter of the raw curve."""
+    segment, scaled = fitted.segment, fitted.scaled
+    if name == "baseline_tilt":
+        return segment.tilt
+    nearest = np.argmin(np.where(segment.counted, np.abs(scaled.x - fitted.fit.nonlinear[:, :1]), np.inf), axis=1)
+    force = segment.removed[np.arange(len(nearest)), nearest]
+    return {"contact_point": force / segment.spring_constant, "baseline_offset": force}.get(name, np.zeros(len(force)))
+
+
+def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
+    """What is read off the corrected curve rather than fitted."""
+    counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
+    any_counted = counted.any(axis=1)
+    lowest, noise = _pull_off(fitted, rest)
+    variables = with_uncertainty("pull_off_force", lowest, noise, lowest * level.force_std)
+    depth = _depth(fitted)
+    plain = {
+        "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
+                      "largest force above the baseline"),
+        "indentation_max": (depth, "m", "largest indentation in the fit"),
+        "noise_std": (level.std, "N", "standard deviation of the force noise"),
+        "noise_correlation": (level.correlation, "1", "samples that count as one independent one"),
+        "residual_rms": (rest.rms, "N", "root mean square of force minus fit"),
+        "reduced_chi_square": (rest.chi_square, "1", "mean square residual in contact over that of the noise"),
+        "window_start": (scaled.top, "m", "farthest tip position in the fit"),
+        "window_stop": (scaled.top - scaled.span, "m", "deepest tip position in the fit"),
+        "sample_size": (counted.sum(axis=1), "1", "samples in the fit"),
+    }
+    for name, (values, units, meaning) in plain.items():
+        data = values if name == "sample_size" else np.where(any_counted, values, np.nan)
+        variables[name] = ("curve", np.array(data), {"units": units, "long_name": meaning})
+    return variables
+
+
+def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]:
+    """The largest attraction and its uncertainty from the noise, (curve,) N.
+
+    The lowest of many noisy samples lies too low. Where the fit follows the pull-off, its own minimum is taken,
+    moved by the mean residual of the samples beside it: right whatever the noise, and free of the model's level.
+    """
+    model, std = fitted.found.model_force, fitted.level.std
+    raw = np.maximum(-np.min(np.where(fitted.segment.present, rest.corrected, 0.0), axis=1), 0.0)
+    known = np.isfinite(rest.residual)
+    seen = np.where(known, model, np.inf)
+    place, least = seen.argmin(axis=1), seen.min(axis=1, initial=0.0)
+    beside = known & (np.abs(np.arange(model.shape[1]) - place[:, None]) <= _BESIDE)
+    number = np.maximum(beside.sum(axis=1), 1)
+    moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
+    followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
+    averaged = std * np.sqrt(np.minimum(fitted.level.correlation, number) / number)
+    return np.where(followed, moved, raw), np.where(followed, averaged, std)
+
+
+def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:
+    """The outcome of each curve, int8: the gravest of those that apply."""
+    found, counted, point = fitted.found, fitted.segment.counted, fitted.fit.nonlinear[:, 0]
+    number = counted.sum(axis=1)
+    amplitude, spread = found.values[:, 0], np.sqrt(np.maximum(found.covariance[:, 0, 0], 0.0))
+    fitted_values = found.values[:, : len(model.fitted)]
+    significant = np.abs(amplitude) > _SIGNIFICANT * spread
+    vague = [~(values > _SIGNIFICANT * np.sqrt(np.maximum(found.covariance[:, i, i], 0.0)))
+             for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
+    conditions = {
+        Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),
+        Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
+        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | np.any(vague, axis=0)
+        | (_depth(fitted) > float(model.largest_indentation())),
+        Outcome.saturated: _saturated(fitted.segment),
+        Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
+        Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
+        Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
+        Outcome.too_few_samples: number < 4 * (len(model.fitted) + 3),
+        Outcome.uncalibrated: number == 0,
+    }
+    flag = np.zeros(len(point), np.int8)
+    for outcome in sorted(conditions):
+        flag[conditions[outcome]] = int(outcome)
+    return flag
+
+
+def _depth(fitted: Fitted) -> np.ndarray:
+    """The largest indentation of each curve, (curve,) m."""
+    return fitted.scaled.span * (1 - fitted.fit.nonlinear[:, 0])
+
+
+def _rises(fitted: Fitted) -> np.ndarray:
+    """Whether the fitted force of contact exceeds the noise."""
+    return np.max(np.abs(fitted.found.model_force), axis=1) > _SIGNIFICANT * fitted.level.std
+
+
+def _flat(rest: _Residuals) -> np.ndarray:
+    """Whether the curve, whatever the model, is no more than its own noise (about 7 spreads peak to peak)."""
+    swing = np.max(np.nan_to_num(rest.corrected), axis=1) - np.min(np.nan_to_num(rest.corrected), axis=1)
+    return ~(swing > _SWING * rest.far)
+
+
+def _saturated(segment: Segment) -> np.ndarray:
+    """Whether the raw force ends in a plateau of exactly equal values (the tilt is put back first)."""
+    raw = segment.force + segment.removed
+    size = np.max(np.abs(np.where(segment.counted, raw, 0.0)), axis=1, keepdims=True)
+    top = np.max(np.where(segment.counted, raw, -np.inf), axis=1, keepdims=True)
+    equal = segment.counted & (np.abs(raw - top) <= 1e-9 * size)
+    runs = np.lib.stride_tricks.sliding_window_view(equal, min(_PLATEAU, equal.shape[1]), axis=1)
+    return np.any(np.all(runs, axis=2), axis=1)
+
+
+def _display(fitted: Fitted, rest: _Residuals, flag: np.ndarray) -> dict[str, Any]:
+    """Each curve thinned to `_POINTS` samples: half even, half in and shortly before contact."""
+    x = fitted.scaled.x
+    position = fitted.scaled.top[:, None] - fitted.scaled.span[:, None] * x
+    index = np.stack([_thinned(use, row, point) for use, row, point in
+                      zip(fitted.segment.present, x, fitted.fit.nonlinear[:, 0])])
+    model = np.where((flag < Outcome.no_contact)[:, None], fitted.found.model_force, np.nan)
+    curves = {"display_tip_position": (position, "m", "tip position"),
+              "display_force": (rest.corrected, "N", "force, baseline taken off"),
+              "display_fit": (model, "N", "fitted force")}
+    valid = index >= 0
+    return {name: (("curve", "point"), np.where(valid, np.take_along_axis(values, np.maximum(index, 0), 1), np.nan)
+                   .astype(np.float32), {"units": unit, "long_name": f"{meaning} (thinned for display)"})
+            for name, (values, unit, meaning) in curves.items()}
+
+
+def _thinned(counted: np.ndarray, x: np.ndarray, point: float) -> np.ndarray:
+    """The samples to show, ascending, padded with -1."""
+    index = np.flatnonzero(counted)
+    shown = np.full(_POINTS, -1)
+    if len(index):
+        near = index[x[index] > point - 0.25 * (1 - point)]
+        near = near if len(near) else index
+        chosen = [part[np.linspace(0, len(part) - 1, _POINTS // 2).astype(int)] for part in (index, near)]
+        unique = np.unique(np.concatenate(chosen))
+        shown[: len(unique)] = unique
+    return shown

@@ -1,0 +1,5 @@
+"""The report on fitted force curves."""
+
+from asperity import _lazy
+
+__getattr__, __dir__ = _lazy(__name__, __path__)

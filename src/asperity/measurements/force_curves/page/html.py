@@ -1,0 +1,180 @@
+"""`write_report`: the results of a fit as one HTML file that needs no server and no network."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves import score as scorecard
+from asperity.measurements.force_curves.contents import Grid, file_names, flag_name, flags, grids, measured, words_of
+from asperity.measurements.force_curves.page import curves, maps, sequences, words
+from asperity.measurements.force_curves.page import records as files
+from asperity.report import records
+
+__all__ = ["write_report"]
+
+#: maps of more files than this are not drawn (the report says so)
+MOST_MAPS = 12
+
+
+def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = None) -> Path:
+    """Write the report of ``results`` to ``path`` and return the path.
+
+    The file holds everything it shows (scripts, styles, data) and makes no request of any kind; a
+    content security policy inside it forbids them. The report computes nothing but counts, medians
+    and quantiles: every number comes from ``results``.
+
+    Args:
+        results: what a fit returns: per curve the fitted quantities with ``_std`` (``_std_noise``,
+            ``_std_calibration``), ``flag``, the fixed inputs, the curves for display
+            ``display_tip_position``, ``display_force``, ``display_fit`` (curve, point), the truth
+            ``true_...`` where it is known; attributes ``model``, ``history``, ``failed_files``,
+            ``citations``. Any of them may be missing.
+        path: the file to write; its folder must exist.
+        title: heading of the page; the names of the files if not given.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    path.write_text(render(results, title), encoding="utf-8")
+    return path
+
+
+def render(results: xr.Dataset, title: str | None = None) -> str:
+    """The report as HTML text."""
+    from bokeh.resources import Resources
+    from jinja2 import Environment, StrictUndefined
+
+    kit, own = resources.files("asperity.report"), resources.files("asperity.measurements.force_curves.page")
+    places = {"html": own, "css": kit, "js": own}
+    texts = {name: (place / f"report.{name}").read_text(encoding="utf-8") for name, place in places.items()}
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(texts["html"])
+    context = _words(results) | _figures(results)
+    return template.render(
+        **context,
+        title=title or _title(results),
+        css=texts["css"],
+        js=texts["js"],
+        bokeh=Resources(mode="inline", components=["bokeh"]).render(),
+    )
+
+
+def _title(results: xr.Dataset) -> str:
+    names = file_names(results)[1]
+    return "No data" if not names else names[0] if len(names) == 1 else f"{len(names)} files"
+
+
+def _words(results: xr.Dataset) -> dict[str, Any]:
+    """Everything on the page that is text."""
+    lines = words.flag_lines(results)
+    return {
+        "headline": words.headline(results),
+        "scorecard": scorecard.rows(scorecard.judged(results)) if results.sizes.get("curve", 0) else [],
+        "findings": words.findings(results),
+        "legend": words.legend(results),
+        "made": records.made(results),
+        "remarks": words.remarks(results),
+        "closeness": words.closeness(results),
+        "failed_files": words.failed_files(results),
+        "flag_lines": lines,
+        "problems": [line for line in lines if not line.usable],
+        "cautions": [line for line in lines if line.usable and line.flag != 0],
+        "file_header": files.file_header(results),
+        "file_rows": files.file_rows(results),
+        "file_count": len(file_names(results)[1]),
+        "calibration": files.calibration_rows(results),
+        "history": records.history(results),
+        "raw_history": records.raw_history(results),
+        "citations": records.citations(results),
+        "model": str(results.attrs.get("model", "")),
+        "colors": {line.flag: maps.flag_color(line.flag) for line in lines},
+        "version": _version(),
+    }
+
+
+def _version() -> str:
+    import asperity
+
+    return asperity.__version__
+
+
+def _figures(results: xr.Dataset) -> dict[str, Any]:
+    """Everything on the page that is drawn: Bokeh's script, and the places where it puts the figures."""
+    found = grids(results)
+    drawn, off_grid = found[:MOST_MAPS], _off_grid(results, found)
+    has_curves = bool(np.isfinite(curves.display(results, "display_force")).any())
+    thin = curves.thinning(results.sizes.get("curve", 0), results.sizes.get("point", 0) if has_curves else 0)
+    source = curves.curve_source(results, drawn, thin)
+    chosen = curves.exemplars(results) if has_curves else []
+    shown = chosen if results.sizes["curve"] > 1 else []  # a single curve is in the panel already
+    models: dict[str, Any] = {}
+    for i, grid in enumerate(drawn):
+        models |= {f"map_{i}_{j}": plot for j, plot in enumerate(maps.map_figures(results, grid, source, i))}
+    if len(off_grid) > 1:
+        models |= {
+            f"sequence_{j}": plot
+            for j, plot in enumerate(sequences.sequence_figures(results, off_grid, source))
+        }
+    models |= {f"histogram_{j}": plot for j, plot in enumerate(sequences.histograms(results))}
+    if has_curves:
+        models |= curves.panel_figures([source, *curves.store_sources(results, thin)])
+    for j, exemplar in enumerate(shown):
+        models |= {
+            f"exemplar_{j}_{k}": plot
+            for k, plot in enumerate(curves.exemplar_figures(results, exemplar.curve))
+        }
+    script, places = _embedded(models)
+    return {
+        "script": script,
+        "places": places,
+        "grids": drawn,
+        "left_out": [grid.file for grid in found[MOST_MAPS:]],
+        "exemplars": shown,
+        "thinning": thin.words,
+        "has_curves": has_curves,
+        "off_grid": len(off_grid),
+        "page": _page(results, chosen),
+    }
+
+
+def _embedded(models: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """Bokeh's script and one place per figure; the document is put together once, not once per figure."""
+    from bokeh.document import Document
+    from bokeh.embed import components
+
+    if not models:
+        return "", {}
+    document = Document()
+    with document.models.freeze():
+        for model in models.values():
+            document.add_root(model)
+    return components(models)
+
+
+def _off_grid(results: xr.Dataset, found: list[Grid]) -> np.ndarray:
+    """The curves that are on none of the grids, if there is a property to draw."""
+    on_grid = [grid.curves[grid.curves >= 0] for grid in found]
+    rest = np.setdiff1d(np.arange(results.sizes.get("curve", 0)), np.concatenate([*on_grid, np.arange(0)]))
+    return rest if measured(results) else rest[:0]
+
+
+def _page(results: xr.Dataset, chosen: list[curves.Exemplar]) -> dict[str, Any]:
+    """What the script of the page needs beside the figures."""
+    present = np.unique(flags(results)).tolist()
+    known = [flag for flag in present if flag in Outcome._value2member_map_]
+    middle = [exemplar.curve for exemplar in chosen if exemplar.why == "median fit"]
+    return {
+        "files": file_names(results)[1],
+        "first": (middle or [exemplar.curve for exemplar in chosen] or [0])[0],
+        "properties": [[name, words_of(name)] for name in measured(results)],
+        "outcomes": {flag: flag_name(flag) for flag in present},
+        "meanings": {flag: Outcome(flag).meaning for flag in known if flag != 0},
+    }

@@ -1,0 +1,230 @@
+"""Maps of the fitted properties: to scale, with hover and click on every pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.contents import (
+    Grid,
+    error_parts,
+    flag_name,
+    flags,
+    measured,
+    unit_of,
+    usable,
+    values,
+    words_of,
+)
+from asperity.report.numbers import prefix
+from asperity.report.style import FLAG_COLORS, MISSING, MUTED, hover_tool, quiet_figure
+
+if TYPE_CHECKING:
+    from bokeh.models import ColumnDataSource
+    from bokeh.plotting import figure
+
+__all__ = ["Layer", "flag_color", "hover_columns", "layers", "map_figures", "pixel_centers"]
+
+#: the longer side of a map on the page, in CSS pixels, and the most elongated shape drawn to scale
+_SIDE, _ELONGATION = 264, 3.0
+#: quantiles that the colors span; a wider ratio of them is drawn on a logarithmic scale
+_COLOR_RANGE, _LOG_RATIO = (0.02, 0.98), 20.0
+
+
+class Layer(NamedTuple):
+    """One map: a value per curve (NaN: not drawn), already in ``unit``."""
+
+    title: str
+    array: np.ndarray
+    unit: str
+    palette: str
+
+
+def layers(results: xr.Dataset) -> list[Layer]:
+    """The maps worth drawing: the first property, its relative uncertainty, then the other properties."""
+    good = usable(results)
+    found = [
+        _layer(results, name, good, palette)
+        for name, palette in zip(measured(results), ("Viridis256", "Cividis256", "Cividis256", "Cividis256"))
+    ]
+    if found:
+        name = measured(results)[0]
+        std, label = error_parts(results, name)[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            percent = np.where(good, 100 * std / np.abs(values(results, name)), np.nan)
+        what = f"uncertainty of the {words_of(name)}" + (f", {label}" if label else "")
+        found.insert(1, Layer(what, percent, "%", "Magma256"))
+    return found
+
+
+def _layer(results: xr.Dataset, name: str, good: np.ndarray, palette: str) -> Layer:
+    array = np.where(good, values(results, name), np.nan)
+    factor, unit = prefix(float(np.nanmedian(np.abs(array))), unit_of(results, name))
+    return Layer(words_of(name), array / factor, unit, palette)
+
+
+def _length(extent: float, unit: str) -> tuple[float, str]:
+    """The unit of a map's axes: nm, µm or mm; pixels stay pixels."""
+    if unit == "pixel":
+        return 1.0, "pixel"
+    return (1e-9, "nm") if extent < 2e-7 else (1e-6, "µm") if extent < 2e-3 else (1e-3, "mm")
+
+
+def pixel_centers(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(curves, x, y) of the pixels that hold a curve, in the unit that the axes of the map show."""
+    row, column = np.nonzero(grid.curves >= 0)
+    rows, columns = grid.curves.shape
+    factor, _ = _length(max(grid.width, grid.height), grid.unit)
+    x = grid.left + (column + 0.5) * grid.width / columns
+    y = grid.bottom + (row + 0.5) * grid.height / rows
+    return grid.curves[row, column], x / factor, y / factor
+
+
+def map_figures(results: xr.Dataset, grid: Grid, curves: ColumnDataSource, number: int) -> list[figure]:
+    """The maps of one grid side by side: same axes, one marker, hover and click on every pixel."""
+    from bokeh.models import ColumnDataSource, Range1d
+
+    factor, unit = _length(max(grid.width, grid.height), grid.unit)
+    frame = {
+        "x": grid.left / factor,
+        "y": grid.bottom / factor,
+        "dw": grid.width / factor,
+        "dh": grid.height / factor,
+    }
+    ranges = {
+        "x_range": Range1d(start=frame["x"], end=frame["x"] + frame["dw"]),
+        "y_range": Range1d(start=frame["y"], end=frame["y"] + frame["dh"]),
+    }
+    marker = ColumnDataSource(
+        {"x": [], "y": []},
+        name=f"map-marker-{number}",
+        tags=[frame["dw"] / grid.curves.shape[1], frame["dh"] / grid.curves.shape[0]],
+    )
+    labels = [f"{label} ({unit})" if unit != "pixel" else label for label in grid.labels]
+    hover = hover_columns(results)
+    found = []
+    for layer in (*layers(results), None):
+        title = "outcome" if layer is None else f"{layer.title} ({layer.unit})"
+        plot = quiet_figure(title, *labels, **_frame_size(grid), **ranges)
+        image = _image(plot, grid, frame, _outcome_index(results) if layer is None else layer.array)
+        mapper = _outcome_colors(results, plot) if layer is None else _colors(plot, layer, grid)
+        image.glyph.color_mapper = mapper
+        _mark(plot, marker, frame, grid)
+        plot.add_tools(hover_tool(curves, hover, renderers=[image], attachment="horizontal"))
+        _select_on_tap(plot, image.data_source, frame)
+        plot.grid.visible = False
+        found.append(plot)
+    return found
+
+
+def hover_columns(results: xr.Dataset) -> list[tuple[str, str]]:
+    """(label, what) for the hover box of any figure whose marks are curves."""
+    return [
+        *((words_of(name), name) for name in measured(results)),
+        ("outcome", "outcome"),
+        ("curve", "label"),
+    ]
+
+
+def _frame_size(grid: Grid) -> dict[str, Any]:
+    """Frame in CSS pixels: to scale, unless the map is too elongated to be seen."""
+    ratio = float(np.clip(grid.height / grid.width, 1 / _ELONGATION, _ELONGATION))
+    return {"frame_width": round(_SIDE / max(ratio, 1)), "frame_height": round(_SIDE * min(ratio, 1))}
+
+
+def _image(plot: figure, grid: Grid, frame: dict[str, Any], array: np.ndarray) -> Any:
+    pixels = np.where(grid.curves >= 0, array[np.maximum(grid.curves, 0)], np.nan).astype(np.float32)
+    return plot.image(
+        image="image", source={"image": [pixels], "curve": [grid.curves.astype(np.int32)]}, **frame
+    )
+
+
+def _colors(plot: figure, layer: Layer, grid: Grid) -> Any:
+    """Colors over the middle 96 % of the values of this grid; logarithmic where they span a factor 20."""
+    from bokeh.models import LinearColorMapper, LogColorMapper
+
+    drawn = layer.array[grid.curves[grid.curves >= 0]]
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = np.quantile(drawn, _COLOR_RANGE).tolist() if drawn.size else (0.0, 1.0)
+    if not high - low > 1e-9 * abs(high):
+        low, high = low - 0.05 * abs(low or 1.0), high + 0.05 * abs(high or 1.0)
+    kind = LogColorMapper if low > 0 and high > _LOG_RATIO * low else LinearColorMapper
+    mapper = kind(palette=layer.palette, low=low, high=high, nan_color=MISSING)
+    _add_color_bar(plot, mapper, layer.unit)
+    return mapper
+
+
+def _add_color_bar(plot: figure, mapper: Any, unit: str, **options: Any) -> None:
+    from bokeh.models import ColorBar, CustomJSTickFormatter
+
+    if unit:
+        options["formatter"] = CustomJSTickFormatter(
+            args={"unit": unit}, code="return `${Number(tick.toPrecision(6))} ${unit}`.replace('-', '−')"
+        )
+    plot.add_layout(
+        ColorBar(
+            color_mapper=mapper,
+            width=11,
+            padding=2,
+            margin=6,
+            major_label_text_font_size="11px",
+            major_label_text_color=MUTED,
+            bar_line_color=None,
+            **options,
+        ),
+        "right",
+    )
+
+
+def _present(results: xr.Dataset) -> list[int]:
+    return np.unique(flags(results)).tolist()
+
+
+def _outcome_index(results: xr.Dataset) -> np.ndarray:
+    """The position of each curve's flag among the flags that occur."""
+    return np.searchsorted(_present(results), flags(results)).astype(float)
+
+
+def flag_color(flag: int) -> str:
+    """The color of an outcome; a flag unknown to this version is black."""
+    return FLAG_COLORS[Outcome(flag)] if flag in Outcome._value2member_map_ else "#000000"
+
+
+def _outcome_colors(results: xr.Dataset, plot: figure) -> Any:
+    from bokeh.models import FixedTicker, LinearColorMapper
+
+    present = _present(results)
+    mapper = LinearColorMapper(
+        palette=[flag_color(flag) for flag in present], low=-0.5, high=len(present) - 0.5, nan_color="#ffffff"
+    )
+    names = {i: flag_name(flag) for i, flag in enumerate(present)}
+    _add_color_bar(
+        plot,
+        mapper,
+        "",
+        ticker=FixedTicker(ticks=list(names)),
+        major_label_overrides=names,
+        major_tick_line_color=None,
+        height=min(24 * len(present), plot.frame_height or _SIDE),
+    )
+    return mapper
+
+
+def _mark(plot: figure, marker: ColumnDataSource, frame: dict[str, Any], grid: Grid) -> None:
+    """The outline of the selected pixel, light around dark so that it shows on every color."""
+    size = {"width": frame["dw"] / grid.curves.shape[1], "height": frame["dh"] / grid.curves.shape[0]}
+    for color, width in (("#ffffff", 4), ("#d00000", 2)):
+        plot.rect("x", "y", source=marker, fill_color=None, line_color=color, line_width=width, **size)
+
+
+def _select_on_tap(plot: figure, source: ColumnDataSource, frame: dict[str, Any]) -> None:
+    """A click picks the curve; so does the second of two quick clicks, which Bokeh calls a double tap."""
+    from bokeh.models import CustomJS
+
+    code = "window.asperityReport.pick(cb_obj, source, x, y, dw, dh)"
+    pick = CustomJS(args={"source": source, **frame}, code=code)
+    plot.js_on_event("tap", pick)
+    plot.js_on_event("doubletap", pick)

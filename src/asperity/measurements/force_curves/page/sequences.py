@@ -1,0 +1,201 @@
+"""The fitted properties against the number of the curve, and their distributions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from asperity.measurements.force_curves.contents import (
+    error_parts,
+    file_names,
+    measured,
+    unit_of,
+    usable,
+    values,
+    words_of,
+)
+from asperity.measurements.force_curves.page.maps import hover_columns
+from asperity.report.numbers import prefix
+from asperity.report.style import DATA, FIT, MUTED, hover_tool, quiet_figure
+
+if TYPE_CHECKING:
+    from bokeh.models import ColumnDataSource
+    from bokeh.plotting import figure
+
+__all__ = ["histograms", "sequence_figures"]
+
+#: a wider ratio of the values is drawn on a logarithmic axis
+_LOG_RATIO = 20.0
+
+
+def sequence_figures(results: xr.Dataset, chosen: np.ndarray, curves: ColumnDataSource) -> list[figure]:
+    """Value against curve number with error bars, for the curves that are on no grid.
+
+    Dark bars are the noise, light ones the total; crosses at the bottom are curves without a usable
+    value; the background changes from file to file.
+    """
+    from bokeh.models import ColumnDataSource, Range1d
+
+    marker = ColumnDataSource({"x": []}, name="sequence-marker")
+    x_range = Range1d(start=chosen.min() - 0.7, end=chosen.max() + 0.7)
+    return [_sequence(results, name, chosen, (curves, marker), x_range) for name in measured(results)]
+
+
+def _sequence(
+    results: xr.Dataset,
+    name: str,
+    chosen: np.ndarray,
+    sources: tuple[ColumnDataSource, ColumnDataSource],
+    x_range: Any,
+) -> figure:
+    from bokeh.models import ColumnDataSource, Range1d
+
+    curves, marker = sources
+    array = np.where(usable(results), values(results, name), np.nan)[chosen]
+    found = array[np.isfinite(array)]
+    log = found.size > 1 and found.min() > 0 and found.max() > _LOG_RATIO * found.min()
+    factor, unit = prefix(float(np.median(np.abs(found))), unit_of(results, name))
+    total = values(results, f"{name}_std")[chosen] / factor
+    array, noise = array / factor, error_parts(results, name)[0][0][chosen] / factor
+    low, high = _room(array, total, log)
+    plot = quiet_figure(
+        f"{words_of(name)} of the curves without a grid",
+        "curve",
+        f"{words_of(name)} ({unit})",
+        height=260,
+        sizing_mode="stretch_width",
+        x_range=x_range,
+        y_range=Range1d(start=low, end=high),
+        y_axis_type="log" if log else "linear",
+    )
+    _bands(plot, results, chosen)
+    plot.vspan(x="x", source=marker, line_color="#d00000", line_width=1.5)
+    source = ColumnDataSource(
+        {
+            "curve": chosen,
+            "value": array,
+            "low": np.maximum(array - total, low),
+            "high": array + total,
+            "noise_low": np.maximum(array - noise, low),
+            "noise_high": array + noise,
+            "rest": np.where(np.isfinite(array), np.nan, low),
+        }
+    )
+    _points(plot, source, hover_tool(curves, hover_columns(results)))
+    return plot
+
+
+def _points(plot: figure, source: ColumnDataSource, hover: Any) -> None:
+    """Error bars, dots and crosses; a click on a dot or a cross shows its curve."""
+    from bokeh.models import CustomJS, TapTool
+
+    plot.segment("curve", "low", "curve", "high", source=source, line_color="#9db8d2", line_width=2)
+    plot.segment("curve", "noise_low", "curve", "noise_high", source=source, line_color=DATA, line_width=4)
+    look: dict[str, Any] = {"source": source, "nonselection_alpha": 1.0}
+    dots = plot.scatter("curve", "value", size=7, color=DATA, line_color="#ffffff", **look)
+    rest = plot.scatter("curve", "rest", size=9, marker="x", line_color=MUTED, line_width=2, **look)
+    hover.renderers = [dots, rest]
+    plot.add_tools(hover, TapTool(renderers=[dots, rest]))
+    code = "if (cb_obj.indices.length) window.asperityReport.show(source.data.curve[cb_obj.indices[0]])"
+    source.selected.js_on_change("indices", CustomJS(args={"source": source}, code=code))
+
+
+def _room(array: np.ndarray, std: np.ndarray, log: bool) -> tuple[float, float]:
+    """Limits of the value axis that hold the error bars without letting one huge bar squeeze the rest."""
+    found = np.isfinite(array)
+    reach = np.where(np.isfinite(std), std, 0.0)[found]
+    low, high = array[found].min(), array[found].max()
+    if log:
+        return 0.6 * low, 1.6 * max(high, np.quantile(array[found] + reach, 0.95))
+    margin = 0.1 * (high - low) + float(np.quantile(reach, 0.9)) or 0.1 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
+def _bands(plot: figure, results: xr.Dataset, chosen: np.ndarray) -> None:
+    """A light band behind every second file."""
+    from bokeh.models import BoxAnnotation
+
+    which = file_names(results)[0][chosen]
+    for file in np.unique(which)[1::2][:100]:
+        members = chosen[which == file]
+        plot.add_layout(
+            BoxAnnotation(
+                left=members.min() - 0.5,
+                right=members.max() + 0.5,
+                fill_color="#f1f4f7",
+                fill_alpha=1.0,
+                line_color=None,
+                level="underlay",
+            )
+        )
+
+
+def histograms(results: xr.Dataset) -> list[figure]:
+    """Distributions over the usable curves: each property, the reduced chi-square, the normalized error."""
+    good = usable(results)
+    found = []
+    for name in measured(results):
+        array = values(results, name)[good]
+        factor, unit = prefix(float(np.nanmedian(np.abs(array))), unit_of(results, name))
+        found.append(_histogram(array / factor, words_of(name), unit, log=name.endswith("modulus")))
+    found.append(_histogram(values(results, "reduced_chi_square")[good], "reduced chi-square", "", log=True))
+    found += [_pull_histogram(results, name, good) for name in measured(results)]
+    return [plot for plot in found if plot is not None]
+
+
+def _edges(array: np.ndarray) -> np.ndarray:
+    """Freedman-Diaconis bins over the middle 99 % of the values, 8 to 60 of them."""
+    low, high = np.quantile(array, [0.005, 0.995])
+    width = 2 * np.subtract(*np.quantile(array, [0.75, 0.25])) / len(array) ** (1 / 3)
+    bins = int(np.clip((high - low) / width, 8, 60)) if width > 0 else 8
+    margin = 0.0 if high > low else 0.05 * abs(high) or 0.5
+    return np.linspace(low - margin, high + margin, bins + 1)
+
+
+def _histogram(array: np.ndarray, name: str, unit: str, *, log: bool) -> figure | None:
+    array = array[np.isfinite(array)]
+    log = log and bool((array > 0).all())
+    if array.size < 5:
+        return None
+    edges = np.exp(_edges(np.log(array))) if log else _edges(array)
+    plot = _counts(
+        array, edges, name, f"{name} ({unit})" if unit else name, x_axis_type="log" if log else "linear"
+    )
+    plot.ray(x=[float(np.median(array))], y=0, length=0, angle=np.pi / 2, line_color=FIT, line_width=2)
+    return plot
+
+
+def _counts(array: np.ndarray, edges: np.ndarray, title: str, label: str, **options: Any) -> figure:
+    inside = np.histogram(array, edges)[0]
+    beyond = len(array) - int(inside.sum())
+    label += f"\n{beyond:,} more {'lies' if beyond == 1 else 'lie'} beyond the axis" if beyond else ""
+    plot = quiet_figure(
+        title,
+        label,
+        "curves",
+        height=250,
+        sizing_mode="stretch_width",
+        y_range=(0, 1.08 * max(int(inside.max()), 1)),
+        **options,
+    )
+    plot.quad(
+        left=edges[:-1], right=edges[1:], bottom=0, top=inside, fill_color="#7fa3c7", line_color="#ffffff"
+    )
+    plot.xgrid.visible = False
+    return plot
+
+
+def _pull_histogram(results: xr.Dataset, name: str, good: np.ndarray) -> figure | None:
+    """(value - truth) / noise standard deviation, with the curve of the standard normal distribution."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pull = (values(results, name) - values(results, f"true_{name}")) / error_parts(results, name)[0][0]
+    pull = pull[good & np.isfinite(pull)]
+    if pull.size < 20:
+        return None
+    edges = np.linspace(-5, 5, 41)
+    plot = _counts(pull, edges, f"error of the {words_of(name)}", "(fitted − true) / stated noise")
+    at = np.linspace(-5, 5, 201)
+    plot.line(at, len(pull) * 0.25 * np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), line_color=FIT, line_width=2)
+    return plot

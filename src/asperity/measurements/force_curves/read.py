@@ -1,0 +1,55 @@
+"""Force curves of files, folders and stores as one dataset; stored again in one format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+
+import xarray as xr
+
+from asperity.data import curve_files, provenance, store
+from asperity.data.curve_files import NothingToAnalyze
+
+__all__ = ["Paths", "convert", "listed", "read"]
+
+
+Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+
+def listed(paths: Paths) -> list[str]:
+    """The names of one path or of several."""
+    return [str(paths)] if isinstance(paths, str | PathLike) else [str(path) for path in paths]
+
+
+def read(paths: Paths, *, spring_constant: float | None = None,
+         sensitivity: float | None = None) -> xr.Dataset:
+    """Force curves of one file (lazy), or of several files and folders together (in memory).
+
+    Args:
+        paths: a file of any vendor, a stored ``.nc`` or ``.zarr``, a folder, or several of them.
+        spring_constant: N/m; replaces the file's.
+        sensitivity: m/V; replaces the file's.
+
+    Raises:
+        ReadError: the one file cannot be read.
+        NothingToAnalyze: none of several files could be read.
+    """
+    names = listed(paths)
+    given = {"spring_constant": spring_constant, "sensitivity": sensitivity}
+    if len(names) == 1 and (not Path(names[0]).is_dir() or names[0].endswith(".zarr")):
+        dataset, records = curve_files.open_file(names[0], **given), [provenance.file_record(names[0])]
+    else:
+        sources, statuses = curve_files.open_files(names, spring_constant=spring_constant,
+                                              sensitivity=sensitivity)
+        if not sources:
+            raise NothingToAnalyze(statuses)
+        records = [source.record for source in sources]
+        dataset = curve_files.combine([curve_files.load_curves(source.dataset)[0] for source in sources])
+    return provenance.record(dataset, provenance.step("read", {"paths": names, **given}, inputs=records))
+
+
+def convert(paths: Paths, out: str | PathLike[str], *, spring_constant: float | None = None,
+            sensitivity: float | None = None) -> Path:
+    """Store the force curves of ``paths`` (as `read`) in ``out``: ``.nc``, or ``.zarr`` block by block."""
+    return store.save(read(paths, spring_constant=spring_constant, sensitivity=sensitivity), out)

@@ -1,0 +1,363 @@
+r"""`score`: one table that judges any result: accuracy, consistency, physics, coverage, shift, provenance.
+
+What can be judged depends on what the result holds. Where the truth is known (virtual data), values and
+intervals are compared with it; elsewhere the table says that this is not known. Consistency is judged
+within each curve: in $F \propto \delta^s$ over the upper four fifths of the load, the measured exponent s
+against that of the fit on the same samples, which does not need to know any property of the sample.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from asperity.data import provenance
+from asperity.data.results import listed
+from asperity.evaluation import accuracy, coverage, scaling, shift
+from asperity.evaluation.utility import utility
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.contents import flags, measured, median, usable, values, words_of
+
+__all__ = ["Verdict", "concerns", "judged", "rows", "score", "table"]
+
+_LEVELS = (0.6827, 0.95)
+_FALSE_ALARM = 0.05
+_MOST_CURVES = 400  # of a bootstrap; more are thinned evenly
+_LEAST_CURVES = 40  # of a session and of the rest, below which a shift is not looked for
+_SESSIONS = 12  # that are compared with the others
+
+
+class Verdict(IntEnum):
+    """What a criterion says, stored as CF ``flag_values`` / ``flag_meanings``."""
+
+    good = 0
+    doubtful = 1
+    bad = 2
+    unknown = 3
+
+
+class _Row(NamedTuple):
+    """One criterion: its value with a 90 % interval (NaN: none), what it should be, and the words."""
+
+    kind: str
+    criterion: str
+    value: float
+    low: float
+    high: float
+    target: float
+    verdict: Verdict
+    statement: str
+
+
+def score(results: xr.Dataset) -> xr.Dataset:
+    """`judged`, with a step in the history."""
+    return provenance.record(judged(results), provenance.step("score", {}), before=results)
+
+
+def judged(results: xr.Dataset) -> xr.Dataset:
+    """Judge the results of a fit.
+
+    Args:
+        results: what `fit` or `analyze` returned, or what was stored of it. Any part may be missing.
+
+    Returns:
+        Dimension ``criterion`` (with ``kind``): ``value``, ``low`` and ``high`` (90 %), ``target``,
+        ``verdict`` (see `Verdict`) and ``statement`` in words. All values are pure numbers.
+    """
+    rows = [row for judge in (_accuracy, _consistency, _physics, _choice, _coverage, _shift, _provenance)
+            for row in judge(results)]
+    columns = {name: ("criterion", [row[i] for row in rows])
+               for i, name in enumerate(_Row._fields) if name not in ("criterion", "kind")}
+    dataset = xr.Dataset(columns, {"criterion": [row.criterion for row in rows],
+                                   "kind": ("criterion", [row.kind for row in rows])})
+    dataset["verdict"] = dataset["verdict"].astype(np.int8)
+    dataset["verdict"].attrs = {"flag_values": np.array([*map(int, Verdict)], np.int8),
+                                "flag_meanings": " ".join(v.name for v in Verdict)}
+    for name in ("value", "low", "high", "target"):
+        dataset[name].attrs["units"] = "1"
+    return dataset.assign_attrs({key: results.attrs[key] for key in ("model", "history") if key in results.attrs})
+
+
+def table(scores: xr.Dataset) -> list[str]:
+    """The scorecard as lines of text."""
+    kinds = scores["kind"].values.tolist()
+    rows = zip(kinds, scores["verdict"].values, scores["statement"].values)
+    return [f"{kind:<12} {Verdict(int(verdict)).name:<9} {text}" for kind, verdict, text in rows]
+
+
+def rows(scores: xr.Dataset) -> list[dict[str, Any]]:
+    """The scorecard as records for machines; what is not known is None."""
+    return [{"kind": str(row["kind"].item()), "criterion": str(row["criterion"].item()),
+             **{name: _number(float(row[name])) for name in ("value", "low", "high", "target")},
+             "verdict": Verdict(int(row["verdict"])).name, "statement": str(row["statement"].item())}
+            for row in (scores.isel(criterion=i) for i in range(scores.sizes["criterion"]))]
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def concerns(scores: xr.Dataset) -> list[str]:
+    """One line that counts the verdicts, then every statement that is not good."""
+    verdicts = scores["verdict"].values
+    counts = ", ".join(f"{int((verdicts == v).sum())} {v.name}" for v in Verdict if (verdicts == v).any())
+    lines = [f"  {Verdict(int(v)).name}: {text}" for v, text in zip(verdicts, scores["statement"].values)
+             if v in (Verdict.doubtful, Verdict.bad)]
+    return [f"scorecard: {counts}", *lines]
+
+
+def _graded(distance: float, good: float, doubtful: float) -> Verdict:
+    """A verdict on something that should be small."""
+    if not np.isfinite(distance):
+        return Verdict.unknown
+    return Verdict.good if distance <= good else Verdict.doubtful if distance <= doubtful else Verdict.bad
+
+
+def _unknown(kind: str, criterion: str, statement: str) -> _Row:
+    return _Row(kind, criterion, np.nan, np.nan, np.nan, np.nan, Verdict.unknown, statement)
+
+
+def _sessions(results: xr.Dataset) -> np.ndarray:
+    count = results.sizes.get("curve", 0)
+    return results["session"].values.astype(str) if "session" in results.variables else np.full(count, "")
+
+
+def _interval(statistic: Callable[..., float], arrays: list[np.ndarray], sessions: np.ndarray) -> tuple[float, ...]:
+    """The statistic with its 90 % interval: by session where there are three, else by curve."""
+    keep = np.unique(np.linspace(0, len(sessions) - 1, min(len(sessions), _MOST_CURVES)).astype(int))
+    units = sessions[keep] if len(np.unique(sessions)) >= 3 else keep
+    value = float(statistic(*arrays))
+    if len(np.unique(units)) < 2:
+        return value, np.nan, np.nan
+    found = coverage.bootstrap(statistic, [a[keep] for a in arrays], by_session=units, draws=400)
+    return value, min(found.lower, value), max(found.upper, value)
+
+
+def _range(low: float, high: float, digits: str = ".2f") -> str:
+    return f" (90 %: {low:{digits}} to {high:{digits}})" if np.isfinite(low) else ""
+
+
+class _Contact(NamedTuple):
+    """The part of the curves of display that is loaded: indentation, force and fit, NaN elsewhere."""
+
+    indentation: np.ndarray
+    force: np.ndarray
+    fit: np.ndarray
+    sessions: np.ndarray
+
+
+def _contact(results: xr.Dataset) -> _Contact | None:
+    names = ("display_tip_position", "display_force", "display_fit", "contact_point")
+    good = usable(results)
+    if any(name not in results.variables for name in names) or not good.any():
+        return None
+    position, force, fit = (np.asarray(results[name].values, float)[good] for name in names[:3])
+    indentation = values(results, "contact_point")[good, None] - position
+    top = np.nanmax(np.where(np.isfinite(fit), fit, -np.inf), axis=1, keepdims=True)
+    loaded = (fit > 0.2 * top) & (force > 0) & (indentation > 0)
+    enough = loaded.sum(axis=1) >= 8
+    if not enough.any():
+        return None
+    indentation, force, fit = (np.where(loaded, a, np.nan)[enough] for a in (indentation, force, fit))
+    return _Contact(indentation, force, fit, _sessions(results)[good][enough])
+
+
+def _accuracy(results: xr.Dataset) -> Iterator[_Row]:
+    """How well the fit follows the force, and the values the truth where it is known."""
+    contact = _contact(results)
+    if contact is None:
+        yield _unknown("accuracy", "force_r2", "No usable curve shows a contact to judge.")
+    else:
+        value, low, high = _interval(median, [_explained(contact)], contact.sessions)
+        yield _Row("accuracy", "force_r2", value, low, high, 1.0, _graded(1 - value, 0.02, 0.1),
+                   f"The fit explains R2 = {value:.4f} of the force in contact (the median curve).")
+    for name in measured(results):
+        truth, found = values(results, f"true_{name}"), values(results, name)
+        known = usable(results) & (truth > 0) & (found > 0)
+        if known.sum() < 3:
+            continue
+        error = np.log(found[known] / truth[known])
+        value, low, high = _interval(_usual_error, [error], _sessions(results)[known])
+        r2 = accuracy.r2(np.log(truth[known]), np.log(found[known]))
+        yield _Row("accuracy", f"{name}_error", value, low, high, 0.0, _graded(value, 0.05, 0.2),
+                   f"{words_of(name).capitalize()}: 68 % of the curves are within {100 * value:.2g} % of the truth"
+                   f"{_range(100 * low, 100 * high, '.2g')}; R2 of the logarithm, outliers included, {r2:.4f}.")
+
+
+def _explained(contact: _Contact) -> np.ndarray:
+    """R2 of each curve's force."""
+    shown = np.isfinite(contact.force)
+    return np.array([accuracy.r2(f[s], g[s]) for f, g, s in zip(contact.force, contact.fit, shown)])
+
+
+def _usual_error(error: np.ndarray) -> float:
+    return float(np.quantile(np.abs(error), 0.6827))
+
+
+def _slopes(indentation: np.ndarray, force: np.ndarray) -> np.ndarray:
+    """The exponent of each curve in force ~ indentation^s by least squares of the logarithms, (curve,)."""
+    x, y = np.log(indentation), np.log(force)
+    x, y = (a - np.nanmean(a, axis=1, keepdims=True) for a in (x, y))
+    return np.nansum(x * y, axis=1) / np.nansum(x * x, axis=1)
+
+
+def _consistency(results: xr.Dataset) -> Iterator[_Row]:
+    """Whether the force grows with indentation, and the result with the tip radius, as theory says."""
+    contact = _contact(results)
+    if contact is None:
+        yield _unknown("consistency", "contact_exponent", "No usable curve shows a contact to judge.")
+    else:
+        found, theory = _slopes(contact.indentation, contact.force), _slopes(contact.indentation, contact.fit)
+        value, low, high = _interval(median, [found], contact.sessions)
+        target = median(theory)
+        off = median(found - theory)
+        yield _Row("consistency", "contact_exponent", value, low, high, target, _graded(abs(off), 0.05, 0.15),
+                   f"In contact the force grows as indentation^{value:.2f}{_range(low, high)}; the model says "
+                   f"{target:.2f}{_reason(off)}.")
+        merit = utility(median(_explained(contact)), found, 0.0, theory)
+        yield _Row("consistency", "utility", merit.value, np.nan, np.nan, 1.0, _graded(1 - merit.value, 0.1, 0.5),
+                   f"Utility U = {merit.value:.2f}: half R2 = {merit.accuracy:.3f}, half consistency of the exponent "
+                   f"= {merit.consistency:.3f} (deviation allowed 0.2).")
+    yield from _against_radius(results)
+
+
+def _reason(off: float) -> str:
+    if abs(off) <= 0.05:
+        return ""
+    return (": steeper, as over a stiff substrate or with a more conical tip" if off > 0
+            else ": flatter, as with a blunter tip, a yielding or a softening sample")
+
+
+def _against_radius(results: xr.Dataset) -> Iterator[_Row]:
+    """The modulus must not depend on the tip; told where at least three radii and sessions are there."""
+    radius, modulus = values(results, "radius"), values(results, "modulus")
+    known = usable(results) & (radius > 0) & (modulus > 0)
+    sessions = _sessions(results)[known]
+    if len(np.unique(radius[known])) < 3 or len(np.unique(sessions)) < 4:
+        return
+    found = scaling.power_law(radius[known], modulus[known], sessions)
+    mean, std = float(found.mean[0]), float(found.std[0])
+    yield _Row("consistency", "modulus_against_radius", mean, mean - 1.645 * std, mean + 1.645 * std, 0.0,
+               _graded(abs(mean) - 1.645 * std, 0.0, 0.2),
+               f"Across tips the modulus goes as radius^{mean:.2f} ± {std:.2f}; a property of the sample has 0.")
+
+
+def _physics(results: xr.Dataset) -> Iterator[_Row]:
+    """What the model leaves over."""
+    fitted = np.isin(flags(results), [int(o) for o in Outcome if o.usable or o in (Outcome.misfit, Outcome.bound_hit)])
+    if not fitted.any():
+        yield _unknown("physics", "misfit", "No curve was fitted.")
+        return
+    missed = (flags(results) == Outcome.misfit)[fitted]
+    value, low, high = _interval(np.mean, [missed.astype(float)], _sessions(results)[fitted])
+    yield _Row("physics", "misfit", value, low, high, 0.0, _graded(value, 0.05, 0.3),
+               f"{100 * value:.2g} % of {int(fitted.sum()):,} fitted curves leave a residual that the noise does not "
+               "explain.")
+    ratio = values(results, "reduced_chi_square")
+    known = usable(results) & np.isfinite(ratio)
+    if known.any():
+        value, low, high = _interval(median, [ratio[known]], _sessions(results)[known])
+        yield _Row("physics", "reduced_chi_square", value, low, high, 1.0,
+                   _graded(abs(np.log(max(value, 1e-9))), np.log(1.5), np.log(4)),
+                   f"Reduced chi-square in contact: {value:.2f}{_range(low, high)}; noise alone has 1.")
+
+
+def _choice(results: xr.Dataset) -> Iterator[_Row]:
+    """How often a choice of the contact model (see `asperity.measurements.force_curves.select`) has an answer."""
+    if "reasons" in results.variables:
+        answered = (results["reasons"].values == 0).astype(float)
+        value, low, high = _interval(np.mean, [answered], _sessions(results)) if len(answered) else (0.0, 0.0, 0.0)
+        yield _Row("physics", "model_named", value, low, high, 1.0, _graded(1 - value, 0.2, 0.5),
+                   f"A contact model is named for {100 * value:.0f} % of the curves; the others say why not.")
+
+
+def _coverage(results: xr.Dataset) -> Iterator[_Row]:
+    """Whether the stated intervals hold the truth, where it is known."""
+    judged = False
+    for name in measured(results):
+        pull = _pulls(results, name)
+        known = np.isfinite(pull)
+        for level, width, tolerance in zip(_LEVELS, (1.0, 1.95996), (0.05, 0.03)):
+            if known.sum() < 20:
+                continue
+            judged = True
+            value, low, high = _interval(functools.partial(_held, width=width), [pull[known]],
+                                         _sessions(results)[known])
+            yield _Row("coverage", f"{name}_{round(100 * level)}", value, low, high, level,
+                       _graded(abs(value - level), tolerance, 2 * tolerance),
+                       f"{words_of(name).capitalize()}: {round(100 * level)} % intervals hold the truth in "
+                       f"{100 * value:.1f} % of {int(known.sum()):,} curves.")
+    if not judged:
+        yield _unknown("coverage", "intervals", "The truth is not known, so the intervals cannot be checked here; "
+                                                "the documentation shows their coverage with measured noise.")
+
+
+def _held(pull: np.ndarray, *, width: float) -> float:
+    return float(np.mean(np.abs(pull) < width))
+
+
+def _pulls(results: xr.Dataset, name: str) -> np.ndarray:
+    """(value - truth) / stated uncertainty of the usable curves, NaN elsewhere."""
+    std = values(results, f"{name}_std")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pull = (values(results, name) - values(results, f"true_{name}")) / std
+    return np.where(usable(results) & (std > 0), pull, np.nan)
+
+
+def _shift(results: xr.Dataset) -> Iterator[_Row]:
+    """Whether one session's curves are unlike those of the others, in ratios that have no unit."""
+    groups = _groups(results)
+    known = usable(results) & np.isfinite(groups).all(axis=1)
+    sessions = _sessions(results)
+    names, counts = np.unique(sessions[known], return_counts=True)
+    names = names[(counts >= _LEAST_CURVES) & (known.sum() - counts >= _LEAST_CURVES)][:_SESSIONS]
+    if not len(names):
+        yield _unknown("shift", "unlike_other_sessions",
+                       f"A shift between sessions cannot be seen: that takes two of at least {_LEAST_CURVES} curves.")
+        return
+    shares = {str(n): float(shift.detect(groups[known & (sessions != n)], groups[known & (sessions == n)],
+                                         false_alarm=_FALSE_ALARM).flag.mean()) for n in names}
+    worst = max(shares, key=lambda name: shares[name])
+    inside = int((known & (sessions == worst)).sum())
+    chance = np.sqrt(_FALSE_ALARM * (1 - _FALSE_ALARM) * (1 / inside + 2 / (known.sum() - inside)))
+    yield _Row("shift", "unlike_other_sessions", shares[worst], np.nan, np.nan, _FALSE_ALARM,
+               _graded(shares[worst], max(2 * _FALSE_ALARM, _FALSE_ALARM + 3 * chance), 0.3),
+               f"{100 * shares[worst]:.0f} % of the curves of session {worst} are unlike those of the others "
+               f"({100 * _FALSE_ALARM:.0f} % are by chance).")
+
+
+def _groups(results: xr.Dataset) -> np.ndarray:
+    """Logarithms of dimensionless groups of each curve, (curve, group)."""
+    size = values(results, "radius")
+    size = np.where(np.isfinite(size), size, 1.0)
+    force, depth = values(results, "force_max"), values(results, "indentation_max")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = [depth / size, force / values(results, "noise_std"), force / (values(results, "modulus") * size**2),
+                   values(results, "noise_correlation")]
+        return np.stack([np.log(column) for column in columns], 1)
+
+
+def _provenance(results: xr.Dataset) -> Iterator[_Row]:
+    """Whether the result says how it was made, of what, and how sure the calibration is."""
+    steps = [step for step in listed(results, "history") if isinstance(step, dict)]
+    inputs = [entry for step in steps for entry in step.get("inputs") or []]
+    known = bool(inputs) and all(isinstance(entry, dict) and entry.get("sha256") for entry in inputs)
+    yield _Row("provenance", "history", float(known), np.nan, np.nan, 1.0,
+               Verdict.good if known else Verdict.doubtful,
+               f"{len(steps)} recorded step{'s' * (len(steps) != 1)}, {len(inputs)} input file"
+               f"{'s' * (len(inputs) != 1)} with a checksum: the result can be made again." if known
+               else "The history is incomplete: the result cannot be made again from it.")
+    parts = [values(results, f"{name}_std_calibration") for name in measured(results)[:1]]
+    stated = bool(parts) and np.nanmax(np.where(usable(results), parts[0], 0.0), initial=0.0) > 0
+    guessed = str(results.attrs.get("assumed", "{}")) not in ("{}", "")
+    yield _Row("provenance", "calibration", float(stated and not guessed), np.nan, np.nan, 1.0,
+               Verdict.bad if guessed else Verdict.good if stated else Verdict.doubtful,
+               "The tip was not known and was assumed: absolute values have no meaning until it is given." if guessed
+               else "The uncertainty of the calibration is part of the error bars." if stated
+               else "No uncertainty of spring constant, sensitivity or tip was given: the error bars are of the noise "
+                    "alone.")

@@ -1,0 +1,67 @@
+"""One segment of every curve, aligned and padded for a fit."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from asperity.data.readers._errors import MissingCalibration
+
+__all__ = ["Segment", "segment_of"]
+
+
+class Segment(NamedTuple):
+    """One segment of every curve, (batch, sample), right-aligned: farthest first, deepest last."""
+
+    force: np.ndarray  # N, the tilt taken off
+    height: np.ndarray  # m; the tip position where the file gives no height
+    present: np.ndarray  # bool: a sample that the file holds
+    counted: np.ndarray  # bool: one that the fit used
+    spring_constant: np.ndarray  # (batch,) N/m
+    tilt: np.ndarray  # (batch,) N/m against height, taken off before the last fit
+    removed: np.ndarray  # (batch, sample) N, what that took off
+
+
+def segment_of(dataset: xr.Dataset, name: str) -> Segment:
+    """The named segment with its samples right-aligned and padded to one of few lengths."""
+    if name not in dataset["segment"].values:
+        raise ValueError(f"no segment '{name}' in the data; there are {', '.join(map(str, dataset['segment'].values))}")
+    if "force" not in dataset:
+        raise MissingCalibration(str(dataset["file"].values[0]), "the force is not known.",
+                                 _missing(dataset))
+    part = dataset.sel(segment=name)
+    counts = np.minimum(part["sample_count"].values, part.sizes["sample"])
+    length = _padded_length(int(counts.max(initial=1)))
+    given = "height" not in part
+    arrays = [_aligned(part[v].values, counts, length, reverse=name.startswith("retract"))
+              for v in ("force", "tip_position" if given else "height")]
+    k = np.full(len(counts), np.inf) if given else part["spring_constant"].values.astype(float)
+    counted = np.isfinite(arrays[0]) & np.isfinite(arrays[1]) & np.isfinite(1 / k)[:, None]
+    force, height = (np.where(counted, a, 0.0) for a in arrays)
+    return Segment(force, height, counted, counted, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)),
+                   np.zeros(force.shape))
+
+
+def _missing(dataset: xr.Dataset) -> str:
+    names = [name for name in ("sensitivity", "spring_constant")
+             if name in dataset.coords and not np.isfinite(dataset[name].values).any()
+             and not (name == "sensitivity" and "deflection" in dataset)]
+    options = " and ".join("--" + name.replace("_", "-") for name in names)
+    return f"Give {options}." if options else "Convert the file with its calibration first."
+
+
+def _padded_length(count: int) -> int:
+    """``count`` rounded up to one of two lengths per octave, so that few shapes are compiled."""
+    octave = 1 << max(int(count - 1).bit_length(), 5)
+    return 3 * octave // 4 if count <= 3 * octave // 4 else octave
+
+
+def _aligned(values: np.ndarray, counts: np.ndarray, length: int, *, reverse: bool) -> np.ndarray:
+    """(batch, sample) with each curve's samples at the end of its row, NaN before them."""
+    index = np.arange(length)
+    source = (length - 1 - index)[None] if reverse else index[None] - (length - counts)[:, None]
+    valid = (source >= 0) & (source < counts[:, None])
+    taken = np.take_along_axis(values, np.clip(source, 0, values.shape[1] - 1) + np.zeros_like(counts)[:, None], axis=1)
+    return np.where(valid, taken, np.nan)

@@ -1,0 +1,286 @@
+"""`select`: the contact model that each curve calls for, with its probability, or why none is named.
+
+The crossing between the schema and `asperity.learning.selection`: a JKR fit tells where the tip was held
+and what the noise is; then the posterior over the Maugis parameter decides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from asperity.contact import JKR, AbstractContactModel
+from asperity.contact.named import assumed_inputs, contact_model
+from asperity.data import provenance
+from asperity.data.curve_files import Source
+from asperity.learning import selection
+from asperity.learning.adequacy import Model, Tolerance
+from asperity.learning.attachment import find_jump
+from asperity.learning.classifier import quick_select
+from asperity.learning.noise import Noise
+from asperity.learning.outcome import Outcome
+from asperity.learning.retraction import Retractions
+from asperity.learning.selection import Options, Reason, Selection, Surroundings
+from asperity.measurements.force_curves.fit_curves import fit_curves
+from asperity.measurements.force_curves.segments import Segment, segment_of
+from asperity.measurements.force_curves.sessions import (
+    SessionNoise,
+    by_session,
+    join,
+    load_block,
+    plan,
+)
+from asperity.quantities import variable_attributes
+
+__all__ = ["Instrument", "choose", "in_words", "jkr_model", "named_by_most", "select", "summary"]
+
+_NECK = 0.05  # rise of the force between pull-off and jump, over the pull-off force, from which a neck is seen
+
+
+class Instrument(NamedTuple):
+    """What is known of the measurement beside the curves; relative standard deviations."""
+
+    separation: float = 0.4e-9  # equilibrium separation of the surfaces, m
+    separation_std: float = 1.0  # of its logarithm: 1 is a factor 2.7 either way
+    spring_constant_std: float = 0.1
+    sensitivity_std: float = 0.03
+    radius_std: float = 0.0
+    surface_tension: float = 0.0  # of the solid, N/m
+    thickness: float = np.inf  # of a layer, m
+
+
+def choose(dataset: xr.Dataset, model: JKR, noise: Noise, *, segment: str = "retract",
+           instrument: Instrument = Instrument(), options: Options = Options(),  # noqa: B008
+           quick: bool = False) -> xr.Dataset:
+    """Choose the contact model of every curve of a loaded dataset of one session.
+
+    Args:
+        dataset: force curves in memory, with height and spring constant.
+        model: a template with radius and Poisson's ratio.
+        noise: from `asperity.measurements.force_curves.fit_curves.learn_noise` with the same template and segment.
+        segment: the retraction.
+        instrument: see `Instrument`.
+        options: tolerances and least probability.
+        quick: the network answers where it is sure: no other check is made, and no number averaged, there.
+
+    Returns:
+        One entry per curve: ``contact_model``, its ``probability`` among the ``candidate`` models, the
+        ``reasons`` where none is named, and modulus, work of adhesion and Maugis parameter averaged over
+        the posterior, with 90 % intervals.
+    """
+    fitted = fit_curves(dataset, model, noise=noise, segment=segment)
+    curves = _retractions(segment_of(dataset, segment), fitted, model, instrument)
+    force_std = float(np.hypot(instrument.spring_constant_std, instrument.sensitivity_std))
+    options = options._replace(force_uncertainty=force_std, radius_uncertainty=instrument.radius_std)
+    surroundings = Surroundings(instrument.surface_tension, instrument.thickness, _hysteresis(dataset, segment))
+    chosen = _quick(curves, options, surroundings) if quick else selection.select(curves, options, surroundings)
+    return _results(fitted, chosen, model)
+
+
+def _quick(curves: Retractions, options: Options, surroundings: Surroundings) -> Selection:
+    """The network's answers where it is sure; the whole choice for the other curves."""
+    found = quick_select(curves, options, fall_back=False)
+    count = len(found.model)
+    none, interval = np.full(count, np.nan), np.full((count, 3), np.nan)
+    result = Selection(found.probability, found.model, np.zeros(count, int), none, none.copy(), interval,
+                       interval.copy(), none.copy(), none.copy(), np.full((count, 2), np.nan))
+    ask = np.flatnonzero(~found.sure)
+    if not len(ask):
+        return result
+    some = Surroundings(*(np.broadcast_to(a, count)[ask] for a in surroundings))
+    rest = selection.select(Retractions(*(np.asarray(a)[ask] for a in curves)), options, some)
+    for whole, part in zip(result, rest):
+        whole[ask] = part
+    return result
+
+
+def jkr_model(tip: str | Mapping[str, Any] | AbstractContactModel, attrs: Mapping[Any, Any]) -> JKR:
+    """The JKR template of a tip: what is given of it, else what the data say, else what is assumed."""
+    model = contact_model(tip, attrs)
+    assert isinstance(model, JKR)
+    return model
+
+
+def _retractions(part: Segment, fitted: xr.Dataset, model: JKR, instrument: Instrument) -> Retractions:
+    attached, counted = find_jump(part.force, part.counted)
+    k = part.spring_constant
+    indentation = -(part.height + part.force / k[:, None])
+    swing = np.ptp(np.where(counted, part.force, 0.0), axis=1)
+    noise = np.maximum(fitted["noise_std"].values, 1e-5 * swing)  # a virtual curve may have none
+    gain = 1 + np.maximum(_stiffness(fitted, model, indentation), 0.0) / k[:, None]
+    return Retractions(
+        np.where(counted, indentation, np.nan), np.where(counted, part.force, np.nan), attached,
+        counted / gain**2, noise, np.maximum(fitted["noise_correlation"].values, 1.0),
+        np.full(len(k), float(model.radius)), instrument.sensitivity_std / k,
+        np.full(len(k), instrument.separation), np.full(len(k), instrument.separation_std),
+        _neck_seen(part.force, attached, counted, noise))
+
+
+def _stiffness(fitted: xr.Dataset, model: JKR, indentation: np.ndarray) -> np.ndarray:
+    """dF/d(indentation) of the fitted JKR contact at each sample, N/m; 0 where there is none.
+
+    The noise of the deflection moves the tip as well: against a stiff contact, a soft lever's residual grows
+    by 1 + (dF/d indentation) / k.
+    """
+    found = [fitted[name].values[:, None] for name in ("modulus", "work_of_adhesion", "contact_point")]
+    depth = indentation + found[2]
+    known = np.isfinite(depth) & (found[0] > 0) & (found[1] > 0)
+    with jax.enable_x64(True):
+        every = jnp.asarray(np.where(known, depth, 0.0)), *(np.where(f > 0, f, 1.0)[:, 0] for f in found[:2])
+        slope = _slopes(model, *every)
+    return np.where(known, np.nan_to_num(slope), 0.0)
+
+
+@jax.jit
+def _slopes(model: JKR, depth: jax.Array, modulus: jax.Array, work_of_adhesion: jax.Array) -> jax.Array:
+    """dF/d(indentation) at every depth (curve, sample) of one contact per curve; compiled once, not per block."""
+
+    def one(depth, modulus, adhesion):
+        changed = dataclasses.replace(model, modulus=modulus, work_of_adhesion=adhesion)
+        return jax.grad(changed.force)(depth)
+
+    return jax.vmap(jax.vmap(one, (0, None, None)))(depth, modulus, work_of_adhesion)
+
+
+def _neck_seen(force: np.ndarray, attached: np.ndarray, counted: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Whether the force rises again between the pull-off and the jump, (curve,): a stiff lever shows the neck."""
+    held = (attached > 0) & counted
+    first = held.argmax(axis=1)
+    rows = np.arange(len(force))
+    last = np.stack([force[rows, np.minimum(first + i, force.shape[1] - 1)] for i in range(2)]).mean(axis=0)
+    far = np.where((attached < 0) & counted, force, np.nan)
+    level = np.nanmean(np.where(np.isfinite(far).any(axis=1, keepdims=True), far, 0.0), axis=1)
+    lowest = np.where(held, force, np.inf).min(axis=1)
+    rise, depth = last - lowest, level - lowest
+    return held.any(axis=1) & (rise > np.maximum(4 * noise, _NECK * depth))
+
+
+def _hysteresis(dataset: xr.Dataset, segment: str) -> np.ndarray:
+    """The work lost between approach and retraction in compression, over that of the approach, (curve,).
+
+    0 where there is no approach to compare with.
+    """
+    if "approach" not in dataset["segment"].values or segment == "approach":
+        return np.zeros(dataset.sizes["curve"])
+    work = [_work(segment_of(dataset, name)) for name in ("approach", segment)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(np.where(work[0] > 0, (work[0] - work[1]) / work[0], 0.0))
+
+
+def _work(part: Segment) -> np.ndarray:
+    """The integral of the repulsive force over the tip position, about the level far away, (curve,) J."""
+    position = part.height + part.force / part.spring_constant[:, None]
+    rank = np.cumsum(part.counted, axis=1)
+    far = part.counted & (rank <= np.maximum(rank[:, -1:] // 5, 1))
+    level = np.where(far, part.force, 0.0).sum(axis=1) / np.maximum(far.sum(axis=1), 1)
+    force = np.maximum(np.where(part.counted, part.force - level[:, None], 0.0), 0.0)
+    steps = np.where(part.counted[:, 1:] & part.counted[:, :-1], -np.diff(position, axis=1), 0.0)
+    return ((force[:, 1:] + force[:, :-1]) / 2 * steps).sum(axis=1)
+
+
+def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
+    outcome = fitted["flag"].values  # a JKR fit that fails is no verdict; a curve without contact is
+    unfitted = (outcome >= Outcome.contact_out_of_range) | (outcome == Outcome.saturated)
+    reasons = np.where(unfitted, int(Reason.not_fitted), chosen.reasons).astype(np.int16)
+    named = np.where(unfitted, -1, chosen.model).astype(np.int8)
+    poisson = 1 - float(model.poisson_ratio) ** 2
+    variables: dict[str, Any] = {
+        "contact_model": ("curve", named, {
+            "long_name": "simplest adequate contact model", "flag_values": np.array([-1, *map(int, Model)], np.int8),
+            "flag_meanings": " ".join(["none", *(m.name for m in Model)])}),
+        "contact_model_probability": (("curve", "candidate"), np.where(unfitted[:, None], np.nan, chosen.probability),
+                                      {"units": "1", "long_name": "probability to be the simplest adequate model"}),
+        "reasons": ("curve", reasons, {
+            "long_name": "why the model is not to be relied on; 0: it is",
+            "flag_masks": np.array([int(r) for r in Reason if r], np.int16),
+            "flag_meanings": " ".join(str(r.name) for r in Reason if r)}),
+        "maugis_parameter": ("curve", np.where(unfitted, np.nan, chosen.maugis_parameter),
+                             variable_attributes("maugis_parameter")),
+        "maugis_parameter_log_std": ("curve", np.where(unfitted, np.nan, chosen.parameter_spread),
+                                     {"units": "1", "long_name": "standard deviation of ln(Maugis parameter)"}),
+        "load_max": ("curve", np.where(unfitted, np.nan, chosen.load),
+                     {"units": "1", "long_name": "largest load over pi w R"}),
+        "flag": fitted["flag"].variable}
+    for name, values in (("modulus", chosen.modulus * poisson), ("work_of_adhesion", chosen.work_of_adhesion)):
+        about = variable_attributes(name)
+        for i, end in enumerate(("", "_low", "_high")):
+            text = about["long_name"] + ("" if not end else f", {'lower' if i == 1 else 'upper'} end of 90 %")
+            variables[name + end] = ("curve", np.where(unfitted, np.nan, values[:, i]), {**about, "long_name": text})
+    kept = {name: coord.variable for name, coord in fitted.drop_dims(("parameter", "parameter_")).coords.items()}
+    return xr.Dataset(variables, kept | {"candidate": [m.name for m in Model]})
+
+
+def named_by_most(chosen: xr.Dataset) -> tuple[str, bool]:
+    """The model that most answers name (the simpler of two), and whether half of the curves have an answer.
+
+    Without that, what every curve shows decides: JKR where most have a visible pull-off, else Hertz.
+    """
+    reasons = chosen["reasons"].values
+    answered = reasons == 0
+    if answered.mean() >= 0.5:
+        return Model(int(np.bincount(chosen["contact_model"].values[answered]).argmax())).name, True
+    adhesive = (reasons & int(Reason.no_adhesion | Reason.not_fitted)) == 0
+    return ("jkr" if adhesive.mean() > 0.5 else "hertz"), False
+
+
+def summary(chosen: xr.Dataset) -> dict[str, Any]:
+    """Counts for machines: curves, answers by model, reasons."""
+    answered, reasons = chosen["reasons"].values == 0, chosen["reasons"].values
+    return {"curves": chosen.sizes["curve"], "answered": int(answered.sum()),
+            "models": {m.name: int((answered & (chosen["contact_model"].values == int(m))).sum()) for m in Model},
+            "reasons": {str(r.name): int(((reasons & int(r)) > 0).sum()) for r in Reason if r},
+            "assumed": json.loads(chosen.attrs.get("assumed", "{}"))}
+
+
+def in_words(chosen: xr.Dataset) -> list[str]:
+    """How many curves call for which model, and why the others have no answer."""
+    counts = summary(chosen)
+    named = [f"  {name}: {count}" for name, count in counts["models"].items() if count]
+    refused = [f"  no answer for {count}: {Reason[name].meaning}" for name, count in counts["reasons"].items() if count]
+    return [f"{counts['answered']} of {counts['curves']} curves have an answer.", *named, *refused]
+
+
+def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: float = 0.5,
+           segment: str = "retract", instrument: Mapping[str, float] | None = None,
+           tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256) -> xr.Dataset:
+    """Choose the contact model of every curve: Hertz, DMT, JKR or Maugis-Dugdale, or say why none is named.
+
+    Args:
+        dataset: force curves with height and spring constant, lazy or not.
+        radius: m, of the tip; the file's if it states one.
+        poisson_ratio: of the sample.
+        segment: the retraction to judge by.
+        instrument: any of the fields of `Instrument`: equilibrium separation, uncertainties
+            of the calibration, surface tension and thickness of the sample.
+        tolerance: accepted relative errors, ``modulus`` and ``work_of_adhesion`` (``inf``: not asked for).
+        quick: for large maps: a network answers where it is sure, without the other checks and averages.
+        batch: curves in memory at a time.
+
+    Returns:
+        as `choose`: the model with its probability, or the reasons; modulus and work of
+        adhesion that hold without the choice.
+    """
+    model = {"name": "jkr", "poisson_ratio": poisson_ratio, **({} if radius is None else {"radius": radius})}
+    known, options = Instrument(**(instrument or {})), Options(Tolerance(**(tolerance or {})))
+    sources = list(by_session(Source(dataset, {})))
+    chosen = of_sources(sources, SessionNoise(sources, model, segment), batch, instrument=known, options=options,
+                     quick=quick)
+    step = provenance.step("select", {
+        "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
+        "tolerance": dict(tolerance or {}), "quick": quick, "batch": batch})
+    assumed = json.dumps(assumed_inputs(model, dataset.attrs))
+    return provenance.record(chosen.assign_attrs(assumed=assumed), step, before=dataset)
+
+
+def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
+    """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
+    return join([choose(load_block(sources, block)[0],
+                        jkr_model(noise.model, sources[block.pieces[0][0]].dataset.attrs), noise(block.session),
+                        segment=noise.segment, **options) for block in plan(sources, batch)])

@@ -1,0 +1,58 @@
+"""Results as a table for other programs: one row per curve."""
+
+from __future__ import annotations
+
+import csv
+import os
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from asperity.data.results import IDENTITY
+from asperity.measurements.force_curves.summary import flag_name
+
+__all__ = ["write_csv"]
+
+
+def write_csv(results: xr.Dataset, path: str | PathLike[str]) -> Path:
+    """One row per curve: identity, then every quantity with its unit in the header, the flag by name.
+
+    Numbers have all their digits; an unknown one is an empty cell. Inputs that hold for all curves
+    (radius, standard uncertainties of the calibration) are repeated in each row.
+    """
+    path = Path(path)
+    names = _columns(results)
+    columns = [_cells(results, name) for name in names]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([_title(results, name) for name in names])
+        writer.writerows(zip(*columns, strict=True))
+    return temporary.replace(path)
+
+
+def _columns(results: xr.Dataset) -> list[str]:
+    plain = [
+        str(name)
+        for name, variable in results.variables.items()
+        if variable.dims == ("curve",) or (variable.dims == () and variable.dtype.kind in "fiu")
+    ]
+    return [name for name in IDENTITY if name in plain] + [
+        name for name in plain if name not in (*IDENTITY, "curve")
+    ]
+
+
+def _title(results: xr.Dataset, name: str) -> str:
+    unit = results[name].attrs.get("units", "")
+    return f"{name} ({unit})" if unit not in ("", "1") else name
+
+
+def _cells(results: xr.Dataset, name: str) -> list[str]:
+    cells = np.broadcast_to(results[name].values, results.sizes["curve"])
+    if name == "flag":
+        return [flag_name(int(cell)) for cell in cells]
+    if cells.dtype.kind != "f":
+        return [str(cell) for cell in cells]
+    return ["" if np.isnan(cell) else str(cell) for cell in cells]

@@ -1,0 +1,177 @@
+"""What is done to a scanned image: leveling, lines, scars, denoising, the tip's shape; and the page about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from asperity.data import calibrations, provenance
+from asperity.data.calibrations import Calibration, CalibrationError
+from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling, roughness_bias
+from asperity.instrument.missing import fill_harmonic
+from asperity.report.numbers import plain
+
+__all__ = ["Steps", "corrected", "image", "one_frame", "pixel"]
+
+_FLAT_PIXELS = 0.01  # relative difference of the pixel's sides, or of image and tip, that is none
+
+
+class Steps(NamedTuple):
+    """What to do with a height image, in this order."""
+
+    level: int | None = 1  # order of the polynomial taken off the frame; None: none
+    lines: str | int | None = None  # "median", "mean", "difference", or the degree of a polynomial per line
+    features: float | None = 3.0  # robust standard deviations from which a pixel is a feature and not counted
+    scars: bool = True  # whether broken stretches of lines become missing
+    denoise: bool = False
+    tip: Mapping[str, Any] | None = None  # a record with tip_height and tip_pitch
+
+
+def one_frame(dataset: xr.Dataset, channel: str) -> xr.DataArray:
+    """The channel of an image that is no film.
+
+    Raises:
+        CalibrationError: a channel that is not there, or a film.
+    """
+    if channel not in dataset:
+        raise CalibrationError(f"the image has no channel '{channel}'; it has {', '.join(map(str, dataset.data_vars))}")
+    if "frame" in dataset[channel].dims:
+        raise CalibrationError(f"'{channel}' is a film of {dataset.sizes['frame']} frames: take one, "
+                               "image.isel(frame=0), or follow its drift with asperity.correct.drift")
+    return dataset[channel]
+
+
+def pixel(dataset: xr.Dataset) -> tuple[float, float]:
+    """The pixel's sides in m, along rows and columns."""
+    return float(np.diff(dataset["y"].values[:2])[0]), float(np.diff(dataset["x"].values[:2])[0])
+
+
+def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
+    """The image with its channel (and that channel's retrace) corrected; see `image`."""
+    names = [channel, *([f"{channel}_retrace"] if f"{channel}_retrace" in dataset else [])]
+    flat = {name: _leveled(one_frame(dataset, name), steps) for name in names}
+    result = dataset.assign({name: dataset[name].copy(data=values) for name, (values, _, _) in flat.items()})
+    values, background, used = flat[channel]
+    result[f"{channel}_background"] = dataset[channel].copy(data=background)
+    result[f"{channel}_used"] = (dataset[channel].dims, used,
+                                 {"long_name": "pixels that the background was found from"})
+    second = flat[names[1]][0] if len(names) > 1 else None
+    found: dict[str, Any] = _roughness(values, pixel(dataset), steps)
+    noise = None if second is None else blind_tip.noise_bound(values, second)
+    if noise is not None:
+        found |= {"noise_std": noise.std}
+    if steps.denoise:
+        result, more = _denoised(result, channel, values, second)
+        found |= more
+    if steps.tip is not None:
+        result, more = _untouched(result, channel, values, steps.tip, 0.0 if noise is None else noise.bound)
+        found |= more
+    return result.assign_attrs(corrections=json.dumps(found))
+
+
+def _leveled(image: xr.DataArray, steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Heights without background, the background, and which pixels it was found from."""
+    height = np.asarray(image.values, float)
+    background, used = np.zeros(height.shape), np.isfinite(height)
+    if steps.level is not None:
+        height, taken, used = leveling.level_polynomial(height, steps.level, threshold=steps.features)
+        background = background + taken
+    if steps.lines is not None:
+        height, taken, used = (
+            leveling.level_lines_polynomial(height, steps.lines, threshold=steps.features)
+            if isinstance(steps.lines, int) else
+            leveling.level_lines(height, statistic=steps.lines, threshold=steps.features))
+        background = background + taken
+    if steps.scars and min(height.shape) > 3:
+        height = np.where(leveling.find_scars(height), np.nan, height)
+    return height, background, used
+
+
+def _roughness(height: np.ndarray, pitch: tuple[float, float], steps: Steps) -> dict[str, Any]:
+    """Root mean square height, without the bias of the leveling where that can be told."""
+    measured = {"roughness_measured": float(np.nanstd(height)), "missing": float(np.isnan(height).mean())}
+    lines_off = {"mean": 0, "difference": None}.get(str(steps.lines), steps.lines)
+    if lines_off is None and (steps.level is None or steps.lines is not None):
+        return measured
+    options: dict[str, Any] = {"lines": lines_off} if lines_off is not None else {"polynomial": steps.level}
+    try:
+        found = roughness_bias.corrected_roughness(height, pitch, **options)
+    except ValueError:
+        return measured
+    return measured | {"roughness": found.rms, "roughness_std": found.std, "leveling_bias": found.bias,
+                       "correlation_length": found.correlation_length, "roughness_resolved": found.resolved}
+
+
+def _denoised(result: xr.Dataset, channel: str, height: np.ndarray,
+              second: np.ndarray | None) -> tuple[xr.Dataset, dict[str, Any]]:
+    """The posterior of the surface in the place of the channel, and what the guard says of it."""
+    pitch = pixel(result)
+    found = denoising.denoise(height, pitch, second=second)
+    spectrum = found.spectrum
+    clean = spectrum.reference * (max(spectrum.amplitude / spectrum.floor, 1e-9)) ** (1 / spectrum.exponent)
+    low, high = spectrum.band[0], min(max(clean / 3, 2 * spectrum.band[0]), spectrum.band[1])
+    raw = height if second is None else (height + second) / 2
+    before, after = (denoising_guard.tiles(fill_harmonic(heights)) for heights in (raw, found.height))
+    invariants = [denoising_guard.spectral_slope(pitch, (2 * low, high)),
+                  denoising_guard.power_in_band(pitch, (2 * low, high))]
+    verdicts = denoising_guard.changes(before, after, invariants)
+    words, kept = [str(change) for change in verdicts], all(change.verdict != "changed" for change in verdicts)
+    result[f"{channel}_leveled"] = result[channel].copy(data=height)
+    result[channel] = result[channel].copy(data=found.height)
+    result[f"{channel}_std"] = result[channel].copy(data=found.std).assign_attrs(
+        long_name="posterior standard deviation of the height")
+    return result, {"exponent": spectrum.exponent, "exponent_std": spectrum.exponent_std, "hurst": spectrum.hurst,
+                    "guard": words, "guard_kept": kept}
+
+
+def _untouched(result: xr.Dataset, channel: str, height: np.ndarray, tip: Mapping[str, Any],
+               bound: float) -> tuple[xr.Dataset, dict[str, Any]]:
+    """The surface that the tip leaves possible, and which of its pixels were touched for sure."""
+    pitch, shape = np.mean(pixel(result)), np.asarray(tip["height"], float)
+    if abs(float(tip["pitch"]) / pitch - 1) > _FLAT_PIXELS:
+        raise CalibrationError(f"the tip's pixels are {plain(float(tip['pitch']), 'm')}, those of the image "
+                               f"{plain(float(pitch), 'm')}: estimate the tip from images of this pixel size")
+    found = certainty.reconstruct(height, shape, noise_bound=bound)
+    result[f"{channel}_surface"] = result[channel].copy(data=found.surface).assign_attrs(
+        long_name="highest surface that the image and the tip allow")
+    result[f"{channel}_certain"] = (result[channel].dims, found.certain, {
+        "long_name": "pixels that the tip touched for sure; elsewhere the surface is an upper bound"})
+    return result, {"certain": float(found.certain.mean()), "noise_bound": bound}
+
+
+def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1, lines: str | int | None = None,
+          features: float | None = 3.0, scars: bool = True, denoise: bool = False,
+          tip: Calibration | None = None) -> xr.Dataset:
+    """A height image leveled and, if asked for, freed of noise and of the shape of the tip.
+
+    Args:
+        dataset: an image (see `asperity.data.images`).
+        channel: the channel to correct; its retrace is leveled alike.
+        level: order of the polynomial to take off the frame, 1 for a plane; None: none.
+        lines: then take off each line its "median" or "mean", the summed median "difference" to the line before, or
+            a polynomial of this degree.
+        features: robust standard deviations from which a pixel is a feature that leveling does not count; None: all
+            count.
+        scars: make broken stretches of lines missing.
+        denoise: replace the channel by the posterior mean under its own spectrum (of trace and retrace if there).
+        tip: what `asperity.calibrate.tip` measured; adds the highest surface that this tip allows, and where it
+            touched for sure.
+
+    Returns:
+        the image with ``<channel>`` corrected, ``<channel>_background`` (what leveling took off), ``<channel>_used``,
+        and with them ``_leveled`` and ``_std`` (denoise), ``_surface`` and ``_certain`` (tip); the attribute
+        ``corrections`` holds roughness, its bias by leveling, noise and the verdict on the denoising as JSON.
+
+    Raises:
+        CalibrationError: a channel that is not there, a film, or a tip of other pixels.
+    """
+    options = {"level": level, "lines": lines, "features": features, "scars": scars, "denoise": denoise}
+    known = calibrations.records(tip)
+    shape = next((entry["tip"] for entry in known if "tip" in entry), None)
+    result = corrected(dataset, channel, Steps(**options, tip=shape))
+    step = provenance.step("correct.image", {"channel": channel, **options, "tip": known[0] if known else None})
+    return provenance.record(result, step, before=dataset)

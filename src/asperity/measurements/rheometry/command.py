@@ -1,0 +1,80 @@
+"""The command line for rheology: spectrum and relax."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from asperity.terminal.options import HalfAngle, Json, PoissonRatio, Radius, given, option
+from asperity.terminal.running import guarded
+
+__all__ = ["relax", "spectrum"]
+
+Source = Annotated[Path, typer.Argument(help="A table with units, or a file of force curves.", show_default=False)]
+Noise = Annotated[float | None, option("1", "RELATIVE", "Of the moduli, e.g. 2%. (default: the source's, else 5%)")]
+Contact = Annotated[str, typer.Option(help="Contact model of force curves, without adhesion.")]
+Out = Annotated[Path, typer.Option(help="Ends in .nc; the page beside it in .html.")]
+
+
+@guarded
+def spectrum(
+    source: Source,
+    noise: Noise = None,
+    model: Contact = "hertz",
+    radius: Radius = None,
+    half_angle: HalfAngle = None,
+    poisson_ratio: PoissonRatio = None,
+    out: Out = Path("spectrum.nc"),
+    as_json: Json = False,
+) -> None:
+    """The material behind E'(f) and E''(f), of a table or of sine segments, and what causality says of them."""
+    from asperity.measurements.rheometry.files import spectrum_of_file
+
+    tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
+    made = spectrum_of_file(source, {"name": model, **tip}, noise=noise)
+    raise typer.Exit(_done(made, out, as_json))
+
+
+@guarded
+def relax(
+    source: Source,
+    noise: Noise = None,
+    model: Contact = "hertz",
+    radius: Radius = None,
+    half_angle: HalfAngle = None,
+    poisson_ratio: PoissonRatio = None,
+    out: Out = Path("relaxation.nc"),
+    as_json: Json = False,
+) -> None:
+    """The relaxing material behind E(t), of a table or of force curves with a hold, by the measured indentation."""
+    from asperity.measurements.rheometry.files import relaxation_of_file
+
+    tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
+    made = relaxation_of_file(source, {"name": model, **tip}, noise=noise)
+    raise typer.Exit(_done(made, out, as_json))
+
+
+def _done(made: Any, out: Path, as_json: bool) -> int:
+    """Store the result, write its page, print what it says; the exit code is 1 on an alarm or a curve not fitted."""
+    from asperity.data import store
+    from asperity.measurements.force_curves.page.html import write_report
+    from asperity.measurements.force_curves.page.words import findings, headline
+    from asperity.measurements.force_curves.summary import flag_line
+    from asperity.measurements.rheometry.page import page
+    from asperity.report.page import keep
+
+    if "parameter" in made.dims:
+        paths = [store.save(made, out), write_report(made, out.with_suffix(".html"))]
+        said = [headline(made), *(f"{row.name}: {row.line}" for row in findings(made)), flag_line(made)]
+    else:
+        about = page(made)
+        paths = keep(made, about, out)
+        said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
+    if as_json:
+        typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in paths]}))
+    else:
+        typer.echo("\n".join([*said, *(f"-> {path}" for path in paths)]))
+    return int(bool(made.attrs.get("alarm", 0)) or ("flag" in made and bool((made["flag"].values != 0).any())))

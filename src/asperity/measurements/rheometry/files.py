@@ -1,0 +1,59 @@
+"""Spectra and relaxations of files: of a table, or of the force curves that a file holds."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import xarray as xr
+
+from asperity.contact.named import Model
+from asperity.data.calibrations import CalibrationError
+from asperity.data.curves import segment_kind
+from asperity.data.readers._errors import ReadError
+from asperity.data.readers.force_curves import find_reader
+from asperity.measurements.force_curves.read import read
+from asperity.measurements.rheometry.material import median_spectrum, relax, spectrum
+from asperity.measurements.rheometry.power_law import power_law
+
+__all__ = ["relaxation_of_file", "spectrum_of_file"]
+
+
+_TABLES = {".csv", ".txt", ".dat", ".tsv"}
+
+
+def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None) -> xr.Dataset:
+    """`spectrum` of a table, or of the median over the curves of a file with sine segments."""
+    if Path(path).suffix.lower() in _TABLES:
+        return spectrum(path, noise=noise)
+    from asperity.measurements.rheometry.modulation import modulus_spectrum
+
+    try:
+        moduli = modulus_spectrum(read(path), model)
+    except ValueError as error:
+        raise CalibrationError(f"{path}: {error}") from error
+    return spectrum(median_spectrum(moduli), noise=noise)
+
+
+def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None) -> xr.Dataset:
+    """What a file tells of relaxation: `relax` of a table; of force curves `holds` if they hold.
+
+    Curves without a hold are fitted with a power law, approach and retraction together (see `power_law`).
+    """
+    if Path(path).suffix.lower() in _TABLES and not _curves_in(path):
+        return relax(path, noise=noise)
+    from asperity.measurements.rheometry.hold import holds
+
+    curves = read(path)
+    if any(segment_kind(str(name)) == "pause" for name in curves["segment"].values):
+        return holds(curves, model)
+    return power_law(curves, model)
+
+
+def _curves_in(path: str | PathLike[str]) -> bool:
+    """Whether a text file is one of force curves."""
+    try:
+        find_reader(path)
+    except ReadError:
+        return False
+    return True

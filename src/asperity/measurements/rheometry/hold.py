@@ -1,0 +1,114 @@
+"""Force curves with a hold: relaxation and creep of the sample, by the indentation as it was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from asperity.contact import AbstractElasticContact
+from asperity.contact.named import Model, contact_model, model_record
+from asperity.data import provenance
+from asperity.data.calibrations import CalibrationError
+from asperity.data.curves import segment_kind
+from asperity.rheology.step_response import StepFit, fit_step, record
+
+__all__ = ["holds", "without_adhesion"]
+
+_POINTS = 120
+
+
+def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
+          progress: Callable[[int, int], None] | None = None) -> xr.Dataset:
+    """The relaxation of the sample under every curve that approaches and then holds.
+
+    No step is assumed: the force is that of a nonnegative spectrum of relaxation times under the measured indentation
+    (Lee and Radok, Ting where the contact shrinks). A hold at constant force gives creep in the same way.
+
+    Args:
+        dataset: force curves with an approach and a pause.
+        model: a contact model without adhesion.
+        draws: repetitions from which the bands come.
+        progress: called with (finished curves, all curves).
+
+    Returns:
+        over ``fit_time`` (s since the step), per curve: ``relaxation_fit`` E(t) and ``creep_fit`` J(t) with ``_low``
+        and ``_high`` (90 %), ``contact_point``, ``residual`` (of the force, over its largest), ``flag`` (1: not
+        fitted); ``findings`` says why curves were not.
+
+    Raises:
+        CalibrationError: no approach with a pause after it, no force, or a model with adhesion.
+    """
+    contact = without_adhesion(model, dataset)
+    names = [str(name) for name in dataset["segment"].values]
+    after = names[names.index("approach") + 1:] if "approach" in names else []
+    hold = next((name for name in after if segment_kind(name) == "pause"), None)
+    if hold is None or "force" not in dataset or "time" not in dataset:
+        raise CalibrationError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
+                               f"{', '.join(names)}")
+    loaded, found, problems = dataset.load(), [], []
+    count = loaded.sizes["curve"]
+    for curve in range(count):
+        try:
+            found.append(fit_step(_recorded(loaded.isel(curve=curve), hold), contact, draws=draws))
+        except ValueError as error:
+            found.append(None)
+            problems.append(f"curve {curve}: {error}")
+        if progress:
+            progress(curve + 1, count)
+    made = _table(loaded, hold, found)
+    step = provenance.step("holds", {"model": model_record(contact), "draws": draws})
+    said = [f"{count - len(problems)} of {count} curves fitted.", *problems[:5]]
+    named = made.assign_attrs(findings=json.dumps(said), file=str(loaded["file"].values[0]))
+    return provenance.record(named, step, before=dataset)
+
+
+def without_adhesion(model: Model, dataset: xr.Dataset) -> AbstractElasticContact:
+    """The contact model that is meant for these curves.
+
+    Raises:
+        CalibrationError: it has adhesion.
+    """
+    contact = contact_model(model, dataset.attrs)
+    if not isinstance(contact, AbstractElasticContact):
+        raise CalibrationError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
+                               "contact model without")
+    return contact
+
+
+def _recorded(curve: xr.Dataset, hold: str) -> Any:
+    """The record of one curve: its approach and its hold, one after the other."""
+    parts = [curve.sel(segment=name) for name in ("approach", hold)]
+    columns = [[part[name].values for part in parts] for name in ("time", "force")]
+    tip = [part["tip_position"].values if "tip_position" in part else (part["height"] + part["force"]
+                                                                        / part["spring_constant"]).values
+           for part in parts]
+    time, force, position = (np.concatenate(values) for values in (*columns, tip))
+    there = np.isfinite(time) & np.isfinite(force) & np.isfinite(position)
+    starts = columns[0][1][np.isfinite(columns[0][1])]
+    if not len(starts):
+        raise ValueError("the hold is empty")
+    return record(time[there], position[there], force[there], float(starts[0]))
+
+
+def _table(loaded: xr.Dataset, hold: str, found: Sequence[StepFit | None]) -> xr.Dataset:
+    """All fits on one grid of times, from a hundredth of the longest hold to its end."""
+    time = loaded["time"].sel(segment=hold).values
+    longest = float(np.nanmax(np.nanmax(time, axis=1) - np.nanmin(time, axis=1)))
+    grid = np.geomspace(longest / 1000, longest, _POINTS)
+    nothing = np.full((3, _POINTS), np.nan)
+    relaxed = np.stack([nothing if one is None else one.relaxation_modulus(grid) for one in found])
+    crept = np.stack([nothing if one is None else one.creep_compliance(grid) for one in found])
+    variables: dict[str, Any] = {}
+    for name, values, unit in (("relaxation_fit", relaxed, "Pa"), ("creep_fit", crept, "1/Pa")):
+        for i, end in enumerate(("", "_low", "_high")):
+            variables[name + end] = (("curve", "fit_time"), values[:, i], {"units": unit})
+    for name, unit in (("contact_point", "m"), ("residual", "1")):
+        values = [np.nan if one is None else float(getattr(one, name)) for one in found]
+        variables[name] = ("curve", values, {"units": unit})
+    variables["flag"] = ("curve", [int(one is None) for one in found], {
+        "flag_values": [0, 1], "flag_meanings": "usable not_fitted"})
+    return xr.Dataset(variables, {"fit_time": ("fit_time", grid, {"units": "s"}), "curve": np.arange(len(found))})

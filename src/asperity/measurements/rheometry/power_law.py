@@ -1,0 +1,362 @@
+"""Force curves on a material that relaxes: from a dataset of curves to a dataset of viscoelastic fits."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import xarray as xr
+from scipy.signal import savgol_filter
+
+from asperity.contact import AbstractElasticContact
+from asperity.contact.named import Model, model_record
+from asperity.data import provenance
+from asperity.data.calibrations import CalibrationError
+from asperity.data.results import CARRIED
+from asperity.learning import noise as noise_model
+from asperity.learning.batches import scale
+from asperity.learning.hereditary_fit import FAMILIES, Curves, HistoryFit, fit_histories
+from asperity.learning.least_squares import least_squares
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.segments import segment_of
+from asperity.quantities import variable_attributes
+from asperity.rheology.exponential_memory import rates
+
+__all__ = ["fit_viscoelastic", "power_law"]
+
+_SIGNIFICANT = 3.0  # a modulus over its uncertainty, below which it is not told from zero
+_MISFIT, _MISFIT_PART = 3.0, 0.03  # residual over noise, and over the largest force, of a model that does not fit
+_BESIDE = 3  # block means on either side that a speed is taken over
+_WINDOW = 17  # block means that the deflection is smoothed over
+
+
+class _Records(NamedTuple):
+    """Block means of every curve: inward samples right-aligned up to the turn, then outward ones."""
+
+    time: np.ndarray  # (curve, sample) s
+    height: np.ndarray  # (curve, sample) m
+    force: np.ndarray  # (curve, sample) N
+    counted: np.ndarray  # (curve, sample)
+    turn: int
+    width: int  # samples in a block
+
+
+def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, relaxation: str = "power_law",
+                     retract: bool = True, samples: int = 256, tilt: bool = True,
+                     relative_std: dict[str, float] | None = None) -> xr.Dataset:
+    r"""Fit every force curve with a contact on a relaxing half-space, the indentation history as measured.
+
+    ``power_law`` is $E(t) = E_0\,(t/t_0)^{-\beta}$ with $t_0$ = 1 s: ``modulus`` $E_0$ (Young's, at 1 s) and
+    ``order`` $\beta$. ``standard_linear_solid`` is $E_e + E_1 e^{-t/\tau}$.
+
+    The uncertainty takes drift that is slower than the baseline is long as the baseline suggests it, which
+    can overstate the error of a fit to both directions about twofold.
+
+    Args:
+        dataset: force curves in memory, with ``time``.
+        contact: the tip (a model without adhesion) and Poisson's ratio; its modulus is ignored.
+        relaxation: ``power_law`` or ``standard_linear_solid``.
+        retract: fit both directions (Ting); False: the approach alone (Lee and Radok).
+        samples: block means that are fitted per direction; more cost more time and gain little.
+        tilt: fit a slope of the baseline against the height.
+        relative_std: relative standard uncertainty of ``spring_constant``, ``sensitivity`` and ``tip`` (its size).
+
+    Returns:
+        One entry per curve: the fitted quantities, ``contact_point``, baseline and ``drag_coefficient`` of the
+        lever (N s/m, 0 if only one direction is fitted), each with ``_std_noise``, ``_std_calibration`` and
+        ``_std``; ``flag``.
+
+    Raises:
+        ValueError: an unknown relaxation, no ``time``, or an unknown source in ``relative_std``.
+        MissingCalibration: no force can be had from the data.
+    """
+    sources = {"spring_constant": 0.0, "sensitivity": 0.0, "tip": 0.0} | (relative_std or {})
+    _check(dataset, relaxation, sources)
+    with jax.enable_x64(True):
+        point = _elastic_contact_point(dataset, contact, tilt)
+        records = _records(dataset, retract, samples)
+        curves, fit = _solve(records, _stiffness(dataset), contact, relaxation, point, tilt)
+        baselines = _baselines(dataset, fit.values[:, len(FAMILIES[relaxation].names)])
+        covariance, std = _noise(records, curves, fit, baselines)
+    change = _calibration(fit, curves, list(sources.values()))
+    spread = np.sqrt(np.einsum("cpp->cp", covariance).clip(0)), np.sqrt((change**2).sum(axis=2))
+    flag = _flags(relaxation, records, fit, spread[0], std, baselines)
+    return _results(dataset, contact, relaxation, fit, spread, covariance, flag, std)
+
+
+def _check(dataset: xr.Dataset, relaxation: str, sources: dict[str, float]) -> None:
+    if relaxation not in FAMILIES:
+        raise ValueError(f"there is no relaxation {relaxation!r} to fit; known: {', '.join(FAMILIES)}")
+    if "time" not in dataset:
+        raise ValueError("the curves hold no 'time', without which no relaxation can be fitted; give a variable "
+                         "'time' (curve, segment, sample) in s, for instance index / sampling_rate")
+    unknown = sorted(set(sources) - {"spring_constant", "sensitivity", "tip"})
+    if unknown:
+        raise ValueError(f"relative_std knows spring_constant, sensitivity and tip, not {', '.join(unknown)}")
+
+
+def _elastic_contact_point(dataset: xr.Dataset, contact: AbstractElasticContact, tilt: bool) -> np.ndarray:
+    """The tip position (curve,) m at which an elastic fit of the approach sees contact: where to start."""
+    segment = segment_of(dataset, "approach")
+    position = segment.height + segment.force / segment.spring_constant[:, None]
+    scaled = scale(position, segment.force, segment.counted)
+    fit = least_squares(contact, scaled, tilt=tilt)
+    return scaled.top - scaled.span * fit.nonlinear[:, 0]
+
+
+def _stiffness(dataset: xr.Dataset) -> np.ndarray:
+    """The spring constant (curve,), infinite where the file gives the tip position itself."""
+    if "height" not in dataset:
+        return np.full(dataset.sizes["curve"], np.inf)
+    return dataset["spring_constant"].values.astype(float)
+
+
+def _records(dataset: xr.Dataset, retract: bool, samples: int) -> _Records:
+    parts = ["approach", "retract"] if retract and "retract" in dataset["segment"].values else ["approach"]
+    chosen = dataset.sel(segment=parts)
+    height = chosen["height" if "height" in dataset else "tip_position"].values
+    channels = np.stack([chosen["time"].values, height, chosen["force"].values])
+    counts = np.minimum(chosen["sample_count"].values, channels.shape[-1])
+    width = max(1, int(np.ceil(counts[:, 0].max(initial=1) / samples)))
+    inward = int(np.ceil(channels.shape[-1] / width)) + 1
+    total = inward + (int(np.ceil(channels.shape[-1] / width)) if len(parts) > 1 else 0)
+    result = np.full((3, len(counts), total), np.nan)
+    used = np.zeros((len(counts), total), bool)
+    for i, k in enumerate(_stiffness(dataset)):
+        whole = np.concatenate([channels[:, i, j, :n] for j, n in enumerate(counts[i])], axis=1)
+        whole = whole[:, np.isfinite(whole).all(axis=0)]
+        if whole.shape[1] and k > 0:
+            _place(result[:, i], used[i], whole, width, inward, int(np.argmin(whole[1] + whole[2] / k)))
+    return _Records(*result, counted=used, turn=inward - 1, width=width)
+
+
+def _place(row: np.ndarray, used: np.ndarray, whole: np.ndarray, width: int, inward: int, turn: int) -> None:
+    """Write the block means before the turn, the turn itself (uncounted), and those after it."""
+    before, after = turn // width, (whole.shape[1] - turn - 1) // width
+    before, after = min(before, inward - 1), min(after, row.shape[1] - inward)
+    first = turn - before * width
+    row[:, inward - 1 - before: inward - 1] = whole[:, first:turn].reshape(3, before, width).mean(axis=2)
+    row[:, inward - 1] = whole[:, turn]
+    row[:, inward: inward + after] = whole[:, turn + 1: turn + 1 + after * width].reshape(3, after, width).mean(axis=2)
+    used[inward - 1 - before: inward - 1] = True
+    used[inward: inward + after] = True
+
+
+def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> Curves:
+    """Numbers of order one, the tilt ``slope`` (N/m against height) taken off.
+
+    Of a single direction the tip position rests on the smoothed force: noise in both force and indentation
+    would bias the order by half its standard error, since a fast change meets the stiff, instantaneous
+    response. With both directions the order rests on their hysteresis, and smoothing would blur the turn.
+    """
+    present = np.isfinite(records.time)
+    middle = np.nan_to_num(_row_mean(records.height, records.counted))
+    force = records.force - slope[:, None] * (records.height - middle[:, None])
+    one_way = records.turn + 1 == force.shape[1]
+    position = records.height + (_smoothed(force) if one_way else force) / k[:, None]
+    top = np.max(np.where(present, position, -np.inf), axis=1, initial=-np.inf)
+    span = _positive(top - np.min(np.where(present, position, np.inf), axis=1, initial=np.inf))
+    depth = np.where(present, (top[:, None] - position) / span[:, None], 0.0)
+    level = np.nan_to_num(_row_mean(force, present))
+    above = np.where(present, force - level[:, None], 0.0)
+    unit = _positive(np.ptp(above, axis=1))
+    step = np.diff(records.time, axis=1, prepend=np.nan)
+    rising = np.isfinite(step) & (step > 0)
+    nominal = float(np.median(step[rising])) if rising.any() else 1.0
+    length = np.where(rising, step, 0.0).sum(axis=1)
+    step = np.where(rising, step, nominal)
+    speed = _speed(depth * span[:, None], step, present, records.turn)
+    return Curves(depth, above / unit[:, None], step, speed, records.counted, span, top, unit,
+                  level, k, np.maximum(length, nominal))
+
+
+def _smoothed(force: np.ndarray) -> np.ndarray:
+    """The force (curve, sample) by a local parabola, NaN where there is none."""
+    result = force.copy()
+    for row in result:
+        use = np.isfinite(row)
+        if use.sum() > _WINDOW:
+            row[use] = savgol_filter(row[use], _WINDOW, 2)
+    return result
+
+
+def _speed(depth: np.ndarray, step: np.ndarray, present: np.ndarray, turn: int) -> np.ndarray:
+    """The speed into the sample, (curve, sample) m/s, by differences over a few samples of one direction."""
+    speed, clock = np.zeros(depth.shape), np.cumsum(step, axis=1)
+    for part in (slice(0, turn + 1), slice(turn + 1, depth.shape[1])):
+        index = np.arange(depth.shape[1])[part]
+        if len(index):
+            first = np.where(present[:, part], index, depth.shape[1]).min(axis=1, keepdims=True)
+            last = np.where(present[:, part], index, 0).max(axis=1, keepdims=True)
+            ends = [np.clip(index + shift, np.minimum(first, last), last) for shift in (-_BESIDE, _BESIDE)]
+            gone, took = (np.take_along_axis(a, ends[1], 1) - np.take_along_axis(a, ends[0], 1) for a in (depth, clock))
+            speed[:, part] = gone / np.where(took > 0, took, np.inf)
+    return speed
+
+
+def _positive(size: np.ndarray) -> np.ndarray:
+    """Sizes to divide by, 1 where there is none."""
+    return np.where(np.isfinite(size) & (size > 0), size, 1.0)
+
+
+def _row_mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    number = where.sum(axis=1)
+    return np.where(number > 0, np.where(where, values, 0.0).sum(axis=1) / np.maximum(number, 1), np.nan)
+
+
+def _solve(records: _Records, k: np.ndarray, contact: AbstractElasticContact, relaxation: str, point: np.ndarray,
+           tilt: bool) -> tuple[Curves, HistoryFit]:
+    """Fit twice: the tilt found first corrects the deflection that the tip position rests on."""
+    place = len(FAMILIES[relaxation].names) + 2
+    curves = _curves(records, k, np.zeros(len(k)))
+    rate = rates(float(curves.step.min()), float(curves.duration.max()))
+    start = np.clip((curves.top - point) / curves.span - 0.01, 0.0, 0.98)
+    fit = fit_histories(relaxation, contact, curves, start, rate, turn=records.turn, tilt=tilt)
+    slope = np.where(np.abs(fit.values[:, place]) < 0.2 * k, fit.values[:, place], 0.0)
+    slope = slope / (1 - slope / k)
+    curves = _curves(records, k, slope)
+    fit = fit_histories(relaxation, contact, curves, fit.nonlinear[:, 0], rate, turn=records.turn, tilt=tilt)
+    fit.values[:, place] += slope
+    return curves, fit
+
+
+def _noise(records: _Records, curves: Curves, fit: HistoryFit,
+           baselines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The covariance of the parameters from the noise before contact, and the noise of a block, (curve,) N."""
+    lags, std = _lags(records, baselines, fit.residual, fit.converged)
+    size = 2 * lags.shape[1]
+    around = np.concatenate([lags, np.zeros((len(lags), 1)), lags[:, :0:-1]], axis=1)
+    spectrum = np.maximum(np.fft.rfft(around, axis=1).real, 0.0)
+    moved = np.fft.rfft(fit.response * fit.gain[:, None], size, axis=2)
+    weight = np.full(spectrum.shape[1], 2.0)
+    weight[[0, -1]] = 1.0
+    form = np.einsum("baf,bf,bcf->bac", moved, spectrum * weight / size, moved.conj()).real
+    form /= curves.unit[:, None, None] ** 2
+    return fit.gradient @ form @ np.swapaxes(fit.gradient, 1, 2), std
+
+
+def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray,
+          trusted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The autocovariance of the block means (curve, lag) in N^2, and the noise that a line leaves of one (curve,) N.
+
+    Without baselines the residual stands in, as white noise.
+    """
+    count, width = records.time.shape[1], records.width
+    try:
+        noise = noise_model.learn([b for b, good in zip(baselines, trusted) if good])
+    except ValueError:
+        variance = np.where(records.counted, residual**2, 0.0).sum(axis=1) / np.maximum(records.counted.sum(axis=1), 1)
+        return variance[:, None] * (np.arange(count) == 0), np.sqrt(variance)
+    strengths, lags = noise_model.strengths(noise, baselines), noise_model.autocovariance(noise, (count + 1) * width)
+    both = np.concatenate([lags[:, width - 1:0:-1], lags], axis=1)
+    triangle = np.convolve(np.ones(width), np.ones(width)) / width**2
+    smooth = np.array([np.convolve(row, triangle, mode="valid")[::width][:count] for row in both])
+    level = noise_model.level(noise, strengths)
+    return strengths @ smooth, np.minimum(level, np.sqrt(strengths @ smooth[:, 0]))
+
+
+def _baselines(dataset: xr.Dataset, position_of_contact: np.ndarray) -> list[np.ndarray]:
+    """The recorded forces of each approach up to shortly before contact, in order."""
+    segment = segment_of(dataset, "approach")
+    position = segment.height + segment.force / segment.spring_constant[:, None]
+    result = []
+    for row, place, use, point in zip(segment.force, position, segment.counted, position_of_contact):
+        index = np.flatnonzero(use)
+        touching = index[place[index] <= point]
+        stop = touching[0] if len(touching) else len(use)
+        kept = index[index < stop]
+        result.append(row[kept[: int(0.95 * len(kept))]])
+    return result
+
+
+def _calibration(fit: HistoryFit, curves: Curves, relative: list[float]) -> np.ndarray:
+    """How the parameters change per standard uncertainty of spring constant, sensitivity, tip: (curve, p, source)."""
+    force = fit.contact + fit.residual
+    changes = np.stack([force, force * fit.gain, -fit.tip], axis=2) * curves.counted[:, :, None]
+    changes /= curves.unit[:, None, None]
+    return fit.gradient @ (fit.response @ changes) * np.array(relative)
+
+
+def _flags(relaxation: str, records: _Records, fit: HistoryFit, noise: np.ndarray, std: np.ndarray,
+           baselines: list[np.ndarray]) -> np.ndarray:
+    """The outcome of each curve, int8: the gravest of those that apply."""
+    family, number = FAMILIES[relaxation], records.counted.sum(axis=1)
+    rms = np.sqrt(np.where(records.counted, fit.residual**2, 0.0).sum(axis=1) / np.maximum(number, 1))
+    largest = np.abs(fit.contact).max(axis=1)
+    at_limit = (fit.nonlinear[:, 1:] <= np.array(family.lower)) | (fit.nonlinear[:, 1:] >= np.array(family.upper))
+    point, before = fit.nonlinear[:, 0], np.array([len(b) for b in baselines])
+    conditions = {
+        Outcome.misfit: (rms > _MISFIT * std) & (rms > _MISFIT_PART * largest),
+        Outcome.short_baseline: before < 0.1 * records.width * (records.counted[:, : records.turn].sum(axis=1)),
+        Outcome.bound_hit: at_limit.any(axis=1) | ~(fit.values[:, 0] > _SIGNIFICANT * noise[:, 0]),
+        Outcome.not_converged: ~fit.converged | ~np.isfinite(fit.values).all(axis=1),
+        Outcome.contact_out_of_range: (point < 0.01) | (point > 0.995) | (before < 8),
+        Outcome.no_contact: ~(largest > _SIGNIFICANT * std),
+        Outcome.too_few_samples: number < 4 * fit.values.shape[1],
+        Outcome.uncalibrated: number == 0,
+    }
+    flag = np.zeros(len(number), np.int8)
+    for outcome in sorted(conditions):
+        flag[conditions[outcome]] = int(outcome)
+    return flag
+
+
+def _results(dataset: xr.Dataset, contact: AbstractElasticContact, relaxation: str, fit: HistoryFit,
+             spread: tuple[np.ndarray, np.ndarray], covariance: np.ndarray, flag: np.ndarray,
+             std: np.ndarray) -> xr.Dataset:
+    """One entry per curve: quantities with their uncertainties, the flag, identity and fixed inputs."""
+    names = (*FAMILIES[relaxation].names, "contact_point", "baseline_offset", "baseline_tilt", "drag_coefficient")
+    variables: dict[str, Any] = {}
+    kinds = {"_std_noise": spread[0], "_std_calibration": spread[1], "_std": np.hypot(*spread)}
+    for i, name in enumerate(names):
+        own = _attributes(name)
+        variables[name] = ("curve", np.where(flag >= Outcome.contact_out_of_range, np.nan, fit.values[:, i]),
+                           own | {"ancillary_variables": " ".join([*(name + kind for kind in kinds), "flag"])})
+        for kind, values in kinds.items():
+            variables[name + kind] = ("curve", np.where(flag >= Outcome.contact_out_of_range, np.nan, values[:, i]),
+                                      {"units": own["units"], "long_name": f"{own['long_name']}: standard uncertainty"})
+    variables["covariance"] = (("curve", "parameter", "parameter_"), covariance,
+                               {"long_name": "covariance of the parameters from the noise"})
+    rms = np.sqrt((fit.residual**2).sum(axis=1) / np.maximum((fit.residual != 0).sum(axis=1), 1))
+    variables["residual_rms"] = ("curve", rms, {"units": "N", "long_name": "root mean square of force minus fit"})
+    variables["noise_std"] = ("curve", std, {"units": "N", "long_name": "standard deviation of the noise of a mean"})
+    variables["flag"] = ("curve", flag, {"long_name": "outcome of the fit",
+                                         "flag_values": np.array([int(o) for o in Outcome], np.int8),
+                                         "flag_meanings": " ".join(o.name for o in Outcome)})
+    coords: dict[str, Any] = {name: dataset[name].variable for name in CARRIED if name in dataset.coords}
+    coords |= {name: ((), float(getattr(contact, name)), variable_attributes(name)) for name in contact.fixed}
+    coords |= {"parameter": list(names), "parameter_": list(names)}
+    return xr.Dataset(variables, coords, {"relaxation": relaxation, "reference_time": 1.0})
+
+
+def _attributes(name: str) -> dict[str, str]:
+    if name == "drag_coefficient":
+        return {"units": "N s/m", "long_name": "viscous drag on the lever per speed", "symbol": "b_2"}
+    return variable_attributes(name)
+
+
+def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
+    """Every force curve on a material whose modulus falls as a power of time (see `fit_viscoelastic`).
+
+    Args:
+        curves: with approach, retraction, force and time.
+        model: a contact model without adhesion.
+
+    Returns:
+        per curve ``modulus`` (at 1 s) and ``order`` with their uncertainties, and the flag.
+
+    Raises:
+        CalibrationError: no time or no force, or a model with adhesion.
+    """
+    from asperity.measurements.rheometry.hold import without_adhesion
+    from asperity.measurements.rheometry.power_law import fit_viscoelastic
+
+    contact = without_adhesion(model, curves)
+    try:
+        found = fit_viscoelastic(curves.load(), contact)
+    except ValueError as error:
+        raise CalibrationError(f"{curves['file'].values[0]}: {error}") from error
+    step = provenance.step("power_law", {"model": model_record(contact)})
+    named = found.assign_attrs(model=f"{type(contact).__name__}, E(t) = modulus (t / 1 s)^-order")
+    return provenance.record(named, step, before=curves)

@@ -1,0 +1,120 @@
+"""How the command line speaks and listens: messages, progress, interruptions, compiled code that is kept."""
+
+from __future__ import annotations
+
+import _thread
+import functools
+import logging
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+
+__all__ = ["guarded", "insist_on_interrupts", "keep_compiled", "progress"]
+
+_err = Console(stderr=True)
+
+
+def _expected() -> tuple[type[BaseException], ...]:
+    """The errors that say by themselves what is wrong and what to do."""
+    from asperity.contact.named import ModelError
+    from asperity.data.calibrations import CalibrationError
+    from asperity.data.curve_files import NothingToAnalyze
+    from asperity.data.provenance import HistoryError
+    from asperity.data.readers._errors import ReadError
+    from asperity.data.store import StoreError
+
+    return ReadError, HistoryError, StoreError, ModelError, CalibrationError, NothingToAnalyze, OSError
+
+
+class _ToConsole(logging.Handler):
+    """Messages on stderr, above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(self.format(record), "yellow")
+
+
+def _say(text: str, style: str) -> None:
+    _err.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Expected errors become one message and exit code 2; Ctrl-C says how to go on."""
+
+    @functools.wraps(command)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not any(isinstance(handler, _ToConsole) for handler in logging.getLogger("asperity").handlers):
+            logging.getLogger("asperity").addHandler(_ToConsole(logging.WARNING))
+        try:
+            return command(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            _say("\nInterrupted. Finished chunks are kept: run the same command again to go on.", "yellow")
+            raise typer.Exit(130) from None
+        except Exception as error:
+            if not isinstance(error, _expected()):
+                traceback.print_exc()
+                _say("This is a defect of asperity, not of your data. Finished chunks are kept.", "red")
+            else:
+                _say(f"Error: {error}", "red")
+            raise typer.Exit(2) from None
+
+    return call
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr with curves per second and the time left, as a callback (done, total)."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    rate = TextColumn("{task.fields[rate]}")
+    with Progress(
+        TextColumn("curves"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=_err
+    ) as bar:
+        task = bar.add_task("curves", total=None, rate="")
+        begun: list[tuple[float, int]] = []  # when, and how many were finished by an earlier run
+
+        def tell(done: int, total: int) -> None:
+            begun.append((time.monotonic(), done))
+            seconds, curves = begun[-1][0] - begun[0][0], done - begun[0][1]
+            bar.update(task, completed=done, total=total, rate=f"{curves / seconds:.0f}/s" if curves else "")
+
+        yield tell
+
+
+def keep_compiled() -> None:
+    """Let jax keep what it compiles, per machine, in the user's cache: a second run starts at once.
+
+    Own settings win. XLA's log is silenced: it takes its own tuning hints for missing processor features
+    when it loads what it compiled on the same machine.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / platform.node()
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def insist_on_interrupts() -> None:
+    """Send a Ctrl-C again that fell into a callback of the garbage collector, where Python drops it.
+
+    It is sent from a thread, a moment later: at once it would fall into this hook itself.
+    """
+    usual = sys.unraisablehook
+
+    def hook(dropped: sys.UnraisableHookArgs) -> None:
+        if dropped.exc_type is KeyboardInterrupt:
+            threading.Timer(0.05, _thread.interrupt_main).start()
+        else:
+            usual(dropped)
+
+    sys.unraisablehook = hook

@@ -1,0 +1,206 @@
+"""Calibrations of the virtual instrument give its constants back, with honest errors, and go into an analysis."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+import asperity
+from asperity import calibrate
+from asperity.data import calibrations as calibration
+from asperity.data import store
+from asperity.data.calibrations import CalibrationError
+from asperity.instrument.tip_shape import SphereCone, on_grid
+from asperity.measurements.replay import VERBS
+from asperity.virtual.calibration import stiff_curves, virtual_spectrum
+from asperity.virtual.force_map import Instrument
+from asperity.virtual.image import Imaging, virtual_images
+from asperity.virtual.scanner import driven, virtual_scanner
+from asperity.virtual.surface import self_affine
+from tests.conftest import shared_data
+from tests.test_cli import run
+
+LEVER = Instrument(spring_constant=0.2, sensitivity=60e-9, resonance=60e3, quality=120.0)
+
+
+def said(made) -> str:
+    return " ".join(json.loads(made.attrs["findings"]))
+
+
+@pytest.fixture(scope="module")
+def stiff():
+    """Curves with a sensor, and the same without one: the loop of the piezo is open by a tenth."""
+    curves, piezo = stiff_curves(LEVER, curves=6, samples=800), virtual_scanner(1.3e-6)
+    return driven(curves, piezo), driven(curves, piezo, sensor=False)
+
+
+@pytest.fixture(scope="module")
+def scanner(stiff):
+    return calibrate.scanner(stiff[0])
+
+
+@pytest.fixture(scope="module")
+def sensitivity(stiff):
+    return calibrate.sensitivity(stiff[0])
+
+
+def test_the_sensitivity_from_a_sensor(sensitivity):
+    off = float(sensitivity["sensitivity"]) - LEVER.sensitivity
+    assert abs(off) < 1e-3 * LEVER.sensitivity
+    assert sensitivity["sensitivity"].attrs["units"] == "m/V"
+
+
+def test_the_sensitivity_from_a_drive_is_wrong_and_says_so(stiff, scanner):
+    """The figure asked for: within 0.5 % after the inversion of a loop open by more than 5 %."""
+    raw, mended = calibrate.sensitivity(stiff[1]), calibrate.sensitivity(stiff[1], scanner=scanner)
+    assert abs(float(raw["sensitivity"]) / LEVER.sensitivity - 1) > 0.02
+    assert "hysteresis of the scanner biases the sensitivity" in said(raw)
+    assert float(raw["sensitivity_std"]) > abs(float(raw["sensitivity"]) - LEVER.sensitivity)
+    assert abs(float(mended["sensitivity"]) / LEVER.sensitivity - 1) < 5e-3
+
+
+def test_the_scanner_is_judged_on_curves_it_has_not_seen(scanner):
+    stroke = 1.2e-6
+    assert float(scanner["scanner_residual"]) < 1e-3 * stroke
+    assert float(scanner["left_by_line"].std()) > 0.02 * stroke
+    assert float(scanner["left_by_scanner"].std()) < 1e-3 * stroke
+    assert "a straight line leaves" in said(scanner)
+
+
+def test_the_spring_constant(sensitivity):
+    """Eight spectra: the errors are as large as the statistical uncertainty says."""
+    found = [calibrate.spring_constant(virtual_spectrum(LEVER, bins=2048, seed=seed), sensitivity=sensitivity)
+             for seed in range(8)]
+    off = [(float(one["spring_constant"]) - LEVER.spring_constant) / float(one["spring_constant_std_statistical"])
+           for one in found]
+    assert np.sqrt(np.mean(np.square(off))) < 1.8  # of 8 normal ones: 1 +- 0.25
+    assert {one.attrs["sensitivity_exponent"] for one in found} == {-2.0}
+    assert "nothing checks it" in said(found[0])
+
+
+def test_methods_that_disagree_give_no_number(sensitivity, tmp_path):
+    spectrum = virtual_spectrum(LEVER, bins=2048)
+    lever = {"width": 30e-6, "width_std": 0.03, "length": 400e-6, "length_std": 0.02}
+    refused = calibrate.spring_constant(spectrum, lever=lever, fluid="air", sensitivity=sensitivity)
+    assert np.isnan(refused["spring_constant"])
+    assert "the methods disagree, so no spring constant is given" in said(refused)
+    with pytest.raises(CalibrationError, match=r"gives no spring constant .* insist on a method"):
+        calibration.applied(calibration.records(refused), "hertz", {"spring_constant": None}, {})
+    insisted = calibrate.spring_constant(spectrum, lever=lever, fluid="air", sensitivity=sensitivity,
+                                         method="equipartition")
+    assert abs(float(insisted["spring_constant"]) - 0.2) < 3 * float(insisted["spring_constant_std"])
+
+
+def test_the_tip_is_an_upper_limit_close_to_the_truth():
+    radius = 40e-9
+    tip = on_grid(SphereCone(radius, 0.35), (15, 15), (5e-9, 5e-9))
+    rough = self_affine((160, 160), hurst=0.5, rms=45e-9, shortest=2.0, longest=40.0)
+    found = calibrate.tip(virtual_images(rough, Imaging(tip=tip), margin=8), size=15)
+    assert (found["tip_height"].values >= tip - 1e-15).all()
+    assert 0.99 * radius < float(found["radius"]) < 1.25 * radius
+    assert "upper limit" in said(found)
+
+
+def test_noise_widens_the_radius_by_what_it_does_to_it():
+    """Six noisy images: the errors of the radius are within a few of their standard uncertainties."""
+    radius = 40e-9
+    tip = on_grid(SphereCone(radius, 0.35), (13, 13), (5e-9, 5e-9))
+    off = []
+    for seed in range(6):
+        rough = self_affine((144, 144), hurst=0.5, rms=45e-9, shortest=2.0, longest=40.0, seed=seed)
+        found = calibrate.tip(virtual_images(rough, Imaging(tip=tip, noise=5e-11), margin=8, seed=seed), size=13)
+        off.append((float(found["radius"]) - radius) / float(found["radius_std"]))
+    assert np.sqrt(np.mean(np.square(off))) < 2.0
+    assert "what half that bound would change" in said(found)
+
+
+def test_a_tip_cut_by_noise_gives_no_radius():
+    """Without a retrace noise is not known; what it cuts is not given as a sharp tip."""
+    tip = on_grid(SphereCone(40e-9, 0.35), (13, 13), (5e-9, 5e-9))
+    rough = self_affine((144, 144), hurst=0.5, rms=45e-9, shortest=2.0, longest=40.0)
+    image = virtual_images(rough, Imaging(tip=tip, noise=1e-9), margin=8).drop_vars("height_retrace")
+    found = calibrate.tip(image, size=13)
+    assert np.isnan(found["radius"])
+    assert "No radius: the apex comes out sharper than a pixel of 5.00 nm" in said(found)
+    with pytest.raises(CalibrationError, match="gives no radius"):
+        calibration.applied(calibration.records(found), "hertz", {}, {})
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: calibrate.scanner(stiff_curves(LEVER, samples=200)), "no drive beside a sensor's height"),
+    (lambda: calibrate.scanner(driven(stiff_curves(LEVER, curves=2, samples=200), virtual_scanner(1e-6))),
+     "curves to learn from"),
+    (lambda: calibrate.sensitivity(stiff_curves(LEVER, samples=200).rename(deflection_voltage="deflection")),
+     "no voltage of the photodiode"),
+    (lambda: calibrate.spring_constant(virtual_spectrum(LEVER, bins=512)), "no method is possible"),
+    (lambda: calibrate.spring_constant(virtual_spectrum(LEVER), lever={"depth": 1.0}), "a lever has no depth"),
+    (lambda: calibrate.spring_constant(virtual_spectrum(LEVER), fluid="oil"), "no fluid 'oil'; known: air, water"),
+    (lambda: calibrate.tip([], size=5), "no image"),
+])
+def test_what_cannot_be_calibrated_says_why(call, message):
+    with pytest.raises(CalibrationError, match=message):
+        call()
+
+
+def test_a_calibration_is_made_again_from_its_history(stiff, tmp_path):
+    store.save(stiff[0], tmp_path / "stiff.nc")
+    made = calibrate.sensitivity(tmp_path / "stiff.nc")
+    from asperity.measurements.replay import differences, replay
+
+    assert max(differences(made, replay(made)).values()) == 0.0
+    assert {"calibrate.scanner", "calibrate.spring_constant", "calibrate.tip"} < set(VERBS)
+
+
+def test_on_the_command_line(stiff, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    store.save(stiff[0], tmp_path / "stiff.nc")
+    code, out, _ = run("calibrate", "sensitivity", tmp_path / "stiff.nc", "--out", tmp_path / "s.nc")
+    assert code == 0
+    assert "sensitivity: 60.0" in out
+    assert (tmp_path / "s.html").stat().st_size > 10_000
+    code, out, _ = run("calibrate", "scanner", tmp_path / "stiff.nc", "--out", tmp_path / "scanner.nc", "--json")
+    assert code == 0
+    assert json.loads(out)["scanner_residual"] < 2e-9
+    code, out, _ = run("correct", tmp_path / "stiff.nc", "--calibration", tmp_path / "s.nc",
+                       "--spring-constant", "0.2N/m", "--out", tmp_path / "c.nc")
+    assert code == 0
+    corrected = store.load(tmp_path / "c.nc")
+    np.testing.assert_allclose(corrected["sensitivity"], 60e-9, rtol=1e-3)
+    np.testing.assert_allclose(corrected["force"], 0.2 * corrected["deflection"], rtol=1e-12)
+    code, _, err = run("calibrate", "scanner", shared_data("force/thermal/thermal.nid"), "--out", tmp_path / "x.nc")
+    assert code == 2
+    assert "Error:" in err
+
+
+def test_measured_spectra_on_the_command_line(tmp_path):
+    """The figures of the reference: 45.88 mN/m of the maker in water; header and methods far apart in the other."""
+    water = shared_data("force/thermal/PFQNM-H2O-thermal-noise-data_vDeflection_2022.01.12-11.37.51.tnd")
+    code, out, _ = run("calibrate", "spring-constant", water, "--out", tmp_path / "k.nc")
+    assert code == 0
+    made = store.load(tmp_path / "k.nc")
+    assert abs(float(made["spring_constant"]) - 45.88e-3) < float(made["spring_constant_std"])
+    assert "The file's own spring constant, 45.88 mN/m, agrees" in out
+    code, out, _ = run("calibrate", "spring-constant", shared_data("force/thermal/thermal.nid"), "--width", "40um",
+                       "--length", "225um", "--fluid", "air", "--out", tmp_path / "k.nc")
+    assert code == 1
+    assert "spring constant: no value" in out
+    assert "27.13 N/m, agrees within two standard deviations with none of the methods" in out
+
+
+def test_images_on_the_command_line(tmp_path):
+    path = shared_data("image/height/di-2.di")
+    code, out, _ = run("image", path, "--lines", "median", "--denoise", "--out", tmp_path / "i.nc")
+    assert code == 0
+    assert "300 nm x 300 nm" in out
+    assert "Roughness Sq: 8.98 nm" in out
+    assert (tmp_path / "i.html").stat().st_size > 100_000
+    assert store.load(tmp_path / "i.nc")["height_std"].shape == (512, 512)
+    code, out, err = run("image", path, "--channel", "phase")
+    assert code == 2
+    assert "the image has no channel 'phase'; it has height," in err
+
+
+def test_the_module_is_lazy():
+    assert "asperity.calibrate" in sys.modules
+    assert asperity.calibrate is calibrate

@@ -1,0 +1,213 @@
+import json
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.page.curves import NOTHING, encode, exemplars, thinning
+from asperity.measurements.force_curves.page.html import render, write_report
+from tests.measurements.force_curves.page.examples import flagged, joined, map_results, off_grid
+
+
+class Page(HTMLParser):
+    """The text, the tags and every address of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.words, self.tags, self.addresses, self._inside = [], [], [], ""
+        self.feed(html)
+        self.text = re.sub(r"\s+", " ", " ".join(self.words))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self._inside = tag
+        self.addresses += [value for name, value in attrs if name in ("src", "href") and value]
+
+    def handle_endtag(self, tag):
+        self._inside = ""
+
+    def handle_data(self, data):
+        if self._inside not in ("script", "style"):
+            self.words.append(data)
+
+
+def page(results, **options):
+    return Page(render(results, **options))
+
+
+def test_the_file_stands_alone(tmp_path):
+    path = write_report(map_results(3, 4), tmp_path / "report.html")
+    found = Page(path.read_text(encoding="utf-8"))
+    assert all(address.startswith("#") or address == "data:," for address in found.addresses)
+    assert "default-src 'none'" in path.read_text(encoding="utf-8")
+    assert not {"iframe", "object", "embed", "img"} & set(found.tags)
+
+
+def test_sections_come_in_the_order_of_a_reader():
+    html = render(flagged(map_results(3, 4), {1: Outcome.no_contact}))
+    names = re.findall(r'<section id="(\w+)"', html)
+    assert names == [
+        "verdict",
+        "explore",
+        "fits",
+        "distributions",
+        "outcomes",
+        "calibration",
+        "provenance",
+        "citations",
+    ]
+
+
+def test_the_verdict_is_in_words():
+    results = flagged(map_results(3, 4), {1: Outcome.no_contact, 2: Outcome.misfit})
+    text = page(
+        results.assign_attrs(failed_files=json.dumps([{"file": "x.spm", "problem": "it ends early"}]))
+    ).text
+    assert "11 of 12 curves from 1 file (1 more could not be read) are usable." in text
+    assert Outcome.no_contact.meaning in text
+    assert Outcome.misfit.meaning in text
+    assert "x.spm could not be read: it ends early" in text
+    assert re.search(r"modulus = \d\.\d\d kPa ± 0\.\d+ \(noise\) ± 0\.\d\d \(calibration\)", text)
+
+
+def test_nothing_in_the_data_becomes_markup():
+    evil = "</script><script>alert(1)</script><b>.jpk"
+    results = map_results(3, 4)
+    results = results.assign_coords(file=("curve", np.full(12, evil)))
+    results.attrs |= {
+        "failed_files": json.dumps([{"file": evil, "problem": evil}]),
+        "model": evil,
+        "history": json.dumps([{"verb": evil, "arguments": {evil: evil}}]),
+        "citations": json.dumps([evil]),
+    }
+    two = joined([results, map_results(2, 2)], **results.attrs)
+    for found in (page(results), page(two), page(results, title=evil)):
+        assert "b" not in found.tags
+        assert evil in " ".join(found.words)
+    assert render(two).count("alert(1)</script>") == 0
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        ["display_tip_position", "display_force", "display_fit"],
+        ["display_fit"],
+        ["flag"],
+        [
+            "modulus_std_noise",
+            "modulus_std_calibration",
+            "pull_off_force_std_noise",
+            "pull_off_force_std_calibration",
+        ],
+        [
+            "contact_point",
+            "contact_point_std",
+            "window_start",
+            "window_stop",
+            "noise_std",
+            "reduced_chi_square",
+        ],
+        ["x", "y", "row", "column", "file", "curve_in_file", "session", "spring_constant", "sensitivity"],
+        ["modulus", "pull_off_force"],
+        ["radius", "radius_std", "spring_constant_std", "poisson_ratio"],
+    ],
+    ids=lambda names: names[0],
+)
+def test_any_part_may_be_missing(missing):
+    results = map_results(3, 4).drop_vars(missing)
+    results.attrs.clear()
+    assert "12 curves" in page(results).text
+
+
+def test_a_bare_dataset_and_an_empty_one_are_reported():
+    bare = xr.Dataset({"flag": ("curve", np.array([7, 7], dtype=np.int8))})
+    assert "None of 2 curves from 1 file is usable." in page(bare).text
+    assert "There are no curves." in page(xr.Dataset(coords={"curve": np.arange(0)})).text
+    failed = (
+        map_results(2, 2).isel(curve=slice(0, 0)).assign_attrs(failed_files='[{"file": "a", "problem": "b"}]')
+    )
+    assert "No curve could be read from 1 file." in page(failed).text
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        off_grid(map_results(1, 1)),
+        off_grid(map_results(1, 7)),
+        flagged(map_results(2, 3), dict.fromkeys(range(6), Outcome.uncalibrated)),
+        joined(
+            [map_results(3, 4), off_grid(flagged(map_results(1, 3, file="b.ibw"), {1: Outcome.unreadable}))]
+        ),
+    ],
+    ids=["single", "line", "nothing usable", "several"],
+)
+def test_odd_results_are_reported(results):
+    assert f"{results.sizes['curve']} curve" in page(results).text or results.sizes["curve"] == 1
+
+
+def test_constant_and_infinite_values_do_not_stop_the_report():
+    results = map_results(3, 4)
+    results["modulus"].values[:] = 1000.0
+    results["pull_off_force"].values[:] = 0.0
+    results["reduced_chi_square"].values[:] = np.inf
+    results["modulus"].values[3] = -5.0
+    assert "12 curves" in page(results).text
+
+
+def test_a_report_survives_the_trip_through_a_file(tmp_path):
+    results = flagged(map_results(3, 4), {1: Outcome.no_contact})
+    results.to_netcdf(tmp_path / "results.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as again:
+        assert page(again).text == page(results).text
+
+
+def test_the_store_holds_the_curves_to_a_part_in_ten_thousand():
+    rng = np.random.default_rng(0)
+    array = rng.standard_normal((5, 40)) * 10.0 ** -np.arange(6, 11)[:, None]
+    array[2, 7] = np.nan
+    low, step = np.nanmin(array, axis=1), np.ptp(np.nan_to_num(array), axis=1) / 64000
+    codes = encode(array, low, step)
+    assert codes[2, 7] == NOTHING
+    back = low[:, None] + (codes + 32000.0) * step[:, None]
+    back[codes == NOTHING] = np.nan
+    np.testing.assert_allclose(back, array, atol=0.51 * step.max(), equal_nan=True)
+    assert np.nanmax(np.abs(back - array) / step[:, None]) <= 0.51
+
+
+def test_large_sets_are_thinned_and_that_is_said():
+    assert thinning(4096, 100).words == ""
+    half = thinning(65536, 100)
+    assert len(half.curves) == 65536
+    assert f"{len(half.points)} of their 100" in half.words
+    few = thinning(200_000, 100)
+    assert len(few.curves) * len(few.points) <= 2_000_000
+    assert "one curve in 4 is" in few.words
+    assert thinning(3, 0).words == ""
+
+
+def test_exemplars_are_ranked_by_reduced_chi_square():
+    results = map_results(3, 4)
+    results["reduced_chi_square"].values[:] = [5, 1, 9, 2, 3, 4, 6, 7, 8, 10, 11, 50]
+    results = flagged(results, {11: Outcome.contact_out_of_range})
+    found = {example.why: example.curve for example in exemplars(results)}
+    assert found == {"best fit": 1, "median fit": 6, "worst usable fit": 10, "a flagged curve": 11}
+
+
+def test_a_64_by_64_map_fits_eight_megabytes_and_five_seconds(tmp_path):
+    results = map_results(64, 64)
+    start = time.process_time()
+    path = write_report(results, tmp_path / "report.html")
+    assert time.process_time() - start <= 5.0  # measured: 1.5 s
+    assert path.stat().st_size <= 8e6  # measured: 3.4 MB
+
+
+def test_importing_the_report_does_not_import_bokeh():
+    code = "import sys, asperity.measurements.force_curves.page.html\n"
+    code += "sys.exit('bokeh' in sys.modules or 'jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,140 @@
+"""The scorecard judges results whose merits and faults are known."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from typer.testing import CliRunner
+
+import asperity
+from asperity.data import store
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves import score as scorecard
+from asperity.measurements.force_curves.score import Verdict
+
+COUNT, POINTS = 240, 60
+
+
+def results(*, exponent=1.5, error=0.01, stated=0.01, shifted=False, misfit=0, seed=0):
+    """Fits of a paraboloid to forces that grow with another exponent, with known truth."""
+    rng = np.random.default_rng(seed)
+    truth = 1e4 * np.exp(0.3 * rng.standard_normal(COUNT))
+    modulus = truth * (1 + error * rng.standard_normal(COUNT))
+    indentation = np.linspace(-3e-7, 5e-7, POINTS)
+    depth = np.maximum(indentation, 0) / 5e-7
+    top = modulus * 1e-12
+    session = np.repeat(["monday", "tuesday", "friday"], COUNT // 3)
+    noise = np.where((session == "friday") & shifted, 5e-2, 1e-3) * top
+    force = top[:, None] * depth**exponent + noise[:, None] * rng.standard_normal((COUNT, POINTS))
+    flag = np.where(np.arange(COUNT) < misfit, Outcome.misfit, Outcome.converged).astype(np.int8)
+    spread = np.exp(0.1 * rng.standard_normal((3, COUNT)))
+    per_curve = {"modulus": modulus, "modulus_std": stated * modulus, "modulus_std_noise": stated * modulus,
+                 "true_modulus": truth, "contact_point": np.zeros(COUNT), "force_max": top * spread[0],
+                 "indentation_max": 5e-7 * spread[1], "noise_std": noise * spread[2],
+                 "noise_correlation": np.exp(0.1 * rng.standard_normal(COUNT)),
+                 "reduced_chi_square": 1 + 0.1 * rng.standard_normal(COUNT)}
+    step = {"verb": "analyze", "arguments": {}, "inputs": [{"file": "a", "sha256": "0", "bytes": 1}]}
+    return xr.Dataset(
+        {name: ("curve", array) for name, array in per_curve.items()}
+        | {"flag": ("curve", flag), "display_force": (("curve", "point"), force),
+           "display_fit": (("curve", "point"), top[:, None] * depth**1.5),
+           "display_tip_position": (("curve", "point"), np.tile(-indentation, (COUNT, 1)))},
+        {"curve": np.arange(COUNT), "session": ("curve", session), "radius": ("curve", np.full(COUNT, 5e-6))},
+        {"model": "Hertz", "history": json.dumps([step])})
+
+
+def verdicts(dataset) -> dict[str, Verdict]:
+    return {row["criterion"]: Verdict[row["verdict"]] for row in scorecard.rows(asperity.score(dataset))}
+
+
+def value(dataset, criterion, column="value"):
+    return float(asperity.score(dataset)[column].sel(criterion=criterion))
+
+
+def test_a_sound_result_is_good_in_everything_but_the_calibration():
+    found = verdicts(results())
+    assert {name for name, verdict in found.items() if verdict != Verdict.good} == {"calibration"}
+    assert found["calibration"] == Verdict.doubtful
+
+
+def test_the_kinds_are_those_of_the_evaluation_chapter():
+    kinds = asperity.score(results())["kind"].values.tolist()
+    assert list(dict.fromkeys(kinds)) == ["accuracy", "consistency", "physics", "coverage", "shift", "provenance"]
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(1.5, Verdict.good), (1.6, Verdict.doubtful), (2.0, Verdict.bad)])
+def test_a_wrong_exponent_shows_in_consistency_even_if_r2_is_high(exponent, verdict):
+    wrong = results(exponent=exponent)
+    assert verdicts(wrong)["contact_exponent"] == verdict
+    assert value(wrong, "contact_exponent") == pytest.approx(exponent, abs=0.01)
+    assert value(wrong, "contact_exponent", "target") == pytest.approx(1.5, abs=1e-6)
+    assert value(wrong, "force_r2") > 0.8
+    assert value(wrong, "utility") == pytest.approx(
+        0.5 * value(wrong, "force_r2") + 0.5 * max(0, 1 - ((exponent - 1.5) / 0.2) ** 2), abs=0.01)
+
+
+@pytest.mark.parametrize(("stated", "share"), [(0.01, 0.6827), (0.005, 0.3829), (0.02, 0.9545)])
+def test_coverage_is_that_of_the_normal_distribution(stated, share):
+    judged = results(stated=stated)
+    assert value(judged, "modulus_68") == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / COUNT))
+    assert (verdicts(judged)["modulus_68"] == Verdict.good) == (stated == 0.01)
+
+
+def test_a_session_unlike_the_others_is_named():
+    shifted = results(shifted=True)
+    assert verdicts(shifted)["unlike_other_sessions"] == Verdict.bad
+    row = next(r for r in scorecard.rows(asperity.score(shifted)) if r["kind"] == "shift")
+    assert "friday" in row["statement"]
+    assert verdicts(results())["unlike_other_sessions"] == Verdict.good
+
+
+def test_misfits_and_an_assumed_tip_are_told():
+    found = results(misfit=COUNT // 2)
+    assert value(found, "misfit") == pytest.approx(0.5)
+    assert verdicts(found)["misfit"] == Verdict.bad
+    assert verdicts(found.assign_attrs(assumed='{"radius": 1e-6}'))["calibration"] == Verdict.bad
+
+
+@pytest.mark.parametrize("radius_power", [0.0, -0.5])
+def test_a_modulus_that_depends_on_the_tip_is_seen(radius_power):
+    plain = results()
+    radius = np.repeat(np.geomspace(1e-6, 2e-5, 6), COUNT // 6)
+    tips = plain.assign_coords(radius=("curve", radius),
+                               session=("curve", np.repeat([f"tip {i}" for i in range(6)], COUNT // 6)))
+    tips["modulus"] = tips["modulus"] * (radius / 5e-6) ** radius_power
+    assert value(tips, "modulus_against_radius") == pytest.approx(radius_power, abs=0.06)
+    assert (verdicts(tips)["modulus_against_radius"] == Verdict.good) == (radius_power == 0)
+
+
+@pytest.mark.parametrize("poor", [
+    results().drop_vars(["display_fit", "true_modulus", "session"]),
+    results().isel(curve=slice(0, 0)),
+    results().isel(curve=[0]),
+    xr.Dataset({"modulus": ("curve", [1e3])}),
+    results().assign(flag=("curve", np.full(COUNT, Outcome.no_contact, np.int8)))])
+def test_what_is_missing_is_not_known_and_raises_nothing(poor):
+    found = verdicts(poor)
+    assert "history" in found
+    assert Verdict.unknown in found.values()
+
+
+def test_the_command_prints_and_its_exit_code_tells_a_bad_score(tmp_path):
+    from asperity.cli import app
+
+    good, bad = store.save(results(), tmp_path / "good.nc"), store.save(results(exponent=2.0), tmp_path / "bad.nc")
+    shown = CliRunner().invoke(app, ["score", str(good)])
+    assert shown.exit_code == 0
+    assert "consistency  good      In contact the force grows as indentation^1.50" in shown.stdout
+    told = CliRunner().invoke(app, ["score", str(bad), "--json"])
+    assert told.exit_code == 1
+    records = {record["criterion"]: record for record in json.loads(told.stdout)}
+    assert records["contact_exponent"]["verdict"] == "bad"
+
+
+def test_the_report_shows_it_first():
+    from asperity.measurements.force_curves.page.html import render
+
+    page = render(results(exponent=2.0))
+    assert page.index("Scorecard:") < page.index('class="finding"')
+    assert "steeper, as over a stiff substrate" in page

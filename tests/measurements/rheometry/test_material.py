@@ -1,0 +1,170 @@
+"""Spectra and relaxations from files: units, the material behind them, causality, curves with a hold, the pages."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import asperity
+from asperity.data import store
+from asperity.data.calibrations import CalibrationError
+from asperity.data.readers._errors import ReadError
+from asperity.data.readers.rheology_table import read_table
+from asperity.measurements.replay import differences, replay
+from asperity.measurements.rheometry import material as rheometry
+from asperity.measurements.rheometry.power_law import power_law
+from tests.conftest import shared_data
+from tests.test_cli import run
+
+FREQUENCY = np.geomspace(0.1, 100, 16)
+
+
+def solid(frequency: np.ndarray, time: float = 0.05) -> np.ndarray:
+    """A standard linear solid, 1 kPa at rest and 3 kPa at once."""
+    phase = 2j * math.pi * frequency * time
+    return 1000 + 2000 * phase / (1 + phase)
+
+
+def table(path, modulus, frequency=FREQUENCY, unit="kPa", factor=1e-3):
+    rows = [f"{f:.9g},{factor * e.real:.9g},{factor * e.imag:.9g}" for f, e in zip(frequency, modulus)]
+    path.write_text(f"frequency (Hz), storage_modulus ({unit}), loss_modulus ({unit})\n" + "\n".join(rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def noisy():
+    rng = np.random.default_rng(0)
+    truth = solid(FREQUENCY)
+    return truth + 0.02 * np.abs(truth) * (rng.standard_normal(16) + 1j * rng.standard_normal(16))
+
+
+@pytest.fixture(scope="module")
+def made(noisy, tmp_path_factory):
+    return rheometry.spectrum(table(tmp_path_factory.mktemp("s") / "solid.csv", noisy), noise=0.02, draws=100)
+
+
+def test_units_of_a_table(tmp_path):
+    found = read_table(table(tmp_path / "a.csv", solid(FREQUENCY)))
+    np.testing.assert_allclose(found["storage_modulus"], solid(FREQUENCY).real, rtol=1e-8)
+    again = read_table(table(tmp_path / "b.csv", solid(FREQUENCY), unit="Pa", factor=1.0))
+    np.testing.assert_allclose(again["loss_modulus"], found["loss_modulus"], rtol=1e-8)
+    angular = tmp_path / "c.csv"
+    angular.write_text("omega [rad/s]; G' [Pa]; G'' [Pa]\n6.283185307; 5; 1\n62.83185307; 6; 2\n")
+    shear = read_table(angular)
+    np.testing.assert_allclose(shear["frequency"], [1, 10], rtol=1e-9)
+    assert set(shear.data_vars) == {"shear_storage_modulus", "shear_loss_modulus"}
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("f, storage_modulus, loss_modulus\n1,2,3\n2,3,4\n", "has no unit"),
+    ("f (Hz), storage_modulus (nm), loss_modulus (Pa)\n1,2,3\n2,3,4\n", "is in nm, expected Pa"),
+    ("f (Hz), storage_modulus (Pa), loss_modulus (Pa)\n1,2,3\n2,x,4\n", "not 3 numbers in the line"),
+    ("f (Hz), storage_modulus (Pa), loss_modulus (Pa)\n1,2,3\n1,3,4\n", "not positive and different"),
+    ("a (Hz), b (Pa), c (Pa)\n1,2,3\n2,3,4\n", "the columns are unknown"),
+    ("f (Hz)\n", "fewer than three lines"),
+])
+def test_a_table_that_is_none_says_why(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ReadError, match=message):
+        read_table(tmp_path / "t.csv")
+
+
+def test_the_material_is_found_and_causal(made):
+    truth = solid(made["fit_frequency"].values)
+    inside = (made["fit_frequency"] >= FREQUENCY[0]).values & (made["fit_frequency"] <= FREQUENCY[-1]).values
+    found = made["storage_fit"].values + 1j * made["loss_fit"].values
+    assert np.sqrt(np.mean(np.abs(found / truth - 1)[inside] ** 2)) < 0.02  # the noise of one point
+    assert (made["loss_fit"] >= 0).all()
+    assert made.attrs["alarm"] == 0
+    held = (made["loss_fit_low"] <= truth.imag) & (truth.imag <= made["loss_fit_high"])
+    assert held.values[inside].mean() > 0.5
+
+
+def test_each_part_tells_the_other(made):
+    middle = slice(4, 12)
+    for part in ("storage", "loss"):
+        off = (made[f"{part}_kk"] - made[f"{part}_modulus"]).values[middle]
+        assert np.abs(off).max() < 0.15 * np.abs(solid(FREQUENCY)).max()
+
+
+def test_a_phase_error_is_not_causal(noisy, tmp_path):
+    turned = rheometry.spectrum(table(tmp_path / "t.csv", noisy * np.exp(-6j * math.pi / 180)), noise=0.02, draws=20)
+    assert turned.attrs["alarm"] == 1
+    code, out, _ = run("spectrum", tmp_path / "t.csv", "--noise", "2%", "--out", tmp_path / "t.nc")
+    assert code == 1
+    assert "No causal, dissipating material with the stated noise gives these data." in out
+
+
+def test_noise_that_nobody_states_is_assumed_aloud(noisy, tmp_path):
+    found = rheometry.spectrum(table(tmp_path / "s.csv", noisy), draws=20)
+    assert "ASSUMED, because nobody said it: noise of 5 %" in found.attrs["findings"]
+
+
+def test_it_is_made_again_from_its_history(made):
+    assert max(differences(made, replay(made)).values()) == 0.0
+
+
+def test_relaxation_and_creep_are_of_one_material(tmp_path):
+    time = np.geomspace(0.01, 10, 40)
+    values = 1000 + 2000 * np.exp(-time / 0.5)
+    path = tmp_path / "r.csv"
+    path.write_text("time (s), relaxation_modulus (Pa)\n" + "\n".join(f"{t},{e}" for t, e in zip(time, values)))
+    found = asperity.relax(path, noise=0.01, draws=50)
+    at = found["fit_time"].values
+    np.testing.assert_allclose(found["relaxation_fit"], 1000 + 2000 * np.exp(-at / 0.5), rtol=0.02)
+    slow = 1 / 1000 - (1 / 1000 - 1 / 3000) * np.exp(-at / 1.5)  # exact, of the same solid
+    np.testing.assert_allclose(found["creep_fit"], slow, rtol=0.02)
+    code, _, _ = run("relax", path, "--noise", "1%", "--out", tmp_path / "r.nc")
+    assert code == 0
+    assert (tmp_path / "r.html").stat().st_size > 100_000
+
+
+def test_what_is_no_spectrum_is_refused():
+    with pytest.raises(CalibrationError, match="no spectrum: it needs storage_modulus"):
+        rheometry.spectrum(xr.Dataset({"a": ("frequency", [1.0])}, {"frequency": [1.0]}))
+    few = xr.Dataset({name: ("frequency", [1.0, 2.0]) for name in ("storage_modulus", "loss_modulus")},
+                     {"frequency": [1.0, 2.0]})
+    with pytest.raises(CalibrationError, match="2 points have both moduli: at least 5"):
+        rheometry.spectrum(few)
+
+
+def test_a_measured_map_of_sines(tmp_path):
+    """The 300 Hz points are flagged in every curve: their storage is negative, which a passive sample is not."""
+    path = shared_data("force/jpk/map-data-2021.11.05-17.37.44.432.jpk-force-map")
+    code, out, err = run("spectrum", path, "--radius", "2.5um", "--out", tmp_path / "m.nc")
+    assert code == 0
+    assert "negative_storage" in err or "5 points" in out
+    made = store.load(tmp_path / "m.nc")
+    assert made.sizes["frequency"] == 5
+    assert float(made["frequency"].max()) < 300
+    assert (made["storage_modulus_std"] > 0).all()
+
+
+@pytest.mark.parametrize(("name", "usable"), [
+    ("AFM_relaxation.txt", True), ("fmt-jpk-cc_pr14-brain-2021.06.30.jpk-force", True),
+    ("fmt-jpk-sr_cell1-0008.jpk-force", False)])
+def test_measured_holds(name, usable, tmp_path):
+    code, _, _ = run("relax", shared_data(f"force/rheology/{name}"), "--radius", "2.5um", "--out", tmp_path / "h.nc")
+    made = store.load(tmp_path / "h.nc")
+    assert code == (0 if usable else 1)
+    assert (made["flag"].values == 0).all() == usable
+    if usable:
+        relaxed = made["relaxation_fit"].values[0]
+        assert (np.diff(relaxed) <= 0).all()
+        assert (made["relaxation_fit_low"].values <= made["relaxation_fit"].values).all()
+        assert float(made["residual"][0]) < 0.05
+    else:
+        assert "its history is not known" in " ".join(json.loads(made.attrs["findings"]))
+
+
+def test_adhesion_is_left_out_and_said_so():
+    from asperity.measurements.rheometry.hold import holds
+    from asperity.virtual.force_map import virtual_map
+
+    curves = virtual_map(rows=1, columns=1, samples=64)
+    with pytest.raises(CalibrationError, match="JKR has adhesion"):
+        power_law(curves, {"name": "jkr", "radius": 5e-6})
+    with pytest.raises(CalibrationError, match="no hold: it needs an approach, a pause after it"):
+        holds(curves, {"name": "hertz", "radius": 5e-6})
