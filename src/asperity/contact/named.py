@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -74,7 +75,14 @@ def assumed_inputs(model: Model, attrs: Mapping[Any, Any] | None = None) -> dict
     """Name -> value of the inputs that ``model`` needs, neither given nor in the file's ``attrs``."""
     if isinstance(model, AbstractContactModel):
         return {}
-    return {name: ASSUMED[name] for name in _unsaid(model) if not isinstance((attrs or {}).get(name), float)}
+    stated = _stated(attrs or {})
+    return {name: ASSUMED[name] for name in _unsaid(model) if name not in stated}
+
+
+def _stated(attrs: Mapping[Any, Any]) -> dict[str, float]:
+    """The tip that the attributes of the data state: positive finite numbers."""
+    found = {name: attrs[name] for name in ASSUMED if isinstance(attrs.get(name), numbers.Real)}
+    return {name: float(value) for name, value in found.items() if math.isfinite(value) and value > 0}
 
 
 def contact_model(model: Model, attrs: Mapping[Any, Any] | None = None) -> AbstractContactModel:
@@ -93,7 +101,8 @@ def contact_model(model: Model, attrs: Mapping[Any, Any] | None = None) -> Abstr
     if isinstance(model, AbstractContactModel):
         return model
     name, kind, given = _parts(model)
-    tip = {name: (attrs or {}).get(name) for name in _unsaid(model)} | assumed_inputs(model, attrs)
+    known = {**ASSUMED, **_stated(attrs or {})}
+    tip = {name: known[name] for name in _unsaid(model)}
     missing = [field.name for field in dataclasses.fields(kind)
                if field.default is dataclasses.MISSING and field.name not in {**given, **tip}]
     if missing:
@@ -111,8 +120,9 @@ def model_record(model: Model) -> dict[str, Any]:
     names = [name for name, kind in known_models().items() if type(chosen) is kind]
     name = names[0] if names else type(chosen).__name__
     unsaid = [] if isinstance(model, AbstractContactModel) else _unsaid(model)
+    words = [field.name for field in dataclasses.fields(chosen) if isinstance(getattr(chosen, field.name), str)]
     return {"name": name} | {field: float(str(getattr(chosen, field))) for field in type(chosen).fixed
-                             if field not in unsaid}
+                             if field not in unsaid} | {word: getattr(chosen, word) for word in words}
 
 
 def model_table() -> list[str]:

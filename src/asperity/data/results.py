@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from asperity.learning.outcome import Outcome
 from asperity.quantities import QUANTITIES, variable_attributes
+from asperity.units import in_words
 
-__all__ = ["CARRIED", "IDENTITY", "flag_attributes", "listed", "with_uncertainty"]
+__all__ = ["CARRIED", "IDENTITY", "Code", "assumed_in_words", "assumptions", "codes", "flag_attributes", "gravest",
+           "identity", "listed", "with_uncertainty"]
 
 
 #: the coordinates that say which curve a number is about, as a table shows them
 IDENTITY = ("file", "curve_in_file", "session", "row", "column", "x", "y")
 #: the coordinates that every result of a curve carries
 CARRIED = (*IDENTITY, "spring_constant", "sensitivity")
+
+
+def identity(dataset: xr.Dataset) -> dict[str, xr.Variable]:
+    """The coordinates by which a result of these curves can be traced back: `CARRIED`, those that are there."""
+    return {name: dataset[name].variable for name in CARRIED if name in dataset.coords}
 
 
 def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibration: np.ndarray) -> dict[str, Any]:
@@ -32,10 +41,65 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
         for kind, (std, what) in kinds.items()}
 
 
-def flag_attributes() -> dict[str, Any]:
-    """The attributes of ``flag``, by which anyone can read it."""
-    return {"long_name": "outcome of the fit", "flag_values": np.array([int(o) for o in Outcome], np.int8),
-            "flag_meanings": " ".join(o.name for o in Outcome)}
+def gravest(conditions: Mapping[Any, np.ndarray]) -> np.ndarray:
+    """The flag, int8, of every place: the largest of the codes whose condition holds there, 0 where none does.
+
+    Args:
+        conditions: code (an `enum.IntEnum`) -> where it applies; all of one shape.
+    """
+    flag = np.zeros(np.shape(next(iter(conditions.values()))), np.int8)
+    for code in sorted(conditions):
+        flag[conditions[code]] = int(code)
+    return flag
+
+
+def flag_attributes(kind: type[IntEnum] = Outcome, about: str = "outcome of the fit") -> dict[str, Any]:
+    """The attributes of ``flag``, by which anyone can read it without knowing asperity (CF conventions)."""
+    return {"long_name": about, "flag_values": np.array([int(code) for code in kind], np.int8),
+            "flag_meanings": " ".join(code.name for code in kind)}
+
+
+class Code(NamedTuple):
+    """One value of a flag."""
+
+    name: str
+    meaning: str  # one sentence for people
+    usable: bool  # whether numbers with it may be used
+
+
+def codes(results: xr.Dataset) -> dict[int, Code]:
+    """The values of ``flag`` by the meanings that the dataset itself states, and of those that occur besides.
+
+    Names of `Outcome` mean what they mean there; of others only the first value, 0, is usable.
+    """
+    if "flag" not in results.variables:
+        return {int(code): Code(code.name, code.meaning, code.usable) for code in Outcome}
+    attrs = results["flag"].attrs
+    names = str(attrs.get("flag_meanings", " ".join(code.name for code in Outcome))).split()
+    found = {int(value): _code(int(value), name)
+             for value, name in zip(np.atleast_1d(attrs.get("flag_values", np.arange(len(names)))), names)}
+    unknown = Code("", "This flag is not known to this version of asperity.", False)
+    present = np.unique(np.nan_to_num(np.asarray(results["flag"].values, float), nan=float(Outcome.unreadable)))
+    return {int(value): unknown._replace(name=f"flag_{int(value)}") for value in present} | found
+
+
+def _code(value: int, name: str) -> Code:
+    if name in Outcome.__members__:
+        return Code(name, Outcome[name].meaning, Outcome[name].usable)
+    return Code(name, f"{name.replace('_', ' ').capitalize()}.", value == 0)
+
+
+def assumed_in_words(assumed: Mapping[str, float]) -> str:
+    """``radius = 1 um, half-angle = 20 deg``: inputs with their values and units."""
+    return ", ".join(f"{name.replace('_', ' ')} = {in_words(value, QUANTITIES[name].unit)}"
+                     for name, value in assumed.items())
+
+
+def assumptions(results: xr.Dataset) -> list[str]:
+    """The sentence on what was assumed because nobody said it; an empty list where nothing was."""
+    assumed = json.loads(results.attrs.get("assumed", "{}"))
+    said = f"ASSUMED, because nobody said it: {assumed_in_words(assumed)}. The moduli depend on it."
+    return [said] if assumed else []
 
 
 def listed(results: xr.Dataset, key: str) -> list[Any]:

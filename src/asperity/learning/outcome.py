@@ -24,6 +24,7 @@ class Outcome(IntEnum):
     too_few_samples = 8
     uncalibrated = 9
     unreadable = 10
+    not_fitted = 11
 
     @property
     def meaning(self) -> str:
@@ -55,4 +56,5 @@ _MEANING = {
     Outcome.uncalibrated: "No spring constant or sensitivity for this curve; give --spring-constant or "
                           "--sensitivity.",
     Outcome.unreadable: "The data of this curve could not be read; the log names the cause.",
+    Outcome.not_fitted: "The method does not apply to this curve; the findings name the cause.",
 }

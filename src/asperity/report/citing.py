@@ -7,8 +7,6 @@ import re
 from functools import cache
 from importlib import resources
 
-from asperity.contact import AbstractContactModel
-
 __all__ = ["bibliography", "citations", "sources"]
 
 #: volume, first page and year of an article as the docstrings write them
@@ -36,9 +34,7 @@ def sources(documented: object) -> list[str]:
             or f"{_field(entry, 'title')} ({_field(entry, 'year')})" in source]
 
 
-def citations(model: type[AbstractContactModel]) -> list[str]:
-    """BibTeX of the program, of the contact model and of the methods of fit and noise."""
-    from asperity.learning import least_squares, noise
-
-    keys = ["asperity", *sources(model), *sources(least_squares), *sources(noise)]
+def citations(*documented: object) -> list[str]:
+    """BibTeX of the program and of what the docstrings of these models, modules and functions name as their source."""
+    keys = ["asperity", *(key for used in documented for key in sources(used))]
     return [bibliography()[key] for key in dict.fromkeys(keys)]

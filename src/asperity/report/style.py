@@ -30,6 +30,7 @@ FLAG_COLORS = {
     Outcome.too_few_samples: "#997700",
     Outcome.uncalibrated: "#777777",
     Outcome.unreadable: "#222222",
+    Outcome.not_fitted: "#bbbbbb",
 }
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 _HOVER = "return window.asperityReport ? window.asperityReport.hover(value, format) : String(value)"

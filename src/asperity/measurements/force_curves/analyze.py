@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity.contact.named import Model, assumed_inputs, contact_model, is_auto, model_record, usual_segment
+from asperity.contact import JKR
+from asperity.contact.named import Model, is_auto, usual_segment
 from asperity.data import calibrations, curve_files, jobs, provenance, store
 from asperity.data.calibrations import Calibration
 from asperity.data.curve_files import FileStatus, NothingToAnalyze, Source
 from asperity.measurements.force_curves import heights
 from asperity.measurements.force_curves.read import Paths, listed
 from asperity.measurements.force_curves.sessions import (
+    FITTED_BY,
     SessionNoise,
     by_session,
     fit_block,
@@ -31,7 +33,7 @@ from asperity.measurements.force_curves.sessions import (
     numbered,
     plan,
 )
-from asperity.report.citing import citations
+from asperity.measurements.force_curves.tip import Template, resolved
 
 __all__ = ["analyze"]
 
@@ -85,31 +87,32 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     if not opened:
         raise NothingToAnalyze(statuses)
     opened = heights.sources(opened, measured)
-    model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, None)
-    arguments |= {"model": model_record(model), "segment": segment or usual_segment(model)}
-    options = {"segment": arguments["segment"], **std}
+    model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, {})
+    template = resolved(model, [source.dataset for source in opened])
+    options = {"segment": segment or usual_segment(model), **std}
+    arguments |= {"model": template.record, "segment": options["segment"]}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
-    attrs = _attributes(model, opened, statuses, step) | ({"selection": trial} if trial else {})
+    attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}
     sources = [part for source in opened for part in by_session(source)]
     with _workplace(out) as folder:
         finished = jobs.open_job(folder / "chunks", _job(step), restart=restart)
-        _run(sources, model, options, folder / "chunks", finished, batch=batch, progress=progress)
+        _run(sources, template, options, folder / "chunks", finished, batch=batch, progress=progress)
         return _gather(folder, attrs, keep=out is not None)
 
 
 def _decided(sources: Sequence[Source], model: Model, segment: str,
-             std: Mapping[str, float]) -> tuple[dict[str, Any], str]:
-    """The contact model that a sample of the curves calls for, with the tip of ``model``, and why, as JSON."""
+             std: Mapping[str, float]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The contact model that a sample of the curves calls for, with the tip of ``model``, and why, as an attribute."""
     from asperity.measurements.force_curves.page.words import count_of
     from asperity.measurements.force_curves.select import Instrument, in_words, named_by_most, of_sources
 
     given = dict(model) if isinstance(model, Mapping) else {}
     tip = {key: value for key, value in given.items() if key in ("radius", "poisson_ratio")}
-    jkr = {"name": "jkr", **tip}
     some = [Source(s.dataset.isel(curve=_spread(s.dataset.sizes["curve"], TRIED, len(sources))), s.record)
             for s in sources]
     parts = [part for source in some for part in by_session(source)]
-    noise = SessionNoise([part for source in sources for part in by_session(source)], jkr, segment)
+    noise = SessionNoise([part for source in sources for part in by_session(source)],
+                         Template({"name": "jkr", **tip}, JKR, {}), segment)
     known = Instrument(**{name: value for name, value in std.items() if value and name in Instrument._fields})
     chosen = of_sources(parts, noise, TRIED, instrument=known)
     name, sure = named_by_most(chosen)
@@ -118,7 +121,7 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
         why.insert(1, "Fewer than half of them have an answer: taken because "
                       f"{'a' if name == 'jkr' else 'no'} pull-off is visible. Read the reasons below.")
         _log.warning("no contact model is named by most curves: %s is taken, see the verdict", name)
-    return {"name": name, **tip}, json.dumps(why)
+    return {"name": name, **tip}, {"selection": json.dumps(why)}
 
 
 def _spread(count: int, most: int, sources: int) -> np.ndarray:
@@ -126,21 +129,10 @@ def _spread(count: int, most: int, sources: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, max(1, most // sources))).astype(int))
 
 
-def _attributes(model: Model, sources: Sequence[Source], statuses: Sequence[FileStatus],
-                step: Mapping[str, Any]) -> dict[str, str]:
-    """What a result says about itself beside its numbers."""
-    guesses = [assumed_inputs(model, source.dataset.attrs) for source in sources]
-    assumed = {name: value for guess in guesses for name, value in guess.items()}
-    if assumed:
-        _log.warning("the tip of %d of %d files is not known: ASSUMED %s; give it for numbers with a meaning",
-                     sum(map(bool, guesses)), len(guesses),
-                     ", ".join(f"{name} = {value:g}" for name, value in assumed.items()))
-    problems = {kind: [{"file": s.file, "problem": s.reason} for s in statuses if s.outcome == kind]
-                for kind in ("failed", "skipped")}
-    kind = type(contact_model(model))
-    return {"model": kind.__name__, "citations": json.dumps(citations(kind)),
-            "failed_files": json.dumps(problems["failed"]), "skipped_files": json.dumps(problems["skipped"]),
-            "assumed": json.dumps(assumed), "history": json.dumps([step])}
+def _about_files(statuses: Sequence[FileStatus]) -> dict[str, str]:
+    """The attributes that name the files without results, and why."""
+    return {f"{kind}_files": json.dumps([{"file": s.file, "problem": s.reason} for s in statuses if s.outcome == kind])
+            for kind in ("failed", "skipped")}
 
 
 def _job(step: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,10 +149,10 @@ def _workplace(out: str | PathLike[str] | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _run(sources: Sequence[Source], model: Model, options: Mapping[str, Any], folder: Path,
+def _run(sources: Sequence[Source], template: Template, options: Mapping[str, Any], folder: Path,
          finished: Sequence[int], *, batch: int, progress: Progress | None) -> None:
     """Fit all blocks that are not finished yet, each into its chunk."""
-    blocks, noise = plan(sources, batch), SessionNoise(sources, model, options["segment"])
+    blocks, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
     if finished:
         _log.info("going on: %d of %d chunks are finished", len(finished), len(blocks))
     total, done = sum(block.size for block in blocks), sum(blocks[i].size for i in finished)
@@ -168,7 +160,7 @@ def _run(sources: Sequence[Source], model: Model, options: Mapping[str, Any], fo
     tell(done, total)
     for number, block in enumerate(blocks):
         if number not in finished:
-            jobs.save_chunk(folder, number, fit_block(sources, block, model, noise, options))
+            jobs.save_chunk(folder, number, fit_block(sources, block, noise, options))
             done += block.size
             tell(done, total)
 

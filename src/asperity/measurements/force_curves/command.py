@@ -54,7 +54,7 @@ def _arguments(
 
 def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not)."""
-    from asperity.data.results import listed
+    from asperity.data.results import assumptions, listed
     from asperity.measurements.force_curves.page.words import closeness, findings, headline
     from asperity.measurements.force_curves.score import concerns, judged
     from asperity.measurements.force_curves.summary import flag_line, summary
@@ -66,7 +66,7 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
         values = [f"{finding.name}: {finding.line}" for finding in findings(results)]
         chosen = [str(line) for line in listed(results, "selection")]
         lines = [headline(results), *chosen, *values, *closeness(results), flag_line(results), *_about_files(found),
-                 *concerns(judged(results))]
+                 *assumptions(results), *concerns(judged(results))]
         typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
     return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
 
@@ -77,9 +77,6 @@ def _about_files(found: dict[str, Any]) -> list[str]:
         for kind in ("failed", "skipped")
         for entry in found[f"{kind}_files"]
     ]
-    if found["assumed"]:
-        guesses = ", ".join(f"{name} = {value:g}" for name, value in found["assumed"].items())
-        lines.append(f"ASSUMED, because nobody said it: {guesses} (SI). The moduli depend on it.")
     return lines
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from asperity.data.results import codes
 from asperity.learning.outcome import Outcome
 from asperity.quantities import QUANTITIES
 
-__all__ = ["Grid", "error_parts", "file_names", "flag_name", "flags", "grids", "inputs", "measured", "median",
+__all__ = ["Grid", "error_parts", "file_names", "flags", "grids", "inputs", "measured", "median",
            "unit_of", "usable", "values", "words_of"]
 
 #: fitted with every model, but about where and how a curve was recorded, not about the sample
@@ -81,15 +82,9 @@ def flags(results: xr.Dataset) -> np.ndarray:
     return np.where(finite, int(Outcome.converged), int(Outcome.unreadable))
 
 
-def flag_name(flag: int) -> str:
-    """``no contact`` for 7; a number that this version does not know is named as such."""
-    return Outcome(flag).name.replace("_", " ") if flag in Outcome._value2member_map_ else f"flag {flag}"
-
-
 def usable(results: xr.Dataset) -> np.ndarray:
-    """True per curve where its numbers may be used (`Outcome.usable`)."""
-    good = [int(outcome) for outcome in Outcome if outcome.usable]
-    return np.isin(flags(results), good)
+    """True per curve where its numbers may be used (see `asperity.data.results.codes`)."""
+    return np.isin(flags(results), [flag for flag, code in codes(results).items() if code.usable])
 
 
 def measured(results: xr.Dataset) -> list[str]:

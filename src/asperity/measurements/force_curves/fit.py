@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 import xarray as xr
 
-from asperity.contact.named import Model, assumed_inputs, contact_model, model_record, usual_segment
+from asperity.contact.named import Model, usual_segment
 from asperity.data import provenance
 from asperity.data.curve_files import Source
 from asperity.measurements.force_curves.sessions import (
+    FITTED_BY,
     SessionNoise,
     by_session,
     fit_block,
     join,
     plan,
 )
-from asperity.report.citing import citations
+from asperity.measurements.force_curves.tip import resolved
 
 __all__ = ["fit"]
 
@@ -43,11 +42,8 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     sources = list(by_session(Source(dataset, {})))
-    noise = SessionNoise(sources, model, segment)
-    results = join([fit_block(sources, block, model, noise, options) for block in plan(sources, batch)])
-    step = provenance.step("fit", {"model": model_record(model), **options, "batch": batch})
-    assumed = assumed_inputs(model, dataset.attrs)
-    kind = type(contact_model(model))
-    named = results.assign_attrs(model=kind.__name__, assumed=json.dumps(assumed),
-                                 citations=json.dumps(citations(kind)))
-    return provenance.record(named, step, before=dataset)
+    template = resolved(model, [dataset])
+    noise = SessionNoise(sources, template, segment)
+    results = join([fit_block(sources, block, noise, options) for block in plan(sources, batch)])
+    step = provenance.step("fit", {"model": template.record, **options, "batch": batch})
+    return provenance.record(results.assign_attrs(template.attributes(*FITTED_BY)), step, before=dataset)

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.contact import AbstractContactModel
-from asperity.data.results import CARRIED, flag_attributes, with_uncertainty
+from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
 from asperity.learning.batches import Scaled
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
@@ -73,7 +73,7 @@ def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) ->
     names = (*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")
     variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.found.covariance,
                                {"long_name": "covariance of the parameters from the noise"})
-    coords: dict[str, Any] = {name: dataset[name].variable for name in CARRIED if name in dataset.coords}
+    coords: dict[str, Any] = dict(identity(dataset))
     coords |= {name: ((), float(getattr(model, name)), variable_attributes(name)) for name in model.fixed}
     return xr.Dataset(variables, coords | {"parameter": list(names), "parameter_": list(names)})
 
@@ -202,10 +202,7 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
         Outcome.too_few_samples: number < 4 * (len(model.fitted) + 3),
         Outcome.uncalibrated: number == 0,
     }
-    flag = np.zeros(len(point), np.int8)
-    for outcome in sorted(conditions):
-        flag[conditions[outcome]] = int(outcome)
-    return flag
+    return gravest(conditions)
 
 
 def _depth(fitted: Fitted) -> np.ndarray:

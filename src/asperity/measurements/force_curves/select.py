@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from asperity.contact import JKR, AbstractContactModel
-from asperity.contact.named import assumed_inputs, contact_model
+from asperity.contact import DMT, JKR, MaugisDugdale
 from asperity.data import provenance
 from asperity.data.curve_files import Source
+from asperity.data.results import assumptions
 from asperity.learning import selection
 from asperity.learning.adequacy import Model, Tolerance
 from asperity.learning.attachment import find_jump
@@ -31,15 +31,18 @@ from asperity.learning.selection import Options, Reason, Selection, Surroundings
 from asperity.measurements.force_curves.fit_curves import fit_curves
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.measurements.force_curves.sessions import (
+    FITTED_BY,
+    Block,
     SessionNoise,
     by_session,
     join,
     load_block,
     plan,
 )
+from asperity.measurements.force_curves.tip import resolved
 from asperity.quantities import variable_attributes
 
-__all__ = ["Instrument", "choose", "in_words", "jkr_model", "named_by_most", "select", "summary"]
+__all__ = ["Instrument", "choose", "in_words", "named_by_most", "select", "summary"]
 
 _NECK = 0.05  # rise of the force between pull-off and jump, over the pull-off force, from which a neck is seen
 
@@ -99,13 +102,6 @@ def _quick(curves: Retractions, options: Options, surroundings: Surroundings) ->
     for whole, part in zip(result, rest):
         whole[ask] = part
     return result
-
-
-def jkr_model(tip: str | Mapping[str, Any] | AbstractContactModel, attrs: Mapping[Any, Any]) -> JKR:
-    """The JKR template of a tip: what is given of it, else what the data say, else what is assumed."""
-    model = contact_model(tip, attrs)
-    assert isinstance(model, JKR)
-    return model
 
 
 def _retractions(part: Segment, fitted: xr.Dataset, model: JKR, instrument: Instrument) -> Retractions:
@@ -244,7 +240,8 @@ def in_words(chosen: xr.Dataset) -> list[str]:
     counts = summary(chosen)
     named = [f"  {name}: {count}" for name, count in counts["models"].items() if count]
     refused = [f"  no answer for {count}: {Reason[name].meaning}" for name, count in counts["reasons"].items() if count]
-    return [f"{counts['answered']} of {counts['curves']} curves have an answer.", *named, *refused]
+    said = f"{counts['answered']} of {counts['curves']} curves have an answer."
+    return [said, *named, *refused, *assumptions(chosen)]
 
 
 def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: float = 0.5,
@@ -269,18 +266,21 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     """
     model = {"name": "jkr", "poisson_ratio": poisson_ratio, **({} if radius is None else {"radius": radius})}
     known, options = Instrument(**(instrument or {})), Options(Tolerance(**(tolerance or {})))
-    sources = list(by_session(Source(dataset, {})))
-    chosen = of_sources(sources, SessionNoise(sources, model, segment), batch, instrument=known, options=options,
-                     quick=quick)
+    sources, template = list(by_session(Source(dataset, {}))), resolved(model, [dataset])
+    chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, instrument=known, options=options,
+                        quick=quick)
     step = provenance.step("select", {
         "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
         "tolerance": dict(tolerance or {}), "quick": quick, "batch": batch})
-    assumed = json.dumps(assumed_inputs(model, dataset.attrs))
-    return provenance.record(chosen.assign_attrs(assumed=assumed), step, before=dataset)
+    named = chosen.assign_attrs(template.attributes(JKR, MaugisDugdale, DMT, *FITTED_BY))
+    return provenance.record(named, step, before=dataset)
 
 
 def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
     """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
-    return join([choose(load_block(sources, block)[0],
-                        jkr_model(noise.model, sources[block.pieces[0][0]].dataset.attrs), noise(block.session),
-                        segment=noise.segment, **options) for block in plan(sources, batch)])
+    def of_block(block: Block) -> xr.Dataset:
+        template = noise.template.of(sources[block.pieces[0][0]].dataset)
+        assert isinstance(template, JKR)
+        return choose(load_block(sources, block)[0], template, noise(block.session), segment=noise.segment, **options)
+
+    return join([of_block(block) for block in plan(sources, batch)])

@@ -12,15 +12,20 @@ import numpy as np
 import xarray as xr
 
 from asperity.contact import AbstractContactModel
-from asperity.contact.named import ASSUMED, Model, contact_model
+from asperity.contact.named import ASSUMED
 from asperity.data import curve_files
 from asperity.data.curve_files import Source
+from asperity.learning import least_squares, noise
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.tip import Template
 
-__all__ = ["Block", "SessionNoise", "by_session", "fit_block", "join", "load_block", "numbered",
+__all__ = ["FITTED_BY", "Block", "SessionNoise", "by_session", "fit_block", "join", "load_block", "numbered",
            "plan"]
 
 _log = logging.getLogger("asperity")
+
+#: the modules whose sources a fit cites beside those of its model
+FITTED_BY = (least_squares, noise)
 
 #: curves of one session from which the noise is learnt
 NOISE_CURVES = 256
@@ -70,8 +75,8 @@ def plan(sources: Sequence[Source], batch: int) -> list[Block]:
 class SessionNoise:
     """The noise of each session, learnt when first asked for, from at most `NOISE_CURVES` of its curves."""
 
-    def __init__(self, sources: Sequence[Source], model: Model, segment: str) -> None:
-        self.sources, self.model, self.segment, self.known = sources, model, segment, {}
+    def __init__(self, sources: Sequence[Source], template: Template, segment: str) -> None:
+        self.sources, self.template, self.segment, self.known = sources, template, segment, {}
 
     def __call__(self, session: str) -> Any:
         from asperity.measurements.force_curves.fit_curves import learn_noise
@@ -79,8 +84,7 @@ class SessionNoise:
         if session not in self.known:
             own = [source.dataset for source in self.sources
                    if str(source.dataset["session"].values[0]) == session]
-            model = contact_model(self.model, own[0].attrs)
-            self.known[session] = learn_noise(self._sample(own), model, segment=self.segment)
+            self.known[session] = learn_noise(self._sample(own), self.template.of(own[0]), segment=self.segment)
         return self.known[session]
 
     def _sample(self, own: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -99,12 +103,11 @@ def load_block(sources: Sequence[Source], block: Block) -> tuple[xr.Dataset, lis
     return curve_files.combine([part for part, _ in parts]), unreadable
 
 
-def fit_block(sources: Sequence[Source], block: Block, model: Model, noise: SessionNoise,
-              options: Mapping[str, Any]) -> xr.Dataset:
+def fit_block(sources: Sequence[Source], block: Block, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
     """The results of one block: its curves loaded, fitted, and flagged where they could not be read."""
     curves, unreadable = load_block(sources, block)
-    chosen = contact_model(model, sources[block.pieces[0][0]].dataset.attrs)
-    fitted, failed = _fitted(curves, chosen, {"noise": noise(block.session), **options})
+    chosen = level.template.of(sources[block.pieces[0][0]].dataset)
+    fitted, failed = _fitted(curves, chosen, {"noise": level(block.session), **options})
     fitted["flag"].values[[*unreadable, *failed]] = int(Outcome.unreadable)
     truth = [name for name in curves.data_vars if str(name).startswith("true_") and name not in fitted]
     fitted = fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)

@@ -9,26 +9,22 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity.data.results import listed
-from asperity.learning.outcome import Outcome
+from asperity.data.results import codes, listed
 from asperity.measurements.force_curves.contents import error_parts, flags, measured, unit_of, usable, values
 
-__all__ = ["flag_line", "flag_name", "middle", "summary"]
-
-
-def flag_name(flag: int) -> str:
-    """``no_contact`` for 7, as machines know it; of an unknown one the number."""
-    return Outcome(flag).name if flag in Outcome._value2member_map_ else str(flag)
+__all__ = ["flag_line", "middle", "summary"]
 
 
 def _flag_counts(results: xr.Dataset) -> dict[str, int]:
-    return {flag_name(int(flag)): count for flag, count in Counter(flags(results).tolist()).most_common()}
+    names = codes(results)
+    return {names[flag].name: count for flag, count in Counter(flags(results).tolist()).most_common()}
 
 
 def flag_line(results: xr.Dataset) -> str:
     """One line: ``37 of 4096 curves flagged: 30 no_contact, 7 not_converged``."""
     total = results.sizes["curve"]
-    counts = {name: n for name, n in _flag_counts(results).items() if name != Outcome.converged.name}
+    sound = codes(results)[0].name
+    counts = {name: n for name, n in _flag_counts(results).items() if name != sound}
     if not counts:
         return f"{total} of {total} curves fitted, none flagged"
     reasons = ", ".join(f"{n} {name}" for name, n in counts.items())

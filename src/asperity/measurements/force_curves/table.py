@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from asperity.data.results import IDENTITY
-from asperity.measurements.force_curves.summary import flag_name
+from asperity.data.results import IDENTITY, codes
 
 __all__ = ["write_csv"]
 
@@ -52,7 +51,8 @@ def _title(results: xr.Dataset, name: str) -> str:
 def _cells(results: xr.Dataset, name: str) -> list[str]:
     cells = np.broadcast_to(results[name].values, results.sizes["curve"])
     if name == "flag":
-        return [flag_name(int(cell)) for cell in cells]
+        names = codes(results)
+        return [names[int(cell)].name for cell in cells]
     if cells.dtype.kind != "f":
         return [str(cell) for cell in cells]
     return ["" if np.isnan(cell) else str(cell) for cell in cells]

@@ -60,6 +60,7 @@ def relax(
 def _done(made: Any, out: Path, as_json: bool) -> int:
     """Store the result, write its page, print what it says; the exit code is 1 on an alarm or a curve not fitted."""
     from asperity.data import store
+    from asperity.data.results import assumptions
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.page.words import findings, headline
     from asperity.measurements.force_curves.summary import flag_line
@@ -68,7 +69,8 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
 
     if "parameter" in made.dims:
         paths = [store.save(made, out), write_report(made, out.with_suffix(".html"))]
-        said = [headline(made), *(f"{row.name}: {row.line}" for row in findings(made)), flag_line(made)]
+        said = [headline(made), *(f"{row.name}: {row.line}" for row in findings(made)), flag_line(made),
+                *assumptions(made)]
     else:
         about = page(made)
         paths = keep(made, about, out)

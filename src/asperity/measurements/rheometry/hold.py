@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity.contact import AbstractElasticContact
-from asperity.contact.named import Model, contact_model, model_record
+from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.calibrations import CalibrationError
 from asperity.data.curves import segment_kind
+from asperity.data.results import flag_attributes, gravest, identity
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.rheology import step_response
 from asperity.rheology.step_response import StepFit, fit_step, record
 
-__all__ = ["holds", "without_adhesion"]
+__all__ = ["holds"]
 
 _POINTS = 120
 
@@ -36,13 +39,13 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
 
     Returns:
         over ``fit_time`` (s since the step), per curve: ``relaxation_fit`` E(t) and ``creep_fit`` J(t) with ``_low``
-        and ``_high`` (90 %), ``contact_point``, ``residual`` (of the force, over its largest), ``flag`` (1: not
-        fitted); ``findings`` says why curves were not.
+        and ``_high`` (90 %), ``contact_point``, ``residual`` (of the force, over its largest), ``flag`` (of
+        `Outcome`); ``findings`` says why curves were not.
 
     Raises:
         CalibrationError: no approach with a pause after it, no force, or a model with adhesion.
     """
-    contact = without_adhesion(model, dataset)
+    template, contact = resolved_elastic(model, dataset)
     names = [str(name) for name in dataset["segment"].values]
     after = names[names.index("approach") + 1:] if "approach" in names else []
     hold = next((name for name in after if segment_kind(name) == "pause"), None)
@@ -60,23 +63,11 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
         if progress:
             progress(curve + 1, count)
     made = _table(loaded, hold, found)
-    step = provenance.step("holds", {"model": model_record(contact), "draws": draws})
+    step = provenance.step("holds", {"model": template.record, "draws": draws})
     said = [f"{count - len(problems)} of {count} curves fitted.", *problems[:5]]
-    named = made.assign_attrs(findings=json.dumps(said), file=str(loaded["file"].values[0]))
+    named = made.assign_attrs(template.attributes(step_response), findings=json.dumps(said),
+                              file=str(loaded["file"].values[0]))
     return provenance.record(named, step, before=dataset)
-
-
-def without_adhesion(model: Model, dataset: xr.Dataset) -> AbstractElasticContact:
-    """The contact model that is meant for these curves.
-
-    Raises:
-        CalibrationError: it has adhesion.
-    """
-    contact = contact_model(model, dataset.attrs)
-    if not isinstance(contact, AbstractElasticContact):
-        raise CalibrationError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
-                               "contact model without")
-    return contact
 
 
 def _recorded(curve: xr.Dataset, hold: str) -> Any:
@@ -106,9 +97,10 @@ def _table(loaded: xr.Dataset, hold: str, found: Sequence[StepFit | None]) -> xr
     for name, values, unit in (("relaxation_fit", relaxed, "Pa"), ("creep_fit", crept, "1/Pa")):
         for i, end in enumerate(("", "_low", "_high")):
             variables[name + end] = (("curve", "fit_time"), values[:, i], {"units": unit})
-    for name, unit in (("contact_point", "m"), ("residual", "1")):
+    for name, unit in (("contact_point", "m"), ("contact_point_std", "m"), ("residual", "1")):
         values = [np.nan if one is None else float(getattr(one, name)) for one in found]
         variables[name] = ("curve", values, {"units": unit})
-    variables["flag"] = ("curve", [int(one is None) for one in found], {
-        "flag_values": [0, 1], "flag_meanings": "usable not_fitted"})
-    return xr.Dataset(variables, {"fit_time": ("fit_time", grid, {"units": "s"}), "curve": np.arange(len(found))})
+    flag = gravest({Outcome.not_fitted: np.array([one is None for one in found])})
+    variables["flag"] = ("curve", flag, flag_attributes())
+    coords = {"fit_time": ("fit_time", grid, {"units": "s"}), "curve": np.arange(len(found))}
+    return xr.Dataset(variables, coords | identity(loaded))

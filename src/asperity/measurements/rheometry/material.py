@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -16,6 +16,9 @@ import xarray as xr
 from asperity.data import provenance
 from asperity.data.calibrations import CalibrationError
 from asperity.data.readers.rheology_table import read_table
+from asperity.data.results import listed
+from asperity.report.citing import citations
+from asperity.rheology import kramers_kronig, passivity, relaxation_spectrum
 from asperity.rheology.finite_band import finite_band
 from asperity.rheology.passivity import PassivityReport, check_passivity
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
@@ -68,10 +71,10 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     bands = sample_spectrum(omega, modulus, stated, draws=draws)
     made = data.isel(frequency=finite).drop_attrs(deep=False).assign(_kk_table(omega, modulus, report))
     made = made.assign(_fit_table(omega, fitted, bands))
-    findings = [*said, *_in_words(report)]
     step = provenance.step("spectrum", {"noise": noise, "draws": draws, **_named(source)}, inputs=inputs)
-    named = made.assign_attrs(findings=json.dumps(findings), alarm=int(report.alarm), modulus=kind or "young",
-                              file=str(data.attrs.get("file", "spectrum")))
+    origin = _origin(data, kramers_kronig, passivity, relaxation_spectrum)
+    named = made.assign_attrs(origin, findings=json.dumps([*said, *_in_words(report)]), alarm=int(report.alarm),
+                              modulus=kind or "young")
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
 
@@ -110,8 +113,8 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
              **_density(fitted, bands)}
     made = kept.drop_attrs(deep=False).assign(found).assign_coords(fit_time=("fit_time", grid, {"units": "s"}))
     step = provenance.step("relax", {"noise": noise, "draws": draws, **_named(source)}, inputs=inputs)
-    named = made.assign_attrs(findings=json.dumps([*said, *_about(fitted, "E(t)")]), alarm=0,
-                              file=str(data.attrs.get("file", "relaxation")))
+    named = made.assign_attrs(_origin(data, relaxation_spectrum), findings=json.dumps([*said, *_about(fitted, "E(t)")]),
+                              alarm=0)
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
 
@@ -220,9 +223,12 @@ def median_spectrum(moduli: xr.Dataset) -> xr.Dataset:
                                for column, m, n in zip(values.T, middle, count)])
         found[name] = ("frequency", middle, {"units": "Pa", "long_name": "median over the usable curves"})
         found[f"{name}_std"] = ("frequency", 1.2533 * spread / np.sqrt(np.maximum(count, 1)), {"units": "Pa"})
-    made = xr.Dataset(found, {"frequency": moduli["frequency"]}, attrs=_file_of(moduli))
+    made = xr.Dataset(found, {"frequency": moduli["frequency"]}, attrs=_origin(moduli))
     return provenance.record(made, provenance.step("median_spectrum", {}), before=moduli)
 
 
-def _file_of(moduli: xr.Dataset) -> Mapping[str, Any]:
-    return {"file": str(moduli["file"].values.flat[0])} if "file" in moduli.coords else {}
+def _origin(data: xr.Dataset, *methods: object) -> dict[str, str]:
+    """What a result says of where its numbers come from: file, assumptions, and what to cite for it."""
+    file = data.attrs.get("file", data["file"].values.flat[0] if "file" in data.coords else "a dataset")
+    cited = dict.fromkeys([*listed(data, "citations"), *citations(*methods)])
+    return {"file": str(file), "assumed": str(data.attrs.get("assumed", "{}")), "citations": json.dumps(list(cited))}

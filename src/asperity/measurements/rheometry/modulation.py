@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,16 @@ import numpy as np
 import xarray as xr
 
 from asperity.contact import AbstractElasticContact
-from asperity.contact.named import Model, contact_model, model_record
+from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.curves import segment_kind
+from asperity.data.results import flag_attributes, gravest, identity
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.fit import fit
+from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.quantities import QUANTITIES, variable_attributes
+from asperity.rheology import oscillation as oscillations
+from asperity.rheology import oscillatory_contact
 from asperity.rheology.oscillation import Oscillation, oscillation
 from asperity.rheology.oscillatory_contact import Lever, Stiffness, contact_slope, contact_stiffness
 
@@ -88,34 +91,25 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
     Raises:
         ValueError: no modulation segment, frequencies unknown or not one per segment, or a model with adhesion.
     """
-    contact, given = contact_model(model), _instrument(instrument)
-    if not isinstance(contact, AbstractElasticContact):
-        raise ValueError(f"{type(contact).__name__} has adhesion, which the oscillation formula leaves out: give a "
-                         "contact model without, and see the flag 'adhesive'")
+    (template, contact), given = resolved_elastic(model, dataset), _instrument(instrument)
     segments, frequencies = _sorted_segments(dataset, frequency)
     loaded = dataset.load()
-    fitted = fit(loaded, model, segment="approach") if contact_point is None else None
+    fitted = fit(loaded, contact, segment="approach") if contact_point is None else None
     recorded = list(zip(segments, frequencies, strict=True))
     points = [[_point(loaded.isel(curve=c).sel(segment=s), f, given) for s, f in recorded]
               for c in range(loaded.sizes["curve"])]
     surface, surface_std = _surface(fitted, contact_point, loaded.sizes["curve"])
     result = _table(points, np.asarray(frequencies), contact, (surface, surface_std, _sticky(loaded, segments)), given)
-    result = result.assign_coords({name: loaded[name] for name in ("file", "curve_in_file", "x", "y", "row", "column")})
+    result = result.assign_coords(identity(loaded)).assign_attrs(template.attributes(oscillatory_contact, oscillations))
     flags = result["flag"].values
     if flags.any():
         counts = {Response(v).name: int((flags == v).sum()) for v in np.unique(flags[flags > 0])}
         _log.warning("%d of %d moduli flagged: %s", (flags > 0).sum(), flags.size,
                      ", ".join(f"{n} {name}" for name, n in counts.items()))
-    step = provenance.step("modulus_spectrum", {"model": _recorded(contact), "frequency": frequency,
+    step = provenance.step("modulus_spectrum", {"model": template.record, "frequency": frequency,
                                                 "instrument": given._asdict(),
                                                 "contact_point": _listed(contact_point)})
     return provenance.record(result, step, before=dataset)
-
-
-def _recorded(contact: AbstractElasticContact) -> dict[str, Any]:
-    """The model with what it is named by, such as the convention of a pyramid's prefactor."""
-    fields = {field.name: getattr(contact, field.name) for field in dataclasses.fields(contact)}
-    return {**model_record(contact), **{name: value for name, value in fields.items() if isinstance(value, str)}}
 
 
 def _listed(contact_point: Any) -> Any:
@@ -243,8 +237,7 @@ def _beside(values: dict[str, np.ndarray]) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         name: {"units": unit, "long_name": meaning} for name, (unit, meaning) in _BESIDE.items()}
     attributes["indentation"] = variable_attributes("indentation")
-    attributes["flag"] = {"long_name": "what became of the modulus", "flag_values": np.array(list(Response), np.int8),
-                          "flag_meanings": " ".join(r.name for r in Response)}
+    attributes["flag"] = flag_attributes(Response, "what became of the modulus")
     return {name: (("curve", "frequency"), array, attributes[name]) for name, array in values.items()}
 
 
@@ -266,10 +259,7 @@ def _flags(modulus: np.ndarray, std: list[np.ndarray], depth: np.ndarray, tip: n
         Response.negative_storage: np.real(modulus) < -2 * std[0],
         Response.no_oscillation: ~(tip > _VISIBLE * tip_std),
         Response.no_contact: ~(depth > 0)}
-    flag = np.zeros(depth.shape, np.int8)
-    for response in sorted(conditions):
-        flag[conditions[response]] = int(response)
-    return flag
+    return gravest(conditions)
 
 
 def _with_std(name: str, values: np.ndarray, std: np.ndarray) -> dict[str, Any]:

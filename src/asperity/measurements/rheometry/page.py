@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from asperity.data.results import assumptions
 from asperity.report.numbers import plain, prefix
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, lines
@@ -17,7 +18,7 @@ __all__ = ["page"]
 
 def page(made: xr.Dataset) -> Page:
     """The page about the result of `asperity.measurements.rheometry.material.spectrum` or `relax`."""
-    said = json.loads(made.attrs["findings"])
+    said = [*json.loads(made.attrs["findings"]), *assumptions(made)]
     if "curve" in made.dims:
         return _held(made, said)
     oscillating = "loss_fit" in made

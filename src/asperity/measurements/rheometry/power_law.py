@@ -10,16 +10,18 @@ import xarray as xr
 from scipy.signal import savgol_filter
 
 from asperity.contact import AbstractElasticContact
-from asperity.contact.named import Model, model_record
+from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.calibrations import CalibrationError
-from asperity.data.results import CARRIED
+from asperity.data.results import flag_attributes, gravest, identity
+from asperity.learning import hereditary_fit
 from asperity.learning import noise as noise_model
 from asperity.learning.batches import scale
 from asperity.learning.hereditary_fit import FAMILIES, Curves, HistoryFit, fit_histories
 from asperity.learning.least_squares import least_squares
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
+from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.quantities import variable_attributes
 from asperity.rheology.exponential_memory import rates
 
@@ -296,10 +298,7 @@ def _flags(relaxation: str, records: _Records, fit: HistoryFit, noise: np.ndarra
         Outcome.too_few_samples: number < 4 * fit.values.shape[1],
         Outcome.uncalibrated: number == 0,
     }
-    flag = np.zeros(len(number), np.int8)
-    for outcome in sorted(conditions):
-        flag[conditions[outcome]] = int(outcome)
-    return flag
+    return gravest(conditions)
 
 
 def _results(dataset: xr.Dataset, contact: AbstractElasticContact, relaxation: str, fit: HistoryFit,
@@ -321,10 +320,8 @@ def _results(dataset: xr.Dataset, contact: AbstractElasticContact, relaxation: s
     rms = np.sqrt((fit.residual**2).sum(axis=1) / np.maximum((fit.residual != 0).sum(axis=1), 1))
     variables["residual_rms"] = ("curve", rms, {"units": "N", "long_name": "root mean square of force minus fit"})
     variables["noise_std"] = ("curve", std, {"units": "N", "long_name": "standard deviation of the noise of a mean"})
-    variables["flag"] = ("curve", flag, {"long_name": "outcome of the fit",
-                                         "flag_values": np.array([int(o) for o in Outcome], np.int8),
-                                         "flag_meanings": " ".join(o.name for o in Outcome)})
-    coords: dict[str, Any] = {name: dataset[name].variable for name in CARRIED if name in dataset.coords}
+    variables["flag"] = ("curve", flag, flag_attributes())
+    coords: dict[str, Any] = dict(identity(dataset))
     coords |= {name: ((), float(getattr(contact, name)), variable_attributes(name)) for name in contact.fixed}
     coords |= {"parameter": list(names), "parameter_": list(names)}
     return xr.Dataset(variables, coords, {"relaxation": relaxation, "reference_time": 1.0})
@@ -349,14 +346,12 @@ def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
     Raises:
         CalibrationError: no time or no force, or a model with adhesion.
     """
-    from asperity.measurements.rheometry.hold import without_adhesion
-    from asperity.measurements.rheometry.power_law import fit_viscoelastic
-
-    contact = without_adhesion(model, curves)
+    template, contact = resolved_elastic(model, curves)
     try:
         found = fit_viscoelastic(curves.load(), contact)
     except ValueError as error:
         raise CalibrationError(f"{curves['file'].values[0]}: {error}") from error
-    step = provenance.step("power_law", {"model": model_record(contact)})
-    named = found.assign_attrs(model=f"{type(contact).__name__}, E(t) = modulus (t / 1 s)^-order")
-    return provenance.record(named, step, before=curves)
+    step = provenance.step("power_law", {"model": template.record})
+    law = f"{type(contact).__name__}, E(t) = modulus (t / 1 s)^-order"
+    return provenance.record(found.assign_attrs(template.attributes(hereditary_fit) | {"model": law}), step,
+                             before=curves)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from asperity.data.results import codes
 from asperity.measurements.force_curves.contents import (
     Grid,
     file_names,
-    flag_name,
     flags,
     measured,
     usable,
@@ -262,7 +262,7 @@ def _describe(results: xr.Dataset, curve: int) -> str:
     ratio = values(results, "reduced_chi_square")[curve]
     said = [f"reduced chi-square {plain(ratio)}"] if np.isfinite(ratio) else []
     if flags(results)[curve] != 0:
-        said.append(flag_name(flags(results)[curve]))
+        said.append(codes(results)[int(flags(results)[curve])].name.replace("_", " "))
     one = results.isel(curve=[curve])
     return "; ".join(
         [*said, *(f"{words_of(name)} {curve_texts(one, name)[0]}" for name in measured(one)[:1])]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity.learning.outcome import Outcome
+from asperity.data.results import codes
 from asperity.measurements.force_curves import score as scorecard
-from asperity.measurements.force_curves.contents import Grid, file_names, flag_name, flags, grids, measured, words_of
+from asperity.measurements.force_curves.contents import Grid, file_names, flags, grids, measured, words_of
 from asperity.measurements.force_curves.page import curves, maps, sequences, words
 from asperity.measurements.force_curves.page import records as files
 from asperity.report import records
@@ -95,7 +95,7 @@ def _words(results: xr.Dataset) -> dict[str, Any]:
         "raw_history": records.raw_history(results),
         "citations": records.citations(results),
         "model": str(results.attrs.get("model", "")),
-        "colors": {line.flag: maps.flag_color(line.flag) for line in lines},
+        "colors": {line.flag: maps.flag_color(line.name.replace(" ", "_")) for line in lines},
         "version": _version(),
     }
 
@@ -168,13 +168,13 @@ def _off_grid(results: xr.Dataset, found: list[Grid]) -> np.ndarray:
 
 def _page(results: xr.Dataset, chosen: list[curves.Exemplar]) -> dict[str, Any]:
     """What the script of the page needs beside the figures."""
-    present = np.unique(flags(results)).tolist()
-    known = [flag for flag in present if flag in Outcome._value2member_map_]
+    names = codes(results)
+    present = {flag: names[flag] for flag in np.unique(flags(results)).tolist()}
     middle = [exemplar.curve for exemplar in chosen if exemplar.why == "median fit"]
     return {
         "files": file_names(results)[1],
         "first": (middle or [exemplar.curve for exemplar in chosen] or [0])[0],
         "properties": [[name, words_of(name)] for name in measured(results)],
-        "outcomes": {flag: flag_name(flag) for flag in present},
-        "meanings": {flag: Outcome(flag).meaning for flag in known if flag != 0},
+        "outcomes": {flag: code.name.replace("_", " ") for flag, code in present.items()},
+        "meanings": {flag: code.meaning for flag, code in present.items() if flag != 0},
     }

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from asperity.data.results import codes
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import (
     Grid,
     error_parts,
-    flag_name,
     flags,
     measured,
     unit_of,
@@ -188,25 +188,26 @@ def _outcome_index(results: xr.Dataset) -> np.ndarray:
     return np.searchsorted(_present(results), flags(results)).astype(float)
 
 
-def flag_color(flag: int) -> str:
-    """The color of an outcome; a flag unknown to this version is black."""
-    return FLAG_COLORS[Outcome(flag)] if flag in Outcome._value2member_map_ else "#000000"
+def flag_color(name: str) -> str:
+    """The color of a flag by its name; one unknown to this version is black."""
+    return FLAG_COLORS[Outcome[name]] if name in Outcome.__members__ else "#000000"
 
 
 def _outcome_colors(results: xr.Dataset, plot: figure) -> Any:
     from bokeh.models import FixedTicker, LinearColorMapper
 
-    present = _present(results)
+    present, known = _present(results), codes(results)
+    names = [known[flag].name for flag in present]
     mapper = LinearColorMapper(
-        palette=[flag_color(flag) for flag in present], low=-0.5, high=len(present) - 0.5, nan_color="#ffffff"
+        palette=[flag_color(name) for name in names], low=-0.5, high=len(present) - 0.5, nan_color="#ffffff"
     )
-    names = {i: flag_name(flag) for i, flag in enumerate(present)}
+    labels = {i: name.replace("_", " ") for i, name in enumerate(names)}
     _add_color_bar(
         plot,
         mapper,
         "",
-        ticker=FixedTicker(ticks=list(names)),
-        major_label_overrides=names,
+        ticker=FixedTicker(ticks=list(labels)),
+        major_label_overrides=labels,
         major_tick_line_color=None,
         height=min(24 * len(present), plot.frame_height or _SIDE),
     )

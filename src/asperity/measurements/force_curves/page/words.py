@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from asperity.data.results import listed
+from asperity.data.results import assumptions, codes, listed
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import (
     error_parts,
     file_names,
-    flag_name,
     flags,
     measured,
     median,
@@ -141,22 +140,21 @@ def legend(results: xr.Dataset) -> str:
 
 
 def flag_lines(results: xr.Dataset) -> list[FlagLine]:
-    """Every outcome that occurs, the most frequent first, in the words of `Outcome.meaning`."""
+    """Every outcome that occurs, the most frequent first, in the words of its meaning."""
     found, counts = np.unique(flags(results), return_counts=True)
-    total = results.sizes.get("curve", 0)
+    total, names = results.sizes.get("curve", 0), codes(results)
     lines = []
     for flag, count in sorted(zip(found.tolist(), counts.tolist()), key=lambda pair: -pair[1]):
-        known = flag in Outcome._value2member_map_
-        meaning = Outcome(flag).meaning if known else "This flag is not known to this version of asperity."
+        code = names[flag]
         examples = np.flatnonzero(flags(results) == flag)[:5].tolist()
         lines.append(
             FlagLine(
                 flag,
-                flag_name(flag),
+                code.name.replace("_", " "),
                 count,
                 _percent(count / total),
-                known and Outcome(flag).usable,
-                meaning,
+                code.usable,
+                code.meaning,
                 examples,
             )
         )
@@ -180,7 +178,7 @@ def failed_files(results: xr.Dataset) -> list[tuple[str, str]]:
 
 def remarks(results: xr.Dataset) -> list[str]:
     """What a careful reader must know beside the numbers: several files, misfit, missing calibration."""
-    said = [" ".join(str(line).strip() for line in listed(results, "selection"))]
+    said = [" ".join(str(line).strip() for line in listed(results, "selection")), *assumptions(results)]
     good, names = usable(results), file_names(results)[1]
     if len(names) > 1 and good.any():
         said.append(
