@@ -105,8 +105,8 @@ def folder(tmp_path):
     (tmp_path / "notes.txt").write_text("Tuesday: changed the lever.")
     (tmp_path / ".hidden.nc").write_text("")
     (tmp_path / "empty.jpk-force").write_bytes(b"")
-    jobs.open_job(tmp_path / "old-results/chunks", {"a": 1})
-    store.save(curves(**CALIBRATED), tmp_path / "old-results/results.nc")
+    with jobs.run({"a": 1}, [], curves, folder=tmp_path / "old-results"):
+        store.save(curves(**CALIBRATED), tmp_path / "old-results/results.nc")
     return tmp_path
 
 

@@ -1,12 +1,11 @@
-"""What is stored comes back the same, and a job survives the death of its process."""
+"""What is stored comes back the same, whole or not at all, and a changed byte is noticed."""
 
-import os
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from asperity.data import jobs, store
+from asperity.data import store
 
 
 @pytest.fixture
@@ -104,55 +103,3 @@ def test_foreign_and_missing_files_are_named(tmp_path):
                       ("c.nc", "no such file"), ("d.csv", r"must be .nc or .zarr")):
         with pytest.raises(store.StoreError, match=rf"{name}: .*{why}"):
             store.load(tmp_path / name)
-
-
-JOB = {"model": {"name": "hertz", "radius": 5e-6}, "batch": 4, "inputs": [{"file": "a", "sha256": "0"}]}
-
-
-def test_job_goes_on_where_it_was(tmp_path, dataset):
-    assert jobs.open_job(tmp_path / "chunks", JOB) == []
-    jobs.save_chunk(tmp_path / "chunks", 2, dataset)
-    jobs.save_chunk(tmp_path / "chunks", 0, dataset)
-    (tmp_path / "chunks" / ".chunk-000001.npz.77.tmp").write_bytes(b"half a chunk of a killed process")
-    assert jobs.open_job(tmp_path / "chunks", JOB) == [0, 2]
-    assert not list((tmp_path / "chunks").glob(".*.tmp"))
-    xr.testing.assert_identical(jobs.load_chunk(tmp_path / "chunks", 2), dataset)
-
-
-def test_chunks_keep_types_and_a_damaged_one_is_named(tmp_path, dataset):
-    back = jobs.load_chunk(tmp_path, 0) if jobs.save_chunk(tmp_path, 0, dataset) else None
-    assert {n: back[n].dtype for n in back.variables} == {n: dataset[n].dtype for n in dataset.variables}
-    assert back["flag"].attrs["flag_values"].dtype == np.int8
-    path = jobs.chunk_file(tmp_path, 0)
-    path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(store.StoreError, match=r"chunk-000000.npz: a damaged chunk"):
-        jobs.load_chunk(tmp_path, 0)
-
-
-def test_another_job_is_refused_and_says_what_differs(tmp_path, dataset):
-    jobs.open_job(tmp_path, JOB)
-    jobs.save_chunk(tmp_path, 0, dataset)
-    other = JOB | {"model": {"name": "hertz", "radius": 6e-6}}
-    with pytest.raises(store.StoreError, match=r"model: .*5e-06.* there, .*6e-06.* now.*--restart"):
-        jobs.open_job(tmp_path, other)
-    assert jobs.finished_chunks(tmp_path) == [0]
-    assert jobs.open_job(tmp_path, other, restart=True) == []
-    assert jobs.finished_chunks(tmp_path) == []
-    assert jobs.open_job(tmp_path, other) == []
-
-
-def test_chunks_without_a_manifest_are_not_trusted(tmp_path, dataset):
-    jobs.save_chunk(tmp_path, 0, dataset)
-    assert jobs.open_job(tmp_path, JOB) == []
-
-
-def test_a_chunk_is_absent_until_it_is_whole(tmp_path, dataset, monkeypatch):
-    """If the process dies between writing and renaming, no chunk is there."""
-    def die(path):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(store, "_flush", die)
-    with pytest.raises(KeyboardInterrupt):
-        jobs.save_chunk(tmp_path, 0, dataset)
-    assert jobs.finished_chunks(tmp_path) == []
-    assert os.listdir(tmp_path) == []

@@ -1,23 +1,22 @@
-"""Datasets on disk: NetCDF (one file), zarr v3 (large maps, block by block), and resumable jobs.
+"""Datasets on disk: NetCDF (one file) and zarr v3 (large maps, block by block), each whole or not at all.
 
-A job is a folder of finished chunks (NumPy archives: NetCDF is slow where variables are many and short).
-A chunk is written beside its place, flushed to the disk and
-then renamed, so it is either whole or absent whenever the process dies. ``job.json`` names the exact
-job; chunks of another job (other files, model, options or version) are never mixed in.
+A NetCDF file carries checksums twice: HDF5's own for each array, which any program checks, and a seal behind
+its end over all bytes (names, texts, single numbers too), which `open_store` checks.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
+import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+
+from asperity.data import disk
+from asperity.data.disk import StoreError
 
 __all__ = ["ENDINGS", "StoreError", "load", "open_store", "save", "save_blocks"]
 
@@ -28,24 +27,8 @@ ENDINGS = (".nc", ".zarr")
 _CHUNK_BYTES = 4_000_000
 
 
-class StoreError(ValueError):
-    """A file that is not what asperity stored, an ending it does not know, or chunks of another job."""
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def _flush(path: Path) -> None:
-    """Force a file, or the entries of a folder, onto the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:  # some file systems cannot flush a folder; the rename stays atomic
-        if path.is_file():
-            raise
-    finally:
-        os.close(handle)
+#: before the digest of all that stands before it, at the end of a NetCDF file: HDF5 ignores what follows its end
+_SEAL = b"\nasperity sha256 "
 
 
 def _storable(dataset: xr.Dataset) -> xr.Dataset:
@@ -87,28 +70,41 @@ def save(dataset: xr.Dataset, path: str | PathLike[str]) -> Path:
         path: ends in ``.nc`` (NetCDF 4) or ``.zarr`` (zarr v3 folder).
 
     Raises:
-        StoreError: another ending.
+        StoreError: another ending, or the disk refuses; what was at ``path`` is still there.
     """
     path = Path(path)
     if _kind(path) == ".zarr":
         return save_blocks(_blocks(dataset), path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        _storable(dataset).to_netcdf(temporary, engine="h5netcdf")
+    stored = _storable(dataset)
+    # in memory first: HDF5 ends the process if the disk is full when it closes a file
+    whole = stored.to_netcdf(None, engine="h5netcdf", encoding=_checked(stored))
+    _prepare(path)
+    with disk.replacing(path) as temporary, open(temporary, "wb") as stream:
+        stream.write(whole)
+        stream.write(_seal(whole))
     return path
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its place, whole, when the block has succeeded."""
-    temporary = _temporary(path)
-    try:
-        yield temporary
-        _flush(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush(path.parent)
+def _prepare(path: Path) -> None:
+    """The folder of ``path`` is there, and nothing in it that a killed process left of this file."""
+    with disk.told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        disk.sweep(path.parent, path.name)
+
+
+def _seal(whole: Any) -> bytes:
+    return _SEAL + hashlib.sha256(whole).hexdigest().encode() + b"\n"
+
+
+def _checked(dataset: xr.Dataset) -> dict[Any, dict[str, Any]]:
+    """HDF5's checksum for every array of numbers, in tiles of whole curves; a single number cannot have one."""
+    return {name: {"fletcher32": True, "chunksizes": _tile(variable)} for name, variable in dataset.variables.items()
+            if variable.dtype.kind in "fiub" and variable.ndim and variable.size}
+
+
+def _tile(variable: xr.Variable) -> tuple[int, ...]:
+    rows = _CHUNK_BYTES // max(1, variable.nbytes // variable.shape[0])
+    return (min(variable.shape[0], max(1, rows)), *variable.shape[1:])
 
 
 def _curves_per_chunk(dataset: xr.Dataset) -> int:
@@ -132,22 +128,17 @@ def save_blocks(blocks: Iterable[xr.Dataset], path: str | PathLike[str]) -> Path
     The blocks agree in everything but the number of curves. A zarr chunk is a tile of whole curves.
 
     Raises:
-        StoreError: ``path`` does not end in ``.zarr``.
+        StoreError: ``path`` does not end in ``.zarr``, or the disk refuses.
     """
     path = Path(path)
     if _kind(path) != ".zarr":
         raise StoreError(f"{path}: only .zarr can be written block by block")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = _temporary(path), path.with_name(f".{path.name}.{os.getpid()}.old")
-    shutil.rmtree(temporary, ignore_errors=True)
-    for index, block in enumerate(blocks):
-        how: dict[str, Any] = {"encoding": _chunking(block), "mode": "w"} if index == 0 else {
-            "append_dim": "curve"}
-        _storable(block).to_zarr(temporary, zarr_format=3, consolidated=False, **how)
-    if path.exists():
-        path.rename(old)
-    temporary.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    _prepare(path)
+    with disk.replacing(path) as temporary:
+        for index, block in enumerate(blocks):
+            how: dict[str, Any] = {"encoding": _chunking(block), "mode": "w"} if index == 0 else {
+                "append_dim": "curve"}
+            _storable(block).to_zarr(temporary, zarr_format=3, consolidated=False, **how)
     return path
 
 
@@ -161,18 +152,39 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
     """Open what `save` wrote, lazily; ``close()`` it after use.
 
     Raises:
-        StoreError: unknown ending, no such file, or not a dataset.
+        StoreError: unknown ending, no such file, not a dataset, or not what was written there.
     """
     path = Path(path)
     kind = _kind(path)
+    if not path.exists() and path.parent.is_dir():
+        disk.sweep(path.parent, path.name)
     if not path.exists():
         raise StoreError(f"{path}: no such file")
     try:
         if kind == ".nc":
+            _require_sealed(path)
             return restored(xr.open_dataset(path, engine="h5netcdf"))
         return restored(xr.open_zarr(path, consolidated=False, zarr_format=3, chunks=None))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{path}: not a {kind} dataset of asperity ({error})") from error
+
+
+def _require_sealed(path: Path) -> None:
+    """Raise OSError if a file with a seal has changed since; one without is of another program, or older."""
+    size = path.stat().st_size - len(_seal(b""))
+    with open(path, "rb") as stream:
+        stream.seek(max(0, size))
+        seal = stream.read()
+        if not seal.startswith(_SEAL):
+            return
+        stream.seek(0)
+        digest = hashlib.sha256()
+        while size > 0 and (part := stream.read(min(size, _CHUNK_BYTES))):
+            digest.update(part)
+            size -= len(part)
+    if seal != _SEAL + digest.hexdigest().encode() + b"\n":
+        raise OSError("its bytes are not those that were written: the disk or a copy has damaged it; take another "
+                      "copy, or run again what made it")
 
 
 def load(path: str | PathLike[str]) -> xr.Dataset:

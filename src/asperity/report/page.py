@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import xarray as xr
 
-from asperity.data import store
+from asperity.data import disk, store
 from asperity.report import records
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def write_page(page: Page, about: xr.Dataset, path: str | Path) -> Path:
     """Write ``page`` to ``path`` with the history of the dataset that it is about; returns the path.
 
     The file holds all that it shows and makes no request of any kind.
+
+    Raises:
+        StoreError: the disk refuses; what was at ``path`` is still there.
     """
     from bokeh.embed import components
     from bokeh.model import Model
@@ -67,8 +70,10 @@ def write_page(page: Page, about: xr.Dataset, path: str | Path) -> Path:
     script, places = components(figures) if figures else ("", {})
     bokeh = Resources(mode="inline", components=["bokeh"]).render() if figures else ""
     path = Path(path)
-    path.write_text(template.render(page=page, steps=records.history(about), css=css, script=script, places=places,
-                                    bokeh=bokeh, version=asperity.__version__), encoding="utf-8")
+    text = template.render(page=page, steps=records.history(about), css=css, script=script, places=places,
+                           bokeh=bokeh, version=asperity.__version__)
+    with disk.replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 

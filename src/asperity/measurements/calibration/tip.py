@@ -12,12 +12,12 @@ import xarray as xr
 from asperity.data import calibrations as calibration
 from asperity.data import provenance
 from asperity.data.calibrations import CalibrationError
+from asperity.data.jobs import Progress
 from asperity.instrument.blind_tip import TipBound, bound_tip
 from asperity.instrument.blind_tip import noise_bound as noise_bound_of
 from asperity.instrument.spring_constant import Estimate
 from asperity.instrument.tip_shape import Paraboloid, RoundedPyramid, ShapeFit, SphereCone, fit_shape
 from asperity.measurements.calibration.record import calibration_of, constant
-from asperity.measurements.force_curves.analyze import Progress
 from asperity.measurements.force_curves.read import Paths
 from asperity.measurements.images import correct as imaging
 from asperity.measurements.images.read import read_image

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -39,8 +37,6 @@ __all__ = ["analyze"]
 
 _log = logging.getLogger("asperity")
 
-Progress = Callable[[int, int], None]
-
 #: curves on which ``model="auto"`` chooses the contact model
 TRIED = 64
 
@@ -53,7 +49,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
             out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
-            progress: Progress | None = None) -> xr.Dataset:
+            progress: jobs.Progress | None = None) -> xr.Dataset:
     """Read, correct, fit and report all force curves under ``paths``, in one call that can be interrupted.
 
     Args:
@@ -75,7 +71,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
 
     Raises:
         NothingToAnalyze: no file could be read.
-        StoreError: ``out`` holds another analysis, or a file given as ``calibration`` is none.
+        StoreError: ``out`` holds another analysis, another process works there, the disk refuses, or a file given
+            as ``calibration`` is none.
     """
     said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
@@ -94,10 +91,11 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
     attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}
     sources = [part for source in opened for part in by_session(source)]
-    with _workplace(out) as folder:
-        finished = jobs.open_job(folder / "chunks", _job(step), restart=restart)
-        _run(sources, template, options, folder / "chunks", finished, batch=batch, progress=progress)
-        return _gather(folder, attrs, keep=out is not None)
+    blocks, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
+    with jobs.run(_job(step), [block.size for block in blocks],
+                  lambda i: fit_block(sources, blocks[i], noise, options),
+                  folder=out, restart=restart, progress=progress) as chunks:
+        return _gather(chunks, attrs, out)
 
 
 def _decided(sources: Sequence[Source], model: Model, segment: str,
@@ -140,48 +138,21 @@ def _job(step: Mapping[str, Any]) -> dict[str, Any]:
     return {**step["arguments"], "inputs": step["inputs"], "version": step["versions"]["asperity"]}
 
 
-@contextmanager
-def _workplace(out: str | PathLike[str] | None) -> Iterator[Path]:
-    if out is not None:
-        yield Path(out)
-        return
-    with tempfile.TemporaryDirectory(prefix="asperity-") as folder:
-        yield Path(folder)
-
-
-def _run(sources: Sequence[Source], template: Template, options: Mapping[str, Any], folder: Path,
-         finished: Sequence[int], *, batch: int, progress: Progress | None) -> None:
-    """Fit all blocks that are not finished yet, each into its chunk."""
-    blocks, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
-    if finished:
-        _log.info("going on: %d of %d chunks are finished", len(finished), len(blocks))
-    total, done = sum(block.size for block in blocks), sum(blocks[i].size for i in finished)
-    tell = progress or (lambda done, total: None)
-    tell(done, total)
-    for number, block in enumerate(blocks):
-        if number not in finished:
-            jobs.save_chunk(folder, number, fit_block(sources, block, noise, options))
-            done += block.size
-            tell(done, total)
-
-
-def _gather(folder: Path, attrs: Mapping[str, str], *, keep: bool) -> xr.Dataset:
+def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[str] | None) -> xr.Dataset:
     """The results of all chunks as one dataset, written as data, table and report if they are to be kept."""
-    chunks, numbers = folder / "chunks", jobs.finished_chunks(folder / "chunks")
-    large = keep and sum(jobs.chunk_file(chunks, i).stat().st_size for i in numbers) > LARGE
-    if large:
-        blocks = numbered((jobs.load_chunk(chunks, i) for i in numbers), attrs)
-        results = store.open_store(store.save_blocks(blocks, folder / "results.zarr"))
-    else:
-        results = join([jobs.load_chunk(chunks, i) for i in numbers]).assign_attrs(attrs)
-    if keep:
-        from asperity.measurements.force_curves.page.html import write_report
-        from asperity.measurements.force_curves.summary import flag_line
-        from asperity.measurements.force_curves.table import write_csv
+    if out is None:
+        return join(list(chunks)).assign_attrs(attrs)
+    from asperity.measurements.force_curves.page.html import write_report
+    from asperity.measurements.force_curves.summary import flag_line
+    from asperity.measurements.force_curves.table import write_csv
 
-        if not large:
-            store.save(results, folder / "results.nc")
-        write_csv(results, folder / "results.csv")
-        write_report(results, folder / "report.html")
-        _log.info("%s", flag_line(results))
+    folder = Path(out)
+    if chunks.size > LARGE:
+        results = store.open_store(store.save_blocks(numbered(chunks, attrs), folder / "results.zarr"))
+    else:
+        results = join(list(chunks)).assign_attrs(attrs)
+        store.save(results, folder / "results.nc")
+    write_csv(results, folder / "results.csv")
+    write_report(results, folder / "report.html")
+    _log.info("%s", flag_line(results))
     return results

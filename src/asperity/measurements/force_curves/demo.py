@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
 import xarray as xr
 
-from asperity.data import store
+from asperity.data import jobs, lock, store
 from asperity.measurements.force_curves.analyze import analyze
 from asperity.virtual.force_map import Instrument, virtual_map
 
@@ -21,7 +20,7 @@ def demo(
     size: int = 64,
     samples: int = 512,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: jobs.Progress | None = None,
 ) -> xr.Dataset:
     """Make a virtual map of ``size`` x ``size`` curves, store it in ``out``, and analyze the file.
 
@@ -38,7 +37,10 @@ def demo(
     """
     instrument = Instrument(faults={"no_contact": 0.01, "saturated": 0.005, "contact_out_of_range": 0.005})
     truth = virtual_map(rows=size, columns=size, samples=samples, instrument=instrument, seed=seed)
-    path = store.save(truth, Path(out) / "virtual-map.nc")
     known = {name: truth.attrs[f"model_{name}"] for name in ("radius", "poisson_ratio")}
     model = {"name": "jkr", **known}
-    return analyze(path, model, out=out, restart=True, progress=progress)
+    folder = Path(out)
+    with lock.held(folder):
+        jobs.clear(folder)  # before the map that it was about
+        path = store.save(truth, folder / "virtual-map.nc")
+        return analyze(path, model, out=folder, restart=True, progress=progress)

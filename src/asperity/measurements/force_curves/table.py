@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
+from asperity.data import disk
 from asperity.data.results import IDENTITY, codes
 
 __all__ = ["write_csv"]
@@ -20,16 +20,18 @@ def write_csv(results: xr.Dataset, path: str | PathLike[str]) -> Path:
 
     Numbers have all their digits; an unknown one is an empty cell. Inputs that hold for all curves
     (radius, standard uncertainties of the calibration) are repeated in each row.
+
+    Raises:
+        StoreError: the disk refuses; what was at ``path`` is still there.
     """
     path = Path(path)
     names = _columns(results)
     columns = [_cells(results, name) for name in names]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as stream:
+    with disk.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([_title(results, name) for name in names])
         writer.writerows(zip(*columns, strict=True))
-    return temporary.replace(path)
+    return path
 
 
 def _columns(results: xr.Dataset) -> list[str]:

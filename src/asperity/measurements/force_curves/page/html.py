@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from asperity.data import disk
 from asperity.data.results import codes
 from asperity.measurements.force_curves import score as scorecard
 from asperity.measurements.force_curves.contents import Grid, file_names, flags, grids, measured, words_of
@@ -39,10 +40,11 @@ def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = N
         title: heading of the page; the names of the files if not given.
 
     Raises:
-        OSError: the file cannot be written.
+        StoreError: the disk refuses; what was at ``path`` is still there.
     """
-    path = Path(path)
-    path.write_text(render(results, title), encoding="utf-8")
+    path, text = Path(path), render(results, title)
+    with disk.replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 

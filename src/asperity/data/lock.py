@@ -1,0 +1,157 @@
+"""One process at a time works in a folder: who holds it, since when, and whether it still lives."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from asperity.data import disk
+from asperity.data.disk import StoreError
+
+__all__ = ["LOCK", "held"]
+
+#: the file in a folder that names who works there (hidden: a search for measurements passes it by)
+LOCK = ".asperity.lock"
+
+#: s that a lock may be unreadable: where there are no hard links it is made first and filled then
+_FILLING = 2.0
+
+#: mark of the lock -> folder, process and thread: what this process holds or is about to
+_HELD: dict[str, tuple[Path, int, int]] = {}
+
+
+class Holder(NamedTuple):
+    """Who holds a lock."""
+
+    mark: str
+    pid: int
+    host: str
+    since: str
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has certainly ended."""
+        if self.mark.rpartition("-")[0] == disk.mark().rpartition("-")[0]:  # this process: it knows what it holds
+            return self.mark not in _HELD
+        return disk.gone(self.mark)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold ``folder``, which is made if it is not there, within the block; the holding thread may enter again.
+
+    The lock of a process that has ended is taken over; of several that find it, one gets it.
+
+    Raises:
+        StoreError: another process or thread works there, or it cannot be known; it says who and what to do.
+    """
+    this = folder.resolve(), os.getpid(), threading.get_ident()
+    if this in _HELD.values():
+        yield
+        return
+    own = Holder(disk.mark(), os.getpid(), platform.node(), time.strftime("%Y-%m-%d %H:%M:%S"))
+    _HELD[own.mark] = this
+    try:
+        with disk.told(folder / LOCK):
+            folder.mkdir(parents=True, exist_ok=True)
+            _take(folder / LOCK, own)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # a lock that stays is known as stale
+                (folder / LOCK).unlink(missing_ok=True)
+    finally:
+        del _HELD[own.mark]
+
+
+def _take(path: Path, own: Holder) -> None:
+    """Make the lock ``path``, or take it over from a process that has ended.
+
+    Taking over has a lock of its own, named after the one that has ended: so of two processes that find it,
+    the second sees that the first was there.
+    """
+    until = time.monotonic() + _FILLING
+    while not _made(path, own):
+        try:
+            other = _holder(path)
+        except FileNotFoundError:
+            continue  # it was just given back
+        except ValueError:
+            if time.monotonic() < until:
+                time.sleep(_FILLING / 100)
+                continue
+            raise StoreError(f"{path}: a damaged lock: if no other process works in that folder, delete it and run "
+                             "the same command again") from None
+        if not other.gone:
+            raise StoreError(_busy(path, other))
+        claim = path.with_name(f".{path.name}-claim.{other.mark}.tmp")
+        _take(claim, own)
+        try:
+            if _there(path) == other:
+                with _written(path, own) as temporary:
+                    temporary.replace(path)
+                return
+        finally:
+            claim.unlink(missing_ok=True)
+
+
+def _made(path: Path, own: Holder) -> bool:
+    """Whether the lock could be made: none was there."""
+    with _written(path, own) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+                raise
+            with suppress(FileExistsError), open(path, "x", encoding="utf-8") as stream:
+                stream.write(json.dumps(own._asdict()))
+                return True
+            return False
+    return True
+
+
+@contextmanager
+def _written(path: Path, own: Holder) -> Iterator[Path]:
+    """Beside the lock, a file that names the holder."""
+    temporary = path.with_name(f".{path.name}.{disk.mark()}.tmp")
+    try:
+        temporary.write_text(json.dumps(own._asdict()), encoding="utf-8")
+        disk.flush(temporary)
+        yield temporary
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _holder(path: Path) -> Holder:
+    """Who is named in a lock; raises FileNotFoundError or ValueError."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        holder = Holder(str(said["mark"]), int(said["pid"]), str(said["host"]), str(said["since"]))
+        disk.gone(holder.mark)
+    except (KeyError, TypeError) as error:
+        raise ValueError(str(error)) from error
+    return holder
+
+
+def _there(path: Path) -> Holder | None:
+    with suppress(FileNotFoundError, ValueError):
+        return _holder(path)
+    return None
+
+
+def _busy(path: Path, other: Holder) -> str:
+    here = other.mark.split("-")[0] == disk.mark().split("-")[0]
+    doubt = "" if here else f"; if you know that it has ended (it cannot be seen from here), delete {path}"
+    return (f"{path.parent}: process {other.pid} on {other.host} works there since {other.since}. "
+            f"Wait for it, or give another --out{doubt}")
