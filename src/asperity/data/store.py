@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from asperity.messages import AsperityError
+
 __all__ = ["ENDINGS", "StoreError", "load", "open_store", "save", "save_blocks"]
 
 #: the endings that `save` and `open_store` know
@@ -28,7 +30,7 @@ ENDINGS = (".nc", ".zarr")
 _CHUNK_BYTES = 4_000_000
 
 
-class StoreError(ValueError):
+class StoreError(AsperityError, ValueError):
     """A file that is not what asperity stored, an ending it does not know, or chunks of another job."""
 
 

@@ -12,8 +12,8 @@ import xarray as xr
 from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model, contact_model, model_record
 from asperity.data import provenance
-from asperity.data.calibrations import CalibrationError
 from asperity.data.curves import segment_kind
+from asperity.messages import ArgumentError, DataError
 from asperity.rheology.step_response import StepFit, fit_step, record
 
 __all__ = ["holds", "without_adhesion"]
@@ -40,15 +40,15 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
         fitted); ``findings`` says why curves were not.
 
     Raises:
-        CalibrationError: no approach with a pause after it, no force, or a model with adhesion.
+        DataError: no approach with a pause after it, no force, or a model with adhesion.
     """
     contact = without_adhesion(model, dataset)
     names = [str(name) for name in dataset["segment"].values]
     after = names[names.index("approach") + 1:] if "approach" in names else []
     hold = next((name for name in after if segment_kind(name) == "pause"), None)
     if hold is None or "force" not in dataset or "time" not in dataset:
-        raise CalibrationError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
-                               f"{', '.join(names)}")
+        raise DataError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
+                        f"{', '.join(names)}")
     loaded, found, problems = dataset.load(), [], []
     count = loaded.sizes["curve"]
     for curve in range(count):
@@ -70,12 +70,12 @@ def without_adhesion(model: Model, dataset: xr.Dataset) -> AbstractElasticContac
     """The contact model that is meant for these curves.
 
     Raises:
-        CalibrationError: it has adhesion.
+        ArgumentError: it has adhesion.
     """
     contact = contact_model(model, dataset.attrs)
     if not isinstance(contact, AbstractElasticContact):
-        raise CalibrationError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
-                               "contact model without")
+        raise ArgumentError(f"{type(contact).__name__} has adhesion, which hereditary contact leaves out: give a "
+                            "contact model without")
     return contact
 
 
@@ -90,7 +90,7 @@ def _recorded(curve: xr.Dataset, hold: str) -> Any:
     there = np.isfinite(time) & np.isfinite(force) & np.isfinite(position)
     starts = columns[0][1][np.isfinite(columns[0][1])]
     if not len(starts):
-        raise ValueError("the hold is empty")
+        raise DataError("the hold is empty")
     return record(time[there], position[there], force[there], float(starts[0]))
 
 

@@ -19,6 +19,7 @@ from asperity.data import provenance
 from asperity.data.curves import segment_kind
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.fit import fit
+from asperity.messages import ArgumentError, DataError
 from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.rheology.oscillation import Oscillation, oscillation
 from asperity.rheology.oscillatory_contact import Lever, Stiffness, contact_slope, contact_stiffness
@@ -90,8 +91,8 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
     """
     contact, given = contact_model(model), _instrument(instrument)
     if not isinstance(contact, AbstractElasticContact):
-        raise ValueError(f"{type(contact).__name__} has adhesion, which the oscillation formula leaves out: give a "
-                         "contact model without, and see the flag 'adhesive'")
+        raise ArgumentError(f"{type(contact).__name__} has adhesion, which the oscillation formula leaves out: give a "
+                            "contact model without, and see the flag 'adhesive'")
     segments, frequencies = _sorted_segments(dataset, frequency)
     loaded = dataset.load()
     fitted = fit(loaded, model, segment="approach") if contact_point is None else None
@@ -131,10 +132,11 @@ def _sorted_segments(dataset: xr.Dataset, frequency: Sequence[float] | None) -> 
     names = [str(s) for s in dataset["segment"].values if segment_kind(str(s)) == "modulation"]
     known = dataset.attrs.get("modulation_frequency") if frequency is None else frequency
     if not names:
-        raise ValueError(f"no modulation segment: the curves have {', '.join(map(str, dataset['segment'].values))}")
+        raise DataError(f"no modulation segment: the curves have {', '.join(map(str, dataset['segment'].values))}")
     if known is None or len(np.atleast_1d(known)) != len(names):
-        raise ValueError(f"{0 if known is None else len(np.atleast_1d(known))} frequencies for {len(names)} modulation "
-                         "segments: give frequency=[...], one in Hz for each in the order of the file")
+        count = 0 if known is None else len(np.atleast_1d(known))
+        raise ArgumentError(f"{count} frequencies for {len(names)} modulation segments: give frequency=[...], one in "
+                            "Hz for each in the order of the file")
     pairs = sorted(zip((float(f) for f in np.atleast_1d(known)), names, strict=True))
     return [name for _, name in pairs], [f for f, _ in pairs]
 

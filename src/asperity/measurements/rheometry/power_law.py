@@ -12,7 +12,6 @@ from scipy.signal import savgol_filter
 from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model, model_record
 from asperity.data import provenance
-from asperity.data.calibrations import CalibrationError
 from asperity.data.results import CARRIED
 from asperity.learning import noise as noise_model
 from asperity.learning.batches import scale
@@ -20,6 +19,7 @@ from asperity.learning.hereditary_fit import FAMILIES, Curves, HistoryFit, fit_h
 from asperity.learning.least_squares import least_squares
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
+from asperity.messages import ArgumentError, DataError
 from asperity.quantities import variable_attributes
 from asperity.rheology.exponential_memory import rates
 
@@ -87,13 +87,13 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
 
 def _check(dataset: xr.Dataset, relaxation: str, sources: dict[str, float]) -> None:
     if relaxation not in FAMILIES:
-        raise ValueError(f"there is no relaxation {relaxation!r} to fit; known: {', '.join(FAMILIES)}")
+        raise ArgumentError(f"there is no relaxation {relaxation!r} to fit; known: {', '.join(FAMILIES)}")
     if "time" not in dataset:
-        raise ValueError("the curves hold no 'time', without which no relaxation can be fitted; give a variable "
-                         "'time' (curve, segment, sample) in s, for instance index / sampling_rate")
+        raise DataError("the curves hold no 'time', without which no relaxation can be fitted; give a variable "
+                        "'time' (curve, segment, sample) in s, for instance index / sampling_rate")
     unknown = sorted(set(sources) - {"spring_constant", "sensitivity", "tip"})
     if unknown:
-        raise ValueError(f"relative_std knows spring_constant, sensitivity and tip, not {', '.join(unknown)}")
+        raise ArgumentError(f"relative_std knows spring_constant, sensitivity and tip, not {', '.join(unknown)}")
 
 
 def _elastic_contact_point(dataset: xr.Dataset, contact: AbstractElasticContact, tilt: bool) -> np.ndarray:
@@ -347,7 +347,7 @@ def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
         per curve ``modulus`` (at 1 s) and ``order`` with their uncertainties, and the flag.
 
     Raises:
-        CalibrationError: no time or no force, or a model with adhesion.
+        DataError: no time or no force, or a model with adhesion.
     """
     from asperity.measurements.rheometry.hold import without_adhesion
     from asperity.measurements.rheometry.power_law import fit_viscoelastic
@@ -355,8 +355,8 @@ def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
     contact = without_adhesion(model, curves)
     try:
         found = fit_viscoelastic(curves.load(), contact)
-    except ValueError as error:
-        raise CalibrationError(f"{curves['file'].values[0]}: {error}") from error
+    except DataError as error:
+        raise DataError(f"{curves['file'].values[0]}: {error}") from error
     step = provenance.step("power_law", {"model": model_record(contact)})
     named = found.assign_attrs(model=f"{type(contact).__name__}, E(t) = modulus (t / 1 s)^-order")
     return provenance.record(named, step, before=curves)
