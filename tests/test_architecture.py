@@ -8,19 +8,20 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1] / "src" / "asperity"
 
 PHYSICS = {"contact", "rheology", "dynamics", "atomistic", "instrument"}
-_BELOW = {"quantities", *PHYSICS, "learning"}
+_BELOW = {"messages", "quantities", *PHYSICS, "learning"}
 #: part -> the parts it may import
 MAY_IMPORT = {
-    "quantities": set(),
-    "units": set(),
+    "messages": set(),
+    "quantities": {"messages"},
+    "units": {"messages"},
     "diagnosis": set(),
-    "contact": {"quantities"},
-    "rheology": {"quantities", "contact"},
-    "dynamics": {"quantities", "contact", "rheology"},
-    "atomistic": {"quantities"},
-    "instrument": {"quantities"},
-    "learning": {"quantities", *PHYSICS},
-    "evaluation": set(),
+    "contact": {"messages", "quantities"},
+    "rheology": {"messages", "quantities", "contact"},
+    "dynamics": {"messages", "quantities", "contact", "rheology"},
+    "atomistic": {"messages", "quantities"},
+    "instrument": {"messages", "quantities"},
+    "learning": {"messages", "quantities", *PHYSICS},
+    "evaluation": {"messages"},
     "data": {"units", "diagnosis", *_BELOW},
     "virtual": {"data", *_BELOW},
     "report": {"data", *_BELOW},
@@ -36,7 +37,7 @@ KINDS = {"force_curves": set(), "images": set(), "rheometry": {"force_curves"},
          "calibration": {"force_curves", "images"}}
 #: the kit of every page is, called, the verb that writes the page of a result
 EXCEPTIONS = {("report/__init__.py", "asperity.measurements.force_curves.page.html")}
-KNOWS_NO_FILES = {*PHYSICS, "learning", "evaluation", "quantities"}
+KNOWS_NO_FILES = {*PHYSICS, "learning", "evaluation", "quantities", "messages"}
 #: what physics, learning and evaluation must not know: tables, figures, files
 OUTSIDE = {"xarray", "pandas", "matplotlib", "bokeh", "h5py", "h5netcdf", "zarr", "typer", "rich", "zipfile",
            "pathlib", "os", "io", "csv", "json", "pickle", "tomllib", "dask", "afmformats", "NSFopen"}
@@ -162,7 +163,7 @@ def test_the_rule_sees_wrong_imports(part, code, wrong):
 
 def test_importing_asperity_loads_nothing_heavy_at_module_level(trees):
     heavy = {"jax", "equinox", "xarray", "numpy", "scipy", "bokeh", "pandas"}
-    for name in ("__init__.py", "quantities.py", "cli.py", "units.py"):
+    for name in ("__init__.py", "messages.py", "quantities.py", "cli.py", "units.py"):
         body = trees[ROOT / name].body
         top = ast.Module([n for n in body if isinstance(n, ast.Import | ast.ImportFrom)], [])
         assert not {i.split(".")[0] for i in imports(top)} & heavy, name

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from asperity.messages import ArgumentError
+
 __all__ = ["in_words", "parse"]
 
 _PREFIX = {"": 0, "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "k": 3, "M": 6, "G": 9}
@@ -35,11 +37,11 @@ def parse(text: str | float, unit: str) -> float:
     """
     match = _NUMBER.match(str(text))
     if match is None:
-        raise ValueError(f"'{text}' is not a number with a unit; expected for example {_example(unit)}")
+        raise ArgumentError(f"'{text}' is not a number with a unit; expected for example {_example(unit)}")
     number, written = match.groups()
     factor = 1.0 if not written else _factors(unit).get(written)
     if factor is None:
-        raise ValueError(f"'{text}' is not in {_words(unit)}; expected for example {_example(unit)}")
+        raise ArgumentError(f"'{text}' is not in {_words(unit)}; expected for example {_example(unit)}")
     return float(f"{float(number) * factor:.15g}")
 
 

@@ -1,9 +1,13 @@
-"""A Ctrl-C is never lost."""
+"""Messages for people are one line, a defect shows its traceback, and a Ctrl-C is never lost."""
 
 import subprocess
 import sys
 
 import pytest
+import typer
+
+from asperity.messages import AsperityError, DataError
+from asperity.terminal.running import guarded
 
 #: an interruption that falls into a callback of the garbage collector, then work that goes on for long. It is
 #: heard even if these tests run in the background, where Ctrl-C is ignored
@@ -40,3 +44,36 @@ def test_other_dropped_errors_are_still_told():
     done = subprocess.run([sys.executable, "-c", code, "insist"], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "went on"
     assert "ValueError: told" in done.stderr
+
+
+@pytest.mark.parametrize(("error", "says"), [
+    (DataError("the curves hold no force; give a calibration"), "Error: the curves hold no force; give a calibration"),
+    (AsperityError("no"), "Error: no"),
+    (FileNotFoundError(2, "No such file or directory", "gone.nc"), "gone.nc"),
+])
+def test_a_message_for_people_is_one_line(error, says, capsys):
+    @guarded
+    def command():
+        raise error
+
+    with pytest.raises(typer.Exit) as stop:
+        command()
+    said = capsys.readouterr().err
+    assert stop.value.exit_code == 2
+    assert says in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("shapes (3,) and (4,)"), KeyError("force"), RuntimeError("no")])
+def test_a_defect_keeps_its_traceback(error, capsys):
+    @guarded
+    def command():
+        raise error
+
+    with pytest.raises(typer.Exit) as stop:
+        command()
+    said = capsys.readouterr().err
+    assert stop.value.exit_code == 2
+    assert "Traceback" in said
+    assert type(error).__name__ in said
+    assert "a defect of asperity" in said

@@ -23,6 +23,7 @@ from asperity.contact.maugis_dugdale import MaugisDugdale as MaugisDugdale
 from asperity.contact.pyramid import Pyramid3 as Pyramid3
 from asperity.contact.pyramid import Pyramid4 as Pyramid4
 from asperity.contact.sphere import Sphere as Sphere
+from asperity.messages import ArgumentError
 
 __getattr__, __dir__ = _lazy(__name__, __path__)
 
@@ -37,5 +38,5 @@ def model_named(name: str) -> type[AbstractContactModel]:
         ValueError: no such model; the message lists the names.
     """
     if name not in MODELS:
-        raise ValueError(f"there is no contact model {name!r}; known: {', '.join(sorted(MODELS))}")
+        raise ArgumentError(f"there is no contact model {name!r}; known: {', '.join(sorted(MODELS))}")
     return MODELS[name]

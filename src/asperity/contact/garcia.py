@@ -20,6 +20,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from asperity.contact._model import Scalar
+from asperity.messages import ArgumentError
 
 __all__ = ["RANGE", "garcia_correction"]
 
@@ -39,6 +40,6 @@ def garcia_correction(tip: str, x: Scalar) -> Scalar:
         ValueError: ``tip`` is none of ``paraboloid``, ``cone``, ``flat_punch``.
     """
     if tip not in _COEFFICIENTS:
-        raise ValueError(f"there is no series for a {tip!r}; known: {', '.join(_COEFFICIENTS)}")
+        raise ArgumentError(f"there is no series for a {tip!r}; known: {', '.join(_COEFFICIENTS)}")
     series = jnp.polyval(jnp.asarray(_COEFFICIENTS[tip][::-1]), x)
     return jnp.where((x >= 0) & (x <= RANGE[tip]), series, jnp.nan)

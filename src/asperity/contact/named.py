@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asperity.contact import MODELS, AbstractContactModel
+from asperity.messages import ArgumentError
 
 __all__ = [
     "ASSUMED",
@@ -29,7 +30,7 @@ Model = str | Mapping[str, Any] | AbstractContactModel
 ASSUMED = {"radius": 1e-6, "half_angle": math.radians(20), "punch_radius": 1e-6}
 
 
-class ModelError(ValueError):
+class ModelError(ArgumentError):
     """A contact model that does not exist, or an input that it does not have."""
 
 

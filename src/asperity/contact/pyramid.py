@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from asperity.contact._elastic import AbstractElasticContact, positive_power
 from asperity.contact._model import Scalar
+from asperity.messages import ArgumentError
 from asperity.quantities import quantity
 
 __all__ = ["FOUR_SIDED_FACTOR", "THREE_SIDED_FACTOR", "Pyramid3", "Pyramid4"]
@@ -69,8 +70,8 @@ class Pyramid4(AbstractElasticContact):
 
     def __check_init__(self):
         if self.convention not in FOUR_SIDED_FACTOR:
-            raise ValueError(f"Pyramid4: no convention {self.convention!r}; choose one of "
-                             f"{', '.join(FOUR_SIDED_FACTOR)}.")
+            raise ArgumentError(f"Pyramid4: no convention {self.convention!r}; choose one of "
+                                f"{', '.join(FOUR_SIDED_FACTOR)}.")
 
     def shape(self, indentation: Scalar) -> Scalar:
         """g = kappa tan(alpha) delta^2 in m^2."""

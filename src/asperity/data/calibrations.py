@@ -22,6 +22,7 @@ from asperity.data import store
 from asperity.instrument.creep import Creep
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Asymmetry, Scanner
+from asperity.messages import AsperityError
 
 __all__ = ["CONSTANTS", "Calibration", "CalibrationError", "applied", "records", "scanner_in", "scanner_numbers",
            "scanner_of"]
@@ -31,7 +32,7 @@ CONSTANTS = ("spring_constant", "sensitivity", "radius", "half_angle")
 _TIP = ("radius", "half_angle")
 
 
-class CalibrationError(ValueError):
+class CalibrationError(AsperityError, ValueError):
     """A calibration that cannot be made of these data or does not fit the others; the message says why."""
 
 

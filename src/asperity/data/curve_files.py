@@ -18,6 +18,7 @@ from asperity.data.curves import SAMPLED, SchemaError, validate
 from asperity.data.provenance import file_record
 from asperity.data.readers import force_curves as readers
 from asperity.data.readers._errors import MissingCalibration, NotRecognized, ReadError, Unsupported
+from asperity.messages import DataError
 from asperity.quantities import variable_attributes
 
 __all__ = ["FileStatus", "NothingToAnalyze", "Source", "blank", "calibrate", "combine", "find_files", "load_curves",
@@ -252,7 +253,7 @@ def _padded(dataset: xr.Dataset, segments: list[str], length: int) -> xr.Dataset
     return dataset.pad(sample=(0, missing), constant_values=np.nan) if missing else dataset
 
 
-class NothingToAnalyze(ValueError):
+class NothingToAnalyze(DataError):
     """No file with force curves; ``statuses`` says what became of each."""
 
     def __init__(self, statuses: Sequence[FileStatus]) -> None:

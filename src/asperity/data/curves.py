@@ -30,6 +30,7 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from asperity.messages import DataError
 from asperity.quantities import QUANTITIES, variable_attributes
 
 __all__ = ["SAMPLED", "SEGMENT_KINDS", "Curves", "SchemaError", "segment_kind", "to_dataset", "validate"]
@@ -43,7 +44,7 @@ _DIMS = ("curve", "segment", "sample")
 _PER_CURVE = ("file", "curve_in_file", "session", "spring_constant", "sensitivity", "x", "y", "row", "column")
 
 
-class SchemaError(ValueError):
+class SchemaError(DataError):
     """A dataset that is not a set of force curves; the message says which part is missing or wrong."""
 
 

@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 
+from asperity.messages import AsperityError
+
 __all__ = ["StoreError", "flush", "gone", "mark", "remove", "replacing", "sweep", "told"]
 
 #: what `replacing` leaves if it is killed: the name of the file, the mark of the process, what it was
@@ -29,7 +31,7 @@ _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<mark>[0-9a-f]{8}-\d+-\d+-\d+)\.(?P<kind
 _number = itertools.count()
 
 
-class StoreError(ValueError):
+class StoreError(AsperityError, ValueError):
     """A file that is not what asperity stored or cannot be written, or a folder of another job or process."""
 
 

@@ -37,6 +37,7 @@ from asperity.data.curves import SchemaError
 from asperity.data.readers import images as image_readers
 from asperity.data.readers._errors import MissingCalibration, ReadError
 from asperity.data.readers.images._channels import Channel, Identity, Images, identify, si_unit
+from asperity.messages import ArgumentError
 from asperity.quantities import QUANTITIES
 from asperity.units import in_words
 
@@ -63,11 +64,11 @@ def open_images(path: str | PathLike[str], *, pitch: float | None = None, unit: 
     """
     path = Path(path)
     if unit is not None and si_unit(unit)[1] not in {quantity.unit for quantity in QUANTITIES.values()}:
-        raise ValueError(f"unit = {unit!r} is not known; write for example 'nm', 'mV', 'deg'")
+        raise ArgumentError(f"unit = {unit!r} is not known; write for example 'nm', 'mV', 'deg'")
     images = image_readers.open_images(path, unit or "")
     if pitch is not None:
         if not 0 < pitch < np.inf:
-            raise ValueError(f"pitch = {pitch!r}: must be a length in m above 0")
+            raise ArgumentError(f"pitch = {pitch!r}: must be a length in m above 0")
         images = replace(images, pitch=(pitch, pitch))
     if not np.isfinite(images.pitch).all():
         raise MissingCalibration(path, "it does not say how large its pixels are.", "Give --pixel 5nm (pitch=5e-9).")

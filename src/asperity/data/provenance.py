@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from asperity.messages import AsperityError
+
 __all__ = ["HistoryError", "changed_inputs", "file_record", "history", "plain", "read_recipe", "record",
            "replay", "step", "write_recipe"]
 
 
-class HistoryError(ValueError):
+class HistoryError(AsperityError, ValueError):
     """A history that is missing, damaged, unknown to this version, or whose input files have changed."""
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["columns", "positive", "probability"]
 
 
@@ -22,7 +24,7 @@ def columns(**named: Any) -> list[np.ndarray]:
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             first = int(np.argmin(np.isfinite(array)))
-            raise ValueError(f"{name}[{first}] is not finite; leave flagged curves out before scoring")
+            raise DataError(f"{name}[{first}] is not finite; leave flagged curves out before scoring")
     shape = next(iter(shapes.values()))
     return [np.broadcast_to(a, shape) for a in arrays.values()]
 
@@ -31,12 +33,12 @@ def positive(name: str, values: np.ndarray) -> np.ndarray:
     """``values`` if all are above 0, else a ValueError that says where."""
     if not (values > 0).all():
         first = int(np.argmin(values > 0))
-        raise ValueError(f"{name}[{first}] = {values.flat[first]:g}: must be above 0")
+        raise DataError(f"{name}[{first}] = {values.flat[first]:g}: must be above 0")
     return values
 
 
 def probability(name: str, value: float) -> float:
     """``value`` if it lies strictly between 0 and 1, else a ValueError."""
     if not 0 < value < 1:
-        raise ValueError(f"{name} = {value:g}: must lie between 0 and 1")
+        raise ArgumentError(f"{name} = {value:g}: must lie between 0 and 1")
     return float(value)

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asperity.evaluation._columns import columns, probability
+from asperity.messages import DataError
 
 __all__ = ["Weighted", "effective_size", "hierarchical", "jackknife_plus", "split", "weighted"]
 
@@ -85,7 +86,7 @@ def weighted(scores: Any, weights: Any, new_weights: Any, *, level: float = 0.9)
     new, = columns(new_weights=new_weights)
     size = effective_size(w)
     if (new < 0).any():
-        raise ValueError(f"new_weights[{int(np.argmax(new < 0))}] < 0: a ratio of densities is at least 0")
+        raise DataError(f"new_weights[{int(np.argmax(new < 0))}] < 0: a ratio of densities is at least 0")
     return Weighted(_smallest(s, w, probability("level", level) * (w.sum() + new)), size)
 
 
@@ -96,7 +97,7 @@ def effective_size(weights: Any) -> float:
     """
     w, = columns(weights=weights)
     if (w < 0).any() or not w.any():
-        raise ValueError("weights must be at least 0 and not all 0; a ratio of densities is neither")
+        raise DataError("weights must be at least 0 and not all 0; a ratio of densities is neither")
     return float(w.sum() ** 2 / (w**2).sum())
 
 

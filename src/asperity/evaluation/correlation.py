@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.fft import next_fast_len
 
+from asperity.messages import DataError
+
 __all__ = ["Correlation", "of_map", "of_points"]
 
 _BLOCKS = 4  # along each side, for the jackknife
@@ -65,7 +67,7 @@ def of_map(values: Any, *, pitch: tuple[float, float], known: Any = None) -> Cor
     """
     z = np.asarray(values, np.float64)
     if z.ndim != 2 or min(z.shape) < 16 or not all(0 < p < math.inf for p in pitch):
-        raise ValueError(f"values {z.shape} must be a map of at least 16 x 16 pixels, pitch {pitch} two lengths in m")
+        raise DataError(f"values {z.shape} must be a map of at least 16 x 16 pixels, pitch {pitch} two lengths in m")
     inside = np.isfinite(z) & (True if known is None else np.asarray(known, bool))
     _check_known(z[inside], z.size)
     blocks = (np.arange(z.shape[0]) * _BLOCKS // z.shape[0])[:, None] * _BLOCKS + np.arange(
@@ -95,7 +97,7 @@ def of_points(values: Any, positions: Any, *, seed: int = 0) -> Correlation:
     _check_known(z, 64)
     low, span = place.min(axis=0), np.ptp(place, axis=0)
     if not span.min() > 0:
-        raise ValueError("the positions must extend along x and y")
+        raise DataError("the positions must extend along x and y")
     cells = np.minimum((place - low) / span * _BLOCKS, _BLOCKS - 1).astype(int)
     step = math.sqrt(span[0] * span[1] / len(z))
     return _measured(lambda kept: _point_pairs(z[kept], place[kept], step, float(span.min()) / 2),
@@ -106,9 +108,9 @@ def _check_known(known: np.ndarray, of: int) -> None:
     """Raise unless there is something to correlate."""
     needed = max(64, of // 10)
     if known.size < needed:
-        raise ValueError(f"{known.size} known points are too few for a correlation length; {needed} are needed")
+        raise DataError(f"{known.size} known points are too few for a correlation length; {needed} are needed")
     if not np.ptp(known) > 1e-12 * np.abs(known).max(initial=0.0):
-        raise ValueError("the values are constant: they have no correlation length")
+        raise DataError("the values are constant: they have no correlation length")
 
 
 def _measured(pairs_of: Callable[[np.ndarray], _Pairs], inside: np.ndarray, blocks: np.ndarray,

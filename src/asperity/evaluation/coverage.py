@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import erf, ndtr, stdtrit
 
 from asperity.evaluation._columns import columns, positive, probability
+from asperity.messages import ArgumentError, DataError
 
 __all__ = ["Bootstrap", "bootstrap", "ence", "expected_calibration_error", "gaussian_coverage",
            "interval_coverage", "interval_score", "miscalibration_area", "pit", "sharpness"]
@@ -54,7 +55,7 @@ def _intervals(observed: Any, lower: Any, upper: Any) -> list[np.ndarray]:
     low, high = (np.asarray(b, np.float64) for b in bounds[1:])
     if not (low <= high).all():
         first = int(np.argmin(low <= high))
-        raise ValueError(f"interval {first}: [{low[first]:g}, {high[first]:g}]; lower must not exceed upper")
+        raise DataError(f"interval {first}: [{low[first]:g}, {high[first]:g}]; lower must not exceed upper")
     return [y, low, high]
 
 
@@ -133,7 +134,7 @@ def ence(observed: Any, mean: Any, std: Any, *, bins: int = 10) -> float:
     """
     y, m, sigma = columns(observed=observed, mean=mean, std=std)
     if not 1 <= bins <= len(y):
-        raise ValueError(f"bins = {bins}: must lie between 1 and the number of points, {len(y)}")
+        raise ArgumentError(f"bins = {bins}: must lie between 1 and the number of points, {len(y)}")
     order = np.argsort(positive("std", sigma), kind="stable")
     variance = [part.mean() for part in np.array_split(sigma[order] ** 2, bins)]
     squares = [part.mean() for part in np.array_split((y - m)[order] ** 2, bins)]
@@ -159,9 +160,9 @@ def expected_calibration_error(probabilities: Any, labels: Any, bins: int = 15) 
     if p.ndim != 2 or truth.shape != p.shape[:1] or 0 in p.shape:
         raise ValueError(f"probabilities are (n, k) and labels (n,); got {p.shape} and {truth.shape}")
     if not ((p >= 0).all() and np.allclose(p.sum(axis=1), 1, rtol=0, atol=1e-6)):
-        raise ValueError("every row of probabilities must be at least 0 and add up to 1")
+        raise DataError("every row of probabilities must be at least 0 and add up to 1")
     if not np.isin(truth, np.arange(p.shape[1])).all():
-        raise ValueError(f"labels are the classes 0 .. {p.shape[1] - 1}; got {np.unique(truth)[:8]}")
+        raise DataError(f"labels are the classes 0 .. {p.shape[1] - 1}; got {np.unique(truth)[:8]}")
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     return float(np.abs(np.bincount(which, right - confidence, bins)).sum() / len(p))
@@ -206,7 +207,7 @@ def bootstrap(statistic: Callable[..., float], arrays: Sequence[Any], *, by_sess
         raise ValueError(f"by_session has {len(which)} points, the arrays {[len(a) for a in rows]}")
     members = [np.flatnonzero(which == g) for g in range(which.max(initial=-1) + 1)]
     if len(members) < 2:
-        raise ValueError(f"{len(members)} session: how sessions scatter is not known; measure a second one")
+        raise DataError(f"{len(members)} session: how sessions scatter is not known; measure a second one")
     rng = np.random.default_rng(seed)
     picks = rng.integers(len(members), size=(draws, len(members)))
     drawn = [float(statistic(*(a[index] for a in rows)))

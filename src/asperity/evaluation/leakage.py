@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 from asperity.evaluation.accuracy import r2
 from asperity.evaluation.correlation import of_points
 from asperity.evaluation.splits import Leak, Split, by_block, by_group, distances, find_leaks
+from asperity.messages import ArgumentError, DataError
 
 __all__ = ["Leakage", "lines", "nearest", "report", "spaced_blocks"]
 
@@ -57,7 +58,8 @@ def spaced_blocks(positions: Any, length: float, *, folds: int = 5, seed: int = 
         ValueError: a length that is not positive and finite, or a map too small to hold any point apart.
     """
     if not 0 < length < np.inf:
-        raise ValueError(f"length = {length:g} m must be positive and finite; take a larger map if it was not reached")
+        raise ArgumentError(f"length = {length:g} m must be positive and finite; take a larger map if it was not "
+                            "reached")
     place = np.asarray(positions, np.float64)
     span = float(np.ptp(place, axis=0).max())
     first = max(2, int(span // (2 * length)))
@@ -66,8 +68,8 @@ def spaced_blocks(positions: Any, length: float, *, folds: int = 5, seed: int = 
             found = _blocks(place, span / count * (1 + 1e-9), length, parts, seed, maps)
             if found and min(len(split.train) for split in found) >= _LEAST_TRAINING * len(place):
                 return found
-    raise ValueError(f"the map is {span / length:.2g} correlation lengths wide: no new place can be tested on it. "
-                     "Measure a larger map, or test on another one (by_group).")
+    raise DataError(f"the map is {span / length:.2g} correlation lengths wide: no new place can be tested on it. "
+                    "Measure a larger map, or test on another one (by_group).")
 
 
 def _blocks(place: np.ndarray, block: float, length: float, folds: int, seed: int, maps: Any) -> tuple[Split, ...]:

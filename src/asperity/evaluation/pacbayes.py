@@ -22,6 +22,8 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.special import rel_entr
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["bernoulli_divergence", "catoni_bound", "gaussian_divergence", "gaussian_process_divergence",
            "kl_inverse", "maurer_bound", "mcallester_bound", "sampled_risk_bound", "thiemann_bound"]
 
@@ -84,7 +86,7 @@ def kl_inverse(risk: Any, bound: Any) -> np.ndarray:
     """
     q, budget = np.broadcast_arrays(np.asarray(risk, float), np.asarray(bound, float))
     if not ((q >= 0).all() and (q <= 1).all() and (budget >= 0).all()):
-        raise ValueError("the risk must lie in [0, 1] (is the loss scaled to it?), the bound be >= 0")
+        raise DataError("the risk must lie in [0, 1] (is the loss scaled to it?), the bound be >= 0")
     low, high = q, np.ones_like(q)
     for _ in range(60):
         middle = low + (high - low) / 2
@@ -96,7 +98,7 @@ def kl_inverse(risk: Any, bound: Any) -> np.ndarray:
 def _complexity(divergence: Any, units: Any, failure: float) -> np.ndarray:
     """(KL + ln(2 sqrt(n) / failure)) / n."""
     if not 0 < failure < 1 or np.any(np.asarray(units) < 1) or np.any(np.asarray(divergence) < 0):
-        raise ValueError("failure must lie in (0, 1), with one unit at least and a divergence of at least 0")
+        raise ArgumentError("failure must lie in (0, 1), with one unit at least and a divergence of at least 0")
     n = np.asarray(units, float)
     return (np.asarray(divergence, float) + np.log(2 * np.sqrt(n) / failure)) / n
 
@@ -162,7 +164,7 @@ def catoni_bound(risk: Any, divergence: Any, units: Any, temperatures: Any, *,
     kl_inverse(risk, 0.0)
     grid = np.atleast_1d(np.asarray(temperatures, float))
     if not (grid.size and (grid > 0).all()):
-        raise ValueError("temperatures must be above 0")
+        raise ArgumentError("temperatures must be above 0")
     _complexity(divergence, units, failure)
     n = np.asarray(units, float)
     cost = (np.asarray(divergence, float) + math.log(grid.size / failure)) / n
@@ -188,5 +190,5 @@ def sampled_risk_bound(sampled_risk: Any, draws: Any, *, failure: float = 0.01) 
         ValueError: a risk outside [0, 1], no draw, a failure outside (0, 1).
     """
     if not 0 < failure < 1 or np.any(np.asarray(draws) < 1):
-        raise ValueError("failure must lie in (0, 1), with one draw at least")
+        raise ArgumentError("failure must lie in (0, 1), with one draw at least")
     return kl_inverse(sampled_risk, -math.log(failure) / np.asarray(draws, float))

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from asperity.messages import DataError
+
 __all__ = ["Slopes", "exponents", "exponents_of_draws", "gaussian_process_slopes", "power_law"]
 
 
@@ -54,7 +56,7 @@ def exponents_of_draws(function: Callable[[Any, Any], Any], draws: Any, points: 
         ValueError: fewer than two draws, which have no spread.
     """
     if len(jax.tree.leaves(draws)[0]) < 2:
-        raise ValueError("one draw has no spread; give an ensemble or a posterior of at least two")
+        raise DataError("one draw has no spread; give an ensemble or a posterior of at least two")
     slopes = jax.vmap(lambda draw: exponents(lambda x: function(draw, x), points))(draws)
     return Slopes(slopes.mean(axis=0), slopes.std(axis=0, ddof=1))
 
@@ -116,19 +118,19 @@ def power_law(inputs: Any, values: Any, sessions: Any, *, resamples: int = 2000,
     """
     x, y = np.asarray(inputs, float).reshape(len(inputs), -1), np.asarray(values, float)
     if not ((x > 0).all() and (y > 0).all()):
-        raise ValueError("a power law needs positive inputs and values; leave out or flag the others")
+        raise DataError("a power law needs positive inputs and values; leave out or flag the others")
     logs = np.log(x) - np.log(x).mean(axis=0)
     design = np.column_stack([np.ones(len(y)), logs / _spread(logs)])
     labels, which = np.unique(np.asarray(sessions), return_inverse=True)
     if len(labels) < design.shape[1] + 1:
-        raise ValueError(f"{len(labels)} sessions do not tell how sure {x.shape[1]} exponents are; "
-                         f"at least {design.shape[1] + 1} are needed")
+        raise DataError(f"{len(labels)} sessions do not tell how sure {x.shape[1]} exponents are; "
+                        f"at least {design.shape[1] + 1} are needed")
     normal, moment = _sums_by_session(design, np.log(y), which, len(labels))
     count = len(labels)
     counts = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
     mean = _solve(normal.sum(axis=0)[None], moment.sum(axis=0)[None])[0]
     if np.isnan(mean).any():
-        raise ValueError("the inputs are powers of each other: their exponents cannot be told apart")
+        raise DataError("the inputs are powers of each other: their exponents cannot be told apart")
     drawn = _solve(np.tensordot(counts, normal, 1), np.tensordot(counts, moment, 1))
     return Slopes(mean / _spread(logs), np.nanstd(drawn, axis=0, ddof=1) / _spread(logs))
 
@@ -136,7 +138,7 @@ def power_law(inputs: Any, values: Any, sessions: Any, *, resamples: int = 2000,
 def _spread(logs: np.ndarray) -> np.ndarray:
     spread = logs.std(axis=0)
     if not (spread > 0).all():
-        raise ValueError("an input that never changes has no exponent")
+        raise DataError("an input that never changes has no exponent")
     return spread
 
 

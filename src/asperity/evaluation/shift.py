@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 
 from asperity.evaluation._columns import columns, probability
 from asperity.evaluation.accuracy import r2, rmse
+from asperity.messages import DataError
 
 __all__ = ["Detection", "Fall", "Judged", "Predictions", "TwoSample", "detect", "fall", "two_sample"]
 
@@ -81,8 +82,8 @@ def _judge(found: Predictions) -> Judged:
 def _features(name: str, values: Any) -> np.ndarray:
     x = np.asarray(values, np.float64)
     if x.ndim != 2 or 0 in x.shape or not np.isfinite(x).all():
-        raise ValueError(f"{name} must be finite and (n, p), one row per curve and one column per "
-                         f"dimensionless group; got {x.shape}. Leave flagged curves out")
+        raise DataError(f"{name} must be finite and (n, p), one row per curve and one column per "
+                        f"dimensionless group; got {x.shape}. Leave flagged curves out")
     return x
 
 
@@ -117,11 +118,11 @@ def detect(training: Any, inputs: Any, *, false_alarm: float = 0.05, seed: int =
     """
     x, new = _features("training", training), _features("inputs", inputs)
     if x.shape[1] != new.shape[1]:
-        raise ValueError(f"training has {x.shape[1]} groups, inputs {new.shape[1]}: give the same ones")
+        raise DataError(f"training has {x.shape[1]} groups, inputs {new.shape[1]}: give the same ones")
     least = 2 * math.ceil(1 / probability("false_alarm", false_alarm) - 1)
     if len(x) < max(least, 4):
-        raise ValueError(f"{len(x)} training inputs cannot show a false-alarm rate of {false_alarm:g}; "
-                         f"at least {max(least, 4)} can")
+        raise DataError(f"{len(x)} training inputs cannot show a false-alarm rate of {false_alarm:g}; "
+                        f"at least {max(least, 4)} can")
     order = np.random.default_rng(seed).permutation(len(x))
     reference, held = x[order[: len(x) // 2]], x[order[len(x) // 2 :]]
     scale = np.quantile(_distances(reference, reference), 1 - false_alarm, axis=1, keepdims=True)
@@ -180,7 +181,7 @@ def two_sample(inputs: Any, second: Any, *, by_session: Any = None, permutations
     if side.shape != (len(x),) or units.shape != side.shape or side.all() or not side.any():
         raise ValueError(f"second and by_session must be one row of {len(x)}, with points in both sets")
     if np.isin(units[side], units[~side]).any():
-        raise ValueError("a session is in both sets; it belongs to one of them, or leave by_session out")
+        raise DataError("a session is in both sets; it belongs to one of them, or leave by_session out")
     rng = np.random.default_rng(seed)
     kept = np.sort(np.concatenate([_thinned(np.flatnonzero(side == s), rng) for s in (False, True)]))
     units = np.unique(units[kept], return_inverse=True)[1]

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["Leak", "LeakageError", "Split", "by_block", "by_group", "check_leaks", "distances", "find_leaks",
            "hold_out"]
 
@@ -42,7 +44,7 @@ def hold_out(groups: Any, tested: Any) -> Split:
     inside = np.isin(groups, tested)
     if len(unknown) or inside.all() or not inside.any():
         there = ", ".join(map(str, np.unique(groups)[:12]))
-        raise ValueError(f"cannot test on {tested.tolist()}: the groups are {there}; name some, not all")
+        raise ArgumentError(f"cannot test on {tested.tolist()}: the groups are {there}; name some, not all")
     return Split(np.flatnonzero(~inside), np.flatnonzero(inside))
 
 
@@ -68,7 +70,7 @@ def by_group(groups: Any, *, folds: int = 5, seed: int = 0) -> tuple[Split, ...]
 def _dealt(count: int, folds: int, seed: int) -> np.ndarray:
     """A fold for each of ``count`` units, at random and as evenly as possible."""
     if not 2 <= folds <= count:
-        raise ValueError(f"folds = {folds}: must be at least 2 and at most {count}, the units there are")
+        raise ArgumentError(f"folds = {folds}: must be at least 2 and at most {count}, the units there are")
     return np.random.default_rng(seed).permutation(np.arange(count) % folds)
 
 
@@ -92,15 +94,15 @@ def by_block(positions: Any, *, block: float, buffer: float, folds: int = 5, see
     """
     place, area = _places(positions, maps)
     if not (block > 0 and buffer >= 0):
-        raise ValueError(f"block = {block:g} m must be above 0 and buffer = {buffer:g} m at least 0")
+        raise ArgumentError(f"block = {block:g} m must be above 0 and buffer = {buffer:g} m at least 0")
     corner = np.array([place[area == a].min(axis=0) for a in range(area.max() + 1)])[area]
     cells = np.column_stack([area, np.floor((place - corner) / block + _EDGE)])
     which = np.unique(cells, axis=0, return_inverse=True)[1].ravel()
     fold = _dealt(which.max() + 1, folds, seed)[which]
     splits = tuple(_with_buffer(fold == k, place, area, buffer) for k in range(folds))
     if not all(len(s.train) for s in splits):
-        raise ValueError(f"with blocks of {block:g} m and a buffer of {buffer:g} m nothing is left to learn "
-                         "from; take larger blocks, fewer of them at a time (more folds) or a smaller buffer")
+        raise DataError(f"with blocks of {block:g} m and a buffer of {buffer:g} m nothing is left to learn "
+                        "from; take larger blocks, fewer of them at a time (more folds) or a smaller buffer")
     return splits
 
 
@@ -157,7 +159,7 @@ class Leak(NamedTuple):
     remedy: str
 
 
-class LeakageError(ValueError):
+class LeakageError(DataError):
     """A split whose test does not test what it claims; ``leaks`` holds what was found."""
 
     def __init__(self, leaks: tuple[Leak, ...]) -> None:
@@ -195,7 +197,7 @@ def find_leaks(split: Split, *, groups: Mapping[str, Any] | None = None, positio
     """
     train, test = (np.asarray(part, int) for part in split)
     if not (len(train) and len(test)):
-        raise ValueError(f"{len(train)} points to learn from and {len(test)} to test on: both are needed")
+        raise DataError(f"{len(train)} points to learn from and {len(test)} to test on: both are needed")
     last, found = max(train.max(), test.max()), [_repeated(train, test)]
     for name, values in (groups or {}).items():
         found.append(_shared(name, _covering(name, np.asarray(values), last), train, test))
@@ -210,7 +212,7 @@ def _covering(name: str, values: np.ndarray, last: int) -> np.ndarray:
     if not values.ndim:
         raise ValueError(f"{name} must be one row per point; got {values!r}")
     if last >= len(values):
-        raise ValueError(f"the split names point {last}, but there are {len(values)} {name}")
+        raise DataError(f"the split names point {last}, but there are {len(values)} {name}")
     return values
 
 

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["Utility", "utility"]
 
 
@@ -47,10 +49,10 @@ def utility(r2: float, slope_mean: Any, slope_std: Any, target: Any, *, weight: 
         ValueError: weight or tolerance out of range, no points, a negative std, a target that is not finite.
     """
     if not (0 <= weight <= 1 and tolerance > 0):
-        raise ValueError(f"weight must be in [0, 1] and tolerance above 0; got {weight:g} and {tolerance:g}")
+        raise ArgumentError(f"weight must be in [0, 1] and tolerance above 0; got {weight:g} and {tolerance:g}")
     mean, std, goal = np.broadcast_arrays(*(np.asarray(a, float) for a in (slope_mean, slope_std, target)))
     if mean.size == 0 or not np.isfinite(goal).all() or (std < 0).any():
-        raise ValueError("slopes at one point at least, a finite target and a std >= 0 are needed")
+        raise DataError("slopes at one point at least, a finite target and a std >= 0 are needed")
     square = float(np.mean((mean - goal) ** 2 + std**2))
     square = square if np.isfinite(square) else np.inf
     consistency = max(0.0, 1 - square / tolerance**2)

@@ -33,6 +33,7 @@ from scipy.stats import norm
 
 from asperity.instrument.certainty import rounding_bound
 from asperity.instrument.morphology import opening
+from asperity.messages import ArgumentError, DataError
 
 __all__ = ["NoiseBound", "TipBound", "bound_tip", "noise_bound"]
 
@@ -80,7 +81,7 @@ def bound_tip(images: Any, size: tuple[int, int], *, noise_bound: float = 0.0, s
     """
     known, tip = _frames(images), _start(size, start)
     if not 0 <= noise_bound < math.inf:
-        raise ValueError(f"noise_bound = {noise_bound}: a finite number of at least 0 is needed")
+        raise ArgumentError(f"noise_bound = {noise_bound}: a finite number of at least 0 is needed")
     rounding = max(rounding_bound(f) for f in known)
     frames, points = _stacked(known, size)
     slack, budget, settled, number = 2 * (noise_bound + rounding), _FIRST, False, 0
@@ -127,16 +128,16 @@ def _frames(images: Any) -> list[np.ndarray]:
     whole = isinstance(images, np.ndarray | jax.Array) and images.ndim == 2
     frames = [np.asarray(f) for f in (images[None] if whole else images)]
     if not frames or any(f.ndim != 2 or not np.isfinite(f).any() for f in frames):
-        raise ValueError(f"frames of shapes {[f.shape for f in frames][:5]}: at least one frame (row, column) with "
-                         "finite heights is needed, and none without")
+        raise DataError(f"frames of shapes {[f.shape for f in frames][:5]}: at least one frame (row, column) with "
+                        "finite heights is needed, and none without")
     return frames
 
 
 def _start(size: tuple[int, int], start: Any) -> np.ndarray:
     tip = np.zeros(size) if start is None else np.array(start, float)
     if tip.shape != tuple(size) or not all(n % 2 for n in size) or not tip.max() <= 0 or tip[_center(tip)]:
-        raise ValueError(f"size {tuple(size)}, start of shape {tip.shape}: two odd numbers are needed, and a "
-                         "start of that size with height 0 at the center and none above")
+        raise ArgumentError(f"size {tuple(size)}, start of shape {tip.shape}: two odd numbers are needed, and a "
+                            "start of that size with height 0 at the center and none above")
     return tip
 
 
@@ -158,8 +159,8 @@ def _stacked(frames: Sequence[np.ndarray], size: tuple[int, int]) -> tuple[np.nd
         points.append(np.column_stack([np.full(len(inner), k), inner + shift]))
     found = np.concatenate(points)
     if not len(found):
-        raise ValueError(f"no frame holds a whole window of {m} x {n} pixels around a known pixel: take a smaller "
-                         "tip, or pad frames of flat surroundings with them")
+        raise DataError(f"no frame holds a whole window of {m} x {n} pixels around a known pixel: take a smaller "
+                        "tip, or pad frames of flat surroundings with them")
     return stack, found
 
 

@@ -37,6 +37,7 @@ from asperity.instrument.spring_constant import (
 from asperity.instrument.thermal import AbstractResonance, HarmonicOscillator, ImmersedLever, spectral_density
 from asperity.instrument.thermal_fit import SpectralFit, fit_bands, fit_spectrum
 from asperity.instrument.thermal_start import first_resonance
+from asperity.messages import DataError
 
 __all__ = ["Band", "Calibration", "calibrate", "compare_with"]
 
@@ -103,9 +104,9 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
     known, findings = known_inputs(lever, surroundings, sensitivity)
     ways = ways_of(known)
     if not ways or method not in (None, *(way.name for way in ways)):
-        raise ValueError(f"{'no method' if method is None else repr(method)} is possible with what is known: "
-                         "equipartition needs a sensitivity; sader width, length, density and viscosity; "
-                         "coefficient its A")
+        raise DataError(f"{'no method' if method is None else repr(method)} is possible with what is known: "
+                        "equipartition needs a sensitivity; sader width, length, density and viscosity; "
+                        "coefficient its A")
     band = _band(frequency, power, band)
     fit, models = _fits(frequency, power, band, averages, known)
     _require_resonance(fit, band)
@@ -134,7 +135,7 @@ def _band(frequency: Any, power: Any, band: tuple[float, float] | None) -> tuple
     frequency, power = np.asarray(frequency, dtype=float), np.asarray(power, dtype=float)
     sound = (frequency > 0) & np.isfinite(power) & (power > 0)
     if sound.sum() < 32:
-        raise ValueError(f"only {sound.sum()} bins with a positive power above 0 Hz: not a spectrum")
+        raise DataError(f"only {sound.sum()} bins with a positive power above 0 Hz: not a spectrum")
     guess = first_resonance(frequency[sound], power[sound])
     return float(_BANDS[0][0] * guess), float(min(_BANDS[0][1] * guess, frequency[-1]))
 
@@ -162,8 +163,8 @@ def _fits(frequency: Any, power: Any, band: tuple[float, float], averages: float
 
 def _require_resonance(fit: SpectralFit, band: tuple[float, float]) -> None:
     if not fit.converged or not fit.std[0] < 0.5:
-        raise ValueError(f"no resonance stands out of the noise between {band[0]:.4g} and {band[1]:.4g} Hz; "
-                         "give the band around the resonance, or record longer")
+        raise DataError(f"no resonance stands out of the noise between {band[0]:.4g} and {band[1]:.4g} Hz; "
+                        "give the band around the resonance, or record longer")
 
 
 def _scan(frequency: Any, power: Any, fit: SpectralFit, named: tuple[str, AbstractResonance],

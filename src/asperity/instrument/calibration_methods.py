@@ -18,6 +18,7 @@ from asperity.instrument.spring_constant import (
     from_coefficient,
     sader,
 )
+from asperity.messages import ArgumentError
 
 __all__ = ["ASSUMED", "Lever", "Method", "Number", "Surroundings", "Way", "decide", "in_words",
            "known_inputs", "relative", "ways_of"]
@@ -94,8 +95,8 @@ def known_inputs(lever: Lever, surroundings: Surroundings,
     wrong = [name for name, (value, std) in known.items()
              if not (np.isfinite(value) and std >= 0 and (value > 0 or name == "tilt"))]
     if wrong:
-        raise ValueError(f"{', '.join(wrong)}: must be positive and finite, with an uncertainty of 0 or more "
-                         "(SI units)")
+        raise ArgumentError(f"{', '.join(wrong)}: must be positive and finite, with an uncertainty of 0 or more "
+                            "(SI units)")
     said = [f"standard uncertainties not given were assumed: {', '.join(assumed)}."] if assumed else []
     return known, said
 

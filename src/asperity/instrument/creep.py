@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from asperity.instrument.scanner_memory import as_array
+from asperity.messages import ArgumentError
 
 __all__ = ["Creep", "logarithmic_creep"]
 
@@ -38,8 +39,8 @@ class Creep(eqx.Module):
         if not (isinstance(c, np.ndarray) and isinstance(tau, np.ndarray)):
             return
         if c.ndim != 1 or c.shape != tau.shape or not ((c >= 0) & (tau > 0) & np.isfinite(c + tau)).all():
-            raise ValueError(f"strengths = {c}, decay_times = {tau}: one of each per mode, strengths not "
-                             "negative, times positive")
+            raise ArgumentError(f"strengths = {c}, decay_times = {tau}: one of each per mode, strengths not "
+                                "negative, times positive")
 
     def after_step(self, time: Array) -> Array:
         """The displacement (m) that creep adds, the time (s) after a unit step of the drive."""
@@ -68,8 +69,8 @@ def logarithmic_creep(rate: float, shortest: float, longest: float, *, per_decad
         ValueError: limits that are not 0 < shortest < longest, or no modes.
     """
     if not 0 < shortest < longest or per_decade < 1:
-        raise ValueError(f"shortest = {shortest:g} s, longest = {longest:g} s, {per_decade} modes per "
-                         "decade: need 0 < shortest < longest and at least one mode per decade")
+        raise ArgumentError(f"shortest = {shortest:g} s, longest = {longest:g} s, {per_decade} modes per "
+                            "decade: need 0 < shortest < longest and at least one mode per decade")
     count = max(2, 1 + round(per_decade * math.log10(longest / shortest)))
     decay_times = np.geomspace(shortest, longest, count)
     strengths = np.full(count, rate * math.log10(longest / shortest) / (count - 1))

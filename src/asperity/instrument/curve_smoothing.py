@@ -23,6 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar, nnls
 
+from asperity.messages import DataError
+
 __all__ = ["SmoothCurve", "smooth_curve"]
 
 _KNOTS = 14  # at L (j / 14)^2
@@ -76,8 +78,8 @@ def smooth_curve(depth: np.ndarray, force: np.ndarray, *, adhesive: bool = False
     seen = np.flatnonzero(np.isfinite(depth + force))
     seen = seen[np.argsort(depth[seen], kind="stable")]
     if len(seen) < 16 or not np.ptp(depth[seen]) > 0:
-        raise ValueError(f"{len(seen)} finite samples over {np.ptp(depth[seen]) if len(seen) else 0:g} m: a curve "
-                         "needs at least 16 at different depths")
+        raise DataError(f"{len(seen)} finite samples over {np.ptp(depth[seen]) if len(seen) else 0:g} m: a curve "
+                        "needs at least 16 at different depths")
     span, size = np.ptp(depth[seen]), float(np.std(force[seen])) or 1.0
     x, y = (depth[seen] - depth[seen[0]]) / span, force[seen] / size
     powers = np.vander(x, 0 if baseline is None else baseline + 1, increasing=True)

@@ -17,6 +17,7 @@ from scipy.sparse.linalg import LinearOperator, cg
 from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.roughness_spectrum import pitches, without_plane
 from asperity.instrument.spectrum_fit import SpectrumFit, fit_spectrum
+from asperity.messages import DataError
 
 __all__ = ["Denoised", "denoise", "posterior_draws"]
 
@@ -63,7 +64,7 @@ def denoise(height: np.ndarray, pitch: float | tuple[float, ...], *, second: np.
         spectrum: the law and floor to use, of the mean where there are two scans; default `fit_spectrum`.
 
     Raises:
-        ValueError, RuntimeError: as `fit_spectrum`; ValueError for a spectrum of another dimension or without floor.
+        ValueError: as `fit_spectrum`; or a spectrum of another dimension or without floor.
     """
     problem, spectrum = _prepare(height, pitch, second, spectrum)
     total = problem.signal + problem.noise
@@ -81,7 +82,7 @@ def posterior_draws(height: np.ndarray, pitch: float | tuple[float, ...], *, cou
     full frame they are exact draws; beside missing pixels they spread a little too little.
 
     Raises:
-        ValueError, RuntimeError: as `denoise`.
+        ValueError: as `denoise`.
     """
     problem, _ = _prepare(height, pitch, second, spectrum)
     gain = problem.signal / (problem.signal + problem.noise)
@@ -97,8 +98,8 @@ def _prepare(height: np.ndarray, pitch: float | tuple[float, ...], second: np.nd
     steps = pitches(height, pitch)
     spectrum = fit_spectrum(height, steps, second=second) if spectrum is None else spectrum
     if spectrum.dimensions != height.ndim or not spectrum.floor > 0:
-        raise ValueError(f"a spectrum of {spectrum.dimensions} dimensions with floor {spectrum.floor:g} does not serve "
-                         f"data of {height.ndim}: without a floor above 0 there is no noise to remove")
+        raise DataError(f"a spectrum of {spectrum.dimensions} dimensions with floor {spectrum.floor:g} does not serve "
+                        f"data of {height.ndim}: without a floor above 0 there is no noise to remove")
     data = height if second is None else (height + second) / 2
     axes = [math.pi * np.arange(n) / (n * s) for n, s in zip(data.shape, steps, strict=True)]
     squared = np.sum(np.meshgrid(*(a**2 for a in axes), indexing="ij"), axis=0)
@@ -131,8 +132,8 @@ def _complete(flat: np.ndarray, missing: np.ndarray, precision: np.ndarray) -> n
     right = -apply(np.where(missing, 0.0, flat))
     solution, failed = cg(operator, right, x0=start[missing], rtol=_RTOL, maxiter=_ITERATIONS)
     if failed:
-        raise RuntimeError(f"the missing pixels could not be filled in {_ITERATIONS} steps: mask smaller holes, or "
-                           "denoise parts of the frame")
+        raise DataError(f"the missing pixels could not be filled in {_ITERATIONS} steps: mask smaller holes, or "
+                        "denoise parts of the frame")
     start[missing] = solution
     return start
 

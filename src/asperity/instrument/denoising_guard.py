@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asperity.instrument.roughness_spectrum import isotropic_spectrum
+from asperity.messages import DataError
 
 __all__ = ["Change", "Invariant", "InvariantError", "changes", "contact_stiffness", "force_exponent", "guard",
            "power_in_band", "pull_off_force", "spectral_slope", "tiles", "work_of_adhesion"]
@@ -52,7 +53,7 @@ class Change(NamedTuple):
                 f"+- {self.std:.1g} (tolerance {self.tolerance:g}): {self.verdict}")
 
 
-class InvariantError(ValueError):
+class InvariantError(DataError):
     """A denoiser changed what it must keep; ``changes`` holds all that was measured."""
 
     def __init__(self, changes: tuple[Change, ...]) -> None:
@@ -92,8 +93,8 @@ def changes(before: Sequence[np.ndarray], after: Sequence[np.ndarray],
         ValueError: fewer than two items, unequal numbers, or an invariant that cannot be measured on an item.
     """
     if len(before) != len(after) or len(before) < 2:
-        raise ValueError(f"{len(before)} items before and {len(after)} after: at least two pairs are needed for an "
-                         "uncertainty; cut an image with `tiles`")
+        raise DataError(f"{len(before)} items before and {len(after)} after: at least two pairs are needed for an "
+                        "uncertainty; cut an image with `tiles`")
     return tuple(_change(invariant, before, after) for invariant in invariants)
 
 
@@ -101,11 +102,11 @@ def _change(invariant: Invariant, before: Sequence[np.ndarray], after: Sequence[
     old, new = (np.array([invariant.measure(item) for item in items]) for items in (before, after))
     wrong = np.flatnonzero(~np.isfinite(old + new))
     if len(wrong):
-        raise ValueError(f"{invariant.name} cannot be measured on item {wrong[0]} and {len(wrong) - 1} others")
+        raise DataError(f"{invariant.name} cannot be measured on item {wrong[0]} and {len(wrong) - 1} others")
     scale = abs(old.mean()) if invariant.relative else 1.0
     if scale == 0:
-        raise ValueError(f"{invariant.name} is 0 before: a relative change has no meaning; give the tolerance in "
-                         f"{invariant.unit}")
+        raise DataError(f"{invariant.name} is 0 before: a relative change has no meaning; give the tolerance in "
+                        f"{invariant.unit}")
     difference = (new - old) / scale
     change, std = float(difference.mean()), float(difference.std(ddof=1) / math.sqrt(len(old)))
     return Change(invariant.name, invariant.unit, float(old.mean()), float(new.mean()), change, std,
@@ -152,8 +153,8 @@ def power_in_band(pitch: float | tuple[float, float], band: tuple[float, float],
 def _inside(q: np.ndarray, band: tuple[float, float]) -> np.ndarray:
     inside = (q >= band[0]) & (q <= band[1])
     if inside.sum() < 4:
-        raise ValueError(f"{inside.sum()} wavenumbers between {band[0]:.3g} and {band[1]:.3g} rad/m; the image has "
-                         f"{q[0]:.3g} to {q[-1]:.3g}: widen the band or cut fewer tiles")
+        raise DataError(f"{inside.sum()} wavenumbers between {band[0]:.3g} and {band[1]:.3g} rad/m; the image has "
+                        f"{q[0]:.3g} to {q[-1]:.3g}: widen the band or cut fewer tiles")
     return inside
 
 

@@ -24,6 +24,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import chi2, f
 
 from asperity.instrument.registration import Registration, register
+from asperity.messages import DataError
 
 __all__ = ["Pair", "Trajectory", "Velocity", "join_pairs", "mean_velocity", "register_pairs"]
 
@@ -78,8 +79,8 @@ def register_pairs(frames: Sequence[np.ndarray], *, reach: int = 3, counted: Seq
         ValueError: less than two frames, a reach below 1, or another number of masks.
     """
     if len(frames) < 2 or reach < 1 or (counted is not None and len(counted) != len(frames)):
-        raise ValueError(f"{len(frames)} frames, reach = {reach}, {len(counted or ())} masks: there must be two "
-                         "frames or more, a reach of 1 or more, and a mask for every frame or none")
+        raise DataError(f"{len(frames)} frames, reach = {reach}, {len(counted or ())} masks: there must be two "
+                        "frames or more, a reach of 1 or more, and a mask for every frame or none")
     masks = [None] * len(frames) if counted is None else counted
     return tuple(Pair(i, j, register(frames[i], frames[j], first_counted=masks[i], second_counted=masks[j],
                                      line_offsets=line_offsets))

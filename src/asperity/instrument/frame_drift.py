@@ -25,6 +25,7 @@ from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.phase_correlation import PairFlag
 from asperity.instrument.registration import best_width, biweight, register, smooth_slopes, without_nuisance
 from asperity.instrument.subpixel import at_places, displaced, scan, spline_coefficients
+from asperity.messages import ArgumentError, DataError
 
 __all__ = ["FrameDrift", "drift_within", "line_times", "on_surface", "resampled"]
 
@@ -180,10 +181,10 @@ def _problem(frames: np.ndarray, times: np.ndarray, knots: np.ndarray, direction
     """What was given, checked, leveled and brought to a spread of 1; and the spread."""
     frames, knots = np.asarray(frames, np.float64), np.asarray(knots, np.float64)
     if frames.ndim != 3 or len(frames) < 2 or min(frames.shape[1:]) < 32:
-        raise ValueError(f"frames must be (scans, rows, columns), two scans or more of 32 x 32 samples or more; got "
-                         f"{frames.shape}")
+        raise DataError(f"frames must be (scans, rows, columns), two scans or more of 32 x 32 samples or more; got "
+                        f"{frames.shape}")
     if knots.ndim != 1 or len(knots) < 2 or np.any(np.diff(knots) <= 0):
-        raise ValueError(f"knots must be two or more increasing times; got {knots}")
+        raise ArgumentError(f"knots must be two or more increasing times; got {knots}")
     times = np.broadcast_to(np.asarray(times, np.float64), frames.shape)
     signs = np.zeros(len(frames)) if directions is None else np.asarray(directions, np.float64)
     if signs.shape != (len(frames),) or not np.isfinite(times).all():

@@ -12,6 +12,7 @@ import numpy as np
 
 from asperity.instrument.scanner import Scanner
 from asperity.instrument.scanner_memory import Memory, filled
+from asperity.messages import ArgumentError, DataError
 
 __all__ = ["Corrected", "Past", "Record", "Trace", "correct", "joined", "required_drive"]
 
@@ -63,14 +64,14 @@ def joined(traces: Sequence[Trace], pause: float | None = None) -> Record:
         ValueError: no traces, arrays that do not fit, values that are not finite, a clock that does not rise.
     """
     if not traces:
-        raise ValueError("no curves: give the drive of at least one")
+        raise DataError("no curves: give the drive of at least one")
     times, end = [], 0.0
     for number, trace in enumerate(traces):
         _check(trace, number)
         start = trace.time[0] if pause is None else end + (pause if number else 0.0)
         if number and not start > end:
-            raise ValueError(f"curve {number} starts at {start:g} s, curve {number - 1} ends at {end:g} s: "
-                             "where every curve has its own clock, give the `pause` between them")
+            raise DataError(f"curve {number} starts at {start:g} s, curve {number - 1} ends at {end:g} s: "
+                            "where every curve has its own clock, give the `pause` between them")
         times.append(np.asarray(trace.time, float) - trace.time[0] + start)
         end = times[-1][-1]
     bounds = np.cumsum([0, *(len(time) for time in times)])
@@ -87,13 +88,13 @@ def _check(trace: Trace, number: int) -> None:
                          "must be of one length, 2 or more")
     bad = np.flatnonzero(~np.isfinite(time + drive))
     if len(bad):
-        raise ValueError(f"curve {number}: time or drive is not finite at {len(bad)} samples, first at "
-                         f"sample {bad[0]}; no memory passes a gap: interpolate the drive, or cut the curve")
+        raise DataError(f"curve {number}: time or drive is not finite at {len(bad)} samples, first at "
+                        f"sample {bad[0]}; no memory passes a gap: interpolate the drive, or cut the curve")
     falls = np.flatnonzero(np.diff(time) <= 0)
     if len(falls):
         first, then = time[falls[0]:falls[0] + 2]
-        raise ValueError(f"curve {number}: the time goes from {first:g} s to {then:g} s at sample "
-                         f"{falls[0] + 1}; give the samples in order of time, segments joined")
+        raise DataError(f"curve {number}: the time goes from {first:g} s to {then:g} s at sample "
+                        f"{falls[0] + 1}; give the samples in order of time, segments joined")
 
 
 def correct(scanner: Scanner, traces: Sequence[Trace], *, tolerance: float, pause: float | None = None,
@@ -128,7 +129,7 @@ def correct(scanner: Scanner, traces: Sequence[Trace], *, tolerance: float, paus
         ValueError: as `joined`; a memory that no history of this scanner leads to; a tolerance not above 0.
     """
     if not tolerance > 0:
-        raise ValueError(f"tolerance = {tolerance:g} m: must be positive; the residual of `identify` is apt")
+        raise ArgumentError(f"tolerance = {tolerance:g} m: must be positive; the residual of `identify` is apt")
     record = joined(traces, pause)
     starts = _extremes(scanner, record.drive[0]) if memory is None else [memory]
     runs = [_run(scanner, record.time, record.drive, start) for start in starts]

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import kve
 
+from asperity.messages import ArgumentError
+
 __all__ = ["Fluid", "air", "hydrodynamic_circular", "hydrodynamic_function", "reynolds_number", "water"]
 
 _GAS_CONSTANT = 8.31446261815324  # J/(mol K), exact
@@ -63,8 +65,8 @@ def water(temperature: float) -> Fluid:
 
 def _within(name: str, value: float, least: float, most: float, unit: str) -> None:
     if not least <= value <= most:
-        raise ValueError(f"the {name} is {value:g} {unit}; this fluid is described from {least:g} to {most:g}"
-                         f" {unit}: give density and viscosity (or check the unit)")
+        raise ArgumentError(f"the {name} is {value:g} {unit}; this fluid is described from {least:g} to {most:g}"
+                            f" {unit}: give density and viscosity (or check the unit)")
 
 
 def reynolds_number(frequency: Any, width: float, fluid: Fluid) -> Any:
@@ -92,9 +94,9 @@ def hydrodynamic_function(reynolds: Any) -> np.ndarray:
     """
     reynolds = np.asarray(reynolds, dtype=float)
     if not np.all((reynolds >= _REYNOLDS[0]) & (reynolds <= _REYNOLDS[1])):
-        raise ValueError(f"Reynolds numbers from {np.min(reynolds):.3g} to {np.max(reynolds):.3g}: the "
-                         "hydrodynamic function is known from 1e-6 to 1e4; check width (m), density "
-                         "(kg/m^3), viscosity (Pa s) and frequency (Hz)")
+        raise ArgumentError(f"Reynolds numbers from {np.min(reynolds):.3g} to {np.max(reynolds):.3g}: the "
+                            "hydrodynamic function is known from 1e-6 to 1e4; check width (m), density "
+                            "(kg/m^3), viscosity (Pa s) and frequency (Hz)")
     t = np.log10(reynolds)
     real, imaginary = (np.polynomial.polynomial.polyval(t, above) / np.polynomial.polynomial.polyval(t, below)
                        for above, below in (_REAL, _IMAGINARY))

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from asperity.instrument.scanner_memory import Memory, as_array, run
+from asperity.messages import ArgumentError
 
 __all__ = ["PrandtlIshlinskii"]
 
@@ -66,8 +67,8 @@ def _require_invertible(thresholds: np.ndarray, weights: np.ndarray) -> None:
     if thresholds.ndim != 1 or thresholds.shape != weights.shape or not len(thresholds):
         raise ValueError(f"thresholds {thresholds.shape} and weights {weights.shape}: one of each per play")
     if thresholds[0] != 0 or not (np.diff(thresholds) > 0).all():
-        raise ValueError(f"thresholds = {thresholds}: must rise from 0, the play that follows the drive")
+        raise ArgumentError(f"thresholds = {thresholds}: must rise from 0, the play that follows the drive")
     total = np.cumsum(weights)
     if not (np.isfinite(total) & (total > 0)).all():
-        raise ValueError(f"weights = {weights}: every sum of the first ones must be positive, else the "
-                         "displacement does not rise with the drive; identify again with fewer plays")
+        raise ArgumentError(f"weights = {weights}: every sum of the first ones must be positive, else the "
+                            "displacement does not rise with the drive; identify again with fewer plays")

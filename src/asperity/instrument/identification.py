@@ -21,6 +21,7 @@ from asperity.instrument.height_correction import Record, Trace, correct, joined
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Asymmetry, Scanner
 from asperity.instrument.scanner_memory import filled, forgotten, relaxed, run
+from asperity.messages import DataError
 
 __all__ = ["IdentificationError", "Identified", "Order", "identify", "stiff_reference"]
 
@@ -31,7 +32,7 @@ _FEWEST = 64  # samples with a height that a curve must have
 _RIGID = 1e-3  # largest ratio of the lever's to the sample's stiffness at which the sample counts as rigid
 
 
-class IdentificationError(ValueError):
+class IdentificationError(DataError):
     """The curves do not tell the scanner's hysteresis; the message says why and what to do."""
 
 

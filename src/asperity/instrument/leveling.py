@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import find_objects, label
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["Leveled", "find_scars", "level_lines", "level_lines_polynomial", "level_polynomial", "mask_features"]
 
 _ROUNDS, _TRIMMED = 40, 10  # at most, and how many of them with half the pixels
@@ -67,7 +69,7 @@ def level_lines(height: np.ndarray, *, statistic: str = "median", mask: np.ndarr
     """
     height, used = _checked(height, mask)
     if statistic not in _OFFSETS:
-        raise ValueError(f"statistic = {statistic!r}: known are {', '.join(map(repr, _OFFSETS))}")
+        raise ArgumentError(f"statistic = {statistic!r}: known are {', '.join(map(repr, _OFFSETS))}")
 
     def background(chosen: np.ndarray) -> np.ndarray:
         offset = _OFFSETS[statistic](np.where(chosen, height, np.nan))
@@ -107,7 +109,7 @@ def mask_features(residual: np.ndarray, threshold: float = 3.0) -> np.ndarray:
     good quarter of the frame do not hide themselves.
     """
     if not threshold > 0:
-        raise ValueError(f"threshold = {threshold:g} must be above 0, in robust standard deviations")
+        raise ArgumentError(f"threshold = {threshold:g} must be above 0, in robust standard deviations")
     centered = np.abs(residual - np.nanmedian(residual))
     return centered > threshold * _NORMAL * np.nanmedian(centered)
 
@@ -133,7 +135,8 @@ def find_scars(height: np.ndarray, *, threshold: float = 5.0, shortest: int = 8,
     """
     height, _ = _checked(height, None)
     if not threshold > 0 or shortest < 1 or widest < 1:
-        raise ValueError(f"threshold = {threshold:g} must be above 0, shortest = {shortest} and widest = {widest} >= 1")
+        raise ArgumentError(f"threshold = {threshold:g} must be above 0, shortest = {shortest} and widest = "
+                            f"{widest} at least 1")
     ridges = [ridge for width in range(1, min(widest, len(height) - 2) + 1) for sign in (1.0, -1.0)
               for ridge in _ridges(sign * height, width, threshold, shortest)]
     strength = np.zeros(height.shape)
@@ -166,7 +169,7 @@ def _ridges(height: np.ndarray, width: int, threshold: float, shortest: int) -> 
 def _checked(height: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     height = np.asarray(height, np.float64)
     if height.ndim != 2 or min(height.shape) < 3:
-        raise ValueError(f"an image must be (rows, columns) with at least 3 of each; got {height.shape}")
+        raise DataError(f"an image must be (rows, columns) with at least 3 of each; got {height.shape}")
     used = np.isfinite(height)
     if mask is not None:
         mask = np.asarray(mask, bool)
@@ -174,7 +177,7 @@ def _checked(height: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, n
             raise ValueError(f"the mask has the shape {mask.shape}, the image {height.shape}")
         used &= ~mask
     if not used.any():
-        raise ValueError("no pixel is left: the mask and the missing pixels cover the image")
+        raise DataError("no pixel is left: the mask and the missing pixels cover the image")
     return height, used
 
 
@@ -200,7 +203,7 @@ def _leveled(height: np.ndarray, background: Callable[[np.ndarray], np.ndarray],
 
 def _natural(order: int) -> int:
     if order < 0 or order != int(order):
-        raise ValueError(f"order = {order}: must be 0, 1, 2, ...")
+        raise ArgumentError(f"order = {order}: must be 0, 1, 2, ...")
     return int(order)
 
 
@@ -216,20 +219,20 @@ def polynomials(shape: tuple[int, ...], order: int | tuple[int, int]) -> np.ndar
 
 def _surface(columns: np.ndarray, height: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     if chosen.sum() < len(columns):
-        raise ValueError(f"{chosen.sum()} pixels to use cannot give {len(columns)} coefficients: lower the order")
+        raise DataError(f"{chosen.sum()} pixels to use cannot give {len(columns)} coefficients: lower the order")
     design = columns[:, chosen].T
     coefficients, _, rank, _ = np.linalg.lstsq(design.T @ design, design.T @ height[chosen], rcond=1e-12)
     if rank < len(columns):
-        raise ValueError(f"the {chosen.sum()} pixels to use lie so that {len(columns)} coefficients cannot be told "
-                         "apart: mask less or lower the order")
+        raise DataError(f"the {chosen.sum()} pixels to use lie so that {len(columns)} coefficients cannot be told "
+                        "apart: mask less or lower the order")
     return np.tensordot(coefficients, columns, 1)
 
 
 def _need_lines(pixels: np.ndarray, least: int) -> None:
     if pixels.min() < least:
         row = int(pixels.argmin())
-        raise ValueError(f"line {row} has {pixels[row]} pixels to use, fewer than {least}: mask less, or level the "
-                         "lines by statistic='difference'")
+        raise DataError(f"line {row} has {pixels[row]} pixels to use, fewer than {least}: mask less, or level the "
+                        "lines by statistic='difference'")
 
 
 def _by_statistic(statistic: Callable[..., np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
@@ -245,8 +248,8 @@ def _by_difference(height: np.ndarray) -> np.ndarray:
     steps = np.diff(height[there], axis=0)
     apart = np.flatnonzero(~np.isfinite(steps).any(axis=1))
     if len(apart):
-        raise ValueError(f"lines {there[apart[0]]} and {there[apart[0] + 1]} have no pixel to use in the same column: "
-                         "mask less, or use statistic='median'")
+        raise DataError(f"lines {there[apart[0]]} and {there[apart[0] + 1]} have no pixel to use in the same column: "
+                        "mask less, or use statistic='median'")
     offsets = np.concatenate([[0.0], np.cumsum(np.nanmedian(steps, axis=1))])
     return np.interp(np.arange(len(height)), there, offsets)
 

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import spsolve
 
+from asperity.messages import DataError
+
 __all__ = ["fill_harmonic"]
 
 
@@ -23,7 +25,7 @@ def fill_harmonic(values: np.ndarray) -> np.ndarray:
     """
     missing = ~np.isfinite(values)
     if missing.all():
-        raise ValueError("there is no finite value in the data; read another channel or widen the mask")
+        raise DataError("there is no finite value in the data; read another channel or widen the mask")
     if not missing.any():
         return np.array(values, np.float64)
     number = np.cumsum(missing).reshape(missing.shape) - 1  # of each unknown

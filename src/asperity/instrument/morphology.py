@@ -19,6 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from asperity.messages import ArgumentError
+
 __all__ = ["check_tip", "dilate", "erode", "opening", "place_apex"]
 
 
@@ -62,11 +64,11 @@ def check_tip(tip: Any) -> np.ndarray:
     """
     heights = np.asarray(tip, float)
     if heights.ndim != 2 or not all(n % 2 for n in heights.shape):
-        raise ValueError(f"the tip has shape {heights.shape}: odd numbers of rows and columns are needed, since "
-                         "offsets are counted from the center; place_apex(heights) makes them odd")
+        raise ArgumentError(f"the tip has shape {heights.shape}: odd numbers of rows and columns are needed, since "
+                            "offsets are counted from the center; place_apex(heights) makes them odd")
     if not heights.max() == 0:  # also NaN
-        raise ValueError(f"the highest pixel of the tip is {heights.max():g}: it has to be 0, and none NaN; "
-                         "subtract it, or use place_apex(heights)")
+        raise ArgumentError(f"the highest pixel of the tip is {heights.max():g}: it has to be 0, and none NaN; "
+                            "subtract it, or use place_apex(heights)")
     return heights
 
 

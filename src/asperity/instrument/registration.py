@@ -29,6 +29,7 @@ from scipy import ndimage
 from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.phase_correlation import PairFlag, coarse_shift
 from asperity.instrument.subpixel import damping, displaced, spline_coefficients
+from asperity.messages import DataError
 
 __all__ = ["Registration", "best_width", "biweight", "register", "smooth_slopes", "without_nuisance"]
 
@@ -153,7 +154,7 @@ def _leveled(frame: np.ndarray, counted: np.ndarray | None, line_offsets: bool) 
     """Heights without plane and line offsets, harmonic where missing, and which samples count."""
     frame = np.asarray(frame, np.float64)
     if frame.ndim != 2 or min(frame.shape) < _LEAST:
-        raise ValueError(f"a frame must be (rows, columns) with at least {_LEAST} of each; got {frame.shape}")
+        raise DataError(f"a frame must be (rows, columns) with at least {_LEAST} of each; got {frame.shape}")
     present = np.isfinite(frame)
     if counted is not None:
         _check_shapes(frame.shape, np.shape(counted))
@@ -167,8 +168,8 @@ def _leveled(frame: np.ndarray, counted: np.ndarray | None, line_offsets: bool) 
 
 def _check_shapes(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     if one != other:
-        raise ValueError(f"both frames (and their masks) must have one shape; got {one} and {other}: resample "
-                         "or crop one of them first")
+        raise DataError(f"both frames (and their masks) must have one shape; got {one} and {other}: resample "
+                        "or crop one of them first")
 
 
 def _frame(values: np.ndarray, counted: np.ndarray) -> _Frame:

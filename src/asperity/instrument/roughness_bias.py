@@ -22,6 +22,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from asperity.instrument.leveling import polynomials
+from asperity.messages import ArgumentError, DataError
 
 __all__ = ["Roughness", "corrected_roughness", "leveling_bias"]
 
@@ -66,8 +67,8 @@ def leveling_bias(shape: tuple[int, int], pitch: float | tuple[float, float], co
         ValueError: not exactly one of lines and polynomial, or a length or exponent out of range.
     """
     if not (correlation_length > 0 and 0 < exponent <= 2):
-        raise ValueError(f"correlation_length = {correlation_length:g} m must be above 0, exponent = {exponent:g} in "
-                         "(0, 2]")
+        raise ArgumentError(f"correlation_length = {correlation_length:g} m must be above 0, exponent = {exponent:g} "
+                            "in (0, 2]")
     removed = _removed(shape, pitch, lines, polynomial)
     return float(-_deficit(removed, correlation_length, exponent, np.zeros(1))[0])
 
@@ -94,7 +95,7 @@ def corrected_roughness(leveled: np.ndarray, pitch: float | tuple[float, float],
     steps = _steps(pitch)
     measured = _autocorrelation(leveled)
     if not measured[0] > 0:
-        raise ValueError("the image is flat: there is no roughness to correct")
+        raise DataError("the image is flat: there is no roughness to correct")
     below = np.flatnonzero(measured < measured[0] / math.e)
     start = max(int(below[0]) if len(below) else len(measured) // 4, 2)
     last = min(3 * start, len(measured) - 1)
@@ -113,15 +114,15 @@ def corrected_roughness(leveled: np.ndarray, pitch: float | tuple[float, float],
 def _steps(pitch: float | tuple[float, float]) -> tuple[float, float]:
     steps = tuple(float(s) for s in np.broadcast_to(np.asarray(pitch, np.float64), 2))
     if not min(steps) > 0:
-        raise ValueError(f"pitch = {pitch} must be above 0, in m")
+        raise ArgumentError(f"pitch = {pitch} must be above 0, in m")
     return steps[0], steps[1]
 
 
 def _removed(shape: tuple[int, ...], pitch: float | tuple[float, float], lines: int | str | None,
              polynomial: int | tuple[int, int] | None) -> _Removed:
     if (lines is None) == (polynomial is None) or (isinstance(lines, str) and lines != "median"):
-        raise ValueError(f"lines = {lines!r} and polynomial = {polynomial!r}: name one of them; lines are a degree or "
-                         "'median'")
+        raise ArgumentError(f"lines = {lines!r} and polynomial = {polynomial!r}: name one of them; lines are a degree "
+                            "or 'median'")
     lengths = tuple(n * s for n, s in zip(shape, _steps(pitch), strict=True))
     if polynomial is not None:
         grid = tuple(min(n, _GRID[2]) for n in shape)

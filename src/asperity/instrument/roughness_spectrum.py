@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asperity.instrument.missing import fill_harmonic
+from asperity.messages import DataError
 
 __all__ = ["Modes", "Spectrum", "isotropic_spectrum", "line_spectrum", "modes", "without_plane"]
 
@@ -77,11 +78,11 @@ def pitches(height: np.ndarray, pitch: float | tuple[float, ...]) -> tuple[float
     if height.ndim not in (1, 2) or len(steps) != height.ndim or not all(s > 0 for s in steps):
         raise ValueError(f"heights of shape {height.shape} need one positive pitch per axis (m); got {pitch}")
     if min(height.shape) < 8:
-        raise ValueError(f"heights of shape {height.shape}: a spectrum needs at least 8 pixels along each axis")
+        raise DataError(f"heights of shape {height.shape}: a spectrum needs at least 8 pixels along each axis")
     missing = float(np.mean(~np.isfinite(height)))
     if missing > _MOST_MISSING:
-        raise ValueError(f"{100 * missing:.3g} % of the pixels are missing, more than {100 * _MOST_MISSING:.3g} %: "
-                         "take a part of the frame with fewer gaps")
+        raise DataError(f"{100 * missing:.3g} % of the pixels are missing, more than {100 * _MOST_MISSING:.3g} %: "
+                        "take a part of the frame with fewer gaps")
     return steps
 
 

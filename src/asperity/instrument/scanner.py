@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from asperity.instrument.creep import Creep
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner_memory import Memory, advance, as_array, forgotten, relaxed, run, valid_plays
+from asperity.messages import ArgumentError
 
 __all__ = ["Asymmetry", "Scanner"]
 
@@ -86,9 +87,9 @@ class Scanner(eqx.Module):
             return
         least, most = bend.slope_range()
         if not 2 * (most - least) <= weights[0] + least:
-            raise ValueError(f"asymmetry: its slope varies from {least:.3g} to {most:.3g} beside w_0 = "
-                             f"{weights[0]:.3g} of the hysteresis; the displacement then hardly rises with "
-                             "the drive somewhere. Identify without it")
+            raise ArgumentError(f"asymmetry: its slope varies from {least:.3g} to {most:.3g} beside w_0 = "
+                                f"{weights[0]:.3g} of the hysteresis; the displacement then hardly rises with "
+                                "the drive somewhere. Identify without it")
 
     def relaxed(self, drive: float | Array) -> Memory:
         """The memory after long rest at ``drive``, every play in the middle of where it could be."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asperity.instrument.spring_constant import Estimate
+from asperity.messages import DataError
 
 __all__ = ["Sensitivity", "Slope", "deflection_sensitivity"]
 
@@ -60,7 +61,7 @@ def deflection_sensitivity(curves: Mapping[str, tuple[Any, Any]], *, sensor: boo
             contact, or no rise of the voltage.
     """
     if not curves:
-        raise ValueError("no curve: give 'approach' and / or 'retract' as (height, voltage)")
+        raise DataError("no curve: give 'approach' and / or 'retract' as (height, voltage)")
     windows: list[tuple[str, float, float, Slope]] = []
     best: dict[str, Slope] = {}
     spreads: list[float] = []
@@ -120,8 +121,8 @@ def _windows(name: str, height: Any, voltage: Any,
         if inside.sum() >= _LEAST:
             found.append((float(low), float(high), _line(height[inside], voltage[inside])))
     if not found:
-        raise ValueError(f"{name}: fewer than {_LEAST} samples in steep contact; record more samples, or "
-                         "press harder, or give the window in V")
+        raise DataError(f"{name}: fewer than {_LEAST} samples in steep contact; record more samples, or "
+                        "press harder, or give the window in V")
     return found
 
 
@@ -131,8 +132,8 @@ def _levels(height: np.ndarray, voltage: np.ndarray) -> tuple[float, float]:
     base, noise = float(np.median(far)), 1.4826 * float(np.median(np.abs(far - np.median(far))))
     top = float(voltage.max())
     if not top - base > 10 * noise or top <= base:
-        raise ValueError(f"the voltage does not rise in contact (from {base:.3g} V to {top:.3g} V, noise "
-                         f"{noise:.2g} V): not a curve on a stiff surface, or of inverted sign")
+        raise DataError(f"the voltage does not rise in contact (from {base:.3g} V to {top:.3g} V, noise "
+                        f"{noise:.2g} V): not a curve on a stiff surface, or of inverted sign")
     return base, top
 
 

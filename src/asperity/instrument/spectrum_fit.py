@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asperity.instrument.roughness_spectrum import Modes, modes, pitches
+from asperity.messages import DataError
 
 __all__ = ["SpectrumFit", "fit_spectrum"]
 
@@ -84,7 +85,7 @@ def fit_spectrum(height: np.ndarray, pitch: float | tuple[float, ...], *, second
 
     Raises:
         ValueError: shapes, a second scan that is a copy, too few modes in the band, or modes without power.
-        RuntimeError: no optimum found.
+        DataError: no optimum found.
     """
     height = np.asarray(height, np.float64)
     steps = pitches(height, pitch)
@@ -96,7 +97,7 @@ def fit_spectrum(height: np.ndarray, pitch: float | tuple[float, ...], *, second
         if np.shape(second) != height.shape:
             raise ValueError(f"two scans of different shape: {height.shape} and {np.shape(second)}")
         if not np.any(np.abs(height - second) > 0):
-            raise ValueError("the second scan equals the first: a copy tells nothing about the noise; leave it out")
+            raise DataError("the second scan equals the first: a copy tells nothing about the noise; leave it out")
         mean, difference = (height + second) / 2, modes((height - second) / 2, steps)
     reference = math.sqrt(band[0] * band[1])
     blur = np.array([_HANN * (2 * math.pi / length / reference) ** 2 for length in frame])
@@ -116,8 +117,8 @@ def _ordinates(mean: Modes, difference: Modes | None, band: tuple[float, float],
     power = np.abs(mean.amplitude[inside]) ** 2
     noise = np.empty(0) if difference is None else np.abs(difference.amplitude[inside]) ** 2
     if len(power) < 16 or not np.any(power > 0):
-        raise ValueError(f"{len(power)} modes with power between {band[0]:.3g} and {band[1]:.3g} rad/m: at least 16 "
-                         "are needed; widen the band or take a larger frame")
+        raise DataError(f"{len(power)} modes with power between {band[0]:.3g} and {band[1]:.3g} rad/m: at least 16 "
+                        "are needed; widen the band or take a larger frame")
     scale = float(np.median(power[power > 0]))
     return _Ordinates(mean.wavevector[:, inside] / reference, blur, power / scale, noise / scale, mean.shared), scale
 
@@ -192,8 +193,8 @@ def _maximize(data: _Ordinates, roll_off: bool) -> tuple[np.ndarray, np.ndarray]
             covariance = np.zeros((4, 4))
             covariance[np.ix_(free, free)] = data.shared * np.linalg.inv(_score(theta, data, free)[1])
             return theta, covariance
-    raise RuntimeError(f"the fit of the spectrum did not converge in {_STEPS} steps; it may not be a power law with "
-                       "a floor: look at `isotropic_spectrum` and narrow the band")
+    raise DataError(f"the fit of the spectrum did not converge in {_STEPS} steps; it may not be a power law with "
+                    "a floor: look at `isotropic_spectrum` and narrow the band")
 
 
 def _score(theta: np.ndarray, data: _Ordinates, free: list[int]) -> tuple[np.ndarray, np.ndarray]:

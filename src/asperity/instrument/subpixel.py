@@ -6,6 +6,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import BSpline
 
+from asperity.messages import DataError
+
 __all__ = ["at_places", "damping", "displaced", "scan", "spline_coefficients"]
 
 _DEGREE = 5
@@ -36,7 +38,7 @@ def scan(surface: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
         raise ValueError(f"surface must be (rows, columns) and coordinates (2, ...); got {surface.shape} and "
                          f"{coordinates.shape}")
     if not np.isfinite(surface).all():
-        raise ValueError("the surface has missing heights; fill them before it is interpolated")
+        raise DataError("the surface has missing heights; fill them before it is interpolated")
     edge = np.reshape(surface.shape, (2,) + (1,) * (coordinates.ndim - 1)) - 1
     outside = np.any((coordinates < 0) | (coordinates > edge), axis=0)
     return np.where(outside, np.nan, at_places(spline_coefficients(surface), coordinates))

@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array, lax
 
 from asperity.instrument.hydrodynamics import Fluid, hydrodynamic_function, reynolds_number
+from asperity.messages import ArgumentError
 
 __all__ = ["AbstractResonance", "HarmonicOscillator", "ImmersedLever", "spectral_density"]
 
@@ -76,7 +77,7 @@ class ImmersedLever(AbstractResonance):
             ValueError: a range of frequencies that is empty or beyond the hydrodynamic function.
         """
         if not 0 < least < most < np.inf:
-            raise ValueError(f"frequencies from {least:g} to {most:g} Hz: give a positive, growing range")
+            raise ArgumentError(f"frequencies from {least:g} to {most:g} Hz: give a positive, growing range")
         place = np.cos(np.pi * (np.arange(4 * _DEGREE) + 0.5) / (4 * _DEGREE))
         frequency = np.exp(0.5 * (np.log(most * least) + place * np.log(most / least)))
         gamma = hydrodynamic_function(reynolds_number(np.clip(frequency, least, most), width, fluid))

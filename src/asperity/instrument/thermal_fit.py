@@ -20,6 +20,7 @@ from asperity.instrument.spectral_lines import averages_from_scatter, find_lines
 from asperity.instrument.thermal import AbstractResonance, HarmonicOscillator
 from asperity.instrument.thermal_likelihood import Optimum, covariance, fit_counted, misfit
 from asperity.instrument.thermal_start import starting_points
+from asperity.messages import ArgumentError, DataError
 
 __all__ = ["SpectralFit", "fit_bands", "fit_spectra", "fit_spectrum"]
 
@@ -89,7 +90,7 @@ def fit_spectra(frequency: Any, power: Any, *, model: AbstractResonance | None =
     frequency, power = np.asarray(frequency, dtype=float), np.asarray(power, dtype=float)
     inside = _inside(frequency, power, band)
     if averages is not None and not averages >= 1:
-        raise ValueError(f"averages is {averages}: a spectrum is the mean of 1 or more periodograms")
+        raise ArgumentError(f"averages is {averages}: a spectrum is the mean of 1 or more periodograms")
     grid, spectra = frequency[inside], power[:, inside]
     counted = np.ones(spectra.shape, bool)
     model = HarmonicOscillator() if model is None else model
@@ -156,16 +157,16 @@ def _inside(frequency: np.ndarray, power: np.ndarray, band: tuple[float, float] 
                          "give (k,) and (m, k)")
     steps = np.diff(frequency)
     if len(steps) and not (steps.min() > 0 and np.ptp(steps) < 1e-2 * steps.mean()):
-        raise ValueError("the frequencies are not evenly spaced and rising: the statistics of the bins hold "
-                         "for periodograms; do not smooth or resample them")
+        raise DataError("the frequencies are not evenly spaced and rising: the statistics of the bins hold "
+                        "for periodograms; do not smooth or resample them")
     least, most = (0.0, np.inf) if band is None else band
     inside = (frequency > 0) & (frequency >= least) & (frequency <= most)
     if inside.sum() < _LEAST_BINS:
-        raise ValueError(f"{inside.sum()} bins between {least:g} and {most:g} Hz: at least {_LEAST_BINS} are "
-                         "needed; widen the band or record longer")
+        raise DataError(f"{inside.sum()} bins between {least:g} and {most:g} Hz: at least {_LEAST_BINS} are "
+                        "needed; widen the band or record longer")
     bad = ~(np.isfinite(power) & (power > 0)) & inside
     if bad.any():
         row, column = np.argwhere(bad)[0]
-        raise ValueError(f"spectrum {row} is {power[row, column]:g} at {frequency[column]:g} Hz: a power is "
-                         "positive and finite (was it stored in decibel, or as an amplitude?)")
+        raise DataError(f"spectrum {row} is {power[row, column]:g} at {frequency[column]:g} Hz: a power is "
+                        "positive and finite (was it stored in decibel, or as an amplitude?)")
     return inside

@@ -32,6 +32,7 @@ import numpy as np
 from jax import lax
 
 from asperity.instrument.morphology import check_tip, dilate, erode, opening
+from asperity.messages import ArgumentError
 
 __all__ = ["TipRefinement", "refine_tip"]
 
@@ -101,8 +102,8 @@ def _scaled(images: Any, bound: Any, noise_std: float, replicates: int) -> tuple
     if ceiling[ceiling.shape[0] // 2, ceiling.shape[1] // 2] != 0:
         raise ValueError("the apex of the bound is not at its center: put it there with morphology.place_apex")
     if replicates and len(frames) < 5:
-        raise ValueError(f"replicates = {replicates} of {len(frames)} frames: drawing anew from fewer than 5 frames "
-                         "says nothing about the error; use more frames, or replicates = 0")
+        raise ArgumentError(f"replicates = {replicates} of {len(frames)} frames: drawing anew from fewer than 5 frames "
+                            "says nothing about the error; use more frames, or replicates = 0")
     frames = np.where(np.isfinite(frames), frames - np.nanmedian(frames), np.nan)
     margin = [(0, 0), *((n // 2, n // 2) for n in ceiling.shape)]
     frames = np.pad(frames, margin, constant_values=np.nan)

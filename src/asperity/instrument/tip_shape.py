@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import least_squares
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["AbstractTipShape", "Paraboloid", "RoundedPyramid", "ShapeFit", "SphereCone", "fit_shape", "on_grid"]
 
 
@@ -126,7 +128,7 @@ def on_grid(shape: AbstractTipShape, size: tuple[int, int], pixel: tuple[float, 
 
 def _places(size: tuple[int, int], pixel: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     if not all(n % 2 for n in size) or not min(pixel) > 0:
-        raise ValueError(f"size {tuple(size)}, pixel {tuple(pixel)}: odd numbers and positive distances are needed")
+        raise ArgumentError(f"size {tuple(size)}, pixel {tuple(pixel)}: odd numbers and positive distances are needed")
     y, x = ((np.arange(n) - n // 2) * d for n, d in zip(size, pixel))
     return np.repeat(y, size[1]), np.tile(x, size[0])
 
@@ -171,8 +173,8 @@ def fit_shape(kind: type[AbstractTipShape], heights: Any, *, pixel: tuple[float,
     data = _data(heights, pixel, std, covariance, bound_only)
     names = [field.name for field in fields(kind)]
     if data.known.sum() <= len(names) + 3:
-        raise ValueError(f"{data.known.sum()} known tip heights for {len(names) + 3} parameters of {kind.__name__}: "
-                         "take a larger tip, a simpler shape, or fewer pixels as bound_only")
+        raise DataError(f"{data.known.sum()} known tip heights for {len(names) + 3} parameters of {kind.__name__}: "
+                        "take a larger tip, a simpler shape, or fewer pixels as bound_only")
     with jax.enable_x64(True):
         best = min((_solve(kind, data, start) for start in _starts(names, data)), key=lambda s: s.cost)
     scale = np.array([1.0 if name in ("half_angle", "rotation") else data.unit for name in names])

@@ -9,6 +9,7 @@ import numpy as np
 
 from asperity.learning.kk_network import Output, Penalties, train_kk_networks
 from asperity.learning.kk_training import Plan, Progress, complex_moduli, measured, with_noise
+from asperity.messages import DataError
 
 __all__ = ["FORMS", "PenaltyChoice", "choose_penalties"]
 
@@ -46,8 +47,8 @@ def choose_penalties(angular_frequency: Any, modulus: Any, noise: Any, *, candid
     spectra, plan = measured(angular_frequency, modulus, noise), plan or Plan()
     count = len(spectra.angular_frequency)
     if not candidates or count < 2 * _FOLDS:
-        raise ValueError(f"{len(candidates)} candidates and {count} frequencies: needs a candidate, and {2 * _FOLDS} "
-                         "frequencies to leave blocks out")
+        raise DataError(f"{len(candidates)} candidates and {count} frequencies: needs a candidate, and {2 * _FOLDS} "
+                        "frequencies to leave blocks out")
     blocks = np.arange(count) * _FOLDS // count == np.arange(_FOLDS)[:, None]
     found = []
     for done, penalties in enumerate(candidates, 1):

@@ -39,6 +39,7 @@ from asperity.learning.kk_training import (
     single,
     unflattened,
 )
+from asperity.messages import ArgumentError, DataError
 from asperity.rheology.kramers_kronig import Convention, Form, KKMatrices, kk_matrices, kk_residuals
 
 __all__ = ["KKNetwork", "Output", "Penalties", "TrainedNetworks", "train_kk_networks"]
@@ -159,7 +160,7 @@ def train_kk_networks(angular_frequency: Any, modulus: Any, noise: Any, *, penal
 
 def _check_convention(convention: str) -> None:
     if convention != "modulus":
-        raise ValueError(
+        raise ArgumentError(
             f"convention = {convention!r}: the network learns a modulus E* = E' + iE'' for strains e^(+i w t), whose "
             "storage rises where there is loss. The Kramers-Kronig relations of optics and of compliances have the "
             "opposite sign; with them the penalty asks for E'(0) >= E'(infinity) and E'' <= 0 and destroys the fit. "
@@ -178,7 +179,7 @@ def _data(spectra: Measured, penalties: Penalties, output: str) -> tuple[np.ndar
         scale = np.sqrt(np.sum(values**2, axis=2) / counted.sum(axis=2))
         target, weight = values / scale[..., None], spectra.weight * scale[..., None]
     else:
-        raise ValueError(f"output = {output!r} is not known; it is 'log' or 'signed'")
+        raise ArgumentError(f"output = {output!r} is not known; it is 'log' or 'signed'")
     largest = scale.max(axis=1, keepdims=True)
     floor = (_FLOOR * np.nanmin(spectra.size / largest, axis=1)) ** 2
     return scale, _Datum(target, weight, scale / largest, spectra.tolerance, floor, _weights(penalties, spectra.shape))
@@ -187,16 +188,16 @@ def _data(spectra: Measured, penalties: Penalties, output: str) -> tuple[np.ndar
 def _check_positive(values: np.ndarray, counted: np.ndarray) -> None:
     wrong = counted & (values <= 0)
     if wrong.any():
-        raise ValueError(f"{wrong.sum()} values of E' or E'' are not positive (first in spectrum "
-                         f"{np.argwhere(wrong)[0, 0]}) and have no logarithm: pass output = 'signed'. Where all E'' "
-                         "are so, the sign of the phase is wrong")
+        raise DataError(f"{wrong.sum()} values of E' or E'' are not positive (first in spectrum "
+                        f"{np.argwhere(wrong)[0, 0]}) and have no logarithm: pass output = 'signed'. Where all E'' "
+                        "are so, the sign of the phase is wrong")
 
 
 def _weights(penalties: Penalties, shape: tuple[int, ...]) -> np.ndarray:
     """(batch, 3) causality, dissipation, monotone."""
     weights = np.stack([np.broadcast_to(np.asarray(w, float), shape).ravel() for w in penalties[1:]], axis=1)
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise ValueError(f"{penalties}: the weights must be finite and not negative")
+        raise ArgumentError(f"{penalties}: the weights must be finite and not negative")
     return weights
 
 

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["Measured", "Objective", "Plan", "Progress", "complex_moduli", "descend", "mean_square", "measured",
            "random_layers", "single", "unflattened", "with_noise"]
 
@@ -75,20 +77,20 @@ def measured(angular_frequency: Any, modulus: Any, noise: Any) -> Measured:
     """
     omega, modulus = np.asarray(angular_frequency, np.float64), np.asarray(modulus, np.complex128)
     if omega.ndim != 1 or not (np.isfinite(omega).all() and (omega > 0).all() and (np.diff(omega) > 0).all()):
-        raise ValueError("the frequencies must be finite, positive and ascending (m,) in rad/s; got shape "
-                         f"{omega.shape}")
+        raise DataError("the frequencies must be finite, positive and ascending (m,) in rad/s; got shape "
+                        f"{omega.shape}")
     if modulus.shape[-1:] != omega.shape:
         raise ValueError("the modulus must have one value per frequency on its last axis: "
                          f"{len(omega)} frequencies, but shape {modulus.shape}")
     modulus, noise = with_noise(modulus, noise)
     values, noise = (_parts(a.reshape(-1, len(omega))) for a in (modulus, noise))
     if not (noise > 0).all():
-        raise ValueError("the noise must be positive everywhere (infinite for a point that does not count); state the "
-                         "standard deviation in Pa, for example with noise_of")
+        raise DataError("the noise must be positive everywhere (infinite for a point that does not count); state the "
+                        "standard deviation in Pa, for example with noise_of")
     counted = np.isfinite(values).all(axis=1, keepdims=True) & np.isfinite(noise).all(axis=1, keepdims=True)
     few = counted.sum(axis=(1, 2)) < _FEWEST
     if few.any():
-        raise ValueError(f"spectrum {np.argmax(few)} has fewer than {_FEWEST} finite points: leave it out")
+        raise DataError(f"spectrum {np.argmax(few)} has fewer than {_FEWEST} finite points: leave it out")
     values, weight = np.where(counted, values, 0.0), np.where(counted, 1 / noise, 0.0)
     size = np.where(counted[:, 0], np.hypot(values[:, 0], values[:, 1]), np.nan)
     return Measured(modulus.shape[:-1], omega, values, weight, size)
@@ -210,8 +212,8 @@ def _block(count: int) -> int:
 
 def _check(plan: Plan) -> None:
     if plan.steps < 1 or not plan.learning_rate > 0 or min(plan.warm_up, plan.ramp) < 0 or plan.warm_up + plan.ramp > 1:
-        raise ValueError(f"{plan}: needs a step, a positive learning rate, and shares of warm-up and ramp that are not "
-                         "negative and together at most 1")
+        raise ArgumentError(f"{plan}: needs a step, a positive learning rate, and shares of warm-up and ramp that are "
+                            "not negative and together at most 1")
 
 
 @eqx.filter_jit

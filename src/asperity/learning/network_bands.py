@@ -14,6 +14,7 @@ from scipy.special import stdtrit
 
 from asperity.learning.kk_network import Output
 from asperity.learning.kk_training import complex_moduli, with_noise
+from asperity.messages import ArgumentError
 
 __all__ = ["Bands", "bands", "replicates"]
 
@@ -41,7 +42,7 @@ def replicates(modulus: Any, noise: Any, *, members: int = 16, output: Output = 
         ValueError: fewer than two members.
     """
     if members < 2:
-        raise ValueError(f"members = {members}: a scatter needs two or more")
+        raise ArgumentError(f"members = {members}: a scatter needs two or more")
     modulus, noise = with_noise(modulus, noise)
     shape = (*modulus.shape[:-1], members, modulus.shape[-1])
     z = np.random.default_rng([seed, 15485863]).standard_normal((2, *shape))

@@ -25,6 +25,8 @@ import numpy as np
 from scipy.fft import dct
 from scipy.optimize import nnls
 
+from asperity.messages import DataError
+
 __all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn", "level", "strengths"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
@@ -57,7 +59,7 @@ def learn(baselines: Sequence[np.ndarray]) -> Noise:
     lengths = np.array([len(b) for b in baselines])
     usable = lengths[lengths >= MINIMUM_BASELINE]
     if not len(usable):
-        raise ValueError(f"no baseline of at least {MINIMUM_BASELINE} samples")
+        raise DataError(f"no baseline of at least {MINIMUM_BASELINE} samples")
     length = int(min(np.quantile(usable, 0.2), _LONGEST))
     expected = _expected_periodogram(length)
     periodograms = np.array([_periodogram(b, length) for b in baselines if len(b) >= length])

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from asperity.messages import ArgumentError, DataError
 from asperity.quantities import QUANTITIES
 from asperity.rheology._model import AbstractRelaxationModel
 
@@ -70,8 +71,8 @@ def fit_model(template: AbstractRelaxationModel, places: np.ndarray, measured: n
     with jax.enable_x64(True):
         start = _pack(template)
         if parts.size < start.size:
-            raise ValueError(f"{parts.size} numbers cannot determine {start.size} parameters of "
-                             f"{type(template).__name__}; give more points or a model with fewer")
+            raise DataError(f"{parts.size} numbers cannot determine {start.size} parameters of "
+                            f"{type(template).__name__}; give more points or a model with fewer")
         spread = _SPREAD * np.random.default_rng(seed).standard_normal((_STARTS, start.size))
         spread[0] = 0.0
         data = jnp.asarray(places), jnp.asarray(parts), jnp.asarray(size)
@@ -87,14 +88,14 @@ def _parts(values):
 
 def _check(places: np.ndarray, measured: np.ndarray, size: np.ndarray, verb: str) -> None:
     if verb not in _VERBS:
-        raise ValueError(f"there is no {verb!r} to fit; known: {', '.join(_VERBS)}")
+        raise ArgumentError(f"there is no {verb!r} to fit; known: {', '.join(_VERBS)}")
     if places.ndim != 1 or places.shape != measured.shape:
         raise ValueError(f"places {places.shape} and measured {measured.shape} must be one number per sample")
     for what, bad in (("places are not positive", ~(places > 0)), ("measured values are not finite",
                       ~np.isfinite(measured)), ("noise is not positive (values of 0?)", ~(size > 0).all(axis=1))):
         if bad.any():
-            raise ValueError(f"{what} at sample {int(np.flatnonzero(bad)[0])} and {int(bad.sum())} in all; leave "
-                             "them out, or give additive noise for values of 0")
+            raise DataError(f"{what} at sample {int(np.flatnonzero(bad)[0])} and {int(bad.sum())} in all; leave "
+                            "them out, or give additive noise for values of 0")
 
 
 def _bounded(name: str) -> bool:

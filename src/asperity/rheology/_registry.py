@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from asperity.messages import ArgumentError
 from asperity.rheology._model import AbstractRelaxationModel
 from asperity.rheology.fractional_kelvin_voigt import FractionalKelvinVoigt
 from asperity.rheology.fractional_maxwell import FractionalMaxwell
@@ -34,5 +35,5 @@ def relaxation_model_named(name: str) -> type[AbstractRelaxationModel]:
     """
     if name not in RELAXATION_MODELS:
         known = ", ".join(sorted(RELAXATION_MODELS))
-        raise ValueError(f"there is no viscoelastic model {name!r}; known: {known}")
+        raise ArgumentError(f"there is no viscoelastic model {name!r}; known: {known}")
     return RELAXATION_MODELS[name]

@@ -18,6 +18,8 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.stats import chi2
 
+from asperity.messages import DataError
+
 __all__ = ["Drag", "drag_of_ramps", "fit_drag"]
 
 
@@ -60,12 +62,12 @@ def fit_drag(distance: Any, coefficient: Any, std: Any = None) -> Drag:
     sigma = np.broadcast_to(np.asarray(1.0 if std is None else std, float), b.shape)
     sound = h.shape == b.shape and h.size >= 3 and bool((np.isfinite(h + b) & (sigma > 0) & (h >= 0)).all())
     if not sound or np.ptp(h) == 0:
-        raise ValueError(f"{h.size} distances and {b.size} coefficients: at least 3 finite pairs at different "
-                         "distances >= 0 with positive standard deviations are needed")
+        raise DataError(f"{h.size} distances and {b.size} coefficients: at least 3 finite pairs at different "
+                        "distances >= 0 with positive standard deviations are needed")
     slope, level = np.polyfit(h, 1 / b, 1) if (b > 0).all() else (0.0, 0.0)
     if not (slope > 0 and level > 0):
-        raise ValueError("the drag does not fall with distance as strength/(h + h_eff): nothing to extrapolate to "
-                         "contact. Check the distances, or use the measured value as it is")
+        raise DataError("the drag does not fall with distance as strength/(h + h_eff): nothing to extrapolate to "
+                        "contact. Check the distances, or use the measured value as it is")
     unit = np.array([1 / slope, level / slope])
     fit = least_squares(lambda p: (unit[0] * p[0] / (h + unit[1] * p[1]) - b) / sigma, [1.0, 1.0], bounds=(0, np.inf),
                         x_scale=[1.0, 1.0], xtol=1e-14, ftol=1e-14, gtol=1e-14)

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import spence
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["FiniteBand", "finite_band", "ln_coth_integral", "ln_coth_weights"]
 
 _TAIL = 6.0  # decades over which the power laws go on
@@ -50,7 +52,7 @@ def ln_coth_weights(nodes: Any, at: Any) -> np.ndarray:
     """
     u, v = np.asarray(nodes, np.float64), np.asarray(at, np.float64)
     if u.ndim != 1 or len(u) < 2 or not (np.diff(u) > 0).all():
-        raise ValueError("the nodes must be two or more ascending logarithms of frequencies")
+        raise ArgumentError("the nodes must be two or more ascending logarithms of frequencies")
     per_slope = np.diff(ln_coth_integral(u[None, :] - v[:, None]), axis=1) / np.diff(u) / np.pi
     weights = np.zeros((len(v), len(u)))
     weights[:, 1:] += per_slope
@@ -87,8 +89,8 @@ def finite_band(angular_frequency: Any, modulus: Any, *, edge: float = 0.2) -> F
     u = _log_frequency(omega, modulus)
     inside = (u > u[0] + edge * np.log(10)) & (u < u[-1] - edge * np.log(10))
     if inside.sum() < 3:
-        raise ValueError(f"only {inside.sum()} of {len(u)} points are more than {edge:g} decades inside the band; "
-                         "measure a broader band or choose a smaller edge")
+        raise DataError(f"only {inside.sum()} of {len(u)} points are more than {edge:g} decades inside the band; "
+                        "measure a broader band or choose a smaller edge")
     size = np.abs(modulus)
     loss, viscosity = _with_free(_transform(u, modulus.real, (0.0, 0.9)), omega, modulus.imag, size, inside)
     storage, equilibrium = _with_free(-omega * _transform(u, modulus.imag / omega, (-1.0, 0.0)), np.ones_like(omega),
@@ -100,12 +102,12 @@ def finite_band(angular_frequency: Any, modulus: Any, *, edge: float = 0.2) -> F
 
 def _log_frequency(omega: np.ndarray, modulus: np.ndarray) -> np.ndarray:
     if omega.ndim != 1 or modulus.shape != omega.shape or len(omega) < 5:
-        raise ValueError(f"five or more frequencies with one modulus each are needed; got shapes {omega.shape} "
-                         f"and {modulus.shape}")
+        raise DataError(f"five or more frequencies with one modulus each are needed; got shapes {omega.shape} "
+                        f"and {modulus.shape}")
     if not (np.isfinite(modulus).all() and (omega > 0).all() and (np.diff(omega) > 0).all()
             and (modulus != 0).all()):
-        raise ValueError("frequencies must be positive and ascending, moduli finite and not 0; sort the points and "
-                         "leave out the missing ones")
+        raise DataError("frequencies must be positive and ascending, moduli finite and not 0; sort the points and "
+                        "leave out the missing ones")
     return np.log(omega)
 
 

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from asperity.messages import ArgumentError, DataError
 from asperity.rheology.finite_band import ln_coth_weights
 
 __all__ = ["Convention", "Form", "KKMatrices", "check_convention", "kk_matrices", "kk_residuals",
@@ -96,7 +97,7 @@ def check_convention(storage: Any, loss: Any, convention: Convention) -> None:
     rise = float(np.sum(np.diff(storage) * (loss[1:] + loss[:-1])))
     if rise * _sign(convention) < 0:
         other = "that of a modulus" if rise > 0 else "that of a compliance or of optics"
-        raise ValueError(
+        raise ArgumentError(
             f"convention = {convention!r} contradicts the data: where there is loss, the storage "
             f"{'rises' if rise > 0 else 'falls'} with frequency, so the sign of the Kramers-Kronig integrals is "
             f"{other}. With the wrong sign the relations would destroy a fit; pass the other convention, "
@@ -145,7 +146,7 @@ def kk_matrices(log_frequency: Any, collocation: Any, form: Form = "plateau") ->
         loss = ln_coth_weights(u, u[rows])
         storage = -loss * np.exp(u[rows, None] - u[None, :])
         return KKMatrices(form, np.exp(u[rows]), storage - storage[anchor], loss, rows, anchor)
-    raise ValueError(f"form = {form!r} is not known; it is 'plateau' or 'lncoth'")
+    raise ArgumentError(f"form = {form!r} is not known; it is 'plateau' or 'lncoth'")
 
 
 def kk_residuals(matrices: KKMatrices, storage: Any, loss: Any, free: Any) -> tuple[Array, Array]:
@@ -167,7 +168,7 @@ def kk_residuals(matrices: KKMatrices, storage: Any, loss: Any, free: Any) -> tu
 
 def _sign(convention: str) -> float:
     if convention not in _SIGN:
-        raise ValueError(f"convention = {convention!r} is not known; it is one of {', '.join(_SIGN)}")
+        raise ArgumentError(f"convention = {convention!r} is not known; it is one of {', '.join(_SIGN)}")
     return _SIGN[convention]
 
 
@@ -175,8 +176,8 @@ def _step(log_frequency: np.ndarray) -> float:
     """The spacing of a uniform grid of ln(omega)."""
     steps = np.diff(log_frequency)
     if log_frequency.ndim != 1 or len(steps) < 2 or not (steps > 0).all() or np.ptp(steps) > 1e-6 * steps.mean():
-        raise ValueError("the relations are summed on a grid of three or more positive ascending frequencies with "
-                         "constant ratio (numpy.geomspace); for measured points use asperity.rheology.finite_band")
+        raise DataError("the relations are summed on a grid of three or more positive ascending frequencies with "
+                        "constant ratio (numpy.geomspace); for measured points use asperity.rheology.finite_band")
     return float((log_frequency[-1] - log_frequency[0]) / len(steps))
 
 
@@ -218,7 +219,7 @@ def _principal_value(angular_frequency: Any, values: Any, kind: str, method: str
         return values @ jnp.asarray(_kernel(nodes[None, :] - nodes[:, None], step, kind).T)
     if method == "fft":
         return _correlate(values, _kernel(np.arange(1 - count, count), step, kind))
-    raise ValueError(f"method = {method!r} is not known; it is 'dense' or 'fft'")
+    raise ArgumentError(f"method = {method!r} is not known; it is 'dense' or 'fft'")
 
 
 def _correlate(values: Array, kernel: np.ndarray) -> Array:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asperity.messages import DataError
 from asperity.rheology.relaxation_spectrum import debye
 
 __all__ = ["LinKK", "lin_kk"]
@@ -49,10 +50,10 @@ def lin_kk(angular_frequency: Any, modulus: Any, *, branches: int | None = None,
     """
     omega, modulus = np.asarray(angular_frequency, np.float64), np.asarray(modulus, np.complex128)
     if omega.ndim != 1 or omega.shape != modulus.shape or len(omega) < 4:
-        raise ValueError(f"four or more frequencies with one modulus each are needed; got shapes {omega.shape} "
-                         f"and {modulus.shape}")
+        raise DataError(f"four or more frequencies with one modulus each are needed; got shapes {omega.shape} "
+                        f"and {modulus.shape}")
     if not (np.isfinite(modulus).all() and (modulus != 0).all() and (omega > 0).all()):
-        raise ValueError("frequencies must be positive, moduli finite and not 0; leave out the missing points")
+        raise DataError("frequencies must be positive, moduli finite and not 0; leave out the missing points")
     if branches is not None:
         return _with_branches(omega, modulus, branches, inertia)
     tried = range(2, min(len(omega) + 1, 2 * len(omega) - 4, _MOST))

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asperity.messages import DataError
+
 __all__ = ["Indenter", "contact_response", "dynamic_modulus"]
 
 
@@ -45,7 +47,7 @@ def contact_response(force: Any, displacement: Any, phase: Any, frequency: Any, 
     """
     force, displacement = np.asarray(force, float), np.asarray(displacement, float)
     if not ((force > 0).all() and (displacement > 0).all()):
-        raise ValueError("the amplitudes of force and displacement must be positive; check their signs and units")
+        raise DataError("the amplitudes of force and displacement must be positive; check their signs and units")
     omega = 2 * np.pi * np.asarray(frequency, float)
     instrument = indenter.spring_constant - indenter.mass * omega**2 + 1j * omega * indenter.damping
     seen = force / displacement * np.exp(1j * np.asarray(phase)) - instrument

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asperity.messages import ArgumentError, DataError
+
 __all__ = ["FEWEST_PERIODS", "Oscillation", "oscillation"]
 
 FEWEST_PERIODS = 3.0  #: of the oscillation below which drift and oscillation cannot be told apart
@@ -68,18 +70,18 @@ def _finite(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
         raise ValueError(f"signals of shape {values.shape} at times of shape {time.shape}: give (m, n) and (n,)")
     good = np.isfinite(time) & np.isfinite(values).all(axis=0)
     if good.sum() > 1 and np.diff(time[good]).min() <= 0:
-        raise ValueError("the times do not ascend: sort the samples, or give one segment at a time")
+        raise DataError("the times do not ascend: sort the samples, or give one segment at a time")
     return time[good], values[:, good]
 
 
 def _periods(time: np.ndarray, frequency: float) -> float:
     """How many periods were recorded, the last sample with its full step."""
     if not (frequency > 0 and math.isfinite(frequency)):
-        raise ValueError(f"frequency = {frequency:g} Hz: the frequency of the drive must be positive")
+        raise ArgumentError(f"frequency = {frequency:g} Hz: the frequency of the drive must be positive")
     periods = frequency * np.ptp(time) * len(time) / max(len(time) - 1, 1) if len(time) else 0.0
     if periods < FEWEST_PERIODS * (1 - 1e-6) or len(time) < 4 * periods:
-        raise ValueError(f"{len(time)} samples over {periods:.3g} periods of {frequency:g} Hz: at least "
-                         f"{FEWEST_PERIODS:g} periods of 4 samples or more are needed; check the frequency's unit")
+        raise DataError(f"{len(time)} samples over {periods:.3g} periods of {frequency:g} Hz: at least "
+                        f"{FEWEST_PERIODS:g} periods of 4 samples or more are needed; check the frequency's unit")
     return periods
 
 

@@ -33,6 +33,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from asperity.contact import AbstractElasticContact
+from asperity.messages import DataError
 from asperity.rheology.oscillation import Oscillation
 
 __all__ = ["UNIFORM_LEVER", "Lever", "Stiffness", "contact_slope", "contact_stiffness", "harmonic_bias",
@@ -77,7 +78,7 @@ def contact_stiffness(found: Oscillation, lever: Lever, *, transfer: complex = 1
     height, deflection = transfer * found.amplitude[0], found.amplitude[1]
     tip = height + deflection
     if tip == 0:
-        raise ValueError("the tip does not move against the sample: a rigid contact has no modulus to be found")
+        raise DataError("the tip does not move against the sample: a rigid contact has no modulus to be found")
     omega = 2 * np.pi * found.frequency
     liquid = 1j * omega * lever.drag - omega**2 * lever.mass
     on_tip, on_base = (1 - lever.base_share) * liquid, lever.base_share * liquid

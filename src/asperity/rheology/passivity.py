@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from asperity.messages import DataError
 from asperity.rheology.finite_band import finite_band
 from asperity.rheology.lin_kk import LinKK, lin_kk
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
@@ -154,13 +155,13 @@ def _finite(angular_frequency: Any, modulus: Any, noise: Any) -> tuple[np.ndarra
     """Frequencies, moduli and complex noise of the points that are finite."""
     omega, modulus = np.asarray(angular_frequency, np.float64), np.asarray(modulus, np.complex128)
     if omega.ndim != 1 or omega.shape != modulus.shape or not (np.diff(omega) > 0).all():
-        raise ValueError(f"ascending frequencies (m,) with one modulus each are needed; got shapes {omega.shape} and "
-                         f"{modulus.shape}: sort one spectrum by frequency and loop over several")
+        raise DataError(f"ascending frequencies (m,) with one modulus each are needed; got shapes {omega.shape} and "
+                        f"{modulus.shape}: sort one spectrum by frequency and loop over several")
     noise = np.broadcast_to(np.asarray(noise), modulus.shape)
     noise = noise if np.iscomplexobj(noise) else noise * (1 + 1j)
     counted = np.isfinite(modulus) & np.isfinite(noise) & (modulus != 0)
     if counted.sum() < FEWEST:
-        raise ValueError(f"only {counted.sum()} of {len(omega)} points are finite; the test needs {FEWEST}")
+        raise DataError(f"only {counted.sum()} of {len(omega)} points are finite; the test needs {FEWEST}")
     return omega[counted], modulus[counted], noise[counted]
 
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq, nnls
 
+from asperity.messages import ArgumentError, DataError
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum, debye
 
 __all__ = ["FEWEST", "Data", "Design", "SpectrumFit", "Whitened", "by_discrepancy", "fit_relaxation", "fit_spectrum",
@@ -83,8 +84,8 @@ def noise_of(modulus: Any, *, relative: float = 0.0, absolute: float = 0.0, each
         ValueError: negative, or both 0.
     """
     if min(relative, absolute) < 0 or relative + absolute <= 0:
-        raise ValueError(f"relative = {relative:g}, absolute = {absolute:g} Pa: the noise must be stated, as "
-                         "nonnegative numbers that are not both 0")
+        raise ArgumentError(f"relative = {relative:g}, absolute = {absolute:g} Pa: the noise must be stated, as "
+                            "nonnegative numbers that are not both 0")
     modulus = np.asarray(modulus)
     size = (np.abs(modulus.real), np.abs(modulus.imag)) if each else (np.abs(modulus), np.abs(modulus))
     noise = np.empty(modulus.shape, np.complex128)
@@ -178,8 +179,8 @@ def spectrum_of(design: Design, parameters: np.ndarray) -> RelaxationSpectrum:
 def _positive(what: str, values: Any) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values) or not (np.isfinite(values).all() and (values > 0).all()):
-        raise ValueError(f"the {what} must be a finite positive array (m,); got shape {values.shape} from "
-                         f"{np.min(values, initial=np.inf):g} to {np.max(values, initial=-np.inf):g}")
+        raise DataError(f"the {what} must be a finite positive array (m,); got shape {values.shape} from "
+                        f"{np.min(values, initial=np.inf):g} to {np.max(values, initial=-np.inf):g}")
     return values
 
 
@@ -195,8 +196,8 @@ def _checked(design: Design, values: np.ndarray, noise: np.ndarray, points: int)
         values = np.concatenate([np.real(values), np.imag(values)], axis=-1)
         noise = np.concatenate([np.real(noise), np.imag(noise) if np.iscomplexobj(noise) else noise], axis=-1)
     if not ((noise > 0) | missing).all():
-        raise ValueError("the noise must be positive everywhere (infinite for a point that does not count); state "
-                         "the standard deviation in Pa, for example with noise_of")
+        raise DataError("the noise must be positive everywhere (infinite for a point that does not count); state "
+                        "the standard deviation in Pa, for example with noise_of")
     return Data(design, np.where(missing, 0.0, values), np.where(missing, np.inf, noise))
 
 

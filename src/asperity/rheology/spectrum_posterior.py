@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from asperity.messages import DataError
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
 from asperity.rheology.spectrum_estimate import (
     FEWEST,
@@ -66,7 +67,7 @@ def _sample(data: Data, draws: int, seed: int) -> RelaxationSpectrum:
         raise ValueError(f"bands are those of one spectrum, but there are {data.values.shape[:-1]}: loop over them")
     problem = whitened(*data)
     if problem.number < FEWEST:
-        raise ValueError(f"only {problem.number} finite numbers: a spectrum needs {FEWEST} or more")
+        raise DataError(f"only {problem.number} finite numbers: a spectrum needs {FEWEST} or more")
     rng = np.random.default_rng([seed, 7919])
     most = min(by_discrepancy(problem), _SMOOTHEST)
     smoothing = most * np.exp(rng.uniform(*_SMOOTHINGS, size=draws))

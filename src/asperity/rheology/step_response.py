@@ -30,6 +30,7 @@ import numpy as np
 from scipy.optimize import least_squares, minimize_scalar, nnls
 
 from asperity.contact import AbstractElasticContact
+from asperity.messages import DataError
 from asperity.rheology._model import AbstractRelaxationModel
 from asperity.rheology.generalized_maxwell import GeneralizedMaxwell
 from asperity.rheology.hereditary import lee_radok, ting
@@ -129,12 +130,12 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, points: int
     level, top = np.median(f[: max(int(ramp.sum()) // 4, 1)]), np.max(f)
     away = np.flatnonzero(ramp & (f - level < 0.03 * (top - level)))
     if len(away) < 0.02 * ramp.sum() or len(away) < 4 * _BLOCKS:
-        raise ValueError("the curve begins in contact: its history is not known. Record the approach from off the "
-                         "surface, with a baseline")
+        raise DataError("the curve begins in contact: its history is not known. Record the approach from off the "
+                        "surface, with a baseline")
     parts = np.array_split(f[away], 3)
     if np.median(parts[2]) - np.median(parts[0]) > 0.02 * (top - level):
-        raise ValueError("the curve begins in contact, or its baseline rises: its history is not known. Record the "
-                         "approach from off the surface, or take the tilt off")
+        raise DataError("the curve begins in contact, or its baseline rises: its history is not known. Record the "
+                        "approach from off the surface, or take the tilt off")
     blocks = np.array([b.mean() for b in np.array_split(f[away[: len(away) // 2]], _BLOCKS)])
     level, level_std = float(blocks.mean()), float(blocks.std(ddof=1) / np.sqrt(_BLOCKS))
     touch = float(t[away[-1]])
@@ -255,8 +256,8 @@ def _contact_point(data: Record, contact: AbstractElasticContact, nodes: np.ndar
     places = np.linspace(low, high, 12)
     found = np.array([misfit(p) for p in places])
     if not np.isfinite(found).all() or found.min() > 0.5 * np.sum((target / noise) ** 2):
-        raise ValueError("no contact point lets any relaxing material give these forces: check the signs of force and "
-                         "tip position, and the time of the hold")
+        raise DataError("no contact point lets any relaxing material give these forces: check the signs of force and "
+                        "tip position, and the time of the hold")
     k = int(np.clip(found.argmin(), 1, len(places) - 2))
     return _least(misfit, places[k - 1], places[k + 1], depth)
 

@@ -19,21 +19,11 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from asperity.messages import AsperityError
+
 __all__ = ["guarded", "insist_on_interrupts", "keep_compiled", "progress"]
 
 _err = Console(stderr=True)
-
-
-def _expected() -> tuple[type[BaseException], ...]:
-    """The errors that say by themselves what is wrong and what to do."""
-    from asperity.contact.named import ModelError
-    from asperity.data.calibrations import CalibrationError
-    from asperity.data.curve_files import NothingToAnalyze
-    from asperity.data.provenance import HistoryError
-    from asperity.data.readers._errors import ReadError
-    from asperity.data.store import StoreError
-
-    return ReadError, HistoryError, StoreError, ModelError, CalibrationError, NothingToAnalyze, OSError
 
 
 class _ToConsole(logging.Handler):
@@ -48,7 +38,7 @@ def _say(text: str, style: str) -> None:
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Expected errors become one message and exit code 2; Ctrl-C says how to go on."""
+    """A message for people (or of the system, on a file) is printed, exit code 2; Ctrl-C says how to go on."""
 
     @functools.wraps(command)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -61,12 +51,12 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt:
             _say("\nInterrupted. Finished chunks are kept: run the same command again to go on.", "yellow")
             raise typer.Exit(130) from None
-        except Exception as error:
-            if not isinstance(error, _expected()):
-                traceback.print_exc()
-                _say("This is a defect of asperity, not of your data. Finished chunks are kept.", "red")
-            else:
-                _say(f"Error: {error}", "red")
+        except (AsperityError, OSError) as error:
+            _say(f"Error: {error}", "red")
+            raise typer.Exit(2) from None
+        except Exception:
+            traceback.print_exc()
+            _say("This is a defect of asperity, not of your data. Finished chunks are kept.", "red")
             raise typer.Exit(2) from None
 
     return call

@@ -20,6 +20,7 @@ import xarray as xr
 from asperity.contact import JKR, AbstractContactModel
 from asperity.data.curves import validate
 from asperity.learning.outcome import Outcome
+from asperity.messages import ArgumentError
 from asperity.quantities import variable_attributes
 from asperity.virtual.lever import Equilibria, equilibria, follow
 from asperity.virtual.noise import Instrument, Noise, baseline_noise, correlated, waviness
@@ -95,7 +96,7 @@ def virtual_map(*, rows: int = 64, columns: int = 64, samples: int = 512,
         ValueError: fewer than 16 samples, an unknown fault, or a setpoint out of the model's reach.
     """
     if samples < 16:
-        raise ValueError(f"samples = {samples}: a segment needs at least 16")
+        raise ArgumentError(f"samples = {samples}: a segment needs at least 16")
     model = _default_model() if model is None else model
     instrument, specimen, noise = instrument or Instrument(), specimen or Specimen(), noise or Noise()
     row, column = (index.ravel() for index in np.indices((rows, columns)))
@@ -152,7 +153,7 @@ def _outcomes(draw: np.ndarray, faults: Mapping[str, float]) -> np.ndarray:
     """Each curve's `Outcome`: converged, or a fault with the probability asked for."""
     known = {fault.name: fault for fault in FAULTS}
     if not set(faults) <= set(known) or sum(faults.values()) > 1 or min(faults.values(), default=0) < 0:
-        raise ValueError(f"faults are probabilities of {list(known)}, at most 1 in sum; got {dict(faults)}")
+        raise ArgumentError(f"faults are probabilities of {list(known)}, at most 1 in sum; got {dict(faults)}")
     outcome = np.full(draw.shape, int(Outcome.converged))
     edge = 0.0
     for name, probability in faults.items():

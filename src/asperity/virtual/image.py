@@ -17,6 +17,7 @@ from asperity.instrument.height_correction import required_drive
 from asperity.instrument.morphology import dilate
 from asperity.instrument.scanner import Scanner
 from asperity.instrument.subpixel import scan
+from asperity.messages import ArgumentError
 from asperity.virtual.scanner import at_rest
 
 __all__ = ["Imaging", "virtual_images"]
@@ -94,7 +95,8 @@ def _scanned(touched: np.ndarray, imaging: Imaging, shape: tuple[int, int, int],
         return touched[place[..., 0].astype(int), place[..., 1].astype(int)]
     heights = scan(touched, np.moveaxis(place, -1, 0))
     if np.isnan(heights).any():
-        raise ValueError(f"margin = {margin} pixels: the drift leaves the surface; give a larger one and more surface")
+        raise ArgumentError(f"margin = {margin} pixels: the drift leaves the surface; give a larger one and more "
+                            "surface")
     return heights
 
 

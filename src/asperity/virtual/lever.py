@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from asperity.contact import AbstractContactModel
+from asperity.messages import ArgumentError
 
 __all__ = ["Equilibria", "equilibria", "evaluate", "follow", "solve"]
 
@@ -139,7 +140,7 @@ def _reach(template: AbstractContactModel, values: Values, count: int, force: fl
         if not short.any():
             return reach
         reach[short] *= 1.5
-    raise ValueError(f"the model never reaches a force of {force:g} N: check its modulus and the setpoint")
+    raise ArgumentError(f"the model never reaches a force of {force:g} N: check its modulus and the setpoint")
 
 
 def _table(template: AbstractContactModel, values: Values, first: np.ndarray,
@@ -223,7 +224,7 @@ def follow(table: Equilibria, depth: np.ndarray, *, approach: bool) -> tuple[np.
         ValueError: a depth beyond the table (twice the setpoint).
     """
     if np.nanmax(depth - table.depth[:, -1:], initial=-np.inf) > 0:
-        raise ValueError("the base moves deeper than twice the setpoint: use more samples or a shorter ramp")
+        raise ArgumentError("the base moves deeper than twice the setpoint: use more samples or a shorter ramp")
     envelope = _envelope(table, approach=approach)
     interval = np.stack([np.searchsorted(e, u, side="right") - 1 for e, u in zip(envelope, depth)])
     free = depth < (table.jump_in[:, None] if approach else envelope[:, :1])

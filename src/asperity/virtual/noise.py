@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from asperity.messages import ArgumentError
+
 __all__ = ["Instrument", "Noise", "autocovariance", "baseline_noise", "correlated", "waviness"]
 
 _BOLTZMANN = 1.380649e-23  # J/K, exact
@@ -82,7 +84,7 @@ def _drift_covariance(lag: np.ndarray, times: tuple[float, float]) -> np.ndarray
 def _lever_covariance(lag: np.ndarray, instrument: Instrument) -> np.ndarray:
     """Thermal motion of a damped oscillator: (k_B T/k) e^(-g t) [cos(w t) + (g/w) sin(w t)], m^2."""
     if instrument.quality <= 0.5:
-        raise ValueError(f"quality = {instrument.quality} must be above 1/2 (an oscillating lever)")
+        raise ArgumentError(f"quality = {instrument.quality} must be above 1/2 (an oscillating lever)")
     natural = 2 * math.pi * instrument.resonance
     damping = natural / (2 * instrument.quality)
     damped = math.sqrt(natural**2 - damping**2)
@@ -123,7 +125,7 @@ def _amplitudes(count: int, noise: Noise, instrument: Instrument) -> np.ndarray:
         if eigenvalues.min() >= -1e-9 * eigenvalues.max():
             return np.sqrt(np.maximum(eigenvalues, 0.0))
         half *= 2
-    raise ValueError("the thermal motion rings for longer than sixteen curves: lower the quality factor")
+    raise ArgumentError("the thermal motion rings for longer than sixteen curves: lower the quality factor")
 
 
 def correlated(count: int, *, noise: Noise, instrument: Instrument,

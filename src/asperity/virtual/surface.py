@@ -7,6 +7,8 @@ import math
 import numpy as np
 from scipy.fft import next_fast_len
 
+from asperity.messages import ArgumentError
+
 __all__ = ["self_affine"]
 
 
@@ -31,7 +33,7 @@ def self_affine(shape: tuple[int, int], *, hurst: float = 0.8, rms: float = 1.0,
         ValueError: a wavelength below 2 pixels or a Hurst exponent outside (0, 1].
     """
     if shortest < 2 or not 0 < hurst <= 1:
-        raise ValueError(f"shortest = {shortest:g} must be at least 2 pixels, hurst = {hurst:g} in (0, 1]")
+        raise ArgumentError(f"shortest = {shortest:g} must be at least 2 pixels, hurst = {hurst:g} in (0, 1]")
     rows, columns = (int(next_fast_len(2 * n, real=True) or 0) for n in shape)
     qy, qx = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :]
     q = np.hypot(qy, qx)

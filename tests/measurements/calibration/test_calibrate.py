@@ -13,6 +13,7 @@ from asperity.data import store
 from asperity.data.calibrations import CalibrationError
 from asperity.instrument.tip_shape import SphereCone, on_grid
 from asperity.measurements.replay import VERBS
+from asperity.messages import AsperityError
 from asperity.virtual.calibration import stiff_curves, virtual_spectrum
 from asperity.virtual.force_map import Instrument
 from asperity.virtual.image import Imaging, virtual_images
@@ -139,7 +140,7 @@ def test_a_tip_cut_by_noise_gives_no_radius():
     (lambda: calibrate.tip([], size=5), "no image"),
 ])
 def test_what_cannot_be_calibrated_says_why(call, message):
-    with pytest.raises(CalibrationError, match=message):
+    with pytest.raises(AsperityError, match=message):
         call()
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from asperity import correct
 from asperity.data import store
-from asperity.data.calibrations import CalibrationError
 from asperity.measurements.images.drift_page import page
+from asperity.messages import DataError
 from asperity.report.page import write_page
 from asperity.virtual.image import Imaging, virtual_images
 from asperity.virtual.surface import self_affine
@@ -54,9 +54,9 @@ def test_a_frame_from_elsewhere_is_not_reached(film):
 
 
 def test_what_is_no_film_is_refused(film):
-    with pytest.raises(CalibrationError, match="two or more frames of one size and pixel"):
+    with pytest.raises(DataError, match="two or more frames of one size and pixel"):
         correct.drift([film.isel(frame=0)])
-    with pytest.raises(CalibrationError, match="is a film of 5 frames: take one"):
+    with pytest.raises(DataError, match="is a film of 5 frames: take one"):
         correct.image(film)
 
 

@@ -9,12 +9,12 @@ import xarray as xr
 
 import asperity
 from asperity.data import store
-from asperity.data.calibrations import CalibrationError
 from asperity.data.readers._errors import ReadError
 from asperity.data.readers.rheology_table import read_table
 from asperity.measurements.replay import differences, replay
 from asperity.measurements.rheometry import material as rheometry
 from asperity.measurements.rheometry.power_law import power_law
+from asperity.messages import ArgumentError, DataError
 from tests.conftest import shared_data
 from tests.test_cli import run
 
@@ -122,11 +122,11 @@ def test_relaxation_and_creep_are_of_one_material(tmp_path):
 
 
 def test_what_is_no_spectrum_is_refused():
-    with pytest.raises(CalibrationError, match="no spectrum: it needs storage_modulus"):
+    with pytest.raises(DataError, match="no spectrum: it needs storage_modulus"):
         rheometry.spectrum(xr.Dataset({"a": ("frequency", [1.0])}, {"frequency": [1.0]}))
     few = xr.Dataset({name: ("frequency", [1.0, 2.0]) for name in ("storage_modulus", "loss_modulus")},
                      {"frequency": [1.0, 2.0]})
-    with pytest.raises(CalibrationError, match="2 points have both moduli: at least 5"):
+    with pytest.raises(DataError, match="2 points have both moduli: at least 5"):
         rheometry.spectrum(few)
 
 
@@ -164,7 +164,7 @@ def test_adhesion_is_left_out_and_said_so():
     from asperity.virtual.force_map import virtual_map
 
     curves = virtual_map(rows=1, columns=1, samples=64)
-    with pytest.raises(CalibrationError, match="JKR has adhesion"):
+    with pytest.raises(ArgumentError, match="JKR has adhesion"):
         power_law(curves, {"name": "jkr", "radius": 5e-6})
-    with pytest.raises(CalibrationError, match="no hold: it needs an approach, a pause after it"):
+    with pytest.raises(DataError, match="no hold: it needs an approach, a pause after it"):
         holds(curves, {"name": "hertz", "radius": 5e-6})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from os import PathLike
 
+from asperity.messages import AsperityError
+
 __all__ = ["CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported"]
 
 
-class ReadError(Exception):
+class ReadError(AsperityError):
     """A file (or one curve of it) that cannot be read; the message says what, where and what to do."""
 
     #: what to do where the reader names nothing better

@@ -24,6 +24,7 @@ from asperity.instrument.thermal import spectral_density
 from asperity.measurements.calibration.record import calibration_of, constant, curves_of
 from asperity.measurements.force_curves.correct import curves as curves_with
 from asperity.measurements.force_curves.read import Paths
+from asperity.messages import ArgumentError, DataError
 from asperity.report.numbers import measurement
 
 __all__ = ["sensitivity", "spring_constant"]
@@ -67,7 +68,7 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
         found = thermal_calibration.calibrate(
             opened["frequency"].values, opened["power"].values, known.lever, known.surroundings,
             sensitivity=known.sensitivity, band=band, averages=opened.attrs.get("averages"), method=method)
-    except ValueError as error:
+    except DataError as error:
         raise CalibrationError(f"{opened.attrs.get('file', 'the spectrum')}: {error}") from error
     said = list(found.findings)
     if np.isfinite(header := float(opened.attrs.get("spring_constant", np.nan))):
@@ -89,7 +90,7 @@ def _known_of(opened: xr.Dataset, lever: dict[str, float], fluid: str | None, te
     names = {field.name for field in dataclasses.fields(Lever)}
     wrong = sorted(set(lever) - names - {f"{name}_std" for name in names})
     if wrong:
-        raise CalibrationError(f"a lever has no {' and no '.join(wrong)}; known: {', '.join(sorted(names))}")
+        raise ArgumentError(f"a lever has no {' and no '.join(wrong)}; known: {', '.join(sorted(names))}")
     said = {name: float(opened.attrs[name]) for name in ("width", "length", "tilt") if name in opened.attrs}
     numbers = {name: _number(lever, name) for name in names if name in lever}
     warmth = temperature if temperature is not None else opened.attrs.get("temperature")
@@ -98,7 +99,7 @@ def _known_of(opened: xr.Dataset, lever: dict[str, float], fluid: str | None, te
                               if name in opened.attrs}
     if fluid is not None:
         if fluid not in _FLUIDS:
-            raise CalibrationError(f"there is no fluid '{fluid}'; known: {', '.join(_FLUIDS)}")
+            raise ArgumentError(f"there is no fluid '{fluid}'; known: {', '.join(_FLUIDS)}")
         around = dict(_FLUIDS[fluid](kelvin)._asdict())
     if isinstance(sensitivity, Mapping):
         sensitivity = Known(sensitivity["sensitivity"], sensitivity["sensitivity_std"])
@@ -160,8 +161,8 @@ def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None
     arguments = {"window": window, "scanner": measured[0] if measured else None}
     data, step = curves_of(paths, "calibrate.sensitivity", arguments)
     if "deflection_voltage" not in data:
-        raise CalibrationError(f"{data['file'].values[0]}: the curves hold no voltage of the photodiode; "
-                               "their deflection has a sensitivity in it already")
+        raise DataError(f"{data['file'].values[0]}: the curves hold no voltage of the photodiode; "
+                        "their deflection has a sensitivity in it already")
     if scanner is not None:
         data = curves_with(data, calibration=scanner)
     found, problems = _slopes(data.load(), window)

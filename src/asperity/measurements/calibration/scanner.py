@@ -12,10 +12,11 @@ from asperity.data import calibrations as calibration
 from asperity.data.calibrations import CalibrationError
 from asperity.instrument.height_correction import Trace, joined
 from asperity.instrument.height_correction import correct as move
-from asperity.instrument.identification import IdentificationError, Identified, identify
+from asperity.instrument.identification import Identified, identify
 from asperity.measurements.calibration.record import calibration_of, curves_of
 from asperity.measurements.force_curves.heights import traces
 from asperity.measurements.force_curves.read import Paths
+from asperity.messages import DataError
 from asperity.report.numbers import plain
 
 __all__ = ["scanner"]
@@ -39,14 +40,14 @@ def scanner(paths: Paths | xr.Dataset, *, curves: int = _CURVES) -> xr.Dataset:
     """
     data, step = curves_of(paths, "calibrate.scanner", {"curves": curves})
     if "height_drive" not in data:
-        raise CalibrationError(
+        raise DataError(
             "the curves hold no drive beside a sensor's height: from the drive alone, hysteresis and creep cannot be "
             "told from the sample's viscoelasticity. Take curves of an instrument or mode that records both")
     recorded = traces(data.isel(curve=slice(0, curves)).load())
     judges = range(len(recorded) - max(1, len(recorded) // 3), len(recorded))
     try:
         found = identify(recorded, held_out=judges, pauses=_pauses(recorded))
-    except (IdentificationError, ValueError) as error:
+    except DataError as error:
         raise CalibrationError(f"{data['file'].values[0]}: {error}") from error
     numbers: dict[str, Any] = dict(calibration.scanner_numbers(found.scanner))
     pause = {} if found.order.pause is None else {"scanner_pause": ((), found.order.pause, {"units": "s"})}

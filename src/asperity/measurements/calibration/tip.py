@@ -21,6 +21,7 @@ from asperity.measurements.calibration.record import calibration_of, constant
 from asperity.measurements.force_curves.read import Paths
 from asperity.measurements.images import correct as imaging
 from asperity.measurements.images.read import read_image
+from asperity.messages import ArgumentError, DataError
 from asperity.report.numbers import plain
 
 __all__ = ["tip"]
@@ -53,14 +54,14 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
         CalibrationError: no such channel, a film, pixels of different sizes, or too few known tip pixels.
     """
     if shape not in _SHAPES:
-        raise CalibrationError(f"there is no tip shape '{shape}'; known: {', '.join(_SHAPES)}")
+        raise ArgumentError(f"there is no tip shape '{shape}'; known: {', '.join(_SHAPES)}")
     opened, step = _images_of(images, {"size": size, "shape": shape, "channel": channel, "noise_bound": noise_bound})
     if not opened:
-        raise CalibrationError("no image is given: name at least one of a rough surface")
+        raise ArgumentError("no image is given: name at least one of a rough surface")
     pixels = np.array([imaging.pixel(image) for image in opened])
     if np.ptp(pixels) > 0.01 * pixels.max():
-        raise CalibrationError(f"the pixels are from {plain(float(pixels.min()), 'm')} to "
-                               f"{plain(float(pixels.max()), 'm')} wide: one size is needed, and square ones")
+        raise DataError(f"the pixels are from {plain(float(pixels.min()), 'm')} to "
+                        f"{plain(float(pixels.max()), 'm')} wide: one size is needed, and square ones")
     flat = [imaging.image(image, channel=channel, level=None, scars=True) for image in opened]
     seen = [_seen(image, channel, noise_bound) for image in flat]
     bound, pitch = max(one.bound for one in seen), float(pixels.mean())
@@ -72,7 +73,7 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
         half = bound_tip(frames, (size, size), noise_bound=bound / 2, passes=_PASSES, progress=tell)
     try:
         fitted, sharper = (fit_shape(_SHAPES[shape], one.heights, pixel=(pitch, pitch)) for one in (found, half))
-    except ValueError as error:
+    except DataError as error:
         raise CalibrationError(str(error)) from error
     return calibration_of(_tip_numbers(found, fitted, sharper, pitch), "tip",
                           _about_tip(found, fitted, bound, pitch, noise_bound is None), step)

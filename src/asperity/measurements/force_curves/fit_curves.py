@@ -17,6 +17,7 @@ from asperity.learning.noise import Noise
 from asperity.learning.uncertainty import estimate
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
+from asperity.messages import ArgumentError
 
 __all__ = ["fit_curves", "learn_noise"]
 
@@ -90,7 +91,7 @@ def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:
     Of errors e and f with the correlation $\rho$, f is $\rho e + \sqrt{1 - \rho^2}\, g$ with g independent of e.
     """
     if not -1 <= correlation <= 1:
-        raise ValueError(f"calibration_correlation = {correlation:g} must lie between -1 and 1")
+        raise ArgumentError(f"calibration_correlation = {correlation:g} must lie between -1 and 1")
     mixed = changes.copy()
     mixed[..., 0] += correlation * changes[..., 1]
     mixed[..., 1] *= np.sqrt(1 - correlation**2)

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import calibrations
-from asperity.data.calibrations import CalibrationError
 from asperity.data.curve_files import Source
 from asperity.instrument import height_correction
 from asperity.instrument.height_correction import Trace
+from asperity.messages import DataError
 from asperity.quantities import variable_attributes
 
 __all__ = ["moved", "sources", "traces"]
@@ -31,10 +31,10 @@ def traces(dataset: xr.Dataset) -> list[Trace]:
     """Each curve of a loaded dataset, its segments one after the other: time, drive and, if known, sensor height.
 
     Raises:
-        CalibrationError: no time, without which creep cannot be known.
+        DataError: no time, without which creep cannot be known.
     """
     if "time" not in dataset:
-        raise CalibrationError("the curves have no time, without which creep cannot be known; give the sampling rate")
+        raise DataError("the curves have no time, without which creep cannot be known; give the sampling rate")
     sensed = "height_drive" in dataset
     drive, time = dataset["height_drive" if sensed else "height"].values, dataset["time"].values
     height = dataset["height"].values if sensed else None

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.readers._errors import MissingCalibration
+from asperity.messages import ArgumentError, shown
 
 __all__ = ["Segment", "segment_of"]
 
@@ -26,8 +27,8 @@ class Segment(NamedTuple):
 
 def segment_of(dataset: xr.Dataset, name: str) -> Segment:
     """The named segment with its samples right-aligned and padded to one of few lengths."""
-    if name not in dataset["segment"].values:
-        raise ValueError(f"no segment '{name}' in the data; there are {', '.join(map(str, dataset['segment'].values))}")
+    if name not in (names := [str(own) for own in dataset["segment"].values]):
+        raise ArgumentError(f"segment = {shown(name)}: the curves have none of this name; they have {', '.join(names)}")
     if "force" not in dataset:
         raise MissingCalibration(str(dataset["file"].values[0]), "the force is not known.",
                                  _missing(dataset))

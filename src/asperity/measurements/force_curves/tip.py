@@ -11,8 +11,8 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel, AbstractElasticContact
 from asperity.contact.named import Model, assumed_inputs, contact_model, model_record
-from asperity.data.calibrations import CalibrationError
 from asperity.data.results import assumed_in_words
+from asperity.messages import ArgumentError
 from asperity.report.citing import citations
 
 __all__ = ["Template", "resolved", "resolved_elastic"]
@@ -62,12 +62,12 @@ def resolved_elastic(model: Model, dataset: xr.Dataset) -> tuple[Template, Abstr
     """As `resolved` for one dataset, with the model itself, which must have no adhesion.
 
     Raises:
-        CalibrationError: it has adhesion.
+        ArgumentError: it has adhesion.
     """
     template = resolved(model, [dataset])
     contact = template.of(dataset)
     if not isinstance(contact, AbstractElasticContact):
-        raise CalibrationError(f"{type(contact).__name__} has adhesion, which viscoelastic contact leaves out: give a "
+        raise ArgumentError(f"{type(contact).__name__} has adhesion, which viscoelastic contact leaves out: give a "
                                "contact model without")
     return template, contact
 

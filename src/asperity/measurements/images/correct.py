@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import calibrations, provenance
-from asperity.data.calibrations import Calibration, CalibrationError
+from asperity.data.calibrations import Calibration
 from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling, roughness_bias
 from asperity.instrument.missing import fill_harmonic
+from asperity.messages import ArgumentError, DataError
 from asperity.report.numbers import plain
 
 __all__ = ["Steps", "corrected", "image", "one_frame", "pixel"]
@@ -35,13 +36,13 @@ def one_frame(dataset: xr.Dataset, channel: str) -> xr.DataArray:
     """The channel of an image that is no film.
 
     Raises:
-        CalibrationError: a channel that is not there, or a film.
+        DataError: a channel that is not there, or a film.
     """
     if channel not in dataset:
-        raise CalibrationError(f"the image has no channel '{channel}'; it has {', '.join(map(str, dataset.data_vars))}")
+        raise ArgumentError(f"the image has no channel '{channel}'; it has {', '.join(map(str, dataset.data_vars))}")
     if "frame" in dataset[channel].dims:
-        raise CalibrationError(f"'{channel}' is a film of {dataset.sizes['frame']} frames: take one, "
-                               "image.isel(frame=0), or follow its drift with asperity.correct.drift")
+        raise DataError(f"'{channel}' is a film of {dataset.sizes['frame']} frames: take one, "
+                        "image.isel(frame=0), or follow its drift with asperity.correct.drift")
     return dataset[channel]
 
 
@@ -133,8 +134,8 @@ def _untouched(result: xr.Dataset, channel: str, height: np.ndarray, tip: Mappin
     """The surface that the tip leaves possible, and which of its pixels were touched for sure."""
     pitch, shape = np.mean(pixel(result)), np.asarray(tip["height"], float)
     if abs(float(tip["pitch"]) / pitch - 1) > _FLAT_PIXELS:
-        raise CalibrationError(f"the tip's pixels are {plain(float(tip['pitch']), 'm')}, those of the image "
-                               f"{plain(float(pitch), 'm')}: estimate the tip from images of this pixel size")
+        raise DataError(f"the tip's pixels are {plain(float(tip['pitch']), 'm')}, those of the image "
+                        f"{plain(float(pitch), 'm')}: estimate the tip from images of this pixel size")
     found = certainty.reconstruct(height, shape, noise_bound=bound)
     result[f"{channel}_surface"] = result[channel].copy(data=found.surface).assign_attrs(
         long_name="highest surface that the image and the tip allow")
@@ -167,7 +168,7 @@ def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1
         ``corrections`` holds roughness, its bias by leveling, noise and the verdict on the denoising as JSON.
 
     Raises:
-        CalibrationError: a channel that is not there, a film, or a tip of other pixels.
+        DataError: a channel that is not there, a film, or a tip of other pixels.
     """
     options = {"level": level, "lines": lines, "features": features, "scars": scars, "denoise": denoise}
     known = calibrations.records(tip)

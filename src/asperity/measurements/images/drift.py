@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import provenance
-from asperity.data.calibrations import CalibrationError
 from asperity.instrument.drift import Pair, Trajectory, join_pairs, mean_velocity, register_pairs
 from asperity.instrument.phase_correlation import PairFlag
 from asperity.measurements.images.correct import one_frame, pixel
+from asperity.messages import DataError
 from asperity.report.numbers import plain
 
 __all__ = ["drift"]
@@ -36,13 +36,10 @@ def drift(images: xr.Dataset | Sequence[xr.Dataset], *, channel: str = "height",
         of every pair compared; and the attribute ``findings``.
 
     Raises:
-        CalibrationError: fewer than two frames, frames of different size or pixel, or frames too small to compare.
+        DataError: fewer than two frames, frames of different size or pixel, or frames too small to compare.
     """
     frames, pitch, duration = _frames(images, channel)
-    try:
-        pairs = register_pairs(frames, reach=min(reach, len(frames) - 1))
-    except ValueError as error:
-        raise CalibrationError(str(error)) from error
+    pairs = register_pairs(frames, reach=min(reach, len(frames) - 1))
     path = join_pairs(pairs, len(frames))
     made = _dataset(pairs, path, pitch, duration)
     first = images if isinstance(images, xr.Dataset) else images[0]
@@ -61,8 +58,8 @@ def _frames(images: xr.Dataset | Sequence[xr.Dataset], channel: str) -> tuple[li
     sizes = np.array([pixel(image) for image in kinds])
     shapes = {frame.shape for frame in found}
     if len(found) < 2 or len(shapes) > 1 or np.ptp(sizes, axis=0).max() > 1e-3 * sizes.max():
-        raise CalibrationError(f"{len(found)} frames of {len(shapes)} sizes: drift needs two or more frames of one "
-                               "size and pixel")
+        raise DataError(f"{len(found)} frames of {len(shapes)} sizes: drift needs two or more frames of one "
+                        "size and pixel")
     return found, sizes[0], float(kinds[0]["line_time"]) * found[0].shape[0]
 
 

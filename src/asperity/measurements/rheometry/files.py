@@ -8,13 +8,13 @@ from pathlib import Path
 import xarray as xr
 
 from asperity.contact.named import Model
-from asperity.data.calibrations import CalibrationError
 from asperity.data.curves import segment_kind
 from asperity.data.readers._errors import ReadError
 from asperity.data.readers.force_curves import find_reader
 from asperity.measurements.force_curves.read import read
 from asperity.measurements.rheometry.material import median_spectrum, relax, spectrum
 from asperity.measurements.rheometry.power_law import power_law
+from asperity.messages import DataError
 
 __all__ = ["relaxation_of_file", "spectrum_of_file"]
 
@@ -30,8 +30,8 @@ def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | 
 
     try:
         moduli = modulus_spectrum(read(path), model)
-    except ValueError as error:
-        raise CalibrationError(f"{path}: {error}") from error
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     return spectrum(median_spectrum(moduli), noise=noise)
 
 

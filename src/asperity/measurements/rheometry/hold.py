@@ -11,11 +11,11 @@ import xarray as xr
 
 from asperity.contact.named import Model
 from asperity.data import provenance
-from asperity.data.calibrations import CalibrationError
 from asperity.data.curves import segment_kind
 from asperity.data.results import flag_attributes, gravest, identity
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.messages import DataError
 from asperity.rheology import step_response
 from asperity.rheology.step_response import StepFit, fit_step, record
 
@@ -43,15 +43,15 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
         `Outcome`); ``findings`` says why curves were not.
 
     Raises:
-        CalibrationError: no approach with a pause after it, no force, or a model with adhesion.
+        DataError: no approach with a pause after it, no force, or a model with adhesion.
     """
     template, contact = resolved_elastic(model, dataset)
     names = [str(name) for name in dataset["segment"].values]
     after = names[names.index("approach") + 1:] if "approach" in names else []
     hold = next((name for name in after if segment_kind(name) == "pause"), None)
     if hold is None or "force" not in dataset or "time" not in dataset:
-        raise CalibrationError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
-                               f"{', '.join(names)}")
+        raise DataError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
+                        f"{', '.join(names)}")
     loaded, found, problems = dataset.load(), [], []
     count = loaded.sizes["curve"]
     for curve in range(count):
@@ -81,7 +81,7 @@ def _recorded(curve: xr.Dataset, hold: str) -> Any:
     there = np.isfinite(time) & np.isfinite(force) & np.isfinite(position)
     starts = columns[0][1][np.isfinite(columns[0][1])]
     if not len(starts):
-        raise ValueError("the hold is empty")
+        raise DataError("the hold is empty")
     return record(time[there], position[there], force[there], float(starts[0]))
 
 

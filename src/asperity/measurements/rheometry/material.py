@@ -14,9 +14,9 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import provenance
-from asperity.data.calibrations import CalibrationError
 from asperity.data.readers.rheology_table import read_table
 from asperity.data.results import listed
+from asperity.messages import ArgumentError, DataError
 from asperity.report.citing import citations
 from asperity.rheology import kramers_kronig, passivity, relaxation_spectrum
 from asperity.rheology.finite_band import finite_band
@@ -51,19 +51,19 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
         ``kk_floor``, their own error on this band; and the attributes ``findings`` and ``alarm``.
 
     Raises:
-        CalibrationError: no such quantities, fewer than five finite points, or a noise that is not positive.
+        DataError: no such quantities, fewer than five finite points, or a noise that is not positive.
         ReadError: the table cannot be read.
     """
     data, inputs = _opened(source)
     kind = "shear_" if "storage_modulus" not in data and "shear_storage_modulus" in data else ""
     names = (f"{kind}storage_modulus", f"{kind}loss_modulus")
     if not set(names) <= set(data.data_vars) or "frequency" not in data.coords:
-        raise CalibrationError(f"no spectrum: it needs {' and '.join(names)} over frequency; it has "
-                               f"{', '.join(map(str, data.data_vars))}")
+        raise DataError(f"no spectrum: it needs {' and '.join(names)} over frequency; it has "
+                        f"{', '.join(map(str, data.data_vars))}")
     values = [data[name].values for name in names]
     finite = np.isfinite(values[0]) & np.isfinite(values[1])
     if finite.sum() < 5:
-        raise CalibrationError(f"{finite.sum()} points have both moduli: at least 5 are needed for a spectrum")
+        raise DataError(f"{finite.sum()} points have both moduli: at least 5 are needed for a spectrum")
     omega, modulus = 2 * math.pi * data["frequency"].values[finite], values[0][finite] + 1j * values[1][finite]
     stated, said = _noise(data.isel(frequency=finite), names, modulus, noise)
     report = check_passivity(omega, modulus, stated, draws=_REPEATS if len(omega) <= _MANY else _REPEATS // 10)
@@ -91,17 +91,17 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
         ``_low`` and ``_high`` (90 %); ``relaxation_density`` over ``relaxation_time``; the attribute ``findings``.
 
     Raises:
-        CalibrationError: no such quantities, fewer than five finite points, or a noise that is not positive.
+        DataError: no such quantities, fewer than five finite points, or a noise that is not positive.
         ReadError: the table cannot be read.
     """
     data, inputs = _opened(source)
     if "relaxation_modulus" not in data or "time" not in data.coords:
-        raise CalibrationError(f"no relaxation: it needs relaxation_modulus over time; it has "
-                               f"{', '.join(map(str, data.data_vars))}")
+        raise DataError(f"no relaxation: it needs relaxation_modulus over time; it has "
+                        f"{', '.join(map(str, data.data_vars))}")
     kept = data.isel(time=np.isfinite(data["relaxation_modulus"].values))
     time, modulus = kept["time"].values, kept["relaxation_modulus"].values
     if len(time) < 5:
-        raise CalibrationError(f"{len(time)} finite points: at least 5 are needed for a relaxation")
+        raise DataError(f"{len(time)} finite points: at least 5 are needed for a relaxation")
     stated, said = _noise(kept, ("relaxation_modulus",), modulus.astype(complex), noise)
     fitted = fit_relaxation(time, modulus, np.real(stated))
     bands = sample_from_relaxation(time, modulus, np.real(stated), draws=draws)
@@ -135,7 +135,7 @@ def _noise(data: xr.Dataset, names: Sequence[str], modulus: np.ndarray,
         try:
             return noise_of(modulus, relative=given), [f"The stated noise is {100 * given:.3g} % of the modulus."]
         except ValueError as error:
-            raise CalibrationError(str(error)) from error
+            raise ArgumentError(str(error)) from error
     stds = [data[f"{name}_std"].values for name in names if f"{name}_std" in data]
     if len(stds) == len(names) and all((std > 0).all() for std in stds):
         return stds[0] + 1j * stds[-1], ["The noise is that of the data."]

@@ -20,6 +20,7 @@ from asperity.data.results import flag_attributes, gravest, identity
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.fit import fit
 from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.messages import ArgumentError, DataError
 from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.rheology import oscillation as oscillations
 from asperity.rheology import oscillatory_contact
@@ -125,10 +126,11 @@ def _sorted_segments(dataset: xr.Dataset, frequency: Sequence[float] | None) -> 
     names = [str(s) for s in dataset["segment"].values if segment_kind(str(s)) == "modulation"]
     known = dataset.attrs.get("modulation_frequency") if frequency is None else frequency
     if not names:
-        raise ValueError(f"no modulation segment: the curves have {', '.join(map(str, dataset['segment'].values))}")
+        raise DataError(f"no modulation segment: the curves have {', '.join(map(str, dataset['segment'].values))}")
     if known is None or len(np.atleast_1d(known)) != len(names):
-        raise ValueError(f"{0 if known is None else len(np.atleast_1d(known))} frequencies for {len(names)} modulation "
-                         "segments: give frequency=[...], one in Hz for each in the order of the file")
+        count = 0 if known is None else len(np.atleast_1d(known))
+        raise ArgumentError(f"{count} frequencies for {len(names)} modulation segments: give frequency=[...], one in "
+                            "Hz for each in the order of the file")
     pairs = sorted(zip((float(f) for f in np.atleast_1d(known)), names, strict=True))
     return [name for _, name in pairs], [f for f, _ in pairs]
 

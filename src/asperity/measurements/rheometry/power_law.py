@@ -12,7 +12,6 @@ from scipy.signal import savgol_filter
 from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model
 from asperity.data import provenance
-from asperity.data.calibrations import CalibrationError
 from asperity.data.results import flag_attributes, gravest, identity
 from asperity.learning import hereditary_fit
 from asperity.learning import noise as noise_model
@@ -22,6 +21,7 @@ from asperity.learning.least_squares import least_squares
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
 from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.messages import ArgumentError, DataError
 from asperity.quantities import variable_attributes
 from asperity.rheology.exponential_memory import rates
 
@@ -89,13 +89,13 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
 
 def _check(dataset: xr.Dataset, relaxation: str, sources: dict[str, float]) -> None:
     if relaxation not in FAMILIES:
-        raise ValueError(f"there is no relaxation {relaxation!r} to fit; known: {', '.join(FAMILIES)}")
+        raise ArgumentError(f"there is no relaxation {relaxation!r} to fit; known: {', '.join(FAMILIES)}")
     if "time" not in dataset:
-        raise ValueError("the curves hold no 'time', without which no relaxation can be fitted; give a variable "
-                         "'time' (curve, segment, sample) in s, for instance index / sampling_rate")
+        raise DataError("the curves hold no 'time', without which no relaxation can be fitted; give a variable "
+                        "'time' (curve, segment, sample) in s, for instance index / sampling_rate")
     unknown = sorted(set(sources) - {"spring_constant", "sensitivity", "tip"})
     if unknown:
-        raise ValueError(f"relative_std knows spring_constant, sensitivity and tip, not {', '.join(unknown)}")
+        raise ArgumentError(f"relative_std knows spring_constant, sensitivity and tip, not {', '.join(unknown)}")
 
 
 def _elastic_contact_point(dataset: xr.Dataset, contact: AbstractElasticContact, tilt: bool) -> np.ndarray:
@@ -344,13 +344,13 @@ def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
         per curve ``modulus`` (at 1 s) and ``order`` with their uncertainties, and the flag.
 
     Raises:
-        CalibrationError: no time or no force, or a model with adhesion.
+        DataError: no time or no force, or a model with adhesion.
     """
     template, contact = resolved_elastic(model, curves)
     try:
         found = fit_viscoelastic(curves.load(), contact)
-    except ValueError as error:
-        raise CalibrationError(f"{curves['file'].values[0]}: {error}") from error
+    except DataError as error:
+        raise DataError(f"{curves['file'].values[0]}: {error}") from error
     step = provenance.step("power_law", {"model": template.record})
     law = f"{type(contact).__name__}, E(t) = modulus (t / 1 s)^-order"
     return provenance.record(found.assign_attrs(template.attributes(hereditary_fit) | {"model": law}), step,
