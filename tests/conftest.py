@@ -1,10 +1,22 @@
-"""Shared fixtures: the measured data where they are present, and 64-bit arithmetic."""
+"""Shared fixtures: the measured data where they are present, and 64-bit arithmetic.
+
+What guards correctness stands beside its chapter and runs with `pytest` alone; the statistical studies
+stand under `tests/verify` and run where they are named: `make verify`, `pytest tests/verify`.
+"""
 
 from pathlib import Path
 
 import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+_STUDIES = Path(__file__).parent / "verify"
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave the studies out unless an argument names them."""
+    named = any(Path(config.invocation_params.dir, one.split("::")[0]).resolve().is_relative_to(_STUDIES)
+                for one in config.args)
+    return True if collection_path == _STUDIES and not named else None
 
 
 def shared_data(name: str) -> Path:
