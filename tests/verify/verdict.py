@@ -24,4 +24,5 @@ def judge(title: str, figures: list[Figure]) -> None:
         verdict = "held" if one.held else "OUTSIDE"
         print(f"| {one.what} | {one.found:.4g} | {one.lowest:.4g} | {one.highest:.4g} | {verdict} |")
     assert figures, f"{title}: nothing was measured"
-    assert not [one for one in figures if not one.held]
+    outside = [one.what for one in figures if not one.held]
+    assert not outside, f"{title}: outside its limits: {', '.join(outside)}"
