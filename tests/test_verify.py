@@ -41,4 +41,4 @@ def studies():
 @pytest.mark.parametrize("study", studies(), ids=lambda path: path.relative_to(STUDIES).as_posix())
 def test_each_study_has_a_table_and_the_place_of_its_chapter(study):
     assert "judge(" in study.read_text(encoding="utf-8")
-    assert (SOURCE / study.parent.relative_to(STUDIES)).is_dir()
+    assert (SOURCE / study.parent.relative_to(STUDIES)).is_dir()  # the top itself for the examples
