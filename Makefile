@@ -1,4 +1,4 @@
-# asperity: `make demo` shows what it does, `make test` proves it right.
+# asperity: `make demo` shows what it does, `make test` proves it right, `make verify` proves it honest.
 # Needs Python >= 3.11 with pip, and make. Everything else goes into .venv, once.
 
 SHELL := /bin/bash
@@ -13,11 +13,12 @@ FIND_PYTHON := for python in $(PYTHON) python3.13 python3.12 python3.11 python3 
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
 	  then echo $$python; break; fi; done
 
-.PHONY: help demo test bench clean
+.PHONY: help demo test verify bench clean
 
 help:
 	@echo "make demo   analyze a virtual force map, compare with the truth, write asperity-demo/report.html"
-	@echo "make test   style, types and all tests"
+	@echo "make test   style, types and the tests of correctness (some minutes on two cores; WORKERS=8 for more)"
+	@echo "make verify the statistical studies, each with its table (long); PART=selection runs those of that name"
 	@echo "make bench  speed against other programs"
 	@echo "make clean  remove .venv and everything that was written"
 
@@ -28,6 +29,9 @@ test: $(STAMP)-dev
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+verify: $(STAMP)-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/verify $(if $(PART),-k "$(PART)")
 
 bench: $(PEERS)/.installed
 	$(PEERS)/bin/python -m benchmarks $(BENCH)

@@ -7,6 +7,8 @@
 # Other faults stay invisible, and the report says so.
 
 # %%
+import sys
+
 import numpy as np
 
 from asperity.rheology.passivity import check_passivity
@@ -118,4 +120,4 @@ def main(quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)

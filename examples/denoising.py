@@ -9,6 +9,8 @@
 # so that the truth is known.
 
 # %%
+import sys
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.signal import savgol_filter
@@ -128,4 +130,4 @@ def main(quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)

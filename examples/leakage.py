@@ -9,6 +9,8 @@
 # whole sessions. Then it meets forty new sessions. All of it is simulated, so the truth is known.
 
 # %%
+import sys
+
 import numpy as np
 from scipy.spatial import KDTree
 
@@ -103,11 +105,12 @@ def judge(replicate: int) -> dict[str, tuple[float, float, float, float]]:
     return rows
 
 
-REPLICATES = [judge(replicate) for replicate in range(10)]
+REPETITIONS = 2 if "--quick" in sys.argv else 10
+REPLICATES = [judge(replicate) for replicate in range(REPETITIONS)]
 RESULT = {name: np.array([rows[name] for rows in REPLICATES]) for name in LEAKS}
 
 # %%
-print("mean and standard deviation of 10 repetitions; intervals of 90 %")
+print(f"mean and standard deviation of {REPETITIONS} repetitions; intervals of 90 %")
 print(f"{'split by':14} {'R2 promised':>14} {'R2 kept':>14} {'half-width':>14} {'coverage kept':>14}  leaks")
 for name, rows in RESULT.items():
     cells = " ".join(f"{m:7.2f} +-{s:5.2f}" for m, s in zip(rows.mean(axis=0), rows.std(axis=0)))

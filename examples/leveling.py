@@ -6,6 +6,8 @@
 # and say what the roughness of the surface was before leveling took a part of it. All is simulated.
 
 # %%
+import sys
+
 import numpy as np
 
 from asperity.instrument.leveling import find_scars, level_lines, level_polynomial
@@ -108,4 +110,4 @@ def main(quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)

@@ -7,6 +7,7 @@
 # so the truth is known.
 
 # %%
+import sys
 from itertools import pairwise
 
 import jax
@@ -153,4 +154,4 @@ def main(quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)

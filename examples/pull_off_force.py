@@ -38,8 +38,9 @@ WORK_GUESS, SEPARATION_GUESS, GUESS_STD = 0.04, 0.35e-9, 0.3  # what is known be
 CALIBRATION, NOISE = 0.05, 0.05  # standard deviations of ln(force): of a session, of a measurement
 SESSIONS, TIPS = 40, 8
 KNOWN, SHIFTED = (10e-9, 50e-9), (0.1e-6, 5e-6)  # radii in m
-REPETITIONS = 5  # of the whole experiment, with other data
-MEMBERS, WIDTH, STEPS = 5, 8, 100
+QUICK = "--quick" in sys.argv
+REPETITIONS = 1 if QUICK else 5  # of the whole experiment, with other data
+MEMBERS, WIDTH, STEPS = 2 if QUICK else 5, 8, 20 if QUICK else 100
 DRAWS, CERTIFYING_DRAWS = 500, 4000
 CAP = 0.5  # of |ln(error)|: the certified loss is in [0, CAP]
 
@@ -321,7 +322,7 @@ with jax.enable_x64(True):
 # %% [markdown]
 # ## What came out
 #
-# Medians of the five repetitions, and the worst of them in brackets.
+# Medians of the repetitions, and the worst of them in brackets.
 
 # %%
 NAMES = [model.name for model in MODELS[0]]

@@ -6,6 +6,8 @@
 # indentation history as it was, gives E0 and beta. All of it is simulated, so the truth is known.
 
 # %%
+import sys
+
 import numpy as np
 import xarray as xr
 from scipy.special import gamma
@@ -78,4 +80,4 @@ def draw(data, errors):
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)

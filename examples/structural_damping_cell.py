@@ -9,6 +9,8 @@
 # - the report on causality, of the data as they are and with a phase that is off by 4 degrees.
 
 # %%
+import sys
+
 import numpy as np
 
 from asperity.learning.kk_choice import choose_penalties
@@ -153,4 +155,4 @@ def main(quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(quick="--quick" in sys.argv)

@@ -1,10 +1,39 @@
-"""Shared fixtures: the measured data where they are present, and 64-bit arithmetic."""
+"""Shared fixtures: the measured data where they are present, and 64-bit arithmetic.
 
+What guards correctness stands beside its chapter and runs with `pytest` alone; the statistical studies
+stand under `tests/verify` and run where they are named: `make verify`, `pytest tests/verify`.
+"""
+
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+_STUDIES = Path(__file__).parent / "verify"
+
+
+def pytest_configure(config):
+    """Share what is compiled between the workers and the processes of one run, in a folder that ends with it.
+
+    A folder per run: nothing compiled by other versions of jax, or of this program, is ever used. Whoever
+    sets JAX_COMPILATION_CACHE_DIR keeps it from run to run.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="asperity-compiled-")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder  # before jax is imported, here and in every child
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave the studies out unless an argument names them."""
+    named = any(Path(config.invocation_params.dir, one.split("::")[0]).resolve().is_relative_to(_STUDIES)
+                for one in config.args)
+    return True if collection_path == _STUDIES and not named else None
 
 
 def shared_data(name: str) -> Path:

@@ -50,16 +50,6 @@ def figures(length, kind, noise, seeds):
 
 # ---------------------------------------------------------------- the length
 
-@pytest.mark.parametrize("kind", SHAPES)
-@pytest.mark.parametrize("noise", [0.0, 1.0])
-def test_length_of_known_fields(kind, noise):
-    """Six pixels on 96: no bias beyond a tenth; the jackknife's interval covers as the docs say (0.8 and more)."""
-    found = figures(6.0, kind, noise, range(30))
-    assert abs(found.bias) < 0.1 + 3 * found.spread / math.sqrt(30)
-    assert found.coverage >= 0.8 - 2 * math.sqrt(0.8 * 0.2 / 30)
-    assert found.resolved > 0.9
-
-
 def test_noise_does_not_shorten_the_length():
     """Noise as strong as the structure: half of the variance is called noise, the length stays."""
     quiet = correlation.of_map(field(8.0, 0), pitch=(1.0, 1.0))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import ndtr, ndtri
-from scipy.stats import binomtest
 
 from asperity.evaluation import coverage
 from asperity.evaluation.accuracy import rmse
@@ -118,22 +117,6 @@ def test_expected_calibration_error_of_a_true_and_of_an_overconfident_classifier
     assert coverage.expected_calibration_error(p, labels) < 0.01  # chance: 15 bins, 0.4 sqrt(15 / n) = 0.007
     known = (sharpened.max(axis=1) - p.max(axis=1)).mean()  # the same class is on top
     assert coverage.expected_calibration_error(sharpened, labels) == pytest.approx(known, abs=0.01)
-
-
-@pytest.mark.parametrize("sessions", [8, 12, 30])
-def test_bootstrap_by_session_covers_the_truth(sessions):
-    """Mean of points that share their session's offset: 90 % intervals hold the truth, within binomial bounds
-    around 88 to 92 % (the interval is itself an approximation)."""
-    rng = np.random.default_rng(3)
-    trials, each = 400, 10
-    groups = np.repeat(np.arange(sessions), each)
-    held = 0
-    for trial in range(trials):
-        values = rng.normal(size=sessions)[groups] + 0.5 * rng.normal(size=groups.size)
-        found = coverage.bootstrap(np.mean, [values], by_session=groups, draws=200, seed=trial)
-        held += found.lower <= 0 <= found.upper
-    assert binomtest(held, trials, 0.88, alternative="less").pvalue > 1e-3
-    assert binomtest(held, trials, 0.92, alternative="greater").pvalue > 1e-3
 
 
 def test_bootstrap_by_point_is_far_too_narrow():

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import stdtrit
 
 from asperity.evaluation.scaling import exponents, exponents_of_draws, gaussian_process_slopes, power_law
 
@@ -140,22 +139,12 @@ def exact_std(radius, which, between=0.1, within=0.03):
     return np.sqrt(x @ covariance @ x) / (x @ x)
 
 
-def test_session_bootstrap_covers_and_a_plain_one_does_not():
-    """400 data sets: Student 90 % intervals cover 0.90 (0.88 with 1000) and the standard deviation is right
-    in the mean square if sessions are drawn whole; with points drawn, neither."""
+def test_session_bootstrap_knows_its_standard_deviation():
+    """20 data sets with sessions drawn whole; coverage, and what points drawn singly miss, in tests/verify."""
     rng = np.random.default_rng(3)
-    inside, ratio = {"session": 0, "point": 0}, {"session": [], "point": []}
-    for _ in range(400):
-        radius, force, which = measured(rng)
-        for unit, labels in (("session", which), ("point", np.arange(len(which)))):
-            found = power_law(radius, force, labels, resamples=300)
-            reach = stdtrit(len(np.unique(labels)) - 1, 0.95) * found.std[0]
-            inside[unit] += abs(found.mean[0] - 1) <= reach
-            ratio[unit].append(found.std[0] / exact_std(radius, which))
-    assert 0.84 <= inside["session"] / 400 <= 0.96  # 0.90 +- 4 standard errors
-    assert inside["point"] / 400 < 0.6
-    assert np.sqrt(np.mean(np.square(ratio["session"]))) == pytest.approx(1, abs=0.05)
-    assert np.sqrt(np.mean(np.square(ratio["point"]))) < 0.5
+    ratio = [power_law(radius, force, which, resamples=300).std[0] / exact_std(radius, which)
+             for radius, force, which in (measured(rng) for _ in range(20))]
+    assert np.sqrt(np.mean(np.square(ratio))) == pytest.approx(1, abs=0.25)  # 15 sessions: 19 % for one set
 
 
 @pytest.mark.parametrize(("radius", "force", "sessions", "message"), [

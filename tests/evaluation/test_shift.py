@@ -76,18 +76,6 @@ def test_a_slope_that_does_not_exist_leaves_no_consistency():
 # --- single inputs
 
 
-@pytest.mark.parametrize(("count", "rate"), [(38, 0.05), (60, 0.2), (200, 0.05)])
-def test_false_alarms_come_at_the_stated_rate(count, rate):
-    """n = count / 2 inputs calibrate: an input drawn like the training ones is flagged with probability
-    floor((n + 1) rate) / (n + 1), whatever the distribution."""
-    rng = np.random.default_rng(1)
-    trials = 2000
-    flags = [detect(groups(rng, count), groups(rng, 1), false_alarm=rate, seed=trial).flag[0]
-             for trial in range(trials)]
-    held = count // 2 + 1
-    assert consistent(sum(flags), trials, math.floor(held * rate + 1e-9) / held)
-
-
 def test_p_values_of_familiar_inputs_are_uniform():
     rng = np.random.default_rng(2)
     p = np.concatenate([detect(groups(rng, 100), groups(rng, 1), seed=t).p_value for t in range(1500)])

@@ -6,7 +6,6 @@
 import numpy as np
 import pytest
 from scipy.interpolate import CubicSpline
-from scipy.stats import chi2
 
 from asperity.instrument.drift import Pair, join_pairs, mean_velocity, register_pairs
 from asperity.instrument.frame_drift import drift_within, line_times, on_surface, resampled
@@ -44,14 +43,6 @@ def chi_squares(seeds, noise=0.05):
         miss = np.linalg.solve(np.linalg.cholesky(speed.covariance), speed.velocity - velocity)
         rows.append((*last, *miss, path.chi_square / path.degrees_of_freedom))
     return np.array(rows)
-
-
-def test_positions_and_velocity_are_as_sure_as_they_say():
-    """Last position and velocity: standardized errors of variance 1; the cycles close as stated."""
-    rows = chi_squares(range(7))
-    for part in (rows[:, :2], rows[:, 2:4]):
-        assert 1e-3 < chi2.sf(np.sum(part**2), part.size) < 1 - 1e-3
-    assert 0.3 < np.median(rows[:, 4]) < 2  # single sequences: 0.3 to 6
 
 
 def test_exact_cycles_close_exactly():
@@ -162,11 +153,12 @@ def through_knots_basis(times):
     return CubicSpline(KNOTS, np.eye(len(KNOTS)), bc_type="natural")(times)
 
 
-def test_drift_within_frames_is_as_sure_as_it_says():
-    """Four frames up and down: chi-square of the knots, and a variance near the bound."""
-    errors, ratios = standardized_drift(range(4))
-    assert 1e-3 < chi2.sf(np.sum(errors**2), errors.size) < 1 - 1e-3
-    assert np.sqrt(np.median(ratios)) < 1.5
+def test_one_sequence_is_as_sure_as_it_says():
+    """Positions and velocity of frames, and drift within them; many sequences are judged in tests/verify."""
+    assert np.abs(chi_squares([0])[:, :4]).max() < 4.5
+    errors, ratios = standardized_drift([0])
+    assert np.abs(errors).max() < 4.5
+    assert 0.5 < ratios[0] < 4
 
 
 def test_creep_is_recovered():

@@ -175,10 +175,9 @@ def certainty(cases: range, noise: float) -> tuple[int, float, float, int]:
 
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 def test_no_pixel_is_certain_and_wrong(noise):
-    """1000 noise-free random cases; 200 with noise, where all that is certain is right within the bound."""
-    false, worst, share, broken = certainty(range(1000 if noise == 0 else 200), noise)
-    assert false == 0
-    assert broken == 0
+    """40 random cases; 1200 are judged in tests/verify."""
+    false, worst, share, broken = certainty(range(40), noise)
+    assert (false, broken) == (0, 0)
     assert worst <= noise + 1e-7
     assert share > 0.1
 

@@ -63,44 +63,18 @@ def errors(size, noise, seeds, hurst=0.8, smooth=0, line_offsets=True):
     return np.moveaxis(np.array(found), 1, 0)
 
 
-def coverage_within(standardized, deviations, expected):
-    """Whether the part within +-deviations agrees with ``expected`` to three of its standard errors."""
-    part = np.mean(np.abs(standardized) < deviations)
-    return abs(part - expected) < 3 * np.sqrt(expected * (1 - expected) / standardized.size)
-
-
-@pytest.mark.parametrize(("noise", "median"), [(0.02, 0.01), (0.10, 0.05)])
-def test_error_is_near_the_bound(noise, median):
-    """12 frames of 256 x 256 with line offsets free; `table` does 512 x 512."""
-    seeds = range(12)
-    error, _ = errors(256, noise, seeds)
-    bound = np.array([cramer_rao(256, noise, seed) for seed in seeds]) * price_of_not_knowing(256, noise)
-    assert np.sqrt(np.mean(error**2 / bound)) < 1.5
-    assert np.median(np.hypot(*error.T)) < median
+def test_errors_are_near_the_bound_and_within_the_covariance():
+    """Three pairs; medians, coverage and bias over many are judged in tests/verify."""
+    error, standardized = errors(128, 0.05, range(3))
+    assert np.abs(standardized).max() < 4
+    bound = np.array([cramer_rao(128, 0.05, seed) for seed in range(3)]) * price_of_not_knowing(128, 0.05)
+    assert np.sqrt(np.mean(error**2 / bound)) < 1 + 4 / np.sqrt(2 * 6)
 
 
 def test_without_noise_only_the_spline_errs():
     for seed in range(3):
         shift = drawn_shift(seed, 12)
         assert np.abs(register(*pair(256, 0.0, seed, shift)).shift - shift).max() < 3e-4
-
-
-@pytest.mark.parametrize(("noise", "smooth"), [(0.03, 0), (0.1, 0), (0.05, 4)])
-def test_covariance_covers(noise, smooth):
-    """68 and 95 % intervals, in white noise and in noise correlated over five samples of a line."""
-    _, standardized = errors(96, noise, range(80), smooth=smooth)
-    assert coverage_within(standardized, 1.0, 0.6827)
-    assert coverage_within(standardized, 1.96, 0.95)
-    assert abs(standardized.mean()) < 3 / np.sqrt(standardized.size)
-
-
-def test_fractions_of_a_pixel_do_not_attract():
-    """Every frame a quarter of a pixel off, where least squares would be drawn to the half: no bias."""
-    offsets = []
-    for seed in range(40):
-        result = register(*pair(96, 0.1, seed, (0.5, 0.5)))
-        offsets.append((result.shift - 0.5) / np.sqrt(np.diag(result.covariance)))
-    assert np.abs(np.mean(offsets, axis=0)).max() < 3 / np.sqrt(40)
 
 
 @pytest.mark.parametrize("line_offsets", [True, False])

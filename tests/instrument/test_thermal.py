@@ -9,8 +9,7 @@ import mpmath
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.signal import welch
-from scipy.stats import kstest, norm
+from scipy.stats import norm
 
 from asperity.instrument.hydrodynamics import (
     Fluid,
@@ -150,33 +149,22 @@ def test_in_a_thin_gas_the_immersed_lever_is_a_harmonic_oscillator(x64):
 # the statistics
 
 
-@pytest.mark.parametrize(("quality", "averages"), [(2, 1), (20, 1000), (300, 10)])
-def test_the_fit_is_unbiased_and_as_precise_as_theory_allows(quality, averages):
-    """40 spectra: a standard deviation is known to 11 %, a mean to 0.16 sd, a coverage of 95 % to 3.4 %."""
-    found = statistics(quality, averages, 40)
-    assert found["converged"].all()
-    assert np.all(np.abs(found["bias"]) < 3 * 0.16)
-    assert np.all(found["ratio"] < 1.1 * (1 + 3 * 0.11))
-    assert np.all(found["coverage"] > 0.95 - 3 * 0.034)
-    assert found["bound"][0] > 0.95 * found["floor"]
-    assert kstest(found["p"], "uniform").pvalue > 1e-3
-
-
-def test_the_immersed_lever_is_fitted_as_well():
-    frequency, truth = grid_of(2), truth_of(2)
-    model = ImmersedLever.of(4.5e-6, WATER, frequency[0], frequency[-1])
-    fit = fit_spectra(frequency, drawn(model, frequency, truth, 10, 40, 0), model=model)
-    error = np.log(fit.parameters[:, :3] / truth[:3])
-    assert np.all(np.abs(error.mean(axis=0)) < 3 * fit.std[:, :3].mean(axis=0) / np.sqrt(40))
-    assert np.all(error.std(axis=0) < 1.3 * bound_of(model, frequency, truth, 10))
-
-
 def test_the_number_of_averages_shows_in_the_scatter():
     frequency = grid_of(20)
     for averages in (1, 3, 10, 1000):
         power = drawn(HarmonicOscillator(), frequency, truth_of(20), averages, 1, 0)[0]
         scatter = fit_spectrum(frequency, power).scatter
         np.testing.assert_allclose(scatter, averages, rtol=4 * 2.6 / np.sqrt(len(frequency)))
+
+
+def test_a_fit_is_as_sure_as_it_says():
+    """Four spectra: within 4.5 deviations, which are the bound's; coverage and bias are judged in tests/verify."""
+    frequency, truth = grid_of(20), truth_of(20)
+    fit = fit_spectra(frequency, drawn(HarmonicOscillator(), frequency, truth, 100, 4, 0))
+    assert fit.converged.all()
+    assert np.abs(np.log(fit.parameters[:, :3] / truth[:3]) / fit.std[:, :3]).max() < 4.5
+    bound = bound_of(HarmonicOscillator(), frequency, truth, 100)
+    np.testing.assert_allclose(fit.std[:, :3], np.tile(bound, (4, 1)), rtol=0.2)
 
 
 def test_a_wrong_model_is_noticed():
@@ -227,17 +215,6 @@ def record(quality, samples, rate, seed):
     spectrum = np.sqrt(density * rate * samples / 2) * (draw[0] + 1j * draw[1]) / np.sqrt(2)
     spectrum[0] = 0
     return np.fft.irfft(spectrum, samples)
-
-
-@pytest.mark.parametrize("window", ["boxcar", "hann"])
-def test_records_in_time_have_the_stated_uncertainty(window):
-    """Welch spectra with half overlapping windows: neither bins nor averages are independent: it shows."""
-    records = np.stack([record(20, 2**17, 4.2e5, seed) for seed in range(40)])
-    frequency, power = welch(records, 4.2e5, window, 6144)
-    fit = fit_spectra(frequency, power, band=(2e3, 2e5))
-    z = np.log(fit.parameters[:, 0] / truth_of(20)[0]) / fit.std[:, 0]
-    assert abs(z.mean()) < 4 / np.sqrt(40)
-    assert abs(z.std(ddof=1) - 1) < 3 / np.sqrt(2 * 39)
 
 
 # what is refused

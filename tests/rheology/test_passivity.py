@@ -37,15 +37,11 @@ def alarms(modulus, *, relative=0.01, sets=10, draws=99):
 
 
 @pytest.mark.parametrize("material", list(MATERIALS))
-@pytest.mark.parametrize("fault", list(FAULTS))
-def test_calibration_faults_are_found(material, fault):
-    assert alarms(MATERIALS[material] * FAULTS[fault], sets=5) == 1.0
-
-
-@pytest.mark.parametrize("material", list(MATERIALS))
-def test_sound_data_are_not_accused(material):
-    """At 5 % risk the probability of more than 6 alarms in 40 is 0.3 %."""
-    assert alarms(MATERIALS[material], sets=40, draws=59) <= 6 / 40
+def test_faults_are_found_and_sound_data_are_not_accused(material):
+    """One measurement of each; shares over many are in tests/verify."""
+    for fault in FAULTS.values():
+        assert alarms(MATERIALS[material] * fault, sets=1) == 1.0
+    assert alarms(MATERIALS[material], sets=1, draws=59) == 0.0
 
 
 def test_what_is_said_to_be_invisible_is():

@@ -103,27 +103,6 @@ def coverages(name, records, noise=0.005, first=0):
     return np.mean(inside, axis=0)
 
 
-def test_intervals_hold_the_truth():
-    """Eight records: at least 75 % of 90 % intervals do (four times each that are not independent)."""
-    modulus, compliance, _ = coverages("prony", 8)
-    assert modulus >= 0.75
-    assert compliance >= 0.75
-
-
-@pytest.mark.parametrize(("name", "start"), [("power law", Springpot(700.0, 0.3)),
-                                             ("zener", StandardLinearSolid(800.0, 400.0, 0.1))])
-def test_laws_come_back_within_their_uncertainty(name, start):
-    """Eight noisy records each: parameters within 6 % and errors like their standard uncertainties."""
-    truth, scores = materials()[name], []
-    for seed in range(8):
-        data = record(*sampled(name, 0.05, 0.005, seed))
-        found = fit_law(data, Hertz(radius=RADIUS), start, CONTACT_POINT + 0.05 * DEPTH)
-        ratio = [np.log(float(getattr(found.model, p)) / float(getattr(truth, p))) for p in truth.fitted]
-        assert np.abs(ratio).max() < 0.06
-        scores.append([r / found.std[p] for r, p in zip(ratio, truth.fitted, strict=True)])
-    assert 0.5 < np.sqrt(np.mean(np.square(scores))) < 2.0  # 16 to 24 correlated scores
-
-
 def clamped(noise=0.0, seed=0, rate=4000.0):
     """A force that rises in 0.1 s and is held, on Zener's solid: the indentation in closed form."""
     solid = materials()["zener"]
@@ -167,6 +146,17 @@ def test_records_without_a_history_are_refused(change, says):
         time, tip, force = (a[300:] for a in (time, tip, force))
     with pytest.raises(ValueError, match=says):
         record(change.get("time", time), tip, force, change.get("hold", hold))
+
+
+def test_a_noisy_record_is_as_sure_as_it_says():
+    """One record: half of its 90 % intervals hold, a law comes back within 4.5 deviations; more in tests/verify."""
+    assert min(coverages("prony", 1)[:2]) >= 0.5
+    truth = materials()["zener"]
+    data = record(*sampled("zener", 0.05, 0.005, 0))
+    found = fit_law(data, Hertz(radius=RADIUS), StandardLinearSolid(800.0, 400.0, 0.1), CONTACT_POINT + 0.05 * DEPTH)
+    for name in truth.fitted:
+        error = np.log(float(getattr(found.model, name)) / float(getattr(truth, name)))
+        assert abs(error) < min(0.06, 4.5 * found.std[name])
 
 
 def test_a_force_of_the_wrong_sign_has_no_material():

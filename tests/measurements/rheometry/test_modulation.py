@@ -48,16 +48,6 @@ def test_the_truth_comes_back_without_noise():
     assert np.all(np.abs(drifting.storage_modulus / found.storage_modulus - 1) < 0.02)
 
 
-def test_intervals_cover_the_truth():
-    """144 moduli, the contact point fitted: 1.645 std hold 90 %.
-
-    The six frequencies of a curve share its contact point, so that the effective number is nearer 60.
-    """
-    dataset = cells(12)
-    score = errors(dataset, modulus_spectrum(dataset, SPHERE, instrument=KNOWN))
-    assert 0.8 <= np.mean(np.abs(score) < 1.645) <= 0.98
-
-
 def test_each_forgotten_correction_does_its_harm():
     """Without lag, drag or the base's share the loss or the storage at 300 Hz is wrong by more than ten std."""
     dataset = cells(1)
@@ -81,6 +71,14 @@ def test_uncertain_drag_and_spring_constant_are_in_the_error_bar():
         values.append([float(one[n].sel(frequency=100.0)[0]) for n in NAMES])
     for name, spread in zip(NAMES, np.std(values, axis=0), strict=True):
         assert float(found[f"{name}_std"][0]) == pytest.approx(spread, rel=0.35)  # 40 draws: 11 % standard error
+
+
+def test_errors_are_within_the_stated_uncertainty():
+    """Three curves, the contact point fitted; the coverage of twelve is judged in tests/verify."""
+    dataset = cells(3)
+    score = errors(dataset, modulus_spectrum(dataset, SPHERE, instrument=KNOWN))
+    assert np.abs(score).max() < 4.5
+    assert np.sqrt(np.mean(score**2)) < 2
 
 
 def test_failures_are_flagged_and_do_not_stop_the_map():
