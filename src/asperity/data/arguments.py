@@ -134,7 +134,7 @@ def _plain(value: Any) -> bool:
         return len(value) <= MOST_ENTRIES and all(map(_plain, value))
     if isinstance(value, str):
         return len(value) <= LONGEST
-    return isinstance(value, float | None) or isinstance(value, int) and abs(value) <= LARGEST
+    return isinstance(value, float | None) or (isinstance(value, int) and abs(value) <= LARGEST)
 
 
 def _short(value: Any) -> str:

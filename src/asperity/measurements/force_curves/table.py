@@ -21,16 +21,29 @@ def write_csv(results: xr.Dataset, path: str | PathLike[str]) -> Path:
 
     Numbers have all their digits; an unknown one is an empty cell. Inputs that hold for all curves
     (radius, standard uncertainties of the calibration) are repeated in each row.
+
+    A text (a file's or session's name, a title) that begins with ``= + - @``, a tab or a carriage return would
+    be a formula to a spreadsheet: an apostrophe is put before it, and before one that begins with an apostrophe,
+    so that taking off one apostrophe gives every text back. Numbers, negative ones too, stay numbers.
     """
     path = Path(path)
     names = _columns(results)
     columns = [_cells(results, name) for name in names]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with open(temporary, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = csv.writer(stream, lineterminator="\r\n")  # of RFC 4180: Python < 3.13 leaves a bare \r unquoted else
         writer.writerow([_title(results, name) for name in names])
         writer.writerows(zip(*columns, strict=True))
     return temporary.replace(path)
+
+
+#: what makes a spreadsheet take a cell for a formula; the apostrophe that prevents it
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+def _text(cell: str) -> str:
+    """A text that no spreadsheet runs."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _columns(results: xr.Dataset) -> list[str]:
@@ -46,13 +59,15 @@ def _columns(results: xr.Dataset) -> list[str]:
 
 def _title(results: xr.Dataset, name: str) -> str:
     unit = results[name].attrs.get("units", "")
-    return f"{name} ({unit})" if unit not in ("", "1") else name
+    return _text(f"{name} ({unit})" if unit not in ("", "1") else name)
 
 
 def _cells(results: xr.Dataset, name: str) -> list[str]:
     cells = np.broadcast_to(results[name].values, results.sizes["curve"])
     if name == "flag":
         return [flag_name(int(cell)) for cell in cells]
+    if cells.dtype.kind not in "iufb":
+        return [_text(str(cell)) for cell in cells]
     if cells.dtype.kind != "f":
         return [str(cell) for cell in cells]
     return ["" if np.isnan(cell) else str(cell) for cell in cells]
