@@ -21,6 +21,10 @@ def write_csv(results: xr.Dataset, path: str | PathLike[str]) -> Path:
     Numbers have all their digits; an unknown one is an empty cell. Inputs that hold for all curves
     (radius, standard uncertainties of the calibration) are repeated in each row.
 
+    A text (a file's or session's name, a title) that begins with ``= + - @``, a tab or a carriage return would
+    be a formula to a spreadsheet: an apostrophe is put before it, and before one that begins with an apostrophe,
+    so that taking off one apostrophe gives every text back. Numbers, negative ones too, stay numbers.
+
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
@@ -28,10 +32,19 @@ def write_csv(results: xr.Dataset, path: str | PathLike[str]) -> Path:
     names = _columns(results)
     columns = [_cells(results, name) for name in names]
     with disk.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = csv.writer(stream, lineterminator="\r\n")  # of RFC 4180: Python < 3.13 leaves a bare \r unquoted else
         writer.writerow([_title(results, name) for name in names])
         writer.writerows(zip(*columns, strict=True))
     return path
+
+
+#: what makes a spreadsheet take a cell for a formula; the apostrophe that prevents it
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+
+
+def _text(cell: str) -> str:
+    """A text that no spreadsheet runs."""
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _columns(results: xr.Dataset) -> list[str]:
@@ -47,7 +60,7 @@ def _columns(results: xr.Dataset) -> list[str]:
 
 def _title(results: xr.Dataset, name: str) -> str:
     unit = results[name].attrs.get("units", "")
-    return f"{name} ({unit})" if unit not in ("", "1") else name
+    return _text(f"{name} ({unit})" if unit not in ("", "1") else name)
 
 
 def _cells(results: xr.Dataset, name: str) -> list[str]:
@@ -55,6 +68,8 @@ def _cells(results: xr.Dataset, name: str) -> list[str]:
     if name == "flag":
         names = codes(results)
         return [names[int(cell)].name for cell in cells]
+    if cells.dtype.kind not in "iufb":
+        return [_text(str(cell)) for cell in cells]
     if cells.dtype.kind != "f":
         return [str(cell) for cell in cells]
     return ["" if np.isnan(cell) else str(cell) for cell in cells]
