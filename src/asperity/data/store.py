@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from asperity.data import opening
+from asperity.data.readers._errors import ReadError, printable
+
 __all__ = ["ENDINGS", "StoreError", "load", "open_store", "save", "save_blocks"]
 
 #: the endings that `save` and `open_store` know
@@ -165,17 +168,21 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
     """
     path = Path(path)
     kind = _kind(path)
-    if not path.exists():
-        raise StoreError(f"{path}: no such file")
+    if not os.path.lexists(path):
+        raise StoreError(f"{printable(path)}: no such file")
     try:
-        if kind == ".nc":
-            return restored(xr.open_dataset(path, engine="h5netcdf"))
-        return restored(xr.open_zarr(path, consolidated=False, zarr_format=3, chunks=None))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: not a {kind} dataset of asperity ({error})") from error
+        return restored(opening.netcdf(path) if kind == ".nc" else opening.zarr(path))
+    except ReadError as error:
+        raise StoreError(f"{printable(path)}: {error.problem} {error.remedy}".removesuffix(".")) from error
+    except Exception as error:  # h5py and zarr raise a dozen types on damage
+        cause = " ".join(str(error).split())
+        raise StoreError(f"{path}: not a {kind} dataset of asperity ({cause or type(error).__name__})") from error
 
 
 def load(path: str | PathLike[str]) -> xr.Dataset:
-    """Read what `save` wrote into memory and close the file. Raises as `open_store`."""
+    """Read what `save` wrote into memory and close the file. Raises as `open_store`, also for damaged values."""
     with open_store(path) as dataset:
-        return dataset.load()
+        try:
+            return dataset.load()
+        except Exception as error:
+            raise StoreError(f"{path}: its values cannot be read ({error}). {opening.DAMAGED}") from error
