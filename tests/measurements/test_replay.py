@@ -161,7 +161,8 @@ def test_all_that_would_have_been_overwritten_is_there(maps, tmp_path, plain_fit
 
 
 @pytest.mark.parametrize(("verb", "given", "match"), [
-    ("fit", {"model": 3}, "its model, 3"), ("fit", {"model": {"name": "__import__('os')"}}, "there is no contact model"),
+    ("fit", {"model": 3}, "its model, 3"),
+    ("fit", {"model": {"name": "__import__('os')"}}, "there is no contact model"),
     ("fit", {"model": {"name": "hertz", "x": 1}}, "has no x"), ("fit", {"batch": 10**9}, "its batch"),
     ("fit", {"batch": -1}, "its batch"), ("fit", {"batch": 2.5}, "its batch"),
     ("fit", {"radius_std": None}, "its radius_std"), ("fit", {"dataset": "x.nc"}, "its dataset"),

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity.data import arguments
+from asperity.data import arguments, opening
 from asperity.messages import AsperityError
 
 __all__ = ["HistoryError", "changed_inputs", "file_record", "history", "plain", "read_recipe", "record",
@@ -70,14 +70,18 @@ def plain(value: Any) -> Any:
 
 
 def file_record(path: str | PathLike[str]) -> dict[str, Any]:
-    """``file``, ``bytes`` and ``sha256`` of one input; of a folder (zarr), of all its files in order."""
+    """``file``, ``bytes`` and ``sha256`` of one input; of a folder (zarr), of all its files in order.
+
+    Raises:
+        ReadError: no regular file, or a folder with links, pipes or devices in it (see `asperity.data.opening`).
+    """
     path = Path(path)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     digest, size = hashlib.sha256(), 0
-    for file in files:
-        if path.is_dir():
+    folder = path.is_dir()
+    for file in opening.members(path) if folder else [path]:
+        if folder:
             digest.update(file.relative_to(path).as_posix().encode() + b"\0")
-        with open(file, "rb") as stream:
+        with opening.stream(file) as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
                 size += len(block)
