@@ -15,7 +15,10 @@ import io
 import json
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,8 @@ ERRORS = {"full": errno.ENOSPC, "broken": errno.EIO}
 #: how a fault shows: two errors of the disk, and the end of the process
 MODES = (*ERRORS, "killed")
 KILLED = 137
+#: an error that was told, but not as the fault of the disk that it is
+UNKNOWN = 4
 
 _CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir")
 
@@ -211,9 +216,7 @@ class LargeAnalysis(Analysis):
     """`Analysis` whose result is called large: it is written as zarr, block by block."""
 
     def run(self):
-        from asperity.measurements.force_curves import analyze as module
-
-        sys.modules[module.analyze.__module__ if callable(module) else module.__name__].LARGE = 0
+        importlib.import_module("asperity.measurements.force_curves.analyze").LARGE = 0
         return super().run()
 
     def seen(self):
@@ -272,26 +275,47 @@ def tried(work_class, folder, at, mode, wanted):
 
     code, said = in_a_fork(together)
     if mode == "killed":
-        kept, mixed, again = work.identity(), work.mixed(), None
-        if code == KILLED:
-            rerun, again = in_a_fork(work.run)
-            code = 0 if rerun == 0 else 3
-        elif code == 0:
-            return None  # the work ended before event ``at``
-    elif code == 0:
-        if not said["fired"]:
-            return None
-        kept, mixed, again = said["kept"], said["mixed"], said["again"]
-        code = 0 if said["known"] else 4
-    else:
-        kept, mixed, again = {}, False, None
-    kept = {int(number): tuple(where) for number, where in kept.items()}
+        return None if code == 0 else after_the_kill(work, code, wanted) | {"at": at, "mode": mode}
+    if code == 0 and not said["fired"]:
+        return None
+    code = code or (0 if said["known"] else UNKNOWN)
+    kept = {int(number): tuple(where) for number, where in said["kept"].items()} if said else {}
+    found = judged(work, code, kept, bool(said and said["mixed"]), wanted)
+    return found | {"at": at, "mode": mode, "line": said["line"] if said else "", "again": said and said["again"]}
+
+
+def after_the_kill(work, code, wanted):
+    """What stands there after a killed run, and after the same run once more."""
+    kept, mixed = work.identity(), work.mixed()
+    rerun, again = in_a_fork(work.run)
+    return judged(work, rerun if code == KILLED else code, kept, mixed, wanted) | {"line": "", "again": again}
+
+
+def judged(work, code, kept, mixed, wanted):
+    """What was lost, mixed and left over, once the work was run again; ``kept`` was finished before."""
     after, seen = work.identity(), work.seen() if code == 0 else {}
     lost = sum(after.get(number) != where for number, where in kept.items())
-    left = sorted(set(seen) - set(wanted))
     different = sorted(name for name in wanted if seen.get(name) != wanted[name])
-    return {"at": at, "mode": mode, "code": code, "line": (said or {}).get("line", ""), "kept": len(kept),
-            "again": again, "lost": lost, "mixed": int(mixed) + len(different), "left": left, "different": different}
+    return {"code": code, "kept": len(kept), "lost": lost, "mixed": int(mixed) + len(different),
+            "left": sorted(set(seen) - set(wanted)), "different": different}
+
+
+def at_random_times(work_class, folder, count, wanted):
+    """Kill as many runs, each at its own time between its beginning and its end; yields what was found."""
+    random = np.random.default_rng(0)
+    begun = time.monotonic()
+    in_a_fork(work_class(folder).run)
+    lasts = time.monotonic() - begun
+    for at in range(count):
+        shutil.rmtree(folder, ignore_errors=True)
+        work = work_class(folder)
+        if (child := os.fork()) == 0:
+            work.run()
+            os._exit(0)
+        time.sleep(random.uniform(0, lasts))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        yield after_the_kill(work, KILLED, wanted) | {"at": at, "mode": "random time"}
 
 
 def undisturbed(work_class, folder):
@@ -313,13 +337,22 @@ def undisturbed(work_class, folder):
     return said["events"], said["made"], work.seen()
 
 
+def faults(*arguments):
+    """What this module says when it is run with these arguments, line by line."""
+    ran = subprocess.run([sys.executable, "-m", "tests.disk_faults", *map(str, arguments)], capture_output=True,
+                         text=True, cwd=Path(__file__).parents[1], check=False)
+    assert ran.returncode == 0, ran.stderr
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
 def main():
     """One JSON line for each fault; the first says how many events there are."""
     parser = argparse.ArgumentParser()
     parser.add_argument("workload", choices=WORKLOADS)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--modes", nargs="+", default=MODES)
+    parser.add_argument("--random", type=int, default=0)
+    parser.add_argument("--modes", nargs="*", default=MODES)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     work_class, place = WORKLOADS[given.workload], given.folder / "out"
@@ -328,7 +361,9 @@ def main():
     for number, mode in enumerate(given.modes):
         for at in range(1 + number % given.every, len(events) + 1, given.every):
             if (found := tried(work_class, place, at, mode, wanted)) is not None:
-                print(json.dumps(found | {"event": events[at - 1]}))
+                print(json.dumps(found | {"event": events[at - 1]}), flush=True)
+    for found in at_random_times(work_class, place, given.random, wanted):
+        print(json.dumps(found | {"event": ""}), flush=True)
 
 
 if __name__ == "__main__":

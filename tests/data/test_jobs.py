@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from asperity.data import disk, jobs, lock, store
+from tests.disk_faults import faults
 
 JOB = {"model": {"name": "hertz", "radius": 5e-6}, "batch": 4, "inputs": [{"file": "a", "sha256": "0"}]}
 OTHER = JOB | {"model": {"name": "hertz", "radius": 6e-6}}
@@ -265,11 +265,3 @@ def test_errors_and_kills_at_file_events_lose_and_mix_nothing(tmp_path):
     assert not wrong
     assert any("No space left on device: make room there" in row["line"] for row in rows)
     assert all(row["again"] == 3 - row["kept"] for row in rows)
-
-
-def faults(*arguments):
-    """What `tests.disk_faults` says, line by line."""
-    ran = subprocess.run([sys.executable, "-m", "tests.disk_faults", *map(str, arguments)], capture_output=True,
-                         text=True, cwd=Path(__file__).parents[2], check=False)
-    assert ran.returncode == 0, ran.stderr
-    return [json.loads(line) for line in ran.stdout.splitlines()]
