@@ -1,12 +1,16 @@
 """A job goes on where it was, mixes nothing in, and belongs to one process at a time."""
 
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from asperity.data import jobs, lock, store
+from asperity.data import disk, jobs, lock, store
+from tests.disk_faults import faults
 
 JOB = {"model": {"name": "hertz", "radius": 5e-6}, "batch": 4, "inputs": [{"file": "a", "sha256": "0"}]}
 OTHER = JOB | {"model": {"name": "hertz", "radius": 6e-6}}
@@ -113,3 +117,151 @@ def test_a_second_run_says_who_is_there_and_changes_nothing(tmp_path):
     assert all("works there since" in line and "Wait for it, or give another --out" in line for line in seen)
     assert not (tmp_path / lock.LOCK).exists()
     assert json.loads((tmp_path / "chunks/job.json").read_text())["model"] == JOB["model"]
+
+
+def test_a_chunk_of_another_job_is_made_again(tmp_path, caplog):
+    """Two radii in one folder gave a mixture under the history of one."""
+    done(tmp_path / "a", Work())
+    done(tmp_path / "b", Work(factor=2.0), OTHER)
+    foreign = jobs.chunk_file(tmp_path / "b/chunks", 1).read_bytes()
+    jobs.chunk_file(tmp_path / "a/chunks", 1).write_bytes(foreign)
+    with caplog.at_level("WARNING", "asperity"):
+        assert_same(done(tmp_path / "a", again := Work()))
+    assert again.calls == [1]
+    assert "1 chunks are made again: chunk-000001.npz (of another job)" in caplog.text
+
+
+def test_exchanged_chunks_are_made_again(tmp_path):
+    done(tmp_path, Work())
+    first, second = (jobs.chunk_file(tmp_path / "chunks", number) for number in (0, 1))
+    second.write_bytes(first.read_bytes())
+    assert_same(done(tmp_path, again := Work()))
+    assert again.calls == [1]
+
+
+def test_fewer_chunks_than_planned_are_no_result(tmp_path):
+    """A run that was stopped, or whose chunks another removed, gave 12 of 32 curves."""
+    with jobs.run(JOB, SIZES, Work(), folder=tmp_path) as chunks:
+        jobs.chunk_file(tmp_path / "chunks", 2).unlink()
+        with pytest.raises(store.StoreError, match=r"chunk-000002.npz: .*run the same command again"):
+            list(chunks)
+
+
+@pytest.mark.parametrize("spoil", [
+    pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+    pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-500]), id="cut"),
+    pytest.param(lambda path: path.write_bytes(b"PK\x03\x04 something else"), id="foreign"),
+    pytest.param(lambda path: (path.unlink(), path.symlink_to("chunk-000001.npz")), id="link"),
+    pytest.param(lambda path: (path.unlink(), path.symlink_to(path.name)), id="link to itself"),
+    pytest.param(lambda path: (path.unlink(), os.mkfifo(path)), id="pipe"),
+])
+def test_a_chunk_that_is_none_is_made_again(tmp_path, spoil, caplog):
+    done(tmp_path, Work())
+    spoil(jobs.chunk_file(tmp_path / "chunks", 0))
+    with caplog.at_level("WARNING", "asperity"):
+        assert_same(done(tmp_path, again := Work()))
+    assert again.calls == [0]
+    assert "chunk-000000.npz" in caplog.text
+    assert done(tmp_path, again := Work())
+    assert again.calls == []
+
+
+def test_a_folder_in_the_place_of_a_chunk_is_named(tmp_path):
+    done(tmp_path, Work())
+    path = jobs.chunk_file(tmp_path / "chunks", 0)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(store.StoreError, match=r"chunk-000000.npz: not written \(Is a directory, .*in the way"):
+        done(tmp_path, Work())
+
+
+@pytest.mark.parametrize("text", ["", '{"model": {"na', "[1, 2]", "\x00\x01", "\udcff"])
+def test_a_damaged_job_says_what_to_do(tmp_path, text):
+    done(tmp_path, Work())
+    manifest = tmp_path / "chunks/job.json"
+    manifest.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(store.StoreError, match=r"job.json: damaged \(.*Delete it and run the same command again"):
+        done(tmp_path, Work())
+    manifest.unlink()
+    assert_same(done(tmp_path, again := Work()))
+    assert again.calls == []
+    manifest.write_text(text.replace("\udcff", ""))
+    assert_same(done(tmp_path, again := Work(), restart=True))
+    assert again.calls == [0, 1, 2]
+
+
+def test_chunks_without_a_name_of_their_job_are_not_thrown_away(tmp_path):
+    done(tmp_path, Work())
+    (tmp_path / "chunks/job.json").unlink()
+    with pytest.raises(store.StoreError, match=r"chunks of another analysis \(chunk-000000.npz\) but no job.json"):
+        done(tmp_path, Work(), OTHER)
+    assert jobs.finished_chunks(tmp_path / "chunks") == [0, 1, 2]
+
+
+def test_strange_names_are_left_alone_and_named(tmp_path, caplog):
+    done(tmp_path, Work())
+    names = ["chunk-000001 (copy).npz", "chunk-000099.npz", "chunk-abc.npz", "notes.txt"]
+    for name in names:
+        (tmp_path / "chunks" / name).write_bytes(b"mine")
+    with caplog.at_level("WARNING", "asperity"):
+        assert_same(done(tmp_path, Work()))
+    assert "4 files there are not of this job and are left alone" in caplog.text
+    assert all((tmp_path / "chunks" / name).read_bytes() == b"mine" for name in names)
+
+
+def test_every_changed_byte_of_a_chunk_is_noticed(tmp_path):
+    done(tmp_path, Work())
+    path = jobs.chunk_file(tmp_path / "chunks", 2)
+    whole = path.read_bytes()
+    chunks = jobs.Chunks(tmp_path / "chunks", mark_of(tmp_path), SIZES)
+    xr.testing.assert_identical(chunks[2], made(2))
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1:])
+        with pytest.raises(store.StoreError, match="damaged"):
+            chunks[2]
+
+
+def mark_of(folder):
+    with jobs.run(JOB, SIZES, Work(), folder=folder) as chunks:
+        return chunks.mark
+
+
+def test_results_of_another_job_go_before_the_new_one_begins(tmp_path):
+    done(tmp_path, Work())
+    for name in jobs.RESULTS:
+        (tmp_path / name).write_text("old")
+    seen = []
+    done(tmp_path, lambda number: seen.append(sorted(p.name for p in tmp_path.iterdir())) or made(number), OTHER,
+         restart=True)
+    assert seen == [[lock.LOCK, "chunks"]] * len(SIZES)
+
+
+def test_what_killed_runs_left_is_cleared_away(tmp_path):
+    """Temporary files and folders of processes that have ended; those of living ones stay."""
+    ended = subprocess.run([sys.executable, "-c", MARK], capture_output=True, text=True, check=True).stdout.strip()
+    (tmp_path / "chunks").mkdir()
+    with disk.marked() as alive:
+        for place, mark in ((tmp_path, ended), (tmp_path / "chunks", ended), (tmp_path, alive)):
+            (place / f".results.nc.{mark}.tmp").write_bytes(b"half")
+        (tmp_path / f".results.zarr.{ended}.tmp/c/0").mkdir(parents=True)
+        (tmp_path / ".results.nc.tmp").write_bytes(b"of somebody else")
+        done(tmp_path, Work())
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+            [f".results.nc.{alive}.tmp", ".results.nc.tmp", "chunks"])
+    assert not list((tmp_path / "chunks").glob(".*"))
+
+
+MARK = "from asperity.data import disk\nwith disk.marked() as mark: print(mark)"
+
+
+def test_errors_and_kills_at_file_events_lose_and_mix_nothing(tmp_path):
+    """Every sixth event for each of: disk full, disk broken, process killed; `make verify` takes all of them."""
+    head, *rows = faults("loop", tmp_path, "--every", "6")
+    assert len(head["events"]) > 40
+    assert head["made"] == 3
+    assert len(rows) >= len(head["events"]) / 2 - 3
+    assert {row["mode"] for row in rows} == {"full", "broken", "killed"}
+    wrong = [row for row in rows if row["code"] or row["lost"] or row["mixed"] or row["left"]]
+    assert not wrong
+    assert any("No space left on device: make room there" in row["line"] for row in rows)
+    assert all(row["again"] == 3 - row["kept"] for row in rows)

@@ -1,11 +1,16 @@
 """What is stored comes back the same, whole or not at all, and a changed byte is noticed."""
 
 
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
 
-from asperity.data import store
+from asperity.data import disk, store
+from tests.disk_faults import Faults
 
 
 @pytest.fixture
@@ -103,3 +108,100 @@ def test_foreign_and_missing_files_are_named(tmp_path):
                       ("c.nc", "no such file"), ("d.csv", r"must be .nc or .zarr")):
         with pytest.raises(store.StoreError, match=rf"{name}: .*{why}"):
             store.load(tmp_path / name)
+
+
+def test_a_killed_swap_of_zarr_is_put_right(tmp_path, dataset):
+    """Between moving the old folder aside and the new one in, neither is there: the old one comes back."""
+    path = store.save(dataset, tmp_path / "map.zarr")
+    with disk.marked() as mark:
+        host, pid, _, number = mark.split("-")
+    ended = f"{host}-{pid}-1-{number}"  # an earlier process of the same number
+    path.rename(tmp_path / f".map.zarr.{ended}.old")
+    (tmp_path / f".map.zarr.{ended}.tmp").mkdir()
+    xr.testing.assert_identical(store.load(path), dataset)
+    assert [p.name for p in tmp_path.iterdir()] == ["map.zarr"]
+    (tmp_path / f".map.zarr.{ended}.old").mkdir()
+    (tmp_path / f".other.zarr.{ended}.old").mkdir()
+    store.save(dataset.isel(curve=[0]), path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f".other.zarr.{ended}.old", "map.zarr"]
+
+
+@pytest.mark.parametrize("ending", store.ENDINGS)
+def test_a_refusing_disk_keeps_the_old_one(tmp_path, dataset, ending):
+    """Each event of a save fails in turn: what was there is still there, or the new one is, and no rest."""
+    path = tmp_path / "out" / f"map{ending}"
+    new = dataset.isel(curve=slice(3))
+    store.save(dataset, path)
+    with Faults(path.parent) as undisturbed:
+        store.save(new, path)
+    store.save(dataset, path)
+    count = len(undisturbed.events)
+    assert count >= 6
+    for at in range(1, count + 1, 1 if ending == ".nc" else 23):
+        said = ""
+        with Faults(path.parent, at, "full" if at % 2 else "broken"):
+            try:
+                store.save(new, path)
+            except store.StoreError as error:
+                said = str(error)
+        assert not said or re.search(r"map\.\w+: not written \(.*(make room there|check the disk), then run", said)
+        assert store.load(path).sizes["curve"] in ((3, 7) if said else (3,))
+        store.save(dataset, path)
+        assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np, xarray as xr
+from asperity.data import store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+data = xr.Dataset({f"v{i}": ("curve", np.arange(2000.0)) for i in range(8)})
+for size in range(0, 200_000, 9000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        store.save(data, sys.argv[1])
+    except store.StoreError as error:
+        assert "not written (" in str(error), error
+    else:
+        break
+print(size)
+"""
+
+
+def test_a_disk_that_is_full_at_any_byte_ends_in_one_line(tmp_path):
+    """HDF5 itself ends the process (segmentation fault) if a file cannot grow when it is closed."""
+    ran = subprocess.run([sys.executable, "-c", FULL, str(tmp_path / "a.nc")], capture_output=True, text=True,
+                         check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert int(ran.stdout) > 128_000  # the bytes of the numbers
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_every_changed_byte_of_a_netcdf_is_noticed(tmp_path, dataset):
+    """By its seal; and a byte of an array by HDF5's checksum too, for programs that know no seal."""
+    path = store.save(dataset.assign_attrs(history="[]"), tmp_path / "a.nc")
+    whole = path.read_bytes()
+    seal = whole.rindex(store._SEAL)
+    for place in [*range(0, seal, 997), *range(seal, len(whole), 5)]:
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1:])
+        if place < seal or place >= seal + len(store._SEAL):
+            with pytest.raises(store.StoreError, match="not those that were written: the disk or a copy has damaged"):
+                store.load(path)
+        else:  # the word that begins the seal: then it is a file without one
+            xr.testing.assert_identical(store.load(path), dataset.assign_attrs(history="[]"))
+    number = whole.index(dataset["force"].values[3, 1, 2].tobytes())
+    path.write_bytes(whole[:number] + b"\x00" + whole[number + 1:])
+    with pytest.raises(OSError, match="read"), xr.open_dataset(path, engine="h5netcdf") as other:
+        other.load()
+
+
+def test_a_netcdf_that_another_program_changed_is_read(tmp_path, dataset):
+    path = store.save(dataset, tmp_path / "a.nc")
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        file.attrs["comment"] = "tip 3"
+    assert store.load(path).attrs["comment"] == "tip 3"
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(store.StoreError, match=r"a.nc: not a .nc dataset"):
+        store.load(path)

@@ -23,22 +23,37 @@ from pathlib import Path
 
 from asperity.messages import AsperityError
 
-__all__ = ["StoreError", "flush", "gone", "mark", "remove", "replacing", "sweep", "told"]
+__all__ = ["StoreError", "flush", "gone", "here", "marked", "remove", "replacing", "sweep", "told"]
 
 #: what `replacing` leaves if it is killed: the name of the file, the mark of the process, what it was
 _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<mark>[0-9a-f]{8}-\d+-\d+-\d+)\.(?P<kind>tmp|old)")
 
 _number = itertools.count()
 
+#: the marks of this process that are in use
+_in_use: set[str] = set()
+
 
 class StoreError(AsperityError, ValueError):
     """A file that is not what asperity stored or cannot be written, or a folder of another job or process."""
 
 
-def mark() -> str:
-    """A text that no other process and no other call ever gives: host, pid, start of the process, number."""
-    pid = os.getpid()
-    return f"{_host()}-{pid}-{_started(pid) or 0}-{next(_number)}"
+@contextmanager
+def marked() -> Iterator[str]:
+    """A mark that no other process and no other call ever gives, in use within the block.
+
+    Its text: host, process number, start of the process, number of the call.
+    """
+    mark = f"{_this_process()}-{next(_number)}"
+    _in_use.add(mark)
+    try:
+        yield mark
+    finally:
+        _in_use.discard(mark)
+
+
+def _this_process() -> str:
+    return f"{_host()}-{os.getpid()}-{_started(os.getpid()) or 0}"
 
 
 @functools.cache
@@ -60,10 +75,12 @@ def _started(pid: int) -> str | None:
     return str(zlib.crc32(told)) if told else None
 
 
-def gone(whose: str) -> bool:
-    """Whether the process of a `mark` has certainly ended; False for one of another host."""
-    host, pid, started, _ = whose.split("-")
-    if host != _host() or os.name != "posix":
+def gone(mark: str) -> bool:
+    """Whether what made a `marked` thing has certainly ended; False for a process of another host."""
+    _, pid, started, _ = mark.split("-")
+    if mark.rpartition("-")[0] == _this_process():
+        return mark not in _in_use
+    if not here(mark) or os.name != "posix":
         return False
     try:
         os.kill(int(pid), 0)
@@ -73,6 +90,11 @@ def gone(whose: str) -> bool:
         pass  # it runs, as another user
     now = _started(int(pid))
     return now is not None and started != "0" and now != started
+
+
+def here(mark: str) -> bool:
+    """Whether a mark is of this host, so that it can be known whether its process has ended."""
+    return mark.split("-")[0] == _host()
 
 
 def flush(path: Path) -> None:
@@ -118,9 +140,8 @@ def replacing(path: str | PathLike[str]) -> Iterator[Path]:
         StoreError: the disk refuses; what was at ``path`` is still there, or the new one is, whole.
     """
     path = Path(path)
-    beside = path.parent / f".{path.name}.{mark()}"
-    temporary, old = Path(f"{beside}.tmp"), Path(f"{beside}.old")
-    with told(path):
+    with told(path), marked() as mark:
+        temporary, old = (path.parent / f".{path.name}.{mark}.{kind}" for kind in ("tmp", "old"))
         try:
             yield temporary
             _flush_all(temporary)
@@ -129,11 +150,10 @@ def replacing(path: str | PathLike[str]) -> Iterator[Path]:
             temporary.replace(path)
             flush(path.parent)
         finally:
-            with suppress(OSError):
-                if old.exists() and not path.exists():
-                    old.rename(path)
-            remove(old)
-            remove(temporary)
+            with suppress(OSError):  # what stays is swept later
+                if old.exists():
+                    old.rename(temporary if path.exists() else path)
+                remove(temporary)
 
 
 def _flush_all(path: Path) -> None:
@@ -146,18 +166,14 @@ def _flush_all(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there; a folder is never seen half removed.
-
-    What the disk refuses to remove stays under a name that `sweep` knows.
-    """
-    with suppress(OSError):
-        if path.is_dir() and not path.is_symlink():
-            doomed = path if path.suffix == ".tmp" else path.with_name(f".{path.name}.{mark()}.tmp")
-            if doomed != path:
-                path.rename(doomed)
-            shutil.rmtree(doomed)
-        else:
-            path.unlink(missing_ok=True)
+    """Remove a file or a folder, if it is there; a folder is never seen half removed. Raises OSError."""
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+    elif path.suffix == ".tmp":
+        shutil.rmtree(path)
+    else:
+        with marked() as mark:
+            shutil.rmtree(path.rename(path.with_name(f".{path.name}.{mark}.tmp")))
 
 
 def sweep(folder: Path, name: str | None = None, *, everything: bool = False) -> None:
@@ -177,4 +193,5 @@ def sweep(folder: Path, name: str | None = None, *, everything: bool = False) ->
         with suppress(OSError):
             if found["kind"] == "old" and not os.path.lexists(folder / found["name"]):
                 left.rename(folder / found["name"])
-        remove(left)
+            else:
+                remove(left)

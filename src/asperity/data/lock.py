@@ -24,8 +24,8 @@ LOCK = ".asperity.lock"
 #: s that a lock may be unreadable: where there are no hard links it is made first and filled then
 _FILLING = 2.0
 
-#: mark of the lock -> folder, process and thread: what this process holds or is about to
-_HELD: dict[str, tuple[Path, int, int]] = {}
+#: folder, process and thread of the locks that are held
+_held: set[tuple[Path, int, int]] = set()
 
 
 class Holder(NamedTuple):
@@ -35,13 +35,6 @@ class Holder(NamedTuple):
     pid: int
     host: str
     since: str
-
-    @property
-    def gone(self) -> bool:
-        """Whether it has certainly ended."""
-        if self.mark.rpartition("-")[0] == disk.mark().rpartition("-")[0]:  # this process: it knows what it holds
-            return self.mark not in _HELD
-        return disk.gone(self.mark)
 
 
 @contextmanager
@@ -54,22 +47,20 @@ def held(folder: Path) -> Iterator[None]:
         StoreError: another process or thread works there, or it cannot be known; it says who and what to do.
     """
     this = folder.resolve(), os.getpid(), threading.get_ident()
-    if this in _HELD.values():
+    if this in _held:
         yield
         return
-    own = Holder(disk.mark(), os.getpid(), platform.node(), time.strftime("%Y-%m-%d %H:%M:%S"))
-    _HELD[own.mark] = this
-    try:
+    with disk.marked() as mark:
         with disk.told(folder / LOCK):
             folder.mkdir(parents=True, exist_ok=True)
-            _take(folder / LOCK, own)
+            _take(folder / LOCK, Holder(mark, os.getpid(), platform.node(), time.strftime("%Y-%m-%d %H:%M:%S")))
+        _held.add(this)
         try:
             yield
         finally:
-            with suppress(OSError):  # a lock that stays is known as stale
-                (folder / LOCK).unlink(missing_ok=True)
-    finally:
-        del _HELD[own.mark]
+            _held.discard(this)
+            with suppress(OSError):  # one that stays is known as stale
+                disk.remove(folder / LOCK)
 
 
 def _take(path: Path, own: Holder) -> None:
@@ -90,7 +81,7 @@ def _take(path: Path, own: Holder) -> None:
                 continue
             raise StoreError(f"{path}: a damaged lock: if no other process works in that folder, delete it and run "
                              "the same command again") from None
-        if not other.gone:
+        if not disk.gone(other.mark):
             raise StoreError(_busy(path, other))
         claim = path.with_name(f".{path.name}-claim.{other.mark}.tmp")
         _take(claim, own)
@@ -100,7 +91,8 @@ def _take(path: Path, own: Holder) -> None:
                     temporary.replace(path)
                 return
         finally:
-            claim.unlink(missing_ok=True)
+            with suppress(OSError):
+                disk.remove(claim)
 
 
 def _made(path: Path, own: Holder) -> bool:
@@ -123,14 +115,15 @@ def _made(path: Path, own: Holder) -> bool:
 @contextmanager
 def _written(path: Path, own: Holder) -> Iterator[Path]:
     """Beside the lock, a file that names the holder."""
-    temporary = path.with_name(f".{path.name}.{disk.mark()}.tmp")
-    try:
-        temporary.write_text(json.dumps(own._asdict()), encoding="utf-8")
-        disk.flush(temporary)
-        yield temporary
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with disk.marked() as mark:
+        temporary = path.with_name(f".{path.name}.{mark}.tmp")
+        try:
+            temporary.write_text(json.dumps(own._asdict()), encoding="utf-8")
+            disk.flush(temporary)
+            yield temporary
+        finally:
+            with suppress(OSError):
+                disk.remove(temporary)
 
 
 def _holder(path: Path) -> Holder:
@@ -151,7 +144,7 @@ def _there(path: Path) -> Holder | None:
 
 
 def _busy(path: Path, other: Holder) -> str:
-    here = other.mark.split("-")[0] == disk.mark().split("-")[0]
-    doubt = "" if here else f"; if you know that it has ended (it cannot be seen from here), delete {path}"
-    return (f"{path.parent}: process {other.pid} on {other.host} works there since {other.since}. "
-            f"Wait for it, or give another --out{doubt}")
+    said = (f"{path.parent}: process {other.pid} on {other.host} works there since {other.since}. Wait for it, or give "
+            "another --out")
+    return said if disk.here(other.mark) else (
+        f"{said}; if you know that it has ended (from here it cannot be seen), delete {path}")

@@ -1,29 +1,38 @@
 """An analysis that is killed or interrupted loses no finished chunk, and the same command goes on."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import xarray as xr
 
-from asperity.data import jobs, store
+from asperity.data import jobs, lock, store
+from asperity.measurements.force_curves.demo import demo
 from asperity.virtual.force_map import virtual_map
 
-#: the real command in a process of its own; its fit takes at least as long as told. It hears Ctrl-C even if
-#: these tests run in the background, where it is ignored
+#: the real command in a process of its own, with the stand-in fit and a plain page; each fit takes at least as long
+#: as told, and no file may be longer than told. It hears Ctrl-C even if these tests run in the background, where it
+#: is ignored
 SLOW = """
-import signal, sys, time
+import resource, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
-import asperity.measurements.force_curves.fit_curves
-fit, pause = asperity.measurements.force_curves.fit_curves.fit_curves, float(sys.argv.pop(1))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+from tests import simple_fit
+stand_in = simple_fit.install()
+fit, pause, longest = stand_in.fit_curves, float(sys.argv.pop(1)), int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (longest, resource.RLIM_INFINITY))
 def slow(*args, **kwargs):
     time.sleep(pause)
     return fit(*args, **kwargs)
-asperity.measurements.force_curves.fit_curves.fit_curves = slow
+stand_in.fit_curves = slow
+import asperity.measurements.force_curves.page.html as page
+page.render = lambda results, title=None: str(results["modulus"].values)
 from asperity.cli import main
 main()
 """
@@ -36,10 +45,10 @@ def map_file(tmp_path_factory):
     return store.save(virtual_map(rows=4, columns=CURVES // 4, samples=128), path)
 
 
-def start(map_file, out, *, pause):
+def start(map_file, out, *more, pause=0.0, longest=10**9, radius="5um"):
     """Start the analysis; every test may stop it as it likes, for it is its own process."""
-    command = [sys.executable, "-c", SLOW, str(pause), "analyze", str(map_file), "--radius", "5um",
-               "--batch", str(BATCH), "--out", str(out)]
+    command = [sys.executable, "-c", SLOW, str(pause), str(longest), "analyze", str(map_file), "--radius", radius,
+               "--batch", str(BATCH), "--out", str(out), *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             cwd=Path(__file__).parents[3], env=os.environ | {"OMP_NUM_THREADS": "1"})
 
@@ -62,17 +71,16 @@ def identity(out):
 @pytest.fixture(scope="module")
 def uninterrupted(map_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole")
-    process = start(map_file, out, pause=0)
+    process = start(map_file, out)
     _, err = process.communicate(timeout=300)
     assert process.returncode in (0, 1), err
-    return store.load(out / "results.nc")
+    return out
 
 
-@pytest.mark.parametrize(("how", "stops"), [(signal.SIGKILL, (1, 3)), (signal.SIGINT, (2,))],
-                         ids=["kill -9, twice", "Ctrl-C"])
-def test_goes_on_where_it_was(map_file, tmp_path, uninterrupted, how, stops):
+def test_goes_on_where_it_was(map_file, tmp_path, uninterrupted):
+    """Killed, then interrupted, each time after some more chunks."""
     before = {}
-    for wanted in stops:
+    for how, wanted in ((signal.SIGKILL, 1), (signal.SIGINT, 3)):
         process = start(map_file, tmp_path, pause=0.5)
         wait_for_chunks(process, tmp_path, wanted)
         process.send_signal(how)
@@ -86,14 +94,64 @@ def test_goes_on_where_it_was(map_file, tmp_path, uninterrupted, how, stops):
         now = identity(tmp_path)
         assert {i: now[i] for i in before} == before
         before = now
-    assert stops[-1] <= len(before) < CURVES // BATCH
+    assert 3 <= len(before) < CURVES // BATCH
 
-    again = start(map_file, tmp_path, pause=0)
+    again = start(map_file, tmp_path)
     out, err = again.communicate(timeout=300)
     assert again.returncode in (0, 1), err
     after = identity(tmp_path)
     assert len(after) == CURVES // BATCH
     assert {i: after[i] for i in before} == before
-    results = store.load(tmp_path / "results.nc")
-    xr.testing.assert_identical(results.drop_attrs(deep=False), uninterrupted.drop_attrs(deep=False))
+    assert_whole(tmp_path, uninterrupted)
     assert f"{tmp_path}/report.html" in out
+
+
+def assert_whole(out, uninterrupted):
+    """The results are those of a run that nothing disturbed, and nothing else stands beside them."""
+    results, wanted = (store.load(folder / "results.nc").drop_attrs(deep=False) for folder in (out, uninterrupted))
+    xr.testing.assert_identical(results, wanted)
+    assert (out / "results.csv").read_bytes() == (uninterrupted / "results.csv").read_bytes()
+    assert sorted(path.name for path in out.iterdir()) == ["chunks", "report.html", "results.csv", "results.nc"]
+    assert not list(out.rglob(".*"))
+
+
+def test_a_second_run_says_who_is_there_and_changes_nothing(map_file, tmp_path, uninterrupted):
+    """Two runs in one folder gave a mixture of two radii, or 12 of 32 curves, without a word."""
+    first = start(map_file, tmp_path, pause=1.5)
+    wait_for_chunks(first, tmp_path, 1)
+    other = start(map_file, tmp_path, "--restart", radius="6um")
+    _, err = other.communicate(timeout=120)
+    assert other.returncode == 2
+    assert re.fullmatch(rf"Error: .*: process {first.pid} on .* works there since .*\. Wait for it, or give another "
+                        "--out", err.strip().splitlines()[-1]), err
+    assert "Traceback" not in err
+    assert first.poll() is None, "the first run was too quick for this test"
+    _, err = first.communicate(timeout=120)
+    assert first.returncode in (0, 1), err
+    assert_whole(tmp_path, uninterrupted)
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(map_file, tmp_path, uninterrupted):
+    """A limit on the length of a file is a full disk to whoever writes: here at the first result."""
+    longest = max(path.stat().st_size for path in (uninterrupted / "chunks").iterdir())
+    stopped = start(map_file, tmp_path, longest=longest + 100)
+    _, err = stopped.communicate(timeout=120)
+    assert stopped.returncode == 2, err
+    assert re.fullmatch(r"Error: \S+results.nc: not written \(.*too large.*check the disk, then run the same command "
+                        r"again\)", err.strip().splitlines()[-1])
+    assert "Traceback" not in err
+    before = identity(tmp_path)
+    assert len(before) == CURVES // BATCH
+    again = start(map_file, tmp_path)
+    _, err = again.communicate(timeout=120)
+    assert again.returncode in (0, 1), err
+    assert identity(tmp_path) == before
+    assert_whole(tmp_path, uninterrupted)
+
+
+def test_the_demonstration_waits_for_nobody_and_changes_nothing(tmp_path):
+    (tmp_path / "virtual-map.nc").write_bytes(b"is being analyzed")
+    with ThreadPoolExecutor(1) as other, lock.held(tmp_path):
+        with pytest.raises(store.StoreError, match="works there since"):
+            other.submit(demo, tmp_path, size=1, samples=64).result()
+    assert (tmp_path / "virtual-map.nc").read_bytes() == b"is being analyzed"
