@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from asperity.data import store
+from asperity.data import opening, store
 from asperity.data.curves import SAMPLED, SchemaError, validate
 from asperity.data.provenance import file_record
 from asperity.data.readers import force_curves as readers
-from asperity.data.readers._errors import MissingCalibration, NotRecognized, ReadError, Unsupported
+from asperity.data.readers._errors import MissingCalibration, NotRecognized, ReadError, Unsupported, printable
 from asperity.messages import DataError
 from asperity.quantities import variable_attributes
 
@@ -49,26 +49,39 @@ def find_files(paths: Iterable[str | PathLike[str]]) -> Iterator[tuple[Path, boo
     """All files under ``paths`` in order, each once, with True where it was named itself.
 
     Folders are searched to any depth. Left out are hidden files and the folders that asperity wrote
-    (they hold ``chunks/job.json``). A ``.zarr`` folder counts as one file.
+    (they hold ``chunks/job.json``). A ``.zarr`` folder counts as one file; a folder that ends in ``.nc``, or may not
+    be searched, is named as well.
     """
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in map(Path, paths):
         for found in _walk(path) if path.is_dir() and path.suffix != ".zarr" else [path]:
-            real = found.resolve()
+            real = _real(found)
             if real not in seen:
                 seen.add(real)
                 yield found, found == path
 
 
+def _real(path: Path) -> str:
+    """What a path leads to; itself where it leads nowhere (a NUL in it)."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return str(path)
+
+
 def _walk(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
+    denied: list[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=denied.append):
         here = Path(place)
+        if here.suffix == ".nc":
+            yield here
         if (here / "chunks" / "job.json").exists():
             folders.clear()
             continue
         stores = [name for name in folders if name.endswith(".zarr")]
         folders[:] = sorted(name for name in folders if name not in stores and not name.startswith("."))
         yield from (here / name for name in sorted([*files, *stores]) if not name.startswith("."))
+    yield from (Path(error.filename) for error in denied)
 
 
 def open_file(path: str | PathLike[str], *, spring_constant: float | None = None,
@@ -86,13 +99,20 @@ def open_file(path: str | PathLike[str], *, spring_constant: float | None = None
     path = Path(path)
     if path.suffix not in store.ENDINGS:
         return readers.open_dataset(path, spring_constant=spring_constant, sensitivity=sensitivity)
+    with opening.naming(path, "stored"):
+        return calibrate(_stored(path), spring_constant=spring_constant, sensitivity=sensitivity)
+
+
+def _stored(path: Path) -> xr.Dataset:
+    """Force curves that asperity stored."""
     try:
-        dataset = validate(store.open_store(path))
+        return validate(store.open_store(path))
     except SchemaError as error:
         raise Unsupported(path, f"it holds no force curves ({error}).") from error
     except store.StoreError as error:
+        if isinstance(error.__cause__, ReadError):
+            raise error.__cause__ from None
         raise ReadError(path, str(error).removeprefix(f"{path}: ") + ".") from error
-    return calibrate(dataset, spring_constant=spring_constant, sensitivity=sensitivity)
 
 
 def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,
@@ -157,19 +177,18 @@ def open_files(paths: Iterable[str | PathLike[str]], *, segment: str | None = No
     sources, statuses = [], []
     for path, named in find_files(paths):
         try:
-            dataset = open_file(path, spring_constant=spring_constant, sensitivity=sensitivity)
-            lacking = missing_calibration(dataset, path) or _missing_segment(dataset, path, segment)
-            if lacking is not None:
-                raise lacking
-            sources.append(Source(dataset, file_record(path)))
-            statuses.append(FileStatus(str(path), "read", curves=dataset.sizes["curve"]))
-        except (ReadError, OSError) as error:
+            with opening.naming(path, "force curve"):
+                dataset = open_file(path, spring_constant=spring_constant, sensitivity=sensitivity)
+                lacking = missing_calibration(dataset, path) or _missing_segment(dataset, path, segment)
+                if lacking is not None:
+                    raise lacking
+                sources.append(Source(dataset, file_record(path)))
+                statuses.append(FileStatus(str(path), "read", curves=dataset.sizes["curve"]))
+        except ReadError as error:
             skipped = isinstance(error, NotRecognized | Unsupported) and not named
-            reason = str(error)
-            if isinstance(error, ReadError):
-                reason = error.problem if skipped else f"{error.problem} {error.remedy}".strip()
-            statuses.append(FileStatus(str(path), "skipped" if skipped else "failed", reason))
-            _log.log(logging.INFO if skipped else logging.WARNING, "%s: %s", path, reason)
+            reason = error.problem if skipped else f"{error.problem} {error.remedy}".strip()
+            statuses.append(FileStatus(printable(path), "skipped" if skipped else "failed", reason))
+            _log.log(logging.INFO if skipped else logging.WARNING, "%s: %s", printable(path), reason)
     return sources, statuses
 
 

@@ -7,6 +7,7 @@ its end over all bytes (names, texts, single numbers too), which `open_store` ch
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from asperity.data import disk
+from asperity.data import disk, opening
 from asperity.data.disk import StoreError
+from asperity.data.readers._errors import ReadError, printable
 
 __all__ = ["ENDINGS", "StoreError", "load", "open_store", "save", "save_blocks"]
 
@@ -156,23 +158,25 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
     """
     path = Path(path)
     kind = _kind(path)
-    if not path.exists() and path.parent.is_dir():
+    if not os.path.lexists(path) and path.parent.is_dir():
         disk.sweep(path.parent, path.name)
-    if not path.exists():
-        raise StoreError(f"{path}: no such file")
+    if not os.path.lexists(path):
+        raise StoreError(f"{printable(path)}: no such file")
     try:
         if kind == ".nc":
             _require_sealed(path)
-            return restored(xr.open_dataset(path, engine="h5netcdf"))
-        return restored(xr.open_zarr(path, consolidated=False, zarr_format=3, chunks=None))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: not a {kind} dataset of asperity ({error})") from error
+        return restored(opening.netcdf(path) if kind == ".nc" else opening.zarr(path))
+    except ReadError as error:
+        raise StoreError(f"{printable(path)}: {error.problem} {error.remedy}".removesuffix(".")) from error
+    except Exception as error:  # h5py and zarr raise a dozen types on damage
+        cause = " ".join(str(error).split())
+        raise StoreError(f"{path}: not a {kind} dataset of asperity ({cause or type(error).__name__})") from error
 
 
 def _require_sealed(path: Path) -> None:
     """Raise OSError if a file with a seal has changed since; one without is of another program, or older."""
-    size = path.stat().st_size - len(_seal(b""))
-    with open(path, "rb") as stream:
+    size = opening.check(path).st_size - len(_seal(b""))
+    with opening.stream(path) as stream:
         stream.seek(max(0, size))
         seal = stream.read()
         if not seal.startswith(_SEAL):
@@ -188,6 +192,9 @@ def _require_sealed(path: Path) -> None:
 
 
 def load(path: str | PathLike[str]) -> xr.Dataset:
-    """Read what `save` wrote into memory and close the file. Raises as `open_store`."""
+    """Read what `save` wrote into memory and close the file. Raises as `open_store`, also for damaged values."""
     with open_store(path) as dataset:
-        return dataset.load()
+        try:
+            return dataset.load()
+        except Exception as error:
+            raise StoreError(f"{path}: its values cannot be read ({error}). {opening.DAMAGED}") from error

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 
 from asperity.messages import AsperityError
 
-__all__ = ["CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported"]
+__all__ = ["CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported", "printable"]
+
+#: control characters, line ends, and bytes that are no text: what breaks a line of a report, or cannot be encoded
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(path: str | PathLike[str]) -> str:
+    """The name of a file in one line of text, as it is, but for what `UNPRINTABLE` finds in it."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), str(path))
 
 
 class ReadError(AsperityError):
@@ -17,7 +26,7 @@ class ReadError(AsperityError):
 
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str = "") -> None:
         self.path, self.problem, self.remedy = str(path), problem, remedy or self.usual_remedy
-        super().__init__(f"{path}: {problem} {self.remedy}")
+        super().__init__(f"{printable(path)}: {problem} {self.remedy}")
 
     def __reduce__(self):
         return type(self), (self.path, self.problem, self.remedy)

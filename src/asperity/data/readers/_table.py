@@ -15,14 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from asperity.data.readers._errors import CorruptFile, ReadError
+from asperity.data import opening
+from asperity.data.readers._errors import CorruptFile
+from asperity.data.readers.vendors.zip_archive import Archive, open_archive
 
-__all__ = ["Segments", "align_segments", "count_samples", "cut", "decode", "head_text", "parse_number",
+__all__ = ["Segments", "align_segments", "check_lines", "count_samples", "cut", "decode", "head_text", "parse_number",
            "parse_rows", "read_text", "read_texts", "remembering", "require_rising", "split_at_minimum",
            "unit_factor"]
 
-#: no text of one curve is longer than this (bytes); stops archives that inflate without end
-_LONGEST_MEMBER = 256 * 2**20
+#: characters; a line of a hundred thousand pixels has fewer
+_LONGEST_LINE = 8 * 2**20
+#: lines; more samples in one text do not fit into memory
+_MOST_LINES = 10_000_000
 
 #: the names of a curve's segments and their n + 1 bounds as sample indices
 Segments = tuple[tuple[str, ...], tuple[int, ...]]
@@ -101,18 +105,24 @@ def _inflate_start(packed: bytes) -> bytes:
         return b""
 
 
+def check_lines(path: Path, raw: bytes) -> bytes:
+    """The bytes of a text, if its lines fit into memory one by one and together; else raises `CorruptFile`."""
+    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == ord("\n" if b"\n" in raw else "\r"))
+    longest = int(np.diff(ends, prepend=-1, append=len(raw)).max())
+    if longest > _LONGEST_LINE or len(ends) > _MOST_LINES:
+        raise CorruptFile(path, f"it has {len(ends)} lines of up to {longest} characters, which no table of "
+                                "measurements has.", "Store it in a binary format if it is complete.")
+    return raw
+
+
 def read_text(path: Path) -> str:
     """The decoded text of a file."""
-    try:
-        return decode(path.read_bytes())
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror}).") from error
+    return decode(check_lines(path, opening.read_bytes(path, opening.LONGEST_TEXT)))
 
 
 def read_texts(path: Path, names: Sequence[str] | None = None) -> list[tuple[str, str]]:
     """(name, text) of the one text that a file is, or of the members of the zip archive that it is."""
-    with open(path, "rb") as stream:
-        zipped = stream.read(4) == b"PK\x03\x04"
+    zipped = opening.read_head(path).startswith(b"PK\x03\x04")
     return _read_members(path, names) if zipped else [(path.name, read_text(path))]
 
 
@@ -120,32 +130,22 @@ def _read_members(path: Path, names: Sequence[str] | None = None) -> list[tuple[
     """(name, text) of the members of a zip archive, of all that are files or only of ``names``.
 
     Raises:
-        CorruptFile: the archive or a member is truncated, damaged or implausibly large.
+        CorruptFile: the archive or a member is truncated, damaged or implausibly large, alone or together.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return [(name, _member_text(path, archive, name))
-                    for name in (names if names is not None else _file_names(archive))]
-    except ReadError:
-        raise
-    except Exception as error:  # zipfile raises a dozen types on damaged archives
-        raise CorruptFile(path, f"the zip archive is damaged or incomplete ({error}).",
-                          "Copy it again, or unpack it and read the files in it.") from error
+    archive = open_archive(path)
+    wanted = names if names is not None else _file_names(archive)
+    declared = sum(archive.members[name].size for name in wanted if name in archive.members)
+    if declared > opening.most_unpacked(path.stat().st_size):
+        raise CorruptFile(path, f"its members unpack to {declared >> 20} MB, more than texts of measurements do.",
+                          opening.DAMAGED)
+    with archive.open() as stream:
+        return [(name, decode(check_lines(path, archive.read(stream, name)))) for name in wanted]
 
 
-def _file_names(archive: zipfile.ZipFile) -> list[str]:
-    return [name for name in archive.namelist()
+def _file_names(archive: Archive) -> list[str]:
+    return [name for name in archive.members
             if not name.endswith("/") and not Path(name).name.startswith(".")
             and not name.startswith("__MACOSX/")]
-
-
-def _member_text(path: Path, archive: zipfile.ZipFile, name: str) -> str:
-    with archive.open(name) as stream:
-        raw = stream.read(_LONGEST_MEMBER + 1)
-    if len(raw) > _LONGEST_MEMBER:
-        raise CorruptFile(path, f"member '{name}' inflates to more than {_LONGEST_MEMBER >> 20} MB.",
-                          "No text of a force curve is that long; the archive is damaged.")
-    return decode(raw)
 
 
 def parse_number(path: Path, text: str, line: int, what: str) -> float:

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from asperity.data.readers._errors import CorruptFile, NotRecognized, ReadError, Unsupported
-from asperity.data.readers._table import unit_factor
+from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
+from asperity.data.readers._table import read_text, unit_factor
 from asperity.quantities import QUANTITIES
 
 __all__ = ["read_table"]
@@ -43,10 +43,7 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
         ReadError: the file cannot be read, has no such columns, an unknown unit, or rows that are no numbers.
     """
     path = Path(path)
-    try:
-        rows = [row for row in path.read_text(encoding="utf-8-sig").splitlines() if row.strip() and row[0] != "#"]
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReadError(path, f"cannot be read as text ({error}).", "Name a text file.") from error
+    rows = [row for row in read_text(path).splitlines() if row.strip() and row[0] != "#"]
     if len(rows) < 3:
         raise CorruptFile(path, "it has fewer than three lines.", _WANTED)
     titles = [_TITLE.match(cell) for cell in _cells(rows[0])]

@@ -9,8 +9,9 @@ from typing import Any
 
 import xarray as xr
 
-from asperity.data import curve_files
+from asperity.data import curve_files, opening
 from asperity.data.readers import force_curves as readers
+from asperity.data.readers._errors import printable
 from asperity.measurements.force_curves.summary import middle
 from asperity.units import in_words
 
@@ -22,12 +23,13 @@ def describe(paths: Iterable[str | PathLike[str]]) -> list[dict[str, Any]]:
     described = []
     for path, named in curve_files.find_files(paths):
         try:
-            described.append(_content(path, curve_files.open_file(path)))
-        except (readers.ReadError, OSError) as error:
+            with opening.naming(path, "force curve"):
+                described.append(_content(path, curve_files.open_file(path)))
+        except readers.ReadError as error:
             skipped = not named and isinstance(error, readers.NotRecognized | readers.Unsupported)
             described.append(
                 {
-                    "file": str(path),
+                    "file": printable(path),
                     "outcome": "skipped" if skipped else "failed",
                     "reason": str(error),
                     "text": str(error),

@@ -6,7 +6,7 @@ import numpy as np
 
 from asperity.data.curves import to_dataset
 from asperity.data.readers.force_curves import jpk
-from asperity.data.readers.vendors import jpk_archive
+from asperity.data.readers.vendors import zip_archive
 
 SENSITIVITY, SPRING_CONSTANT = 2.5e-8, 0.04
 ENCODERS = {"vDeflection": (3e-9, 0.01), "height": (2e-8, 50.0), "measuredHeight": (-1e-14, -2e-5)}
@@ -138,7 +138,7 @@ def joined(data, name, curve):
 def record_reads(monkeypatch):
     """A list that grows by the name of every member that is read whole."""
     names = []
-    read = jpk_archive.Archive.read
-    monkeypatch.setattr(jpk_archive.Archive, "read",
+    read = zip_archive.Archive.read
+    monkeypatch.setattr(zip_archive.Archive, "read",
                         lambda self, stream, name: names.append(name) or read(self, stream, name))
     return names

@@ -11,7 +11,7 @@ import pytest
 
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.force_curves import jpk
-from asperity.data.readers.vendors import jpk_archive
+from asperity.data.readers.vendors import zip_archive
 from tests.data.readers.force_curves.jpk_archives import (
     ENCODERS,
     STYLES,
@@ -31,7 +31,7 @@ from tests.data.readers.force_curves.jpk_archives import (
 def test_archive_equals_zipfile(tmp_path, compression, front):
     path = build_map(tmp_path / "a.zip", {0: (50, 3, 6), 1: (5, 2, 5)}, compression=compression)
     path.write_bytes(front + path.read_bytes())
-    archive = jpk_archive.open_archive(path)
+    archive = zip_archive.open_archive(path)
     with archive.open() as stream:
         assert {name: archive.read(stream, name) for name in archive.members} == dict(read_members(path))
 
@@ -54,7 +54,7 @@ def test_zip64_entries(tmp_path):
     end64 = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, 2, 2, size, offset)
     locator = struct.pack("<4sLQL", b"PK\6\7", 0, end, 1)
     path.write_bytes(raw[:end] + end64 + locator + b"PK\5\6" + b"\0" * 4 + b"\xff" * 12 + b"\0\0")
-    archive = jpk_archive.open_archive(path)
+    archive = zip_archive.open_archive(path)
     with archive.open() as stream:
         assert archive.read(stream, "one") == b"12345"
         assert archive.read(stream, "two") == b"67"

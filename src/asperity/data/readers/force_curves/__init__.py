@@ -27,6 +27,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.curves import Curves, SchemaError, to_dataset
+from asperity.data.opening import DAMAGED, naming, read_head
 from asperity.data.readers._errors import (
     CorruptFile,
     MissingCalibration,
@@ -34,7 +35,6 @@ from asperity.data.readers._errors import (
     ReadError,
     Unsupported,
 )
-from asperity.data.readers._opening import DAMAGED, naming, read_head
 from asperity.quantities import QUANTITIES
 
 __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported",

@@ -8,11 +8,7 @@ in repulsion, as here.
 
 from __future__ import annotations
 
-import mmap
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +16,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
-from asperity.data.readers._errors import CorruptFile, NotRecognized, ReadError
+from asperity.data.readers._errors import CorruptFile, NotRecognized
 from asperity.data.readers._table import Segments, align_segments, count_samples, cut, require_rising
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
@@ -35,24 +32,6 @@ COLUMNS = {"height (measured)": "height", "height (piezo)": "height_drive", "tim
 _UNITS = {"height": "m", "height_drive": "m", "time": "s", "tip_position": "m", "force": "N"}
 #: kinds of the segment numbers 0, 1, 2 by the number of segments
 _KINDS = {1: ("approach",), 2: ("approach", "retract"), 3: ("approach", "pause", "retract")}
-#: time for the trial reading of a small file; a large one has more
-_PROBE_SECONDS = 6.0
-_PROBE = """
-import sys, h5py
-def visit(name, item):
-    try:
-        dict(item.attrs)
-        if isinstance(item, h5py.Dataset) and item.size <= 1100 * item.id.get_storage_size() + 4096:
-            item[()]
-    except Exception:
-        pass
-try:
-    with h5py.File(sys.argv[1], "r") as file:
-        visit("/", file)
-        file.visititems(visit)
-except Exception:
-    pass
-"""
 #: more samples than any curve has; a declared size beyond is damage
 _LONGEST = 50_000_000
 
@@ -69,8 +48,7 @@ def open_curves(path: Path) -> Curves:
         CorruptFile: the file is truncated or damaged, or a column is missing or of another length.
         NotRecognized: an HDF5 file that afmformats did not write.
     """
-    _probe(path)
-    with _opened(path) as file:
+    with opening.hdf5(path) as file:
         keys = sorted((key for key in map(str, file) if key.isdecimal()), key=int)
         if not keys or "software" not in file.attrs or not isinstance(file[keys[0]], h5py.Group):
             raise NotRecognized(path, "an HDF5 file, but not one that afmformats wrote.")
@@ -85,38 +63,6 @@ def open_curves(path: Path) -> Curves:
         channel: partial(_load, path, keys, segments, names, column) for column, channel in columns.items()}
     return Curves(segments=names, counts=count_samples(names, segments), channels=channels,
                   **identity(path, meta), attrs=attributes(meta[0]) | {"software_of_file": software})
-
-
-def _probe(path: Path) -> None:
-    """Read the whole file in another process first: on damage libhdf5 may crash or never return.
-
-    One bit can do it (libhdf5 2.0.0: a size in a global heap makes it loop, a heap address makes it
-    read outside of its memory). What ends well there ends well here; other errors come up again.
-    """
-    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if content.find(b"afmformats") < 0:
-            raise NotRecognized(path, "an HDF5 file, but not one that afmformats wrote.")
-    seconds = _PROBE_SECONDS + path.stat().st_size / 5e6
-    try:
-        done = subprocess.run([sys.executable, "-c", _PROBE, str(path)], stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
-        raise CorruptFile(path, f"the HDF5 library does not return from it within {seconds:.0f} s.") from None
-    if done.returncode != 0:
-        raise CorruptFile(path, f"the HDF5 library crashes on it (exit status {done.returncode}).")
-
-
-@contextmanager
-def _opened(path: Path):
-    """The open file; whatever h5py raises on damage becomes a `CorruptFile`."""
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except ReadError:
-        raise
-    except Exception as error:  # h5py raises OSError, RuntimeError, KeyError, ValueError, ... on damage
-        raise CorruptFile(path, f"the HDF5 file is damaged or incomplete ({type(error).__name__}: {error}).",
-                          "Export it again.") from error
 
 
 def _group(path: Path, file: h5py.File, key: str) -> h5py.Group:
@@ -196,7 +142,7 @@ def _values(group: Any, column: str) -> np.ndarray:
 
 def _load(path: Path, keys: Sequence[str], segments: Sequence[Segments], names: Sequence[str],
           column: str, curve: int) -> list[np.ndarray]:
-    with _opened(path) as file:
+    with opening.hdf5(path) as file:
         samples = _values(file[keys[curve]], column).astype(float)
     if len(samples) != segments[curve][1][-1] or not np.isfinite(samples).all():
         raise CorruptFile(path, f"curve {keys[curve]}: '{column}' has too few or infinite values.",

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
-from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
+from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.vendors.igor_header import (
     HEADERS,
     LABEL,
@@ -96,7 +97,7 @@ class _Wave:
     @classmethod
     def read(cls, path: Path) -> _Wave:
         """Read headers, note and labels, after checking them against each other and the file."""
-        with open(path, "rb") as stream:
+        with opening.stream(path) as stream:
             head = stream.read(HEADERS)
             order = check_head(path, head)
             sizes, (samples, kind, *rest) = part_sizes(head, order), wave_header(head, order)
@@ -115,10 +116,7 @@ class _Wave:
     def load(self, column: int) -> np.ndarray:
         """All samples of a column, float64."""
         offset = HEADERS + column * self.rows * self.dtype.itemsize
-        try:
-            values = np.fromfile(self.path, self.dtype, self.rows, offset=offset)
-        except OSError as error:
-            raise ReadError(self.path, f"cannot be read ({error.strerror}).") from error
+        values = opening.array(self.path, self.dtype, self.rows, offset)
         if values.size != self.rows:
             raise CorruptFile(self.path, f"'{self.columns[column]}' is cut off: "
                                          f"{values.size} of {self.rows} samples.")

@@ -22,9 +22,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
-from asperity.data.readers.vendors.jpk_archive import Archive, open_archive
 from asperity.data.readers.vendors.jpk_properties import (
     Deflection,
     HeaderError,
@@ -39,6 +39,7 @@ from asperity.data.readers.vendors.jpk_properties import (
     segment_record,
     setpoint_of,
 )
+from asperity.data.readers.vendors.zip_archive import Archive, open_archive
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 
@@ -50,7 +51,6 @@ _SENSORS = ("measuredHeight", "capacitiveSensorHeight", "strainGaugeHeight")
 _DRIVES = ("height", "head-height", "cellhesion-height")
 _DEFLECTION = "vDeflection"
 _CACHED_SEGMENTS = 8192
-_PADDED_BYTES = 1 << 31  # padded size of one variable above which it is compared with the file's size
 _DAMAGED = "The file is damaged; copy it again from the instrument."
 _POSITION = {axis: re.compile(rb"header\.position\.%s=(\S+)" % axis) for axis in (b"x", b"y")}
 
@@ -278,7 +278,7 @@ def _counts(archive: Archive, roots: Sequence[str], numbers: Sequence[int],
                              if root + name in archive.members), default=0) for root in roots])
     counts = np.array(columns, dtype=np.int64).T
     padded = 8 * counts.size * int(counts.max(initial=0))
-    if padded > max(_PADDED_BYTES, 64 * archive.path.stat().st_size):
+    if padded > opening.most_unpacked(archive.path.stat().st_size):
         raise CorruptFile(archive.path, f"its directory declares up to {counts.max()} samples per segment, "
                                         "more than the file can hold.", _DAMAGED)
     return counts

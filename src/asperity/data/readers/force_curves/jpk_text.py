@@ -16,11 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
-from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
+from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._table import (
     Segments,
     align_segments,
+    check_lines,
     count_samples,
     cut,
     decode,
@@ -104,10 +106,7 @@ def open_curves(path: Path) -> Curves:
 
 def _tables(path: Path) -> list[_Table]:
     """The tables of the file in order; a header entry holds until it is given again."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror}).") from error
+    data = check_lines(path, opening.read_bytes(path, opening.LONGEST_TEXT))
     if not data.endswith(b"\n"):
         raise CorruptFile(path, "the file ends in the middle of a line.", _AGAIN)
     tables: list[_Table] = []
@@ -189,12 +188,9 @@ def _load(path: Path, tables: Sequence[_Table], sources: Sequence[Mapping[str, _
 
 
 def _parse(path: Path, table: _Table) -> dict[str, np.ndarray]:
-    try:
-        with open(path, "rb") as stream:
-            stream.seek(table.start)
-            text = decode(stream.read(table.stop - table.start))
-    except OSError as error:
-        raise ReadError(path, f"cannot be read ({error.strerror}).") from error
+    with opening.stream(path) as stream:
+        stream.seek(table.start)
+        text = decode(stream.read(table.stop - table.start))
     names = table.header["columns"].split()
     values = parse_rows(path, [line.rstrip() for line in text.split("\n")], table.line, " ", names)
     if len(values) != table.rows:

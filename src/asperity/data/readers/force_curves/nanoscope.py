@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.vendors.nanoscope_header import (
@@ -130,10 +131,7 @@ class _Channel:
         """The stored integers of one curve, shape (extend + retract,)."""
         count = self.layout.extend + self.layout.retract
         start = self.offset + curve * count * self.dtype.itemsize
-        try:
-            words = np.fromfile(self.path, self.dtype, count, offset=start)
-        except OSError as error:
-            raise ReadError(self.path, f"cannot be read ({error.strerror}).") from error
+        words = opening.array(self.path, self.dtype, count, start)
         if words.size != count:
             raise CorruptFile(self.path, f"curve {curve} of '{self.name}' is cut off: "
                                          f"{words.size} of {count} samples.")
@@ -223,7 +221,7 @@ def _recorded(channel: _Channel) -> np.ndarray:
     """Samples per curve and segment without the unrecorded far end; touches the far samples only."""
     layout = channel.layout
     shape = (layout.n_curves, layout.extend + layout.retract)
-    words = np.memmap(channel.path, channel.dtype, "r", channel.offset, shape)
+    words = opening.mapped_array(channel.path, channel.dtype, shape, channel.offset)
     counts = np.tile([layout.extend, layout.retract], (layout.n_curves, 1))
     for segment, part in enumerate((words[:, : layout.extend], words[:, layout.extend:])):
         for curve in np.flatnonzero(part[:, -1] <= -(2**15) * channel.fraction):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
 
@@ -25,7 +26,8 @@ __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 NAME = "Gwyddion .gwy"
 EXTENSIONS = (".gwy",)
 
-_DEEPEST, _LARGEST = 32, 2**31
+_DEEPEST = 32
+_LARGEST = 2**29  # bytes; read at once
 _SCALARS = {"b": "B", "c": "c", "i": "<i", "q": "<q", "d": "<d"}
 _ARRAYS = {"C": 1, "I": 4, "Q": 8, "D": 8}
 _BACKWARD = re.compile(r"retrace|backward|\bbwd\b|←", re.IGNORECASE)
@@ -51,9 +53,7 @@ def open_images(path: Path) -> Images:
         CorruptFile: truncated, or an item that is none.
         Unsupported: no data field in it.
     """
-    if path.stat().st_size > _LARGEST:
-        raise Unsupported(path, "a Gwyddion file above 2 GB.", AS_MATRIX)
-    content = path.read_bytes()
+    content = opening.read_bytes(path, _LARGEST)
     items, end = _object(path, content, 4, 0)
     if end != len(content):
         raise CorruptFile(path, f"its container ends at byte {end}, the file has {len(content)}.")
@@ -145,4 +145,4 @@ def _channel(path: Path, field: dict[str, Any], title: str, shape: tuple[int, in
 
 
 def _load(path: Path, data: _Array, shape: tuple[int, int]) -> np.ndarray:
-    return np.fromfile(path, "<f8", data.length, offset=data.offset).reshape(shape)[::-1]
+    return opening.array(path, "<f8", data.length, data.offset).reshape(shape)[::-1]

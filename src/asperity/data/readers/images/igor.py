@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 from asperity.data.readers.vendors.igor_header import (
@@ -69,7 +70,7 @@ class _Wave(NamedTuple):
     @classmethod
     def read(cls, path: Path) -> _Wave:
         """Read headers, note and labels, after checking them against each other and the file."""
-        with open(path, "rb") as stream:
+        with opening.stream(path) as stream:
             head = stream.read(HEADERS)
             order = check_head(path, head)
             sizes, (samples, kind, *rest) = part_sizes(head, order), wave_header(head, order)
@@ -94,7 +95,7 @@ class _Wave(NamedTuple):
         """One channel, (row, column)."""
         columns, rows, _ = self.shape
         offset = HEADERS + layer * rows * columns * self.dtype.itemsize
-        values = np.fromfile(self.path, self.dtype, rows * columns, offset=offset)
+        values = opening.array(self.path, self.dtype, rows * columns, offset)
         if values.size != rows * columns:
             raise CorruptFile(self.path, f"'{self.names[layer]}' is cut off: {values.size} of {rows * columns} pixels.")
         with np.errstate(invalid="ignore"):  # a damaged float may be a signaling NaN

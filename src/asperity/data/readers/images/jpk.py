@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
-from asperity.data.readers.vendors.jpk_archive import open_archive
+from asperity.data.readers.vendors.zip_archive import open_archive
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 
@@ -87,11 +88,8 @@ def open_images(path: Path) -> Images:
 
 def _content(path: Path) -> bytes:
     """The bytes of the TIFF file."""
-    with open(path, "rb") as stream:
-        if stream.read(2) != b"PK":
-            if path.stat().st_size > _LARGEST:
-                raise Unsupported(path, "a TIFF file larger than any JPK image.", AS_MATRIX)
-            return path.read_bytes()
+    if not opening.read_head(path).startswith(b"PK"):
+        return opening.read_bytes(path, _LARGEST)
     archive = open_archive(path)
     names = [name for name in archive.members if name.startswith("data-image.")]
     if not names:

@@ -12,11 +12,13 @@ import math
 import re
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
-from asperity.data.readers._table import decode, head_text, parse_rows
+from asperity.data.readers._table import head_text, parse_rows, read_text
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -26,7 +28,6 @@ EXTENSIONS = (".txt", ".csv", ".asc", ".npy")
 
 _NUMPY = b"\x93NUMPY"
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan", re.IGNORECASE)
-_LARGEST = 2**29  # bytes of text
 
 
 def matches(head: bytes, name: str) -> bool:
@@ -45,25 +46,31 @@ def open_images(path: Path) -> Images:
         CorruptFile: lines of different lengths, cells that are no numbers, a truncated array.
         Unsupported: a NumPy array that is no image.
     """
-    with open(path, "rb") as stream:
-        return _open_array(path) if stream.read(len(_NUMPY)) == _NUMPY else _open_text(path)
+    return _open_array(path) if opening.read_head(path).startswith(_NUMPY) else _open_text(path)
 
 
 def _open_array(path: Path) -> Images:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if array.ndim not in (2, 3) or array.dtype.kind not in "iuf":
-        raise Unsupported(path, f"an array of shape {array.shape} and type {array.dtype} is no image.", AS_MATRIX)
-    return Images((Channel("", "", partial(_load, path)),), tuple(array.shape), f"matrix {path.name}")
+    with opening.stream(path) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, columns_first, dtype = read(file)
+        offset = file.tell()
+    if len(shape) not in (2, 3) or dtype.kind not in "iuf":
+        raise Unsupported(path, f"an array of shape {shape} and type {dtype} is no image.", AS_MATRIX)
+    if path.stat().st_size < (end := offset + math.prod(shape) * dtype.itemsize):
+        raise CorruptFile(path, f"{shape} pixels end at byte {end}, the file has {path.stat().st_size}.",
+                          "It is truncated or damaged; save it again.")
+    load = partial(_load, path, dtype, shape, "F" if columns_first else "C", offset)
+    return Images((Channel("", "", load),), shape, f"matrix {path.name}")
 
 
-def _load(path: Path) -> np.ndarray:
-    return np.load(path, allow_pickle=False).astype(float)[..., ::-1, :]
+def _load(path: Path, dtype: np.dtype, shape: tuple[int, ...], order: Literal["C", "F"], offset: int) -> np.ndarray:
+    words = opening.array(path, dtype, math.prod(shape), offset)
+    return words.reshape(shape, order=order).astype(float)[..., ::-1, :]
 
 
 def _open_text(path: Path) -> Images:
-    if path.stat().st_size > _LARGEST:
-        raise Unsupported(path, "a text above 512 MB.", "Save it as a NumPy array.")
-    text = decode(path.read_bytes())
+    text = read_text(path)
     if not text.endswith("\n"):
         raise CorruptFile(path, "its last line has no end, so that its last number may be cut off.",
                           "End it with a line break if it is complete, else export it again.")

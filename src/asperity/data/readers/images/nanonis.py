@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 
@@ -66,7 +67,7 @@ def open_images(path: Path) -> Images:
 
 def _read(path: Path) -> tuple[Header, int]:
     """The values by key, and the byte at which the samples begin."""
-    with open(path, "rb") as stream:
+    with opening.stream(path) as stream:
         text = stream.read(_LIMIT)
     stop = text.find(_END)
     start = text.find(_MARK, max(stop, 0))
@@ -98,7 +99,7 @@ def _planes(path: Path, header: Header) -> list[tuple[str, str, bool]]:
 
 
 def _load(path: Path, offset: int, shape: tuple[int, int], down: bool, backward: bool) -> np.ndarray:
-    words = np.fromfile(path, ">f4", shape[0] * shape[1], offset=offset)
+    words = opening.array(path, ">f4", shape[0] * shape[1], offset)
     if words.size != shape[0] * shape[1]:
         raise CorruptFile(path, f"a map is cut off: {words.size} of {shape[0] * shape[1]} pixels.")
     with np.errstate(invalid="ignore"):  # a damaged float may be a signaling NaN

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
 from asperity.data.readers.vendors.nanoscope_header import (
@@ -119,7 +120,7 @@ def _scale(header: Header, section: Section, name: str) -> tuple[float, str]:
 
 
 def _load(path: Path, name: str, offset: int, dtype: np.dtype, shape: tuple[int, int], full: float) -> np.ndarray:
-    words = np.fromfile(path, dtype, shape[0] * shape[1], offset=offset)
+    words = opening.array(path, dtype, shape[0] * shape[1], offset)
     if words.size != shape[0] * shape[1]:
         raise CorruptFile(path, f"'{name}' is cut off: {words.size} of {shape[0] * shape[1]} pixels.")
     if dtype.itemsize == 4 and words.any() and np.abs(words.astype(np.int64)).max() <= 2**15:

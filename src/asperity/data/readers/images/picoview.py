@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 
@@ -61,7 +62,7 @@ def open_images(path: Path) -> Images:
 
 def _read(path: Path) -> tuple[Section, list[Section], int, np.dtype]:
     """Header, channels, the byte at which the samples begin, and their type."""
-    with open(path, "rb") as stream:
+    with opening.stream(path) as stream:
         text = stream.read(_LIMIT)
     at = text.find(b"\ndata          ")
     end = text.find(b"\n", at + 1)
@@ -90,7 +91,7 @@ def _channel(path: Path, buffer: Section, offset: int, dtype: np.dtype, shape: t
 
 
 def _load(path: Path, name: str, offset: int, dtype: np.dtype, shape: tuple[int, int], factor: float) -> np.ndarray:
-    words = np.fromfile(path, dtype, shape[0] * shape[1], offset=offset)
+    words = opening.array(path, dtype, shape[0] * shape[1], offset)
     if words.size != shape[0] * shape[1]:
         raise CorruptFile(path, f"'{name}' is cut off: {words.size} of {shape[0] * shape[1]} pixels.")
     return words.reshape(shape) * factor

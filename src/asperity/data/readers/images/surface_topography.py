@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from asperity.data import opening
 from asperity.data.readers._errors import Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
 
@@ -25,6 +26,10 @@ __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 NAME = "other formats through SurfaceTopography"
 #: it is asked by content
 EXTENSIONS = ()
+
+#: bytes; SurfaceTopography reads files at once
+_LARGEST = 2**28
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 #: texts and archives are nobody's image unless an own reader knows them
 _ENDINGS = (".al3d", ".bcrf", ".bcr", ".datx", ".dzi", ".ezd", ".frt", ".lext", ".mdt", ".mnt", ".nc", ".nmm", ".nms",
@@ -71,6 +76,11 @@ def _reader(path: Path) -> Any:
         raise Unsupported(path, "this format is read by SurfaceTopography, which is not installed.",
                           "Install it: pip install asperity[images].")
     from SurfaceTopography import open_topography  # pyright: ignore[reportMissingImports]
+
+    if opening.check(path).st_size > _LARGEST:
+        raise Unsupported(path, f"a file above {_LARGEST >> 20} MB, which would be read at once.", AS_MATRIX)
+    if opening.read_head(path).startswith(_HDF5):
+        opening.try_hdf5(path)
     return open_topography(str(path))
 
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from asperity.data.readers._errors import CorruptFile, NotRecognized, ReadError
+from asperity.data.opening import DAMAGED, naming, read_head
+from asperity.data.readers._errors import CorruptFile, NotRecognized
 from asperity.data.readers.thermal_spectra import jpk_tnd, nanosurf_nid
 
 __all__ = ["open_spectrum"]
 
 _READERS = (jpk_tnd, nanosurf_nid)
-_DAMAGED = "It may be truncated or damaged; copy or export it again."
 
 
 def open_spectrum(path: str | PathLike[str]) -> xr.Dataset:
@@ -34,22 +34,13 @@ def open_spectrum(path: str | PathLike[str]) -> xr.Dataset:
         ReadError: the file cannot be opened.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as stream:
-            head = stream.read(4096)
-    except (OSError, ValueError) as error:
-        raise ReadError(path, f"cannot be opened ({getattr(error, 'strerror', None) or error}).") from error
+    head = read_head(path)
     reader = next((r for r in _READERS if r.matches(head)), None)
     if reader is None:
         raise NotRecognized(path, "not a known file of a thermal spectrum.",
                             f"Known are: {'; '.join(r.NAME for r in _READERS)}.")
-    try:
+    with naming(path, reader.NAME):
         spectrum = reader.read(path)
-    except (ReadError, MemoryError):
-        raise
-    except Exception as error:
-        raise CorruptFile(path, f"not a readable {reader.NAME} ({type(error).__name__}: {error}).",
-                          _DAMAGED) from error
     return _checked(path, spectrum).assign_attrs(file=str(path), format=reader.NAME)
 
 
@@ -57,7 +48,7 @@ def _checked(path: Path, spectrum: xr.Dataset) -> xr.Dataset:
     frequency, power = spectrum["frequency"].values, spectrum["power"].values
     steps = np.diff(frequency)
     if len(frequency) < 16 or not (np.isfinite(frequency).all() and (steps > 0).all()):
-        raise CorruptFile(path, f"its {len(frequency)} frequencies do not rise from row to row.", _DAMAGED)
+        raise CorruptFile(path, f"its {len(frequency)} frequencies do not rise from row to row.", DAMAGED)
     if not (np.isfinite(power).all() and (power >= 0).all() and power.max() > 0):
-        raise CorruptFile(path, "its power spectral density is not positive everywhere.", _DAMAGED)
+        raise CorruptFile(path, "its power spectral density is not positive everywhere.", DAMAGED)
     return spectrum

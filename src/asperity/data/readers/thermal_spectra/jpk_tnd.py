@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._table import read_text
 
 __all__ = ["NAME", "matches", "read"]
 
@@ -41,7 +42,7 @@ def matches(head: bytes) -> bool:
 
 def read(path: Path) -> xr.Dataset:
     """The spectrum; see `asperity.data.readers.thermal_spectra`."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_text(path).splitlines()
     pairs = [line[1:].strip().partition(": ") for line in lines if line.startswith("#")]
     header = {name.strip(): value.strip() for name, _, value in pairs}
     names = re.findall(r"'([^']*)'", header.get("Channels", ""))

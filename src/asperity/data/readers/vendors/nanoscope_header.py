@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile
 
 __all__ = ["Header", "Scale", "Section", "parse_length", "parse_number", "parse_scale", "positive"]
@@ -31,7 +32,7 @@ class Header:
     @classmethod
     def read(cls, path: Path) -> Header:
         """Parse the header; raises `CorruptFile` if its end is not in the file."""
-        with open(path, "rb") as stream:
+        with opening.stream(path) as stream:
             text, _, rest = stream.read(_LIMIT).partition(_END)
         if not rest:
             raise CorruptFile(path, "the NanoScope header has no end ('\\*File list end').",

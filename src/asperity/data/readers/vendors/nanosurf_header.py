@@ -3,7 +3,6 @@ r"""The text header of a Nanosurf file: sections of ``key=value`` lines, and the
 from __future__ import annotations
 
 import math
-import mmap
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
+from asperity.data import opening
+from asperity.data.readers._errors import CorruptFile, Unsupported
 
 __all__ = ["Block", "Header", "Section", "parse_number"]
 
@@ -45,11 +45,7 @@ class Block:
     def load(self, line: int, count: int) -> np.ndarray:
         """The first ``count`` values of a line, in ``Dim2Unit``."""
         dtype = np.dtype(f"<i{self.bits // 8}")
-        try:
-            start = self.offset + line * self.points * dtype.itemsize
-            words = np.fromfile(self.path, dtype, count, offset=start)
-        except OSError as error:
-            raise ReadError(self.path, f"cannot be read ({error.strerror}).") from error
+        words = opening.array(self.path, dtype, count, self.offset + line * self.points * dtype.itemsize)
         if words.size != count:
             raise CorruptFile(self.path, f"line {line} of '{self.name}' is cut off: "
                                          f"{words.size} of {count} points.")
@@ -82,7 +78,7 @@ class Header:
     @classmethod
     def read(cls, path: Path) -> Header:
         """Parse the header; raises `CorruptFile` unless the blocks fill the rest of the file exactly."""
-        with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        with opening.mapped(path) as content:
             end, size = content.find(b"\n#!", 0, _HEADER_LIMIT), len(content)
             text = content[: max(end, 0)].decode("utf-8", errors="replace")
         if end < 0:

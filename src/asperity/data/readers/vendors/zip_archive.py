@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
+from asperity.data import opening
+from asperity.data.readers._errors import CorruptFile, Unsupported
 
 __all__ = ["Archive", "Member", "open_archive"]
 
@@ -50,10 +51,7 @@ class Archive:
 
     def open(self) -> BinaryIO:
         """A new handle for `read`; raises `ReadError` if the file has gone."""
-        try:
-            return open(self.path, "rb", buffering=0)
-        except OSError as error:
-            raise ReadError(self.path, f"cannot be opened ({error.strerror}).") from error
+        return opening.stream(self.path, buffering=0)
 
     def read(self, stream: BinaryIO, name: str) -> bytes:
         """The whole member ``name``, checked; raises `CorruptFile` if missing or damaged."""
@@ -114,11 +112,8 @@ class Archive:
 
 def open_archive(path: Path) -> Archive:
     """Read the directory of a zip archive; raises `CorruptFile` if it is incomplete or damaged."""
-    try:
-        with open(path, "rb") as stream:
-            directory, shift, length = _directory(path, stream)
-    except OSError as error:
-        raise ReadError(path, f"cannot be opened ({error.strerror}).") from error
+    with opening.stream(path) as stream:
+        directory, shift, length = _directory(path, stream)
     members: dict[str, Member] = {}
     position = 0
     while position < len(directory):
