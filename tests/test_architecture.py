@@ -42,6 +42,29 @@ KNOWS_NO_FILES = {*PHYSICS, "learning", "evaluation", "quantities", "messages"}
 OUTSIDE = {"xarray", "pandas", "matplotlib", "bokeh", "h5py", "h5netcdf", "zarr", "typer", "rich", "zipfile",
            "pathlib", "os", "io", "csv", "json", "pickle", "tomllib", "dask", "afmformats", "NSFopen"}
 
+#: ways to open a file: called by name, by any object, or of a module
+OPENS = {"open", "FileIO", "fromfile", "memmap", "mmap", "genfromtxt", "ZipFile", "urlopen", "open_zarr",
+         "open_mfdataset", "open_dataarray", "load_dataset", "load_dataarray", "read_csv", "open_topography", "File",
+         "open_array", "open_group", "open_binary"}
+METHODS = {"read_bytes", "read_text"}
+OPENS_OF = {"np": {"load", "loadtxt", "open_memmap"}, "numpy": {"load", "loadtxt"}, "xr": {"open_dataset"},
+            "xarray": {"open_dataset"}, "tomllib": {"load"}, "json": {"load"}, "pickle": {"load"}, "shelve": {"open"}}
+#: the door, with the process behind it
+DOOR = {"data/opening.py", "data/trial.py", "data/trial_process.py"}
+#: file -> what it may open by itself, and why
+OPENS_ITSELF = {
+    "data/store.py": {"os.open": "flushes what was written"},
+    "data/jobs.py": {"open": "writes chunks, and reads its own", "np.load": "its own chunks",
+                     "manifest.read_text": "its own job"},
+    "data/provenance.py": {"Path(path).read_text": "recipes"},
+    "data/readers/_table.py": {"np.loadtxt": "lines in memory", "archive.open": "through the door"},
+    "data/readers/force_curves/jpk.py": {"archive.open": "through the door", "self.archive.open": "through the door"},
+    "data/readers/images/jpk.py": {"archive.open": "through the door"},
+    "data/readers/images/surface_topography.py": {"open_topography": "takes a name; the door has checked it"},
+    "measurements/force_curves/table.py": {"open": "writes"},
+    "measurements/force_curves/page/html.py": {"(place / f'report.{name}').read_text": "of the package"},
+}
+
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 400, 60, 8
 #: the entry points, whose parameters are what a person may say in one call
 MANY_PARAMETERS = {
@@ -99,6 +122,16 @@ def wrong_imports(part: str, tree: ast.AST, package: str):
     opens = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
              and n.func.id == "open" and part in KNOWS_NO_FILES]
     return wrong + ["open()"] * len(opens)
+
+
+def openings(tree: ast.AST):
+    """The calls of a module that open a file, as they are written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            place, _, last = name.rpartition(".")
+            if place != "opening" and (last in OPENS or (place and last in METHODS) or last in OPENS_OF.get(place, ())):
+                yield name
 
 
 def functions(tree: ast.AST):
@@ -159,6 +192,25 @@ def test_imports_run_one_way(trees):
 ])
 def test_the_rule_sees_wrong_imports(part, code, wrong):
     assert wrong_imports(part.split(".")[0], ast.parse(code), f"asperity.{part}") == wrong
+
+
+def test_every_file_is_opened_through_the_door(trees):
+    """`asperity.data.opening` has the limits; who opens a file elsewhere stands in `OPENS_ITSELF` with the reason."""
+    found = {}
+    for path, tree in trees.items():
+        name = path.relative_to(ROOT).as_posix()
+        if part_of(path) in {"data", "measurements"} and name not in DOOR:
+            found[name] = sorted(set(openings(tree)) - set(OPENS_ITSELF.get(name, ())))
+    assert not {name: calls for name, calls in found.items() if calls}
+
+
+@pytest.mark.parametrize(("code", "found"), [
+    ("open(path)", ["open"]), ("p.read_bytes()", ["p.read_bytes"]), ("np.fromfile(p, 'u1')", ["np.fromfile"]),
+    ("with h5py.File(p) as f:\n    pass", ["h5py.File"]), ("xr.open_dataset(p)", ["xr.open_dataset"]),
+    ("readers.open_dataset(p)", []), ("opening.stream(p)", []), ("opening.mapped(p)", []), ("np.load(p)", ["np.load"]),
+    ("json.loads(text)", []), ("zipfile.ZipFile(p)", ["zipfile.ZipFile"]), ("io.open(p)", ["io.open"])])
+def test_the_rule_sees_other_ways_in(code, found):
+    assert list(openings(ast.parse(code))) == found
 
 
 def test_importing_asperity_loads_nothing_heavy_at_module_level(trees):

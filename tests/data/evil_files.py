@@ -24,11 +24,13 @@ KINDS = {
     "zero": "is not a file but a device", "zero.nc": "is not a file but a device", "zero.zarr": "a device|folder",
     "loop": "symbolic links", "loop.nc": "symbolic links|no such file", "nowhere.jpk-force": "No such file",
     "folder.nc": "is not a file but a folder", "a\nline.txt": "control characters",
-    "esc\x1b[2J.csv": "control characters", "bad\udcff.nc": "no text", "empty.nc": "not a .nc dataset", "garbage.nc": "not a .nc dataset",
+    "esc\x1b[2J.csv": "control characters",
+    "bad\udcff.nc": "no text", "empty.nc": "not a .nc dataset", "garbage.nc": "not a .nc dataset",
     "cut.nc": "not a .nc dataset", "external-link.nc": "'force' in it is a link to another file",
     "external-storage.nc": "'/force' in it takes its data from another file",
     "virtual.nc": "'/force' in it takes its data from another file", "filter.nc": "packed by .*32015",
-    "huge.nc": "'/force' in it declares 8000000000000 bytes", "strings.nc": "'/names' in it declares|takes more than",
+    "huge.nc": "'/force' in it declares 8000000000000 bytes",
+    "strings.nc": "'/names' in it declares|takes more than|does not return",
     "hang.h5": "does not return|crashes|not a readable", "huge.zarr": "chunks of more than|declares",
     "link.zarr": "is a link to another place", "pipe-inside.zarr": "is not a file but a pipe",
     "codec.zarr": "packed by gzip", "bomb.zarr": "is damaged|takes more than", "empty.zarr": "not a .zarr dataset",
@@ -51,8 +53,8 @@ def make_all(folder: Path) -> dict[str, str]:
 def _special(folder):
     for name in ("pipe", "pipe.nc", "pipe.zarr", "pipe.jpk-force"):
         os.mkfifo(folder / name)
-    for name in ("zero", "zero.nc", "zero.zarr"):
-        (folder / name).symlink_to("/dev/zero")
+    for name, device in (("zero", "zero"), ("zero.nc", "full"), ("zero.zarr", "urandom")):
+        (folder / name).symlink_to(f"/dev/{device}")
     for name in ("loop", "loop.nc"):
         (folder / name).symlink_to(name)
     (folder / "nowhere.jpk-force").symlink_to("is-not-there")

@@ -3,14 +3,15 @@
 A damaged HDF5 file can make its library crash, loop for ever or take all memory; a chunk of a zarr store can unpack to
 any size. One process per session (started with the first such file, 0.2 to 0.5 s) reads them, each in a fork of its
 own, from the first byte to the last. It refuses what takes its data from elsewhere; see `asperity.data.trial_process`.
-What ends well there ends well here. A small file costs 3 ms, a large one what reading it costs; a file that has
-passed and has not changed since costs nothing.
+What ends well there ends well here. A small file costs 3 ms, a large one what reading it costs; a file that has not
+changed since its trial costs nothing.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
+import math
 import os
 import signal
 import subprocess
@@ -23,8 +24,8 @@ from asperity.data.readers._errors import CorruptFile
 
 __all__ = ["stand_trial", "stand_trial_of_folder"]
 
-#: s of processor time for the trial of a small file
-CPU_SECONDS = 6.0
+#: s of processor time for the trial of a small file; the system counts whole ones
+CPU_SECONDS = 5.0
 #: bytes per s: the slowest reading and unpacking, for the time that a larger file gets
 _SLOWEST = 5e6
 #: bytes that a trial may take; more than one chunk of the longest curve, packed and unpacked
@@ -36,7 +37,8 @@ PATIENCE = 100.0
 _PLAIN = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
 _SCRIPT = Path(__file__).with_name("trial_process.py")
 _lock = threading.Lock()
-_passed: set[tuple[Any, ...]] = set()
+#: identity of a file -> what was found, "" if it has passed
+_known: dict[tuple[Any, ...], str] = {}
 _running: dict[int, subprocess.Popen[str]] = {}
 
 
@@ -59,23 +61,21 @@ def stand_trial_of_folder(path: Path, files: list[Path]) -> None:
 
 
 def _stand(path: Path, kind: str, size: int, identity: tuple[Any, ...]) -> None:
-    if identity in _passed:
-        return
-    seconds = CPU_SECONDS + size / _SLOWEST
-    request = {"path": str(path.absolute()), "kind": kind, "size": size, "seconds": seconds, "memory": MEMORY}
-    with _lock:
-        answer = _asked(request, PATIENCE * seconds)
-    if problem := _problem(answer, seconds):
+    if identity not in _known:
+        seconds = math.ceil(CPU_SECONDS + size / _SLOWEST)
+        request = {"path": str(path.absolute()), "kind": kind, "size": size, "seconds": seconds, "memory": MEMORY}
+        with _lock:
+            _known[identity] = _problem(_asked(request, PATIENCE * seconds), seconds)
+    if problem := _known[identity]:
         raise CorruptFile(path, problem, "It may be damaged, or not made by asperity; copy or export it again.")
-    _passed.add(identity)
 
 
-def _problem(answer: dict[str, Any], seconds: float) -> str:
+def _problem(answer: dict[str, Any], seconds: int) -> str:
     """What the other process found, in words; "" if the file has passed."""
     if "signal" not in answer:
         return str(answer["refused"] or "")
     if answer["signal"] == getattr(signal, "SIGXCPU", None):
-        return f"its library does not return from it within {seconds:.0f} s of processor time."
+        return f"its library does not return from it within {seconds} s of processor time."
     if answer["signal"] is None:
         return f"its library stands still on it ({PATIENCE * seconds:.0f} s)."
     return f"its library crashes on it (signal {answer['signal']})."

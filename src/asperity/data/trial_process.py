@@ -202,8 +202,7 @@ def _limit(request: dict[str, Any]) -> None:
     """Processor time, memory beyond what this process has, and no core files, for this process."""
     import resource
 
-    seconds = math.ceil(request["seconds"])
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (request["seconds"], request["seconds"] + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     statm = Path("/proc/self/statm")
     if statm.exists():
