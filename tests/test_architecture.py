@@ -53,10 +53,12 @@ OPENS_OF = {"np": {"load", "loadtxt", "open_memmap"}, "numpy": {"load", "loadtxt
 DOOR = {"data/opening.py", "data/trial.py", "data/trial_process.py"}
 #: file -> what it may open by itself, and why
 OPENS_ITSELF = {
-    "data/store.py": {"os.open": "flushes what was written"},
-    "data/jobs.py": {"open": "writes chunks, and reads its own", "np.load": "its own chunks",
-                     "manifest.read_text": "its own job"},
-    "data/provenance.py": {"Path(path).read_text": "recipes"},
+    "data/disk.py": {"os.open": "flushes what was written", "Path(f'/proc/{pid}/stat').read_text": "of the system"},
+    "data/store.py": {"open": "writes"},
+    "data/jobs.py": {"open": "writes chunks", "ZipFile": "bytes of its own chunks", "np.load": "bytes of them",
+                     "file.read_bytes": "its own chunks", "path.read_bytes": "its own chunks",
+                     "path.read_text": "its own job"},
+    "data/lock.py": {"open": "writes", "path.read_text": "its own lock"},
     "data/readers/_table.py": {"np.loadtxt": "lines in memory", "archive.open": "through the door"},
     "data/readers/force_curves/jpk.py": {"archive.open": "through the door", "self.archive.open": "through the door"},
     "data/readers/images/jpk.py": {"archive.open": "through the door"},

@@ -59,7 +59,7 @@ def check(path: Path) -> os.stat_result:
         ReadError: missing, not permitted, a folder, pipe, socket, device or circle of links, a file that is almost
             all holes, or a name with control characters or bytes that are no text.
     """
-    if UNPRINTABLE.search(str(path)):
+    if not (text := str(path)).isprintable() and UNPRINTABLE.search(text):
         raise ReadError(path, "cannot be opened (its name holds control characters, or bytes that are no text).",
                         "Rename it.")
     try:
@@ -77,7 +77,7 @@ def _regular(path: Path, status: os.stat_result) -> os.stat_result:
         raise ReadError(path, f"is not a file but {what}.", "Name a file in it." if what == "a folder" else
                         "Name a file.")
     on_disk = _BLOCK * getattr(status, "st_blocks", status.st_size)
-    if status.st_size > most_unpacked(on_disk):
+    if status.st_size > _ALWAYS and status.st_size > most_unpacked(on_disk):
         raise CorruptFile(path, f"of its {status.st_size} bytes only {on_disk} are on the disk: it is almost all "
                                 "holes.", "Its copying may have been broken off; copy it again.")
     return status
@@ -91,16 +91,14 @@ def stream(path: Path, *, buffering: int = -1) -> BinaryIO:
     """A regular file, open for reading. Raises as `check`."""
     check(path)
     try:
-        # O_NONBLOCK: what has become a pipe since the check must not wait for a writer
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        return open(path, "rb", buffering, opener=_opener)
     except OSError as error:
         raise _refused(path, error) from error
-    try:
-        _regular(path, os.fstat(handle))
-        return open(handle, "rb", buffering)
-    except BaseException:
-        os.close(handle)
-        raise
+
+
+def _opener(path: str, flags: int) -> int:
+    """A file descriptor; what has become a pipe since the check does not wait for a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def read_head(path: Path) -> bytes:

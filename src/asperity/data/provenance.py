@@ -28,6 +28,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import arguments, opening
+from asperity.data.readers._errors import ReadError, printable
 from asperity.messages import AsperityError
 
 __all__ = ["HistoryError", "changed_inputs", "file_record", "history", "plain", "read_recipe", "record",
@@ -172,6 +173,8 @@ def _change(entry: Mapping[str, Any]) -> str | None:
         if (size := _size(path, entry["bytes"])) != entry["bytes"]:
             return f"{name} has changed: {recorded}, now it has {'more' if size > entry['bytes'] else size} bytes"
         now = file_record(path)["sha256"]
+    except ReadError as error:
+        return f"{name} {error.problem}"
     except (OSError, ValueError) as error:
         return f"{name} cannot be read ({_quoted(str(error))})"
     return None if now == entry["sha256"] else f"{name} has changed: {recorded}, now SHA-256 {now[:12]}..."
@@ -322,6 +325,8 @@ def read_recipe(path: str | PathLike[str]) -> list[dict[str, Any]]:
     """
     try:
         content = tomllib.loads(_recipe_text(Path(path)))
+    except ReadError as error:
+        raise HistoryError(f"{printable(path)}: {error.problem.removesuffix('.')}") from error
     except OSError as error:
         raise HistoryError(f"{path}: cannot be opened ({error.strerror})") from error
     except ValueError as error:
@@ -340,12 +345,10 @@ def _recipe_text(path: Path) -> str:
     """The text of a recipe.
 
     Raises:
-        OSError: it cannot be read. ValueError: it is no regular file, too large, no text, or has keys in each other
-            without end.
+        ReadError: it is no regular file. OSError: it cannot be read. ValueError: it is too large, no text, or has keys
+            in each other without end.
     """
-    if path.exists() and not path.is_file():
-        raise ValueError("it is not a regular file")
-    with open(path, "rb") as stream:
+    with opening.stream(path) as stream:
         content = stream.read(_LARGEST_RECIPE + 1)
     if len(content) > _LARGEST_RECIPE:
         raise ValueError(f"it has more than {_LARGEST_RECIPE} bytes")

@@ -166,8 +166,7 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
         if kind == ".nc":
             opened = opening.netcdf(path)
             _require_sealed(path)
-            return restored(opened)
-        return restored(opening.zarr(path))
+        return restored(opening.netcdf(path) if kind == ".nc" else opening.zarr(path))
     except ReadError as error:
         raise StoreError(f"{printable(path)}: {error.problem} {error.remedy}".removesuffix(".")) from error
     except Exception as error:  # h5py and zarr raise a dozen types on damage
@@ -177,7 +176,7 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
 
 def _require_sealed(path: Path) -> None:
     """Raise OSError if a file with a seal has changed since; one without is of another program, or older."""
-    size = path.stat().st_size - len(_seal(b""))
+    size = opening.check(path).st_size - len(_seal(b""))
     with opening.stream(path) as stream:
         stream.seek(max(0, size))
         seal = stream.read()

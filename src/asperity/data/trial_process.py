@@ -11,8 +11,9 @@ import math
 import os
 import re
 import sys
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,23 @@ def _read_dataset(found: h5py.Dataset, budget: _Budget) -> None:
     budget.spend(str(found.name), math.prod(found.shape) * found.dtype.itemsize)
     for piece in _pieces(found.shape, found.dtype.itemsize, found.chunks):
         with _harmless():
-            budget.spend_on(str(found.name), found[piece])
+            try:
+                budget.spend_on(str(found.name), found[piece])
+            except OSError:
+                _refuse_bombs(found)
+                raise
+
+
+def _refuse_bombs(found: h5py.Dataset) -> None:
+    """Raise `_Refused` if a chunk inflates to more than a chunk: the library finds no end, or no memory."""
+    if found.compression != "gzip":
+        return
+    most = math.prod(found.chunks) * found.dtype.itemsize + 4  # with a checksum
+    for index in range(found.id.get_num_chunks()):
+        packed = found.id.read_direct_chunk(found.id.get_chunk_info(index).chunk_offset)[1]
+        with suppress(zlib.error):
+            if len(zlib.decompressobj().decompress(packed, most + 1)) > most:
+                raise _Refused(f"a chunk of '{found.name}' in it unpacks to more than the {most - 4} bytes of a chunk.")
 
 
 def _pieces(shape: tuple[int, ...], itemsize: int, chunks: tuple[int, ...] | None) -> Iterator[tuple[slice, ...]]:
