@@ -7,18 +7,21 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The peers, some of them under the GPL, live in an environment of their own.
 PEERS := .venv-bench
+# The lowest versions that pyproject.toml admits, on Python 3.11.
+LOWEST := .venv-lowest
 INPUTS := pyproject.toml constraints.txt
 WORKERS ?= 2
-FIND_PYTHON := for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+FIND_PYTHON = for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
 	  then echo $$python; break; fi; done
 
-.PHONY: help demo test verify bench clean
+.PHONY: help demo test verify verify-lowest bench clean
 
 help:
 	@echo "make demo   analyze a virtual force map, compare with the truth, write asperity-demo/report.html"
 	@echo "make test   style, types and the tests of correctness (some minutes on two cores; WORKERS=8 for more)"
 	@echo "make verify the statistical studies, each with its table (long); PART=selection runs those of that name"
+	@echo "make verify-lowest  the tests of correctness with the lowest versions admitted (needs Python 3.11)"
 	@echo "make bench  speed against other programs"
 	@echo "make clean  remove .venv and everything that was written"
 
@@ -28,15 +31,19 @@ demo: $(STAMP)-core
 test: $(STAMP)-dev
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 verify: $(STAMP)-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/verify $(if $(PART),-k "$(PART)")
 
+verify-lowest: $(LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal
+
 bench: $(PEERS)/.installed
 	$(PEERS)/bin/python -m benchmarks $(BENCH)
 
-$(BIN)/python $(PEERS)/bin/python:
+$(LOWEST)/bin/python: PYTHON := $(or $(PYTHON),python3.11)
+$(BIN)/python $(PEERS)/bin/python $(LOWEST)/bin/python:
 	@python="$$($(FIND_PYTHON))"; \
 	if [ -z "$$python" ]; then \
 	  echo "asperity needs Python 3.11 or newer with venv and pip, and found none." >&2; \
@@ -55,6 +62,10 @@ $(PEERS)/.installed: $(INPUTS) | $(PEERS)/bin/python
 	$(PEERS)/bin/python -m pip install --quiet -c constraints.txt -e '.[bench]'
 	@touch $@
 
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/python
+	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[dev,readers,images]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(PEERS) asperity-demo asperity-results build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) $(LOWEST) asperity-demo asperity-results build dist .pytest_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,11 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from benchmarks.lennard_jones import TABOR_TO_MAUGIS, retraction
 from benchmarks.selection import calibration_error
 from benchmarks.selection_curves import Condition, measured
 
 from asperity.learning.adequacy import Tolerance, labels
 from asperity.learning.classifier import quick_select
+from asperity.learning.lambda_posterior import SEPARATION_FACTOR
 from asperity.learning.selection import Options, Reason, select
 from tests.learning.test_selection import some
 from tests.verify.verdict import Figure, judge
@@ -81,3 +83,16 @@ def test_the_network_agrees_with_the_posterior_where_it_is_sure(chosen, full):
         Figure("sure", quick.sure.mean(), 0.5),
         Figure("agrees where both are sure", np.mean(quick.model[firm] == choice.model[firm]), 0.95),
         Figure("right where sure", np.mean(quick.model[quick.sure] == expected[quick.sure]), 0.92)])
+
+
+def test_stiff_lennard_jones_contacts_obey_bradley():
+    """Rigid bodies: P = (8/3) (h^-8 / 4 - h^-2) in pi w R, the benchmark's other truth."""
+    tabor = 0.01
+    distance, force = retraction(tabor, 0.0)
+    gap = -distance * TABOR_TO_MAUGIS * tabor / SEPARATION_FACTOR
+    seen = (gap > 0.9) & (gap < 3)
+    exact = 8 / 3 * (gap**-8.0 / 4 - gap**-2.0)
+    judge("Stiff Lennard-Jones contacts", [
+        # elastic sag of mu^1.5, rings beyond 7
+        Figure("largest error of the force, in pi w R", np.abs(force[seen] - exact[seen]).max(), 0.0, 0.01),
+        Figure("pull-off force, in pi w R", force.min(), -2.01, -1.99)])
