@@ -164,7 +164,6 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
         raise StoreError(f"{printable(path)}: no such file")
     try:
         if kind == ".nc":
-            opened = opening.netcdf(path)
             _require_sealed(path)
         return restored(opening.netcdf(path) if kind == ".nc" else opening.zarr(path))
     except ReadError as error:
