@@ -16,7 +16,7 @@ from typing import Any, Union
 __all__ = ["MOST", "NEVER", "completed", "files", "problem", "shallow"]
 
 #: where to write, what to throw away and whom to tell is said by the person who calls, never by a file
-NEVER = frozenset({"out", "restart", "progress"})
+NEVER = frozenset({"out", "folder", "restart", "progress"})
 
 #: the largest whole number of each argument: beyond it memory or time would have no bound
 MOST = {

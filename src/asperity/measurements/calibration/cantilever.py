@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any, NamedTuple
@@ -15,21 +16,26 @@ from asperity.data import calibrations as calibration
 from asperity.data import provenance
 from asperity.data.calibrations import Calibration, CalibrationError
 from asperity.data.readers.thermal_spectra import open_spectrum
+from asperity.data.results import IDENTITY, flag_attributes, gravest
 from asperity.instrument import calibration as thermal_calibration
 from asperity.instrument.calibration_methods import Lever, Number, Surroundings
 from asperity.instrument.hydrodynamics import air, water
 from asperity.instrument.sensitivity import Sensitivity, deflection_sensitivity
 from asperity.instrument.spring_constant import Estimate, Known
 from asperity.instrument.thermal import spectral_density
+from asperity.learning.outcome import Outcome
 from asperity.measurements.calibration.record import calibration_of, constant, curves_of
 from asperity.measurements.force_curves.correct import curves as curves_with
 from asperity.measurements.force_curves.read import Paths
+from asperity.measurements.force_curves.sessions import over_curves
 from asperity.messages import ArgumentError, DataError
+from asperity.quantities import QUANTITIES
 from asperity.report.numbers import measurement
 
 __all__ = ["sensitivity", "spring_constant"]
 
 _FLUIDS = {"air": air, "water": water}
+_BATCH = 64  # curves of a chunk: some seconds of work
 
 def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mapping[str, float] | None = None,
                     fluid: str | None = None, temperature: float | None = None,
@@ -39,8 +45,7 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
 
     Args:
         spectrum: a file (see `asperity.data.readers.thermal_spectra`), or its dataset. What it says of the
-            lever stands in where
-            nothing is given.
+            lever stands in where nothing is given.
         lever: any of ``width``, ``length`` (m), ``tilt`` (rad), ``beta``, ``chi``, ``coefficient`` (N/m Hz^-1.3), and
             relative standard uncertainties ``width_std`` ... (rad for the tilt).
         fluid: ``air`` or ``water``.
@@ -165,30 +170,57 @@ def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None
                         "their deflection has a sensitivity in it already")
     if scanner is not None:
         data = curves_with(data, calibration=scanner)
-    found, problems = _slopes(data.load(), window)
-    if not found:
+    each = over_curves(data.load(), lambda some: _slopes(some, window), {"verb": "calibrate.sensitivity", **arguments},
+                       batch=_BATCH)
+    found = each.isel(curve=np.flatnonzero(each["flag"].values == 0))
+    problems = [f"curve {curve}: {text}" for curve, text in enumerate(each["problem"].values) if text]
+    if not found.sizes["curve"]:
         raise CalibrationError(f"{data['file'].values[0]}: no curve tells the sensitivity ({problems[0]})")
-    values = np.array([one.sensitivity.value for one in found])
-    own = np.sqrt(np.mean([one.sensitivity.std_statistical**2 for one in found]) / len(found))
+    values = found["curve_sensitivity"].values
+    own = np.sqrt(np.mean(found["curve_sensitivity_std"].values**2) / len(values))
     statistical = max(own, values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0)
-    systematic = float(np.median([one.sensitivity.std_systematic for one in found]))
+    systematic = float(np.median(found["systematic"].values))
     numbers = constant("sensitivity", Estimate(float(values.mean()), float(statistical), systematic))
-    said = [f"From {len(found)} of {data.sizes['curve']} curves.", *found[0].findings, *problems[:3]]
-    return calibration_of(xr.Dataset({**numbers, **_steepest(data, found[0])}), "sensitivity", said, step, before=paths)
+    said = [f"From {len(values)} of {data.sizes['curve']} curves.", *json.loads(str(found["findings"].values[0])),
+            *problems[:3]]
+    shown = _steepest(data, str(found["steepest"].values[0]))
+    kept = each.drop_vars(["problem", "findings", "steepest", "systematic"])
+    return calibration_of(kept.assign({**numbers, **shown}), "sensitivity", said, step, before=paths)
 
 
-def _slopes(data: xr.Dataset, window: tuple[float, float] | None) -> tuple[list[Sensitivity], list[str]]:
+def _slopes(data: xr.Dataset, window: tuple[float, float] | None) -> xr.Dataset:
     """The sensitivity of every curve that has one, and why others have none."""
-    sensor, found, problems = "height_drive" in data, [], []
     kinds = [str(name) for name in data["segment"].values if name in ("approach", "retract")]
-    for curve in range(data.sizes["curve"]):
-        parts = {kind: _sampled(data.isel(curve=curve).sel(segment=kind)) for kind in kinds}
-        try:
-            found.append(deflection_sensitivity({kind: part for kind, part in parts.items() if len(part[0])},
-                                                sensor=sensor, window=window))
-        except ValueError as error:
-            problems.append(f"curve {curve}: {error}")
-    return found, problems
+    rows = [_slope(data.isel(curve=curve), kinds, window) for curve in range(data.sizes["curve"])]
+    none = np.array([row.sensitivity is None for row in rows])
+    made = {
+        "curve_sensitivity": [row.value("value") for row in rows],
+        "curve_sensitivity_std": [row.value("std_statistical") for row in rows],
+        "systematic": [row.value("std_systematic") for row in rows], "problem": [row.problem for row in rows],
+        "findings": [json.dumps(row.sensitivity.findings if row.sensitivity else []) for row in rows],
+        "steepest": [row.sensitivity.windows[0][0] if row.sensitivity else "" for row in rows]}
+    units = {"units": QUANTITIES["sensitivity"].unit}
+    variables: dict[str, Any] = {name: ("curve", values, units if name.startswith("curve_") else {})
+                                 for name, values in made.items()}
+    variables["flag"] = ("curve", gravest({Outcome.not_fitted: none}), flag_attributes())
+    return xr.Dataset(variables, {name: data[name].variable for name in IDENTITY if name in data.coords})
+
+
+class _Slope(NamedTuple):
+    sensitivity: Sensitivity | None
+    problem: str
+
+    def value(self, name: str) -> float:
+        return float("nan") if self.sensitivity is None else float(getattr(self.sensitivity.sensitivity, name))
+
+
+def _slope(curve: xr.Dataset, kinds: list[str], window: tuple[float, float] | None) -> _Slope:
+    parts = {kind: _sampled(curve.sel(segment=kind)) for kind in kinds}
+    try:
+        return _Slope(deflection_sensitivity({kind: part for kind, part in parts.items() if len(part[0])},
+                                             sensor="height_drive" in curve, window=window), "")
+    except ValueError as error:
+        return _Slope(None, str(error))
 
 
 def _sampled(segment: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -197,7 +229,7 @@ def _sampled(segment: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     return height[there], voltage[there]
 
 
-def _steepest(data: xr.Dataset, found: Sensitivity) -> dict[str, Any]:
+def _steepest(data: xr.Dataset, segment: str) -> dict[str, Any]:
     """The first curve for display: height and voltage."""
-    height, voltage = _sampled(data.isel(curve=0).sel(segment=found.windows[0][0]))
+    height, voltage = _sampled(data.isel(curve=0).sel(segment=segment))
     return {"height": ("sample", height, {"units": "m"}), "voltage": ("sample", voltage, {"units": "V"})}

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from asperity import __version__
 from asperity.contact import AbstractContactModel
 from asperity.contact.named import ASSUMED
-from asperity.data import curve_files
+from asperity.data import curve_files, jobs
 from asperity.data.curve_files import Source
 from asperity.learning import least_squares, noise
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.tip import Template
 
 __all__ = ["FITTED_BY", "Block", "SessionNoise", "by_session", "fit_block", "join", "load_block", "numbered",
-           "plan"]
+           "over_curves", "plan"]
 
 _log = logging.getLogger("asperity")
 
@@ -130,6 +133,37 @@ def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[st
             return fit_curves(curve_files.blank(curves, [0]), model, **options), [0]
     parts = [_fitted(curves.isel(curve=[i]), model, options) for i in range(curves.sizes["curve"])]
     return join([part for part, _ in parts]), [i for i, (_, failed) in enumerate(parts) if failed]
+
+
+def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], job: Mapping[str, Any], *, batch: int,
+                folder: str | PathLike[str] | None = None, progress: jobs.Progress | None = None) -> xr.Dataset:
+    """``work`` on every ``batch`` curves of a dataset in memory; with a ``folder``, the same call goes on where it was.
+
+    Args:
+        dataset: force curves.
+        work: gives one entry along ``curve`` for each curve; what breaks one curve becomes its flag.
+        job: verb and arguments; with the curves' own bytes they say whether finished chunks may be used again.
+        batch: curves of a chunk.
+        folder: where finished chunks are kept, see `asperity.data.jobs.run`; None: in memory.
+        progress: called with (finished curves, all curves).
+    """
+    count = dataset.sizes["curve"]
+    starts = list(range(0, count, batch))
+    named = dict(job) if folder is None else {**job, "version": __version__, "curves": _digest(dataset)}
+    with jobs.run(named, [min(batch, count - start) for start in starts],
+                  lambda i: work(dataset.isel(curve=slice(starts[i], starts[i] + batch))),
+                  folder=folder, progress=progress) as chunks:
+        return join(list(chunks))
+
+
+def _digest(dataset: xr.Dataset) -> str:
+    """SHA-256 of all numbers and texts of a dataset."""
+    digest = hashlib.sha256()
+    for name in sorted(map(str, dataset.variables)):
+        values = dataset[name].values
+        digest.update(f"{name}{values.shape}{values.dtype}".encode())
+        digest.update(np.ascontiguousarray(values if values.dtype.kind != "O" else values.astype(str)).tobytes())
+    return digest.hexdigest()
 
 
 def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.curves import segment_kind
+from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes, gravest, identity
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.messages import DataError
 from asperity.rheology import step_response
@@ -21,11 +25,12 @@ from asperity.rheology.step_response import StepFit, fit_step, record
 
 __all__ = ["holds"]
 
-_POINTS = 120
+_POINTS = 120  # of the grid of times
+_BATCH = 8  # curves of a chunk: some seconds of work
 
 
-def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
-          progress: Callable[[int, int], None] | None = None) -> xr.Dataset:
+def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folder: str | PathLike[str] | None = None,
+          progress: Progress | None = None) -> xr.Dataset:
     """The relaxation of the sample under every curve that approaches and then holds.
 
     No step is assumed: the force is that of a nonnegative spectrum of relaxation times under the measured indentation
@@ -35,6 +40,7 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
         dataset: force curves with an approach and a pause.
         model: a contact model without adhesion.
         draws: repetitions from which the bands come.
+        folder: where finished curves are kept, so that the same call goes on after an interruption.
         progress: called with (finished curves, all curves).
 
     Returns:
@@ -52,22 +58,31 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
     if hold is None or "force" not in dataset or "time" not in dataset:
         raise DataError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
                         f"{', '.join(names)}")
-    loaded, found, problems = dataset.load(), [], []
-    count = loaded.sizes["curve"]
-    for curve in range(count):
+    loaded = dataset.load()
+    time = loaded["time"].sel(segment=hold).values
+    longest = float(np.nanmax(np.nanmax(time, axis=1) - np.nanmin(time, axis=1)))
+    arguments = {"model": template.record, "draws": draws}
+    made = over_curves(loaded, lambda some: _fitted(some, hold, contact, draws, longest),
+                       {"verb": "holds", **arguments}, batch=_BATCH, folder=folder, progress=progress)
+    problems = [f"curve {curve}: {text}" for curve, text in enumerate(made["problem"].values) if text]
+    said = [f"{made.sizes['curve'] - len(problems)} of {made.sizes['curve']} curves fitted.", *problems[:5]]
+    named = made.drop_vars("problem").assign_attrs(template.attributes(step_response), findings=json.dumps(said),
+                                                   file=str(loaded["file"].values[0]))
+    return provenance.record(named, provenance.step("holds", arguments), before=dataset)
+
+
+def _fitted(curves: xr.Dataset, hold: str, contact: AbstractElasticContact, draws: int, longest: float) -> xr.Dataset:
+    """The fits of some curves, on one grid of times; ``problem`` says why a curve has none."""
+    found: list[StepFit | None] = []
+    problems = []
+    for curve in range(curves.sizes["curve"]):
         try:
-            found.append(fit_step(_recorded(loaded.isel(curve=curve), hold), contact, draws=draws))
+            found.append(fit_step(_recorded(curves.isel(curve=curve), hold), contact, draws=draws))
+            problems.append("")
         except ValueError as error:
             found.append(None)
-            problems.append(f"curve {curve}: {error}")
-        if progress:
-            progress(curve + 1, count)
-    made = _table(loaded, hold, found)
-    step = provenance.step("holds", {"model": template.record, "draws": draws})
-    said = [f"{count - len(problems)} of {count} curves fitted.", *problems[:5]]
-    named = made.assign_attrs(template.attributes(step_response), findings=json.dumps(said),
-                              file=str(loaded["file"].values[0]))
-    return provenance.record(named, step, before=dataset)
+            problems.append(str(error))
+    return _table(curves, longest, found).assign(problem=("curve", problems))
 
 
 def _recorded(curve: xr.Dataset, hold: str) -> Any:
@@ -85,10 +100,8 @@ def _recorded(curve: xr.Dataset, hold: str) -> Any:
     return record(time[there], position[there], force[there], float(starts[0]))
 
 
-def _table(loaded: xr.Dataset, hold: str, found: Sequence[StepFit | None]) -> xr.Dataset:
-    """All fits on one grid of times, from a hundredth of the longest hold to its end."""
-    time = loaded["time"].sel(segment=hold).values
-    longest = float(np.nanmax(np.nanmax(time, axis=1) - np.nanmin(time, axis=1)))
+def _table(loaded: xr.Dataset, longest: float, found: Sequence[StepFit | None]) -> xr.Dataset:
+    """All fits on one grid of times, from a thousandth of the longest hold (s) to its end."""
     grid = np.geomspace(longest / 1000, longest, _POINTS)
     nothing = np.full((3, _POINTS), np.nan)
     relaxed = np.stack([nothing if one is None else one.relaxation_modulus(grid) for one in found])

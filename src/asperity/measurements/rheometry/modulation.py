@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, NamedTuple
 
 import jax
@@ -16,9 +17,11 @@ from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.curves import segment_kind
+from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes, gravest, identity
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.fit import fit
+from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.messages import ArgumentError, DataError
 from asperity.quantities import QUANTITIES, variable_attributes
@@ -31,7 +34,11 @@ __all__ = ["Instrument", "Response", "modulus_spectrum"]
 
 _log = logging.getLogger("asperity")
 
-_LARGE, _STICKY, _INCOHERENT, _VISIBLE = 0.5, 0.2, 0.9, 5.0
+_LARGE = 0.5  # amplitude of the tip over the indentation, from which the response is no longer linear
+_STICKY = 0.2  # pull-off force over the load, from which adhesion bends the contact formula
+_INCOHERENT = 0.9  # coherence of deflection and height, below which they do not keep their relation
+_VISIBLE = 5.0  # amplitude over its uncertainty, below which the tip does not move
+_BATCH = 64  # curves of a chunk: some seconds of work
 
 
 class Response(enum.IntEnum):
@@ -71,7 +78,8 @@ class _Point(NamedTuple):
 
 def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: Sequence[float] | None = None,
                      instrument: Instrument | Mapping[str, float] | None = None,
-                     contact_point: Any = None) -> xr.Dataset:
+                     contact_point: Any = None, folder: str | PathLike[str] | None = None,
+                     progress: Progress | None = None) -> xr.Dataset:
     """The complex modulus of every curve at every frequency of its sine segments.
 
     Args:
@@ -81,6 +89,8 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         frequency: Hz of each modulation segment in its order; by default what the file says.
         instrument: drag, lag and the like.
         contact_point: (curve,) tip position of the surface in m; by default fitted to the approach.
+        folder: where finished curves are kept, so that the same call goes on after an interruption.
+        progress: called with (finished curves, all curves).
 
     Returns:
         dimensions (curve, frequency), frequencies ascending: ``storage_modulus`` and ``loss_modulus`` (Young, Pa),
@@ -96,21 +106,25 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
     segments, frequencies = _sorted_segments(dataset, frequency)
     loaded = dataset.load()
     fitted = fit(loaded, contact, segment="approach") if contact_point is None else None
-    recorded = list(zip(segments, frequencies, strict=True))
-    points = [[_point(loaded.isel(curve=c).sel(segment=s), f, given) for s, f in recorded]
-              for c in range(loaded.sizes["curve"])]
-    surface, surface_std = _surface(fitted, contact_point, loaded.sizes["curve"])
-    result = _table(points, np.asarray(frequencies), contact, (surface, surface_std, _sticky(loaded, segments)), given)
-    result = result.assign_coords(identity(loaded)).assign_attrs(template.attributes(oscillatory_contact, oscillations))
+    point, spread = _surface(fitted, contact_point, loaded.sizes["curve"])
+    placed = loaded.assign(surface=("curve", point), surface_std=("curve", spread))
+    arguments = {"model": template.record, "frequency": frequency, "instrument": given._asdict(),
+                 "contact_point": _listed(contact_point)}
+
+    def of(some: xr.Dataset) -> xr.Dataset:
+        points = [[_point(some.isel(curve=c).sel(segment=s), f, given)
+                   for s, f in zip(segments, frequencies, strict=True)] for c in range(some.sizes["curve"])]
+        place = some["surface"].values, some["surface_std"].values, _sticky(some, segments)
+        return _table(points, np.asarray(frequencies), contact, place, given).assign_coords(identity(some))
+
+    result = over_curves(placed, of, {"verb": "modulus_spectrum", **arguments}, batch=_BATCH, folder=folder,
+                         progress=progress).assign_attrs(template.attributes(oscillatory_contact, oscillations))
     flags = result["flag"].values
     if flags.any():
         counts = {Response(v).name: int((flags == v).sum()) for v in np.unique(flags[flags > 0])}
         _log.warning("%d of %d moduli flagged: %s", (flags > 0).sum(), flags.size,
                      ", ".join(f"{n} {name}" for name, n in counts.items()))
-    step = provenance.step("modulus_spectrum", {"model": template.record, "frequency": frequency,
-                                                "instrument": given._asdict(),
-                                                "contact_point": _listed(contact_point)})
-    return provenance.record(result, step, before=dataset)
+    return provenance.record(result, provenance.step("modulus_spectrum", arguments), before=dataset)
 
 
 def _listed(contact_point: Any) -> Any:
