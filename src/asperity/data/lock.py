@@ -105,10 +105,22 @@ def _made(path: Path, own: Holder) -> bool:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
                 raise
-            with suppress(FileExistsError), open(path, "x", encoding="utf-8") as stream:
-                stream.write(json.dumps(own._asdict()))
-                return True
-            return False
+            return _filled(path, own)
+    return True
+
+
+def _filled(path: Path, own: Holder) -> bool:
+    """As `_made`, where there are no hard links: for a moment the lock is there and names nobody."""
+    try:
+        stream = open(path, "x", encoding="utf-8")
+    except FileExistsError:
+        return False
+    try:
+        with stream:
+            stream.write(json.dumps(own._asdict()))
+    except OSError:
+        disk.remove(path)
+        raise
     return True
 
 
