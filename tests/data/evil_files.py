@@ -11,10 +11,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import xarray as xr
 import zarr
 
 from asperity.data import store
-from asperity.virtual.force_map import virtual_map
 from tests.data.readers.force_curves.test_afmformats_hdf5 import last_text, make_file
 
 #: name -> what the reason says
@@ -38,16 +38,14 @@ KINDS = {
     "holes.csv": "almost all holes", "declares.npy": "not recognized", "bytes.bin": "not recognized"}
 
 
-def make_all(folder: Path) -> dict[str, str]:
-    """Write every kind into a folder; returns name -> what its reason says."""
+def make_all(folder: Path, truth: xr.Dataset) -> None:
+    """Write every kind into a folder; where force curves are needed, they are those of ``truth`` (4, 2, 64)."""
     _special(folder)
-    truth = virtual_map(rows=2, columns=2, samples=64)
     good = store.save(truth, folder / ".good.nc")
     _hdf5(folder, good)
     _zarr(folder, truth)
     _texts(folder)
     good.unlink()
-    return KINDS
 
 
 def _special(folder):
