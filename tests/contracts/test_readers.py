@@ -282,7 +282,7 @@ def test_files_without_force_curves_are_refused(file):
 
 
 def test_directories_missing_files_and_impossible_names_are_refused(tmp_path):
-    assert "is not a file" in refused(tmp_path).problem
+    assert "is not a regular file" in refused(tmp_path).problem
     assert "cannot be opened" in refused(tmp_path / "missing.jpk-force").problem
     assert "cannot be opened" in refused(Path(f"{tmp_path}/nul\0.csv")).problem
 

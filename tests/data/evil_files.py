@@ -11,43 +11,42 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import xarray as xr
 import zarr
 
 from asperity.data import store
-from asperity.virtual.force_map import virtual_map
 from tests.data.readers.force_curves.test_afmformats_hdf5 import last_text, make_file
 
 #: name -> what the reason says
 KINDS = {
-    "pipe": "is not a file but a pipe", "pipe.nc": "is not a file but a pipe", "pipe.zarr": "a pipe|a folder",
-    "pipe.jpk-force": "is not a file but a pipe", "socket.csv": "is not a file but a socket",
-    "zero": "is not a file but a device", "zero.nc": "is not a file but a device", "zero.zarr": "a device|folder",
-    "loop": "symbolic links", "loop.nc": "symbolic links|no such file", "nowhere.jpk-force": "No such file",
-    "folder.nc": "is not a file but a folder", "a\nline.txt": "control characters",
-    "esc\x1b[2J.csv": "control characters",
-    "bad\udcff.nc": "no text", "empty.nc": "not a .nc dataset", "garbage.nc": "not a .nc dataset",
-    "cut.nc": "not a .nc dataset", "external-link.nc": "'force' in it is a link to another file",
+    "pipe": "is not a regular file but a pipe", "pipe.nc": "is not a regular file but a pipe",
+    "pipe.zarr": "a pipe|a folder", "pipe.jpk-force": "is not a regular file but a pipe",
+    "socket.csv": "is not a regular file but a socket", "zero": "is not a regular file but a device",
+    "zero.nc": "is not a regular file but a device", "zero.zarr": "a device|folder", "loop": "symbolic links",
+    "loop.nc": "symbolic links|no such file", "nowhere.jpk-force": "No such file",
+    "folder.nc": "is not a regular file but a folder", "a\nline.txt": "control characters",
+    "esc\u001b[2J.csv": "control characters", "bad\udcff.nc": "no text", "empty.nc": "not a .nc dataset",
+    "garbage.nc": "not a .nc dataset", "cut.nc": "not a .nc dataset",
+    "external-link.nc": "'force' in it is a link to another file",
     "external-storage.nc": "'/force' in it takes its data from another file",
     "virtual.nc": "'/force' in it takes its data from another file", "filter.nc": "packed by .*32015",
     "huge.nc": "'/force' in it declares 8000000000000 bytes",
     "strings.nc": "'/names' in it declares|takes more than|does not return",
     "hang.h5": "does not return|crashes|not a readable", "huge.zarr": "chunks of more than|declares",
-    "link.zarr": "is a link to another place", "pipe-inside.zarr": "is not a file but a pipe",
+    "link.zarr": "is a link to another place", "pipe-inside.zarr": "is not a regular file but a pipe",
     "codec.zarr": "packed by gzip", "bomb.zarr": "is damaged|takes more than", "empty.zarr": "not a .zarr dataset",
     "bomb.jpk-force": "more than its|declares", "bomb.zip": "unpack to|more than its", "line.csv": "lines of up to",
     "holes.csv": "almost all holes", "declares.npy": "not recognized", "bytes.bin": "not recognized"}
 
 
-def make_all(folder: Path) -> dict[str, str]:
-    """Write every kind into a folder; returns name -> what its reason says."""
+def make_all(folder: Path, truth: xr.Dataset) -> None:
+    """Write every kind into a folder; where force curves are needed, they are those of ``truth`` (4, 2, 64)."""
     _special(folder)
-    truth = virtual_map(rows=2, columns=2, samples=64)
     good = store.save(truth, folder / ".good.nc")
     _hdf5(folder, good)
     _zarr(folder, truth)
     _texts(folder)
     good.unlink()
-    return KINDS
 
 
 def _special(folder):

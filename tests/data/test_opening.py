@@ -76,8 +76,9 @@ def special(folder, kind):
 
 
 @pytest.mark.parametrize(("kind", "reason"), [
-    ("pipe", "not a file but a pipe"), ("socket", "not a file but a socket"), ("folder", "not a file but a folder"),
-    ("zero", "not a file but a device"), ("tty", "not a file but a device"), ("loop", "cannot be opened"),
+    ("pipe", "not a regular file but a pipe"), ("socket", "not a regular file but a socket"),
+    ("folder", "not a regular file but a folder"), ("zero", "not a regular file but a device"),
+    ("tty", "not a regular file but a device"), ("loop", "cannot be opened"),
     ("missing", "cannot be opened"), ("holes", "almost all holes"), ("new\nline", "control characters"),
     ("not\udcfftext", "no text"), ("nul\0", "control characters")])
 @pytest.mark.parametrize("through", [

@@ -26,10 +26,11 @@ MEMORY, SECONDS = 2 * 2**30, 20.0
 def folder(tmp_path_factory):
     """Every kind of `evil_files` beside one good map."""
     place = tmp_path_factory.mktemp("in")
-    store.save(virtual_map(rows=3, columns=3, samples=64), place / "good.nc")
+    truth = virtual_map(rows=2, columns=2, samples=64)
+    store.save(truth, place / "good.nc")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trial, "CPU_SECONDS", 0.5)
-        evil_files.make_all(place)
+        evil_files.make_all(place, truth)
         yield place
 
 
@@ -79,8 +80,7 @@ def said_by(*arguments):
 
 
 @pytest.mark.parametrize("command", [
-    ("read",), ("image",), ("spectrum",), ("relax",), ("calibrate", "spring-constant"), ("calibrate", "sensitivity"),
-    ("calibrate", "tip"), ("report",), ("cite",)])
+    ("read",), ("image",), ("spectrum",), ("relax",), ("calibrate", "spring-constant")])
 def test_commands_say_one_line_and_fail(folder, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in evil_files.KINDS:

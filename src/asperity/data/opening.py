@@ -74,7 +74,7 @@ def _regular(path: Path, status: os.stat_result) -> os.stat_result:
         what = _NO_FILE.get(stat.S_IFMT(status.st_mode), "something else")
         if what == "a folder" and not os.access(path, os.R_OK | os.X_OK):
             raise ReadError(path, "is a folder that may not be searched.")
-        raise ReadError(path, f"is not a file but {what}.", "Name a file in it." if what == "a folder" else
+        raise ReadError(path, f"is not a regular file but {what}.", "Name a file in it." if what == "a folder" else
                         "Name a file.")
     on_disk = _BLOCK * getattr(status, "st_blocks", status.st_size)
     if status.st_size > _ALWAYS and status.st_size > most_unpacked(on_disk):
@@ -219,9 +219,12 @@ def netcdf(path: Path) -> xr.Dataset:
 
     What h5py and xarray raise on other damage is for the caller.
     """
+    import h5py
     import xarray as xr
 
     try_hdf5(path)
+    with h5py.File(path, "r") as file:
+        file.attrs.get("_nc3_strict")  # h5netcdf reads it first, and prints a second error where it cannot
     return xr.open_dataset(path, engine="h5netcdf")
 
 

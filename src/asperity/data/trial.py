@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def _asked(request: dict[str, Any], patience: float) -> dict[str, Any]:
     assert process.stdin is not None
     assert process.stdout is not None
     given_up = threading.Event()
-    late = threading.Timer(patience, lambda: (given_up.set(), _end(process)))
+    late = threading.Timer(patience, lambda: (given_up.set(), _kill(process)))
     late.daemon = True
     late.start()
     try:
@@ -107,18 +108,30 @@ def _asked(request: dict[str, Any], patience: float) -> dict[str, Any]:
 def _process() -> subprocess.Popen[str]:
     """The process of this session; a new one where there is none, it has ended, or this is a fork."""
     process = _running.get(os.getpid())
-    if process is None or process.poll() is not None:
+    if process is not None and process.poll() is not None:
+        _end(process)
+        process = None
+    if process is None:
         process = _running[os.getpid()] = subprocess.Popen(
             [sys.executable, "-P", str(_SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, env=os.environ | _PLAIN, start_new_session=True)
     return process
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _kill(process: subprocess.Popen[str]) -> None:
     """End the process and the fork that reads for it."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
     process.wait()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the process and close what leads to it."""
+    _kill(process)
+    for pipe in (process.stdin, process.stdout):
+        with suppress(OSError):  # what was not written is of no use any more
+            if pipe is not None:
+                pipe.close()
 
 
 @atexit.register
@@ -126,6 +139,3 @@ def _end_own() -> None:
     process = _running.pop(os.getpid(), None)
     if process is not None:
         _end(process)
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()

@@ -444,7 +444,7 @@ def test_foreign_files_are_refused(content, ending, tmp_path):
     with pytest.raises(ReadError) as caught:
         open_images(path).load()
     check_message(path, caught.value)
-    with pytest.raises(ReadError, match="not a file"):
+    with pytest.raises(ReadError, match="not a regular file"):
         open_images(tmp_path)
     with pytest.raises(ReadError, match="cannot be opened"):
         open_images(tmp_path / "missing.spm")
