@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import provenance
+from asperity.data.verbs import verb
 from asperity.instrument.drift import Pair, Trajectory, join_pairs, mean_velocity, register_pairs
 from asperity.instrument.phase_correlation import PairFlag
 from asperity.measurements.images.correct import one_frame, pixel
@@ -22,6 +23,7 @@ _UNSTEADY = 4.0  # chi-square per degree of freedom about a constant velocity
 _CONTRADICTION = 1e-3  # chance of the cycles' closure below which the pairs are said to contradict each other
 
 
+@verb(images="image")
 def drift(images: xr.Dataset | Sequence[xr.Dataset], *, channel: str = "height", reach: int = 3) -> xr.Dataset:
     """Where the surface is in every frame of a film, against the first.
 

@@ -8,10 +8,12 @@ import xarray as xr
 
 from asperity.data import provenance
 from asperity.data.images import open_images
+from asperity.data.verbs import verb
 
 __all__ = ["read_image"]
 
 
+@verb()
 def read_image(path: str | PathLike[str], *, pitch: float | None = None, unit: str | None = None) -> xr.Dataset:
     """An image file of any known format (see `asperity.data.images`), with a history.
 

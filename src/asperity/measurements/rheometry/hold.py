@@ -13,6 +13,7 @@ from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.curves import segment_kind
 from asperity.data.results import flag_attributes, gravest, identity
+from asperity.data.verbs import verb
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.messages import DataError
@@ -24,6 +25,7 @@ __all__ = ["holds"]
 _POINTS = 120
 
 
+@verb(dataset="curves")
 def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60,
           progress: Callable[[int, int], None] | None = None) -> xr.Dataset:
     """The relaxation of the sample under every curve that approaches and then holds.

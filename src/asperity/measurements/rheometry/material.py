@@ -16,6 +16,7 @@ import xarray as xr
 from asperity.data import provenance
 from asperity.data.readers.rheology_table import read_table
 from asperity.data.results import listed
+from asperity.data.verbs import verb
 from asperity.messages import ArgumentError, DataError
 from asperity.report.citing import citations
 from asperity.rheology import kramers_kronig, passivity, relaxation_spectrum
@@ -34,6 +35,7 @@ _GRID = 161
 _REPEATS, _MANY = 999, 100  # repetitions of a measurement for the p-value; a tenth of them beyond so many points
 
 
+@verb()
 def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = None, draws: int = 300) -> xr.Dataset:
     """The material behind a spectrum E*(f), and whether a causal, dissipating material can have given it.
 
@@ -78,6 +80,7 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
 
+@verb()
 def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = None, draws: int = 300) -> xr.Dataset:
     """The material behind a relaxation E(t) after a step of strain.
 
@@ -203,6 +206,7 @@ def _about(fitted: SpectrumFit, what: str) -> list[str]:
             f"{float(fitted.chi_square):.3g} on {int(fitted.data)} values of {what}."]
 
 
+@verb(moduli="moduli")
 def median_spectrum(moduli: xr.Dataset) -> xr.Dataset:
     """One spectrum of a map: the median over the usable curves at every frequency, and its standard error.
 

@@ -1,0 +1,171 @@
+"""Verbs of the library: functions that refuse a wrong argument with one line, before any work is done.
+
+What an argument may be is read from the signature, so that a new verb is included by itself: its type, the bounds of
+the physical quantity of its name, and the least value of the others.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
+from typing import Any, ParamSpec, TypeVar
+
+import xarray as xr
+
+from asperity.data.kinds import KINDS, needed
+from asperity.messages import ArgumentError, number, shown, whole
+from asperity.quantities import QUANTITIES, bounds
+
+__all__ = ["verb"]
+
+_Taken = ParamSpec("_Taken")
+_Given = TypeVar("_Given")
+
+#: whole numbers: the least
+_LEAST = {
+    "batch": 1,  # curves
+    "columns": 1,  # of a map
+    "curves": 1,  # of a map
+    "draws": 2,  # of which quantiles are taken
+    "level": 0,  # order of a polynomial
+    "lines": 0,  # order of a polynomial
+    "reach": 1,  # frames
+    "rows": 1,  # of a map
+    "samples": 16,  # of a segment
+    "seed": 0,
+    "size": 3,  # pixels: an apex and a neighbor on each side
+}
+#: real numbers beside the quantities: above this
+_ABOVE = {
+    "features": 0.0,  # robust standard deviations
+    "noise": 0.0,  # relative
+    "pitch": 0.0,  # m
+    "separation": 0.0,  # m
+}
+#: real numbers beside the quantities: at least this
+_FROM = {
+    "mass": 0.0,  # kg
+    "noise_bound": 0.0,  # m
+    "surface_tension": 0.0,  # N/m
+}
+#: type -> what it is called
+_WORDS = {float: "a number", int: "a whole number", str: "text", bool: "True or False", PathLike: "a path",
+          Mapping: "a dictionary", tuple: "a pair of numbers", type(None): "None"}
+
+
+def verb(**kinds: str) -> Callable[[Callable[_Taken, _Given]], Callable[_Taken, _Given]]:
+    """Make a function check its arguments against its signature.
+
+    Args:
+        kinds: argument -> kind of dataset that it takes (see `asperity.data.kinds.KINDS`).
+
+    The function raises ArgumentError (SchemaError, DataError) before it runs; the message names the argument.
+    """
+
+    def decorated(function: Callable[_Taken, _Given]) -> Callable[_Taken, _Given]:
+        @functools.wraps(function)
+        def call(*args: _Taken.args, **kwargs: _Taken.kwargs) -> _Given:
+            bound = inspect.signature(function).bind(*args, **kwargs).arguments
+            hints = _hints(function)
+            for name, value in bound.items():
+                _check(name, value, hints[name], kinds.get(name, ""))
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorated
+
+
+@functools.cache
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    return typing.get_type_hints(function)
+
+
+def _check(name: str, value: Any, hint: Any, kind: str) -> None:
+    """Refuse a value that is of none of the types of ``hint``, or outside the bounds of its name."""
+    parts = [part for part in _parts(hint) if _fits(value, part)]
+    if isinstance(value, xr.Dataset) and kind:
+        needed(name, value, kind)
+    elif not parts:
+        raise ArgumentError(f"{name} = {shown(value)}: must be {_in_words(hint, kind)}")
+    elif isinstance(value, list | tuple):
+        _check_entries(name, value, parts, kind)
+    elif isinstance(value, Mapping) and not isinstance(value, xr.Dataset):
+        _check_numbers(name, value, parts)
+    elif not isinstance(value, bool | str) and hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0:
+        _check_number(name, value)
+
+
+def _check_number(name: str, value: Any, inside: str = "") -> None:
+    """Refuse a number outside the bounds of its name; ``inside`` is the dictionary that it is in."""
+    told = f"{name} in {inside}" if inside else name
+    if name in QUANTITIES:
+        unit = "" if inside or QUANTITIES[name].unit == "1" else QUANTITIES[name].unit
+        number(told, value, unit=unit, **bounds(name))
+    elif name in _LEAST:
+        whole(told, value, _LEAST[name])
+    else:
+        least = 0.0 if name.endswith("_std") else _FROM.get(name, -math.inf)
+        number(told, value, above=_ABOVE.get(name, -math.inf), least=least)
+
+
+def _check_numbers(name: str, value: Mapping[Any, Any], parts: list[Any]) -> None:
+    """The entries of a dictionary of numbers."""
+    if any(typing.get_args(part)[1:] == (float,) for part in parts):
+        for key, entry in value.items():
+            _check_number(str(key), entry, name)
+
+
+def _check_entries(name: str, value: Any, parts: list[Any], kind: str) -> None:
+    """The entries of a list."""
+    if any(typing.get_args(part) == (float, float) for part in parts) and not (len(value) == 2 and value[0] < value[1]):
+        raise ArgumentError(f"{name} = {shown(value)}: must be two numbers, the smaller first")
+    inside = [entry for part in parts for entry in typing.get_args(part) if entry is not ...]
+    for entry in value if inside else []:
+        if isinstance(entry, xr.Dataset) and kind:
+            needed(name, entry, kind)
+        elif not any(_fits(entry, part) for one in inside for part in _parts(one)):
+            raise ArgumentError(f"{name} holds {shown(entry)}: each entry must be {_in_words(inside[0], kind)}")
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of this type; NumPy's numbers are numbers, a dataset is no dictionary, text is no list."""
+    kind = typing.get_origin(hint) or hint
+    if kind is Any:
+        return True
+    if kind in (int, float):
+        return (not isinstance(value, bool | str) and getattr(value, "ndim", 0) == 0
+                and hasattr(value, "__index__" if kind is int else "__float__"))
+    if kind is Callable or kind is typing.get_origin(Callable[..., Any]):
+        return callable(value)
+    if isinstance(value, xr.Dataset):
+        return kind is xr.Dataset
+    if kind not in (Mapping, str) and issubclass(kind, Iterable) and isinstance(value, str | bytes | Mapping):
+        return False
+    return isinstance(value, kind)
+
+
+def _in_words(hint: Any, kind: str) -> str:
+    """What the type is called, in one phrase."""
+    words = []
+    for part in _parts(hint):
+        name = typing.get_origin(part) or part
+        if name is xr.Dataset:
+            words.append(f"a dataset of {KINDS[kind][0]}, such as {KINDS[kind][1]} gives" if kind else "a dataset")
+        elif name in _WORDS:
+            words.append(_WORDS[name])
+        elif issubclass(name, Iterable):
+            inside = typing.get_args(part)[0]
+            words.append("a list of such" if words else f"a list, each entry {_in_words(inside, kind)}")
+        else:
+            words.append(f"a {name.__name__.removeprefix('Abstract')}")
+    return " or ".join(dict.fromkeys(words))
