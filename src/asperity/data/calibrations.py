@@ -23,7 +23,7 @@ from asperity.data.kinds import needed
 from asperity.instrument.creep import Creep
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Asymmetry, Scanner
-from asperity.messages import AsperityError
+from asperity.messages import AsperityError, shown
 
 __all__ = ["CONSTANTS", "Calibration", "CalibrationError", "applied", "held", "records", "scanner_in",
            "scanner_numbers", "scanner_of"]
@@ -64,6 +64,9 @@ def records(calibration: Calibration | Iterable[Calibration] | None) -> list[dic
 
 def _record(calibration: Any) -> dict[str, Any]:
     if isinstance(calibration, Mapping) and not isinstance(calibration, xr.Dataset):
+        if not {*CONSTANTS, "scanner", "tip"} & set(calibration):
+            raise CalibrationError(f"calibration = {shown(calibration)}: holds none of {', '.join(CONSTANTS)}, scanner "
+                                   "and tip; give what asperity.calibrate made, or its file")
         return dict(calibration)
     if isinstance(calibration, str | PathLike):
         dataset, file = store.load(Path(calibration)), str(calibration)

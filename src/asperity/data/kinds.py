@@ -21,12 +21,12 @@ KINDS: dict[str, tuple[str, str, Callable[[xr.Dataset], bool]]] = {
     "image": ("an image", "asperity.read_image(path)", lambda d: {"x", "y"} <= set(d.dims) and "line_time" in d.coords),
     "calibration": ("a calibration", "asperity.calibrate", lambda d: "calibration" in d.attrs),
     "scores": ("a scorecard", "asperity.score(results)", lambda d: "criterion" in d.dims),
-    "moduli": ("moduli of sine segments", "measurements.rheometry.modulation.modulus_spectrum(curves)",
+    "moduli": ("moduli of sine segments", "modulus_spectrum(curves)",
                lambda d: {"curve", "frequency"} <= set(d.dims)),
-    "holds": ("relaxations of single curves", "measurements.rheometry.hold.holds(curves)",
+    "holds": ("relaxations of single curves", "holds(curves)",
               lambda d: {"curve", "fit_time"} <= set(d.dims)),
     "results": ("results of a fit", "asperity.analyze(paths) or asperity.fit(curves)", lambda d: "curve" in d.dims),
-    "power": ("a thermal spectrum", "data.readers.thermal_spectra.open_spectrum(path)",
+    "power": ("a thermal spectrum", "open_spectrum(path)",
               lambda d: "power" in d and "frequency" in d.coords),
     "spectrum": ("a spectrum of moduli", "asperity.spectrum(source)",
                  lambda d: "frequency" in d.dims and bool(_MODULI & set(map(str, d.data_vars)))),
@@ -50,13 +50,13 @@ def needed(name: str, value: Any, kind: str) -> xr.Dataset:
     """
     words, source, _ = KINDS[kind]
     if not isinstance(value, xr.Dataset):
-        raise ArgumentError(f"{name} = {shown(value)}: must be a dataset of {words}, such as {source} gives")
+        raise ArgumentError(f"{name} = {shown(value)}: must be {words}, as {source} gives")
     if (found := kind_of(value)) != kind:
         names = ", ".join(map(str, list(value.data_vars)[:4])) or "nothing"
-        what = KINDS[found][0] if found else f"a dataset of something else ({names})"
-        raise ArgumentError(f"{name} is {what}: needed is a dataset of {words}, such as {source} gives")
+        what = KINDS[found][0] if found else f"something unknown ({names})"
+        raise ArgumentError(f"{name} must be {words}, as {source} gives; what was given is {what}")
     if value.sizes.get("curve", 1) == 0:
-        raise DataError(f"{name} holds no curves: there is nothing to work on")
+        raise DataError(f"{name} holds no curve: it must be {words}, one at least")
     if kind == "image":
         from asperity.data import images
 

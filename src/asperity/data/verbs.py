@@ -6,6 +6,7 @@ the physical quantity of its name, and the least value of the others.
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import inspect
 import math
@@ -17,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import xarray as xr
 
+from asperity.contact import AbstractContactModel
 from asperity.data.kinds import KINDS, needed
 from asperity.messages import ArgumentError, number, shown, whole
 from asperity.quantities import QUANTITIES, bounds
@@ -26,19 +28,19 @@ __all__ = ["verb"]
 _Taken = ParamSpec("_Taken")
 _Given = TypeVar("_Given")
 
-#: whole numbers: the least
-_LEAST = {
-    "batch": 1,  # curves
-    "columns": 1,  # of a map
-    "curves": 1,  # of a map
-    "draws": 2,  # of which quantiles are taken
-    "level": 0,  # order of a polynomial
-    "lines": 0,  # order of a polynomial
-    "reach": 1,  # frames
-    "rows": 1,  # of a map
-    "samples": 16,  # of a segment
-    "seed": 0,
-    "size": 3,  # pixels: an apex and a neighbor on each side
+#: whole numbers: the least, and the most, beyond which memory or time would have no bound
+_WHOLE = {
+    "batch": (1, 10_000_000),  # curves; no more than there are
+    "columns": (1, 4096),  # of a map
+    "curves": (1, 1_000_000),  # of a map
+    "draws": (2, 100_000),  # of which quantiles are taken; those of 1000 are smooth
+    "level": (0, 30),  # order of a polynomial over a frame
+    "lines": (0, 30),  # order of a polynomial along a line
+    "reach": (1, 1000),  # frames
+    "rows": (1, 4096),  # of a map
+    "samples": (16, 10_000_000),  # of a segment
+    "seed": (0, 2**63 - 1),  # 64 bits
+    "size": (3, 1001),  # pixels of a tip, which needs their square: an apex and a neighbor on each side
 }
 #: real numbers beside the quantities: above this
 _ABOVE = {
@@ -53,9 +55,10 @@ _FROM = {
     "noise_bound": 0.0,  # m
     "surface_tension": 0.0,  # N/m
 }
-#: type -> what it is called
+#: types in words; a list comes after what it is a list of
+_LIST = "a list of such"
 _WORDS = {float: "a number", int: "a whole number", str: "text", bool: "True or False", PathLike: "a path",
-          Mapping: "a dictionary", tuple: "a pair of numbers", type(None): "None"}
+          Mapping: "a dictionary", tuple: "a pair of numbers", type(None): "None", xr.Dataset: "a dataset"}
 
 
 def verb(**kinds: str) -> Callable[[Callable[_Taken, _Given]], Callable[_Taken, _Given]]:
@@ -93,7 +96,7 @@ def _check(name: str, value: Any, hint: Any, kind: str) -> None:
         needed(name, value, kind)
     elif not parts:
         raise ArgumentError(f"{name} = {shown(value)}: must be {_in_words(hint, kind)}")
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple) or _is_array(value):
         _check_entries(name, value, parts, kind)
     elif isinstance(value, Mapping) and not isinstance(value, xr.Dataset):
         _check_numbers(name, value, parts)
@@ -107,8 +110,8 @@ def _check_number(name: str, value: Any, inside: str = "") -> None:
     if name in QUANTITIES:
         unit = "" if inside or QUANTITIES[name].unit == "1" else QUANTITIES[name].unit
         number(told, value, unit=unit, **bounds(name))
-    elif name in _LEAST:
-        whole(told, value, _LEAST[name])
+    elif name in _WHOLE:
+        whole(told, value, *_WHOLE[name])
     else:
         least = 0.0 if name.endswith("_std") else _FROM.get(name, -math.inf)
         number(told, value, above=_ABOVE.get(name, -math.inf), least=least)
@@ -122,7 +125,7 @@ def _check_numbers(name: str, value: Mapping[Any, Any], parts: list[Any]) -> Non
 
 
 def _check_entries(name: str, value: Any, parts: list[Any], kind: str) -> None:
-    """The entries of a list."""
+    """The entries of a list, or of an array."""
     if any(typing.get_args(part) == (float, float) for part in parts) and not (len(value) == 2 and value[0] < value[1]):
         raise ArgumentError(f"{name} = {shown(value)}: must be two numbers, the smaller first")
     inside = [entry for part in parts for entry in typing.get_args(part) if entry is not ...]
@@ -131,6 +134,10 @@ def _check_entries(name: str, value: Any, parts: list[Any], kind: str) -> None:
             needed(name, entry, kind)
         elif not any(_fits(entry, part) for one in inside for part in _parts(one)):
             raise ArgumentError(f"{name} holds {shown(entry)}: each entry must be {_in_words(inside[0], kind)}")
+
+
+def _is_array(value: Any) -> bool:
+    return getattr(value, "ndim", 0) == 1
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:
@@ -145,27 +152,29 @@ def _fits(value: Any, hint: Any) -> bool:
     if kind in (int, float):
         return (not isinstance(value, bool | str) and getattr(value, "ndim", 0) == 0
                 and hasattr(value, "__index__" if kind is int else "__float__"))
-    if kind is Callable or kind is typing.get_origin(Callable[..., Any]):
+    if kind is collections.abc.Callable:
         return callable(value)
-    if isinstance(value, xr.Dataset):
-        return kind is xr.Dataset
-    if kind not in (Mapping, str) and issubclass(kind, Iterable) and isinstance(value, str | bytes | Mapping):
-        return False
+    if kind is xr.Dataset or isinstance(value, xr.Dataset):
+        return kind is type(value)
+    if typing.get_args(hint) and kind is not Mapping and issubclass(kind, Iterable):
+        return _is_array(value) or (isinstance(value, kind) and not isinstance(value, str | bytes | Mapping))
     return isinstance(value, kind)
 
 
 def _in_words(hint: Any, kind: str) -> str:
     """What the type is called, in one phrase."""
-    words = []
-    for part in _parts(hint):
-        name = typing.get_origin(part) or part
-        if name is xr.Dataset:
-            words.append(f"a dataset of {KINDS[kind][0]}, such as {KINDS[kind][1]} gives" if kind else "a dataset")
-        elif name in _WORDS:
-            words.append(_WORDS[name])
-        elif issubclass(name, Iterable):
-            inside = typing.get_args(part)[0]
-            words.append("a list of such" if words else f"a list, each entry {_in_words(inside, kind)}")
-        else:
-            words.append(f"a {name.__name__.removeprefix('Abstract')}")
-    return " or ".join(dict.fromkeys(words))
+    parts = [typing.get_origin(part) or part for part in _parts(hint)]
+    words = [_WORDS.get(part) or _named(part) for part in parts if part is not str or PathLike not in parts]
+    source = ""
+    if kind and xr.Dataset in parts:
+        words = [KINDS[kind][0] if word == _WORDS[xr.Dataset] else word for word in words]
+        source = f" (as {KINDS[kind][1]} gives)"
+    words = [word if i or word != _LIST else "a list of numbers" for i, word in enumerate(dict.fromkeys(words))]
+    return ", ".join(words[:-1]) + (" or " if words[1:] else "") + words[-1] + source
+
+
+def _named(part: type) -> str:
+    """A class in words, a list in general."""
+    if not part.__module__.startswith("asperity"):
+        return _LIST
+    return "a contact model" if part is AbstractContactModel else f"an {part.__module__}.{part.__name__}"

@@ -20,6 +20,8 @@ class _Report(ModuleType):
 
         if not isinstance(path, str | PathLike):
             raise ArgumentError(f"path = {shown(path)}: must be the name of the page to write")
+        if not isinstance(title, str | None):
+            raise ArgumentError(f"title = {shown(title)}: must be text, the heading of the page")
         return write_report(needed("results", results, "results"), Path(path), title=title)
 
 

@@ -34,7 +34,7 @@ _FLUIDS = {"air": air, "water": water}
 _METHODS = ("equipartition", "sader", "coefficient")
 
 
-@verb(spectrum="power")
+@verb(spectrum="power", sensitivity="calibration")
 def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mapping[str, float] | None = None,
                     fluid: str | None = None, temperature: float | None = None,
                     sensitivity: Calibration | float | None = None, band: tuple[float, float] | None = None,
@@ -144,7 +144,7 @@ def _verdict(found: thermal_calibration.Calibration) -> list[str]:
     return [f"The spring constant is {value}, by the method of {found.method}."]
 
 
-@verb(paths="curves")
+@verb(paths="curves", scanner="calibration")
 def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None,
                 window: tuple[float, float] | None = None) -> xr.Dataset:
     """The deflection sensitivity, from curves on a surface that does not yield.

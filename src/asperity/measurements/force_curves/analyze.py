@@ -46,7 +46,7 @@ TRIED = 64
 LARGE = 1_000_000_000
 
 
-@verb()
+@verb(calibration="calibration")
 def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             calibration: Calibration | Iterable[Calibration] | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,

@@ -145,7 +145,7 @@ def _untouched(result: xr.Dataset, channel: str, height: np.ndarray, tip: Mappin
     return result, {"certain": float(found.certain.mean()), "noise_bound": bound}
 
 
-@verb(dataset="image")
+@verb(dataset="image", tip="calibration")
 def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1, lines: str | int | None = None,
           features: float | None = 3.0, scars: bool = True, denoise: bool = False,
           tip: Calibration | None = None) -> xr.Dataset:

@@ -60,8 +60,8 @@ def _frames(images: xr.Dataset | Sequence[xr.Dataset], channel: str) -> tuple[li
     sizes = np.array([pixel(image) for image in kinds])
     shapes = {frame.shape for frame in found}
     if len(found) < 2 or len(shapes) > 1 or np.ptp(sizes, axis=0).max() > 1e-3 * sizes.max():
-        raise DataError(f"{len(found)} frames of {len(shapes)} sizes: drift needs two or more frames of one "
-                        "size and pixel")
+        raise DataError(f"images hold {len(found)} frames of {len(shapes)} sizes: drift needs two or more frames of "
+                        "one size and pixel")
     return found, sizes[0], float(kinds[0]["line_time"]) * found[0].shape[0]
 
 

@@ -25,6 +25,7 @@ def read_image(path: str | PathLike[str], *, pitch: float | None = None, unit: s
     Raises:
         ReadError: the file cannot be read.
     """
+    opened = open_images(path, pitch=pitch, unit=unit)
     step = provenance.step("read_image", {"path": str(path), "pitch": pitch, "unit": unit},
                            inputs=[provenance.file_record(path)])
-    return provenance.record(open_images(path, pitch=pitch, unit=unit), step)
+    return provenance.record(opened, step)
