@@ -35,7 +35,7 @@ def test_every_error_of_asperity_is_a_message_for_people():
     (lambda: number("tilt", float("nan"), least=0), "tilt = nan"),
     (lambda: number("tilt", None), "tilt = None"),
     (lambda: number("tilt", True), "tilt = True"),
-    (lambda: number("tilt", np.ones(2)), "tilt = a ndarray"),
+    (lambda: number("tilt", np.ones(2)), "tilt = an array"),
     (lambda: whole("batch", 0), "batch = 0: must be a whole number, at least 1"),
     (lambda: whole("batch", 2.5), "batch = 2.5"),
     (lambda: whole("batch", True), "batch = True"),
@@ -61,4 +61,4 @@ def test_a_wrong_value_is_repeated_in_one_short_line():
     assert shown("a\nb") == r"'a\nb'"
     assert len(shown("x" * 10_000)) < 80
     assert shown(object()) == "an object"
-    assert shown(np.zeros((500, 500))) == "a ndarray"
+    assert shown(np.zeros((500, 500))) == "an array"

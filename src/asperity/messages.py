@@ -12,6 +12,7 @@ from typing import Any
 
 __all__ = ["ArgumentError", "AsperityError", "DataError", "known_keys", "number", "one_of", "shown", "whole"]
 
+_NAMES = {"Dataset": "dataset", "DataArray": "data array", "ndarray": "array"}  # class -> what people call it
 _SHOWN = 60  # characters of a wrong value that a message repeats: enough to know it by
 
 
@@ -30,7 +31,7 @@ class DataError(AsperityError, ValueError):
 def shown(value: Any) -> str:
     """A value as a message repeats it: in one line, short, large objects by their kind."""
     if value is not None and not isinstance(value, str | bytes | int | float | complex | list | tuple | dict | set):
-        name = type(value).__name__
+        name = _NAMES.get(type(value).__name__, type(value).__name__)
         return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
     text = " ".join(repr(value).split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -55,15 +56,16 @@ def number(name: str, value: Any, *, above: float = -math.inf, least: float = -m
     raise ArgumentError(f"{name} = {shown(value)}: must be {wanted}")
 
 
-def whole(name: str, value: Any, least: int = 1) -> int:
-    """The argument ``name`` as an integer of at least ``least``.
+def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """The argument ``name`` as an integer from ``least`` to ``most``.
 
     Raises:
-        ArgumentError: it is no integer, or smaller.
+        ArgumentError: it is no integer, or outside.
     """
-    if hasattr(value, "__index__") and not isinstance(value, bool) and int(value) >= least:
+    if hasattr(value, "__index__") and not isinstance(value, bool) and least <= int(value) <= (most or int(value)):
         return int(value)
-    raise ArgumentError(f"{name} = {shown(value)}: must be a whole number, at least {least}")
+    bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+    raise ArgumentError(f"{name} = {shown(value)}: must be a whole number, {bounds}")
 
 
 def one_of(name: str, value: Any, known: Iterable[Any]) -> str:

@@ -11,7 +11,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["QUANTITIES", "Quantity", "canonical_name", "quantity", "variable_attributes"]
+from asperity.messages import number
+
+__all__ = ["QUANTITIES", "Quantity", "bounds", "canonical_name", "quantity", "variable_attributes"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Quantity:
     upper: float = math.inf
     scale: float = 1.0
     aliases: tuple[str, ...] = ()
+    ends: str = "[]"  # of the interval from lower to upper: a round one does not belong to it
 
 
 _ALL = (
@@ -33,10 +36,10 @@ _ALL = (
     Quantity("modulus", "Pa", "E", "Young's modulus of the sample", 0.0, scale=1e3,
              aliases=("E", "young's modulus", "youngs modulus")),
     Quantity("reduced_modulus", "Pa", "E*", "reduced (plane-strain) modulus", 0.0, scale=1e3),
-    Quantity("poisson_ratio", "1", "nu", "Poisson's ratio of the sample", -1.0, 0.5),
+    Quantity("poisson_ratio", "1", "nu", "Poisson's ratio of the sample", -1.0, 0.5, ends="(]"),
     Quantity("work_of_adhesion", "J/m^2", "w", "work of adhesion per unit area", 0.0, scale=1e-3),
     Quantity("maugis_parameter", "1", "lambda", "Maugis (elasticity) parameter", 0.0),
-    Quantity("thickness", "m", "h", "thickness of the sample layer on its rigid base", 0.0, scale=1e-6),
+    Quantity("thickness", "m", "h", "thickness of the sample layer on its rigid base", 0.0, scale=1e-6, ends="(]"),
     # viscoelastic
     Quantity("viscosity", "Pa s", "eta", "viscosity", 0.0, scale=1e2),
     Quantity("equilibrium_modulus", "Pa", "E_e", "modulus that remains after relaxation", 0.0, scale=1e3),
@@ -61,18 +64,18 @@ _ALL = (
     Quantity("asymmetry", "1", "b", "exponent that skews a relaxation: 1 if symmetric", 0.0, 1.0),
     # tip
     Quantity("radius", "m", "R", "radius of curvature of the tip apex", 0.0, scale=1e-6,
-             aliases=("tip radius", "tip_radius")),
+             aliases=("tip radius", "tip_radius"), ends="(]"),
     Quantity("half_angle", "rad", "alpha", "half-opening angle, between axis and side (face)",
-             0.0, math.pi / 2),
-    Quantity("punch_radius", "m", "a", "radius of a flat cylindrical punch", 0.0, scale=1e-6),
+             0.0, math.pi / 2, ends="()"),
+    Quantity("punch_radius", "m", "a", "radius of a flat cylindrical punch", 0.0, scale=1e-6, ends="(]"),
     # instrument
     Quantity("spring_constant", "N/m", "k", "spring constant of the cantilever", 0.0, scale=0.1,
-             aliases=("spring constant", "spring_const", "k", "springconstant")),
+             aliases=("spring constant", "spring_const", "k", "springconstant"), ends="(]"),
     Quantity("sensitivity", "m/V", "s", "deflection sensitivity (inverse optical lever)", 0.0,
-             scale=1e-8, aliases=("invols", "deflection sensitivity")),
+             scale=1e-8, aliases=("invols", "deflection sensitivity"), ends="(]"),
     Quantity("setpoint", "N", "F_set", "force at which the approach turns", scale=1e-9),
-    Quantity("sampling_rate", "Hz", "f_s", "samples per second", 0.0),
-    Quantity("temperature", "K", "T", "temperature", 0.0),
+    Quantity("sampling_rate", "Hz", "f_s", "samples per second", 0.0, ends="(]"),
+    Quantity("temperature", "K", "T", "temperature", 0.0, ends="(]"),
     # sampled along a curve
     Quantity("time", "s", "t", "time since the start of the curve",
              aliases=("time", "seriesTime")),
@@ -131,14 +134,29 @@ def canonical_name(name: str) -> str | None:
 def quantity(name: str, **kwargs: Any) -> Any:
     """An `equinox.field` that carries the Quantity ``name``; keywords (``default=...``) pass through.
 
+    Numbers are checked against the bounds of the quantity; arrays pass as they are.
+
     >>> class Hertz(AbstractContactModel):                           # doctest: +SKIP
     ...     modulus: Float[Array, ""] = quantity("modulus")
     """
     import equinox as eqx
     import jax.numpy as jnp
 
-    return eqx.field(converter=lambda value: jnp.asarray(value) if isinstance(value, (int, float)) else value,
-                     metadata={"quantity": QUANTITIES[name]}, **kwargs)
+    unit = "" if QUANTITIES[name].unit == "1" else QUANTITIES[name].unit
+
+    def converted(value: Any) -> Any:
+        if value is None or isinstance(value, (int, float, str)):
+            return jnp.asarray(number(name, value, unit=unit, **bounds(name)))
+        return value
+
+    return eqx.field(converter=converted, metadata={"quantity": QUANTITIES[name]}, **kwargs)
+
+
+def bounds(name: str) -> dict[str, float]:
+    """What `asperity.messages.number` has to hold of this quantity: ``above`` or ``least``, and ``most``."""
+    q = QUANTITIES[name]
+    return {"above" if q.ends[0] == "(" else "least": q.lower,
+            "most": math.nextafter(q.upper, q.lower) if q.ends[1] == ")" else q.upper}
 
 
 def variable_attributes(name: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asperity.contact import MODELS, AbstractContactModel
-from asperity.messages import ArgumentError
+from asperity.messages import ArgumentError, shown
 
 __all__ = [
     "ASSUMED",
@@ -40,11 +40,17 @@ def known_models() -> dict[str, type[AbstractContactModel]]:
 
 
 def _parts(model: str | Mapping[str, Any]) -> tuple[str, type[AbstractContactModel], dict[str, Any]]:
+    models = known_models()
+    known = f"known: {', '.join(sorted(models))}"
+    if not isinstance(model, str | Mapping):
+        raise ModelError(f"model = {shown(model)}: must be a contact model, its name, or a dictionary such as "
+                         f"{{'name': 'hertz', 'radius': 5e-6}}; {known}")
     given = {"name": model} if isinstance(model, str) else dict(model)
     name = str(given.pop("name", "hertz"))
-    models = known_models()
+    if name == "auto":
+        raise ModelError(f"the model 'auto' is for analyze, which lets the data choose; name one here; {known}")
     if name not in models:
-        raise ModelError(f"there is no contact model '{name}'; known: {', '.join(sorted(models))}")
+        raise ModelError(f"there is no contact model {shown(name)}; {known}")
     wrong = sorted(set(given) - {field.name for field in dataclasses.fields(models[name])})
     if wrong:
         raise ModelError(

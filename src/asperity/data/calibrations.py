@@ -19,13 +19,14 @@ import xarray as xr
 
 from asperity.contact.named import Model, contact_model, is_auto, model_record
 from asperity.data import store
+from asperity.data.kinds import needed
 from asperity.instrument.creep import Creep
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Asymmetry, Scanner
-from asperity.messages import AsperityError
+from asperity.messages import AsperityError, shown
 
-__all__ = ["CONSTANTS", "Calibration", "CalibrationError", "applied", "records", "scanner_in", "scanner_numbers",
-           "scanner_of"]
+__all__ = ["CONSTANTS", "Calibration", "CalibrationError", "applied", "held", "records", "scanner_in",
+           "scanner_numbers", "scanner_of"]
 
 #: the constants that a calibration can hold
 CONSTANTS = ("spring_constant", "sensitivity", "radius", "half_angle")
@@ -63,13 +64,16 @@ def records(calibration: Calibration | Iterable[Calibration] | None) -> list[dic
 
 def _record(calibration: Any) -> dict[str, Any]:
     if isinstance(calibration, Mapping) and not isinstance(calibration, xr.Dataset):
+        if not {*CONSTANTS, "scanner", "tip"} & set(calibration):
+            raise CalibrationError(f"calibration = {shown(calibration)}: holds none of {', '.join(CONSTANTS)}, scanner "
+                                   "and tip; give what asperity.calibrate made, or its file")
         return dict(calibration)
     if isinstance(calibration, str | PathLike):
         dataset, file = store.load(Path(calibration)), str(calibration)
         if "calibration" not in dataset.attrs:
             raise store.StoreError(f"{file}: it holds no calibration; make one with: asperity calibrate")
     else:
-        dataset, file = calibration, "a dataset"
+        dataset, file = needed("calibration", calibration, "calibration"), "a dataset"
     names = [name for constant in CONSTANTS for name in (constant, f"{constant}_std") if name in dataset]
     numbers = {name: float(dataset[name]) for name in names}
     groups = {group: {str(name).removeprefix(f"{group}_"): dataset[name].values.tolist() for name in dataset.data_vars
@@ -136,6 +140,23 @@ def _with_tip(model: Model, known: Mapping[str, Any]) -> tuple[Model, str]:
         taken = [name for name in ("radius",) if name in tip]
     meant = [name for name in taken if base.get(name, tip[name]) == tip[name]]
     return {**base, **{name: tip[name] for name in meant}}, meant[0] if meant else ""
+
+
+def held(name: str, calibration: Calibration | None, constant: str) -> dict[str, Any] | None:
+    """The record of the argument ``name``, a calibration that must hold this constant; None if it is not given.
+
+    Raises:
+        CalibrationError: it holds others; the message says which.
+        StoreError: a file that holds no calibration.
+    """
+    if calibration is None:
+        return None
+    entry = _record(calibration)
+    if constant not in entry:
+        there = [other for other in (*CONSTANTS, "scanner", "tip") if other in entry]
+        raise CalibrationError(f"{name}: {entry.get('file', 'the calibration')} holds no {constant.replace('_', ' ')}, "
+                               f"but {', '.join(there) or 'nothing'}; make one with asperity calibrate")
+    return entry
 
 
 def scanner_in(found: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

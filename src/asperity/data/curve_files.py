@@ -277,6 +277,8 @@ class NothingToAnalyze(DataError):
 
     def __init__(self, statuses: Sequence[FileStatus]) -> None:
         self.statuses = tuple(statuses)
-        lines = [f"  {status.file}: {status.reason}" for status in statuses[:20]]
-        more = [f"  and {len(statuses) - 20} more"] if len(statuses) > 20 else []
-        super().__init__("\n".join(["no file with force curves to analyze", *lines, *more]))
+        lines = [f"{status.file}: {status.reason}" for status in statuses[:20]]
+        more = [f"and {len(statuses) - 20} more"] if len(statuses) > 20 else []
+        begin, between = (": ", " ") if len(statuses) == 1 else ("\n  ", "\n  ")
+        found = between.join([*lines, *more]) or "the folder is empty"
+        super().__init__(f"no file with force curves to analyze{begin}{found}")

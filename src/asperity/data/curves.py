@@ -30,10 +30,11 @@ import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from asperity.messages import DataError
+from asperity.messages import ArgumentError, DataError, shown
 from asperity.quantities import QUANTITIES, variable_attributes
 
-__all__ = ["SAMPLED", "SEGMENT_KINDS", "Curves", "SchemaError", "segment_kind", "to_dataset", "validate"]
+__all__ = ["SAMPLED", "SEGMENT_KINDS", "Curves", "SchemaError", "known_segment", "segment_kind", "to_dataset",
+           "validate"]
 
 #: the kinds of a segment; a segment's name is its kind, numbered from the second of its kind on
 SEGMENT_KINDS = ("approach", "pause", "modulation", "retract")
@@ -46,6 +47,18 @@ _PER_CURVE = ("file", "curve_in_file", "session", "spring_constant", "sensitivit
 
 class SchemaError(DataError):
     """A dataset that is not a set of force curves; the message says which part is missing or wrong."""
+
+
+def known_segment(name: str) -> str:
+    """The name of a segment, of one of the kinds, numbered or not.
+
+    Raises:
+        ArgumentError: it is none; the message lists the kinds.
+    """
+    if name and segment_kind(name) in SEGMENT_KINDS:
+        return name
+    raise ArgumentError(f"segment = {shown(name)} is not known; known: {', '.join(SEGMENT_KINDS)}, and the second of a "
+                        "kind as retract_2")
 
 
 @dataclass(frozen=True)

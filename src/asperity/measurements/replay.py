@@ -9,6 +9,7 @@ import xarray as xr
 
 from asperity import calibrate, correct
 from asperity.data import provenance
+from asperity.data.verbs import verb
 from asperity.measurements.force_curves.analyze import analyze
 from asperity.measurements.force_curves.fit import fit
 from asperity.measurements.force_curves.read import read
@@ -34,6 +35,7 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "holds": holds, "power_law": power_law}
 
 
+@verb()
 def replay(results: xr.Dataset) -> xr.Dataset:
     """Run the history of ``results`` again, on the same files, and return what it gives now.
 

@@ -13,10 +13,16 @@ class _Report(ModuleType):
     """A package that is also the verb of its name, so that ``asperity.report(results, path)`` works."""
 
     def __call__(self, results: Any, path: str | PathLike[str], *, title: str | None = None) -> Path:
-        """Write the results as one self-contained page, whatever they are of."""
+        """Write the results of force curves as one self-contained page."""
+        from asperity.data.kinds import needed
         from asperity.measurements.force_curves.page.html import write_report
+        from asperity.messages import ArgumentError, shown
 
-        return write_report(results, Path(path), title=title)
+        if not isinstance(path, str | PathLike):
+            raise ArgumentError(f"path = {shown(path)}: must be the name of the page to write")
+        if not isinstance(title, str | None):
+            raise ArgumentError(f"title = {shown(title)}: must be text, the heading of the page")
+        return write_report(needed("results", results, "results"), Path(path), title=title)
 
 
 __getattr__, __dir__ = _lazy(__name__, __path__)

@@ -19,6 +19,7 @@ import xarray as xr
 
 from asperity.contact import JKR, AbstractContactModel
 from asperity.data.curves import validate
+from asperity.data.verbs import verb
 from asperity.learning.outcome import Outcome
 from asperity.messages import ArgumentError
 from asperity.quantities import variable_attributes
@@ -59,6 +60,7 @@ class _Draws:
     chirp: np.ndarray
 
 
+@verb()
 def virtual_map(*, rows: int = 64, columns: int = 64, samples: int = 512,
                 model: AbstractContactModel | None = None, instrument: Instrument | None = None,
                 specimen: Specimen | None = None, noise: Noise | None = None, seed: int = 0) -> xr.Dataset:

@@ -17,6 +17,7 @@ from asperity.data import provenance
 from asperity.data.calibrations import Calibration, CalibrationError
 from asperity.data.readers.thermal_spectra import open_spectrum
 from asperity.data.results import IDENTITY, flag_attributes, gravest
+from asperity.data.verbs import verb
 from asperity.instrument import calibration as thermal_calibration
 from asperity.instrument.calibration_methods import Lever, Number, Surroundings
 from asperity.instrument.hydrodynamics import air, water
@@ -28,7 +29,7 @@ from asperity.measurements.calibration.record import calibration_of, constant, c
 from asperity.measurements.force_curves.correct import curves as curves_with
 from asperity.measurements.force_curves.read import Paths
 from asperity.measurements.force_curves.sessions import over_curves
-from asperity.messages import ArgumentError, DataError
+from asperity.messages import DataError, known_keys, one_of
 from asperity.quantities import QUANTITIES
 from asperity.report.numbers import measurement
 
@@ -36,7 +37,10 @@ __all__ = ["sensitivity", "spring_constant"]
 
 _FLUIDS = {"air": air, "water": water}
 _BATCH = 64  # curves of a chunk: some seconds of work
+_METHODS = ("equipartition", "sader", "coefficient")
 
+
+@verb(spectrum="power", sensitivity="calibration")
 def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mapping[str, float] | None = None,
                     fluid: str | None = None, temperature: float | None = None,
                     sensitivity: Calibration | float | None = None, band: tuple[float, float] | None = None,
@@ -64,11 +68,14 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
     """
     opened = open_spectrum(spectrum) if not isinstance(spectrum, xr.Dataset) else spectrum
     inputs = [] if isinstance(spectrum, xr.Dataset) else [provenance.file_record(spectrum)]
-    measured = calibration.records(None if isinstance(sensitivity, int | float) else sensitivity)
+    if method is not None:
+        one_of("method", method, _METHODS)
+    measured = None if isinstance(sensitivity, int | float) else calibration.held(
+        "sensitivity", sensitivity, "sensitivity")
     arguments = {"lever": dict(lever or {}), "fluid": fluid, "temperature": temperature, "band": band, "method": method,
-                 "sensitivity": measured[0] if measured else sensitivity,
+                 "sensitivity": measured or sensitivity,
                  **({} if isinstance(spectrum, xr.Dataset) else {"spectrum": str(spectrum)})}
-    known = _known_of(opened, dict(lever or {}), fluid, temperature, measured[0] if measured else sensitivity)
+    known = _known_of(opened, dict(lever or {}), fluid, temperature, measured or sensitivity)
     try:
         found = thermal_calibration.calibrate(
             opened["frequency"].values, opened["power"].values, known.lever, known.surroundings,
@@ -93,9 +100,7 @@ def _known_of(opened: xr.Dataset, lever: dict[str, float], fluid: str | None, te
               sensitivity: Any) -> _KnownOf:
     """What is given, else what the file says."""
     names = {field.name for field in dataclasses.fields(Lever)}
-    wrong = sorted(set(lever) - names - {f"{name}_std" for name in names})
-    if wrong:
-        raise ArgumentError(f"a lever has no {' and no '.join(wrong)}; known: {', '.join(sorted(names))}")
+    known_keys("lever", lever, sorted(names | {f"{name}_std" for name in names}))
     said = {name: float(opened.attrs[name]) for name in ("width", "length", "tilt") if name in opened.attrs}
     numbers = {name: _number(lever, name) for name in names if name in lever}
     warmth = temperature if temperature is not None else opened.attrs.get("temperature")
@@ -103,9 +108,7 @@ def _known_of(opened: xr.Dataset, lever: dict[str, float], fluid: str | None, te
     around: dict[str, Any] = {name: float(opened.attrs[name]) for name in ("density", "viscosity")
                               if name in opened.attrs}
     if fluid is not None:
-        if fluid not in _FLUIDS:
-            raise ArgumentError(f"there is no fluid '{fluid}'; known: {', '.join(_FLUIDS)}")
-        around = dict(_FLUIDS[fluid](kelvin)._asdict())
+        around = dict(_FLUIDS[one_of("fluid", fluid, _FLUIDS)](kelvin)._asdict())
     if isinstance(sensitivity, Mapping):
         sensitivity = Known(sensitivity["sensitivity"], sensitivity["sensitivity_std"])
     elif sensitivity is None and "sensitivity" in opened.attrs:
@@ -146,6 +149,7 @@ def _verdict(found: thermal_calibration.Calibration) -> list[str]:
     return [f"The spring constant is {value}, by the method of {found.method}."]
 
 
+@verb(paths="curves", scanner="calibration")
 def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None,
                 window: tuple[float, float] | None = None) -> xr.Dataset:
     """The deflection sensitivity, from curves on a surface that does not yield.
@@ -162,8 +166,7 @@ def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None
     Raises:
         CalibrationError: no voltage, or no curve with a contact.
     """
-    measured = calibration.records(scanner)
-    arguments = {"window": window, "scanner": measured[0] if measured else None}
+    arguments = {"window": window, "scanner": calibration.held("scanner", scanner, "scanner")}
     data, step = curves_of(paths, "calibrate.sensitivity", arguments)
     if "deflection_voltage" not in data:
         raise DataError(f"{data['file'].values[0]}: the curves hold no voltage of the photodiode; "

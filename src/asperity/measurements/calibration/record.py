@@ -21,9 +21,9 @@ def curves_of(paths: Paths | xr.Dataset, verb: str, arguments: Mapping[str, Any]
     if isinstance(paths, xr.Dataset):
         return paths, provenance.step(verb, arguments)
     names = listed(paths)
+    data = read(names if len(names) > 1 else names[0])
     inputs = [provenance.file_record(name) for name in names]
-    step = provenance.step(verb, {"paths": names, **arguments}, inputs=inputs)
-    return read(names if len(names) > 1 else names[0]), step
+    return data, provenance.step(verb, {"paths": names, **arguments}, inputs=inputs)
 
 
 def constant(name: str, found: Estimate) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from asperity.data import calibrations as calibration
 from asperity.data.calibrations import CalibrationError
+from asperity.data.verbs import verb
 from asperity.instrument.height_correction import Trace, joined
 from asperity.instrument.height_correction import correct as move
 from asperity.instrument.identification import Identified, identify
@@ -24,6 +25,8 @@ __all__ = ["scanner"]
 _CURVES = 9  # of a map, from which a scanner is identified: the first is only the others' past
 _PAUSES = (0.1, 0.3, 1.0, 3.0)  # time between curves, over that of a curve
 
+
+@verb(paths="curves")
 def scanner(paths: Paths | xr.Dataset, *, curves: int = _CURVES) -> xr.Dataset:
     """Hysteresis and creep of the scanner, from curves that hold the drive and a sensor's height.
 

@@ -13,6 +13,7 @@ from asperity.data import calibrations as calibration
 from asperity.data import provenance
 from asperity.data.calibrations import CalibrationError
 from asperity.data.jobs import Progress
+from asperity.data.verbs import verb
 from asperity.instrument.blind_tip import TipBound, bound_tip
 from asperity.instrument.blind_tip import noise_bound as noise_bound_of
 from asperity.instrument.spring_constant import Estimate
@@ -21,7 +22,7 @@ from asperity.measurements.calibration.record import calibration_of, constant
 from asperity.measurements.force_curves.read import Paths
 from asperity.measurements.images import correct as imaging
 from asperity.measurements.images.read import read_image
-from asperity.messages import ArgumentError, DataError
+from asperity.messages import ArgumentError, DataError, one_of
 from asperity.report.numbers import plain
 
 __all__ = ["tip"]
@@ -29,6 +30,8 @@ __all__ = ["tip"]
 _PASSES = 100  # through the images, at most
 _SHAPES = {"sphere_cone": SphereCone, "paraboloid": Paraboloid, "pyramid": RoundedPyramid}
 
+
+@verb(images="image")
 def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "sphere_cone", channel: str = "height",
         noise_bound: float | None = None, progress: Progress | None = None) -> xr.Dataset:
     """The shape of the tip, from images of a rough surface alone.
@@ -53,11 +56,12 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
     Raises:
         CalibrationError: no such channel, a film, pixels of different sizes, or too few known tip pixels.
     """
-    if shape not in _SHAPES:
-        raise ArgumentError(f"there is no tip shape '{shape}'; known: {', '.join(_SHAPES)}")
+    one_of("shape", shape, _SHAPES)
+    if size % 2 == 0:
+        raise ArgumentError(f"size = {size}: must be odd, so that the apex has a pixel of its own")
     opened, step = _images_of(images, {"size": size, "shape": shape, "channel": channel, "noise_bound": noise_bound})
     if not opened:
-        raise ArgumentError("no image is given: name at least one of a rough surface")
+        raise ArgumentError("images is an empty list: name at least one of a rough surface")
     pixels = np.array([imaging.pixel(image) for image in opened])
     if np.ptp(pixels) > 0.01 * pixels.max():
         raise DataError(f"the pixels are from {plain(float(pixels.min()), 'm')} to "

@@ -20,6 +20,8 @@ from asperity.contact.named import Model, is_auto, usual_segment
 from asperity.data import calibrations, curve_files, jobs, provenance, store
 from asperity.data.calibrations import Calibration
 from asperity.data.curve_files import FileStatus, NothingToAnalyze, Source
+from asperity.data.curves import known_segment
+from asperity.data.verbs import verb
 from asperity.measurements.force_curves import heights
 from asperity.measurements.force_curves.read import Paths, listed
 from asperity.measurements.force_curves.sessions import (
@@ -44,6 +46,7 @@ TRIED = 64
 LARGE = 1_000_000_000
 
 
+@verb(calibration="calibration")
 def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             calibration: Calibration | Iterable[Calibration] | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
@@ -74,6 +77,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
         StoreError: ``out`` holds another analysis, another process works there, the disk refuses, or a file given
             as ``calibration`` is none.
     """
+    if segment is not None:
+        known_segment(segment)
     said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     measured = calibrations.records(calibration)

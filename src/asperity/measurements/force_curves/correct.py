@@ -8,11 +8,13 @@ import xarray as xr
 
 from asperity.data import calibrations, curve_files, provenance
 from asperity.data.calibrations import Calibration
+from asperity.data.verbs import verb
 from asperity.measurements.force_curves.heights import moved
 
 __all__ = ["curves"]
 
 
+@verb(dataset="curves", calibration="calibration")
 def curves(dataset: xr.Dataset, *, calibration: Calibration | Sequence[Calibration] | None = None,
            spring_constant: float | None = None, sensitivity: float | None = None) -> xr.Dataset:
     """The same force curves with another calibration, and with the heights that the scanner really took.

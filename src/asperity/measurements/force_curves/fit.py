@@ -7,6 +7,7 @@ import xarray as xr
 from asperity.contact.named import Model, usual_segment
 from asperity.data import provenance
 from asperity.data.curve_files import Source
+from asperity.data.verbs import verb
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
@@ -16,10 +17,12 @@ from asperity.measurements.force_curves.sessions import (
     plan,
 )
 from asperity.measurements.force_curves.tip import resolved
+from asperity.messages import one_of
 
 __all__ = ["fit"]
 
 
+@verb(dataset="curves")
 def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = None,
         spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
         batch: int = 512) -> xr.Dataset:
@@ -38,7 +41,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
         One entry per curve: the fitted quantities with ``_std``, the flag, the fixed inputs, and the
         curves for display. No curve is dropped and none raises: see `asperity.learning.outcome.Outcome`.
     """
-    segment = segment or usual_segment(model)
+    segment = one_of("segment", segment or usual_segment(model), dataset["segment"].values)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     sources = list(by_session(Source(dataset, {})))

@@ -10,6 +10,8 @@ import xarray as xr
 
 from asperity.data import curve_files, provenance, store
 from asperity.data.curve_files import NothingToAnalyze
+from asperity.data.verbs import verb
+from asperity.messages import ArgumentError
 
 __all__ = ["Paths", "convert", "listed", "read"]
 
@@ -18,10 +20,18 @@ Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
 def listed(paths: Paths) -> list[str]:
-    """The names of one path or of several."""
-    return [str(paths)] if isinstance(paths, str | PathLike) else [str(path) for path in paths]
+    """The names of one path or of several.
+
+    Raises:
+        ArgumentError: none is given.
+    """
+    names = [str(paths)] if isinstance(paths, str | PathLike) else [str(path) for path in paths]
+    if not names:
+        raise ArgumentError("paths is an empty list: name at least one file or folder of force curves")
+    return names
 
 
+@verb()
 def read(paths: Paths, *, spring_constant: float | None = None,
          sensitivity: float | None = None) -> xr.Dataset:
     """Force curves of one file (lazy), or of several files and folders together (in memory).
@@ -49,6 +59,7 @@ def read(paths: Paths, *, spring_constant: float | None = None,
     return provenance.record(dataset, provenance.step("read", {"paths": names, **given}, inputs=records))
 
 
+@verb()
 def convert(paths: Paths, out: str | PathLike[str], *, spring_constant: float | None = None,
             sensitivity: float | None = None) -> Path:
     """Store the force curves of ``paths`` (as `read`) in ``out``: ``.nc``, or ``.zarr`` block by block."""

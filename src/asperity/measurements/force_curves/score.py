@@ -18,6 +18,7 @@ import xarray as xr
 
 from asperity.data import provenance
 from asperity.data.results import listed
+from asperity.data.verbs import verb
 from asperity.evaluation import accuracy, coverage, scaling, shift
 from asperity.evaluation.utility import utility
 from asperity.learning.outcome import Outcome
@@ -54,6 +55,7 @@ class _Row(NamedTuple):
     statement: str
 
 
+@verb(results="results")
 def score(results: xr.Dataset) -> xr.Dataset:
     """`judged`, with a step in the history."""
     return provenance.record(judged(results), provenance.step("score", {}), before=results)

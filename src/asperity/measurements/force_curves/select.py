@@ -20,6 +20,7 @@ from asperity.contact import DMT, JKR, MaugisDugdale
 from asperity.data import provenance
 from asperity.data.curve_files import Source
 from asperity.data.results import assumptions
+from asperity.data.verbs import verb
 from asperity.learning import selection
 from asperity.learning.adequacy import Model, Tolerance
 from asperity.learning.attachment import find_jump
@@ -40,6 +41,7 @@ from asperity.measurements.force_curves.sessions import (
     plan,
 )
 from asperity.measurements.force_curves.tip import resolved
+from asperity.messages import known_keys, one_of
 from asperity.quantities import variable_attributes
 
 __all__ = ["Instrument", "choose", "in_words", "named_by_most", "select", "summary"]
@@ -244,6 +246,7 @@ def in_words(chosen: xr.Dataset) -> list[str]:
     return [said, *named, *refused, *assumptions(chosen)]
 
 
+@verb(dataset="curves")
 def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: float = 0.5,
            segment: str = "retract", instrument: Mapping[str, float] | None = None,
            tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256) -> xr.Dataset:
@@ -265,7 +268,9 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
         adhesion that hold without the choice.
     """
     model = {"name": "jkr", "poisson_ratio": poisson_ratio, **({} if radius is None else {"radius": radius})}
-    known, options = Instrument(**(instrument or {})), Options(Tolerance(**(tolerance or {})))
+    one_of("segment", segment, dataset["segment"].values)
+    known = Instrument(**known_keys("instrument", instrument, Instrument._fields))
+    options = Options(Tolerance(**known_keys("tolerance", tolerance, Tolerance._fields)))
     sources, template = list(by_session(Source(dataset, {}))), resolved(model, [dataset])
     chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, instrument=known, options=options,
                         quick=quick)

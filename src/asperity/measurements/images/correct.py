@@ -11,13 +11,15 @@ import xarray as xr
 
 from asperity.data import calibrations, provenance
 from asperity.data.calibrations import Calibration
+from asperity.data.verbs import verb
 from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling, roughness_bias
 from asperity.instrument.missing import fill_harmonic
-from asperity.messages import ArgumentError, DataError
+from asperity.messages import DataError, one_of
 from asperity.report.numbers import plain
 
 __all__ = ["Steps", "corrected", "image", "one_frame", "pixel"]
 
+_LINES = ("median", "mean", "difference")  # what can be taken off a line, beside a polynomial
 _FLAT_PIXELS = 0.01  # relative difference of the pixel's sides, or of image and tip, that is none
 
 
@@ -38,8 +40,7 @@ def one_frame(dataset: xr.Dataset, channel: str) -> xr.DataArray:
     Raises:
         DataError: a channel that is not there, or a film.
     """
-    if channel not in dataset:
-        raise ArgumentError(f"the image has no channel '{channel}'; it has {', '.join(map(str, dataset.data_vars))}")
+    one_of("channel", channel, dataset.data_vars)
     if "frame" in dataset[channel].dims:
         raise DataError(f"'{channel}' is a film of {dataset.sizes['frame']} frames: take one, "
                         "image.isel(frame=0), or follow its drift with asperity.correct.drift")
@@ -144,6 +145,7 @@ def _untouched(result: xr.Dataset, channel: str, height: np.ndarray, tip: Mappin
     return result, {"certain": float(found.certain.mean()), "noise_bound": bound}
 
 
+@verb(dataset="image", tip="calibration")
 def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1, lines: str | int | None = None,
           features: float | None = 3.0, scars: bool = True, denoise: bool = False,
           tip: Calibration | None = None) -> xr.Dataset:
@@ -171,8 +173,9 @@ def image(dataset: xr.Dataset, *, channel: str = "height", level: int | None = 1
         DataError: a channel that is not there, a film, or a tip of other pixels.
     """
     options = {"level": level, "lines": lines, "features": features, "scars": scars, "denoise": denoise}
-    known = calibrations.records(tip)
-    shape = next((entry["tip"] for entry in known if "tip" in entry), None)
-    result = corrected(dataset, channel, Steps(**options, tip=shape))
-    step = provenance.step("correct.image", {"channel": channel, **options, "tip": known[0] if known else None})
+    if isinstance(lines, str):
+        one_of("lines", lines, _LINES)
+    known = calibrations.held("tip", tip, "tip")
+    result = corrected(dataset, channel, Steps(**options, tip=known and known["tip"]))
+    step = provenance.step("correct.image", {"channel": channel, **options, "tip": known})
     return provenance.record(result, step, before=dataset)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import provenance
+from asperity.data.verbs import verb
 from asperity.instrument.drift import Pair, Trajectory, join_pairs, mean_velocity, register_pairs
 from asperity.instrument.phase_correlation import PairFlag
 from asperity.measurements.images.correct import one_frame, pixel
@@ -22,6 +23,7 @@ _UNSTEADY = 4.0  # chi-square per degree of freedom about a constant velocity
 _CONTRADICTION = 1e-3  # chance of the cycles' closure below which the pairs are said to contradict each other
 
 
+@verb(images="image")
 def drift(images: xr.Dataset | Sequence[xr.Dataset], *, channel: str = "height", reach: int = 3) -> xr.Dataset:
     """Where the surface is in every frame of a film, against the first.
 
@@ -58,8 +60,8 @@ def _frames(images: xr.Dataset | Sequence[xr.Dataset], channel: str) -> tuple[li
     sizes = np.array([pixel(image) for image in kinds])
     shapes = {frame.shape for frame in found}
     if len(found) < 2 or len(shapes) > 1 or np.ptp(sizes, axis=0).max() > 1e-3 * sizes.max():
-        raise DataError(f"{len(found)} frames of {len(shapes)} sizes: drift needs two or more frames of one "
-                        "size and pixel")
+        raise DataError(f"images hold {len(found)} frames of {len(shapes)} sizes: drift needs two or more frames of "
+                        "one size and pixel")
     return found, sizes[0], float(kinds[0]["line_time"]) * found[0].shape[0]
 
 

@@ -16,6 +16,7 @@ from asperity.data import provenance
 from asperity.data.curves import segment_kind
 from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes, gravest, identity
+from asperity.data.verbs import verb
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
@@ -29,6 +30,7 @@ _POINTS = 120  # of the grid of times
 _BATCH = 8  # curves of a chunk: some seconds of work
 
 
+@verb(dataset="curves")
 def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folder: str | PathLike[str] | None = None,
           progress: Progress | None = None) -> xr.Dataset:
     """The relaxation of the sample under every curve that approaches and then holds.

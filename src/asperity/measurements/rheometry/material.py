@@ -14,8 +14,10 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import provenance
+from asperity.data.kinds import KINDS, kind_of
 from asperity.data.readers.rheology_table import read_table
 from asperity.data.results import listed
+from asperity.data.verbs import verb
 from asperity.messages import ArgumentError, DataError
 from asperity.report.citing import citations
 from asperity.rheology import kramers_kronig, passivity, relaxation_spectrum
@@ -34,6 +36,7 @@ _GRID = 161
 _REPEATS, _MANY = 999, 100  # repetitions of a measurement for the p-value; a tenth of them beyond so many points
 
 
+@verb()
 def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = None, draws: int = 300) -> xr.Dataset:
     """The material behind a spectrum E*(f), and whether a causal, dissipating material can have given it.
 
@@ -58,8 +61,10 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     kind = "shear_" if "storage_modulus" not in data and "shear_storage_modulus" in data else ""
     names = (f"{kind}storage_modulus", f"{kind}loss_modulus")
     if not set(names) <= set(data.data_vars) or "frequency" not in data.coords:
-        raise DataError(f"no spectrum: it needs {' and '.join(names)} over frequency; it has "
-                        f"{', '.join(map(str, data.data_vars))}")
+        raise DataError(f"no spectrum: it needs {' and '.join(names)} over frequency; the source holds "
+                        f"{_held(data)}")
+    if data[names[0]].dims != ("frequency",):
+        raise DataError("no spectrum: the source holds one for each curve; give their median, as median_spectrum makes")
     values = [data[name].values for name in names]
     finite = np.isfinite(values[0]) & np.isfinite(values[1])
     if finite.sum() < 5:
@@ -78,6 +83,7 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
 
+@verb()
 def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = None, draws: int = 300) -> xr.Dataset:
     """The material behind a relaxation E(t) after a step of strain.
 
@@ -96,8 +102,10 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     """
     data, inputs = _opened(source)
     if "relaxation_modulus" not in data or "time" not in data.coords:
-        raise DataError(f"no relaxation: it needs relaxation_modulus over time; it has "
-                        f"{', '.join(map(str, data.data_vars))}")
+        raise DataError("no relaxation: it needs relaxation_modulus over time; the source holds "
+                        f"{_held(data)}")
+    if data["relaxation_modulus"].dims != ("time",):
+        raise DataError("no relaxation: the source holds one for each curve; give one of them, or their median")
     kept = data.isel(time=np.isfinite(data["relaxation_modulus"].values))
     time, modulus = kept["time"].values, kept["relaxation_modulus"].values
     if len(time) < 5:
@@ -122,6 +130,12 @@ def _opened(source: Any) -> tuple[xr.Dataset, list[dict[str, Any]]]:
     if isinstance(source, xr.Dataset):
         return source, []
     return read_table(source), [provenance.file_record(source)]
+
+
+def _held(data: xr.Dataset) -> str:
+    """What a dataset is of, or some of its variables."""
+    names = [str(name) for name in data.data_vars]
+    return KINDS[kind_of(data)][0] if kind_of(data) else ", ".join([*names[:4], *(["..."] if names[4:] else [])])
 
 
 def _named(source: Any) -> dict[str, str]:
@@ -203,6 +217,7 @@ def _about(fitted: SpectrumFit, what: str) -> list[str]:
             f"{float(fitted.chi_square):.3g} on {int(fitted.data)} values of {what}."]
 
 
+@verb(moduli="moduli")
 def median_spectrum(moduli: xr.Dataset) -> xr.Dataset:
     """One spectrum of a map: the median over the usable curves at every frequency, and its standard error.
 

@@ -19,11 +19,12 @@ from asperity.data import provenance
 from asperity.data.curves import segment_kind
 from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes, gravest, identity
+from asperity.data.verbs import verb
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.fit import fit
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
-from asperity.messages import ArgumentError, DataError
+from asperity.messages import ArgumentError, DataError, known_keys
 from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.rheology import oscillation as oscillations
 from asperity.rheology import oscillatory_contact
@@ -76,6 +77,7 @@ class _Point(NamedTuple):
     drive_lag: float = np.nan
 
 
+@verb(dataset="curves")
 def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: Sequence[float] | None = None,
                      instrument: Instrument | Mapping[str, float] | None = None,
                      contact_point: Any = None, folder: str | PathLike[str] | None = None,
@@ -132,7 +134,8 @@ def _listed(contact_point: Any) -> Any:
 
 
 def _instrument(given: Instrument | Mapping[str, float] | None) -> Instrument:
-    return given if isinstance(given, Instrument) else Instrument(**dict(given or {}))
+    return given if isinstance(given, Instrument) else Instrument(
+        **known_keys("instrument", given, Instrument._fields))
 
 
 def _sorted_segments(dataset: xr.Dataset, frequency: Sequence[float] | None) -> tuple[list[str], list[float]]:

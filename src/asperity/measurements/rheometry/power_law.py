@@ -13,6 +13,7 @@ from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.results import flag_attributes, gravest, identity
+from asperity.data.verbs import verb
 from asperity.learning import hereditary_fit
 from asperity.learning import noise as noise_model
 from asperity.learning.batches import scale
@@ -333,6 +334,7 @@ def _attributes(name: str) -> dict[str, str]:
     return variable_attributes(name)
 
 
+@verb(curves="curves")
 def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
     """Every force curve on a material whose modulus falls as a power of time (see `fit_viscoelastic`).
 

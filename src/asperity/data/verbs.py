@@ -1,0 +1,180 @@
+"""Verbs of the library: functions that refuse a wrong argument with one line, before any work is done.
+
+What an argument may be is read from the signature, so that a new verb is included by itself: its type, the bounds of
+the physical quantity of its name, and the least value of the others.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import functools
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
+from typing import Any, ParamSpec, TypeVar
+
+import xarray as xr
+
+from asperity.contact import AbstractContactModel
+from asperity.data.kinds import KINDS, needed
+from asperity.messages import ArgumentError, number, shown, whole
+from asperity.quantities import QUANTITIES, bounds
+
+__all__ = ["verb"]
+
+_Taken = ParamSpec("_Taken")
+_Given = TypeVar("_Given")
+
+#: whole numbers: the least, and the most, beyond which memory or time would have no bound
+_WHOLE = {
+    "batch": (1, 10_000_000),  # curves; no more than there are
+    "columns": (1, 4096),  # of a map
+    "curves": (1, 1_000_000),  # of a map
+    "draws": (2, 100_000),  # of which quantiles are taken; those of 1000 are smooth
+    "level": (0, 30),  # order of a polynomial over a frame
+    "lines": (0, 30),  # order of a polynomial along a line
+    "reach": (1, 1000),  # frames
+    "rows": (1, 4096),  # of a map
+    "samples": (16, 10_000_000),  # of a segment
+    "seed": (0, 2**63 - 1),  # 64 bits
+    "size": (3, 1001),  # pixels of a tip, which needs their square: an apex and a neighbor on each side
+}
+#: real numbers beside the quantities: above this
+_ABOVE = {
+    "features": 0.0,  # robust standard deviations
+    "noise": 0.0,  # relative
+    "pitch": 0.0,  # m
+    "separation": 0.0,  # m
+}
+#: real numbers beside the quantities: at least this
+_FROM = {
+    "mass": 0.0,  # kg
+    "noise_bound": 0.0,  # m
+    "surface_tension": 0.0,  # N/m
+}
+#: types in words; a list comes after what it is a list of
+_LIST = "a list of such"
+_WORDS = {float: "a number", int: "a whole number", str: "text", bool: "True or False", PathLike: "a path",
+          Mapping: "a dictionary", tuple: "a pair of numbers", type(None): "None", xr.Dataset: "a dataset"}
+
+
+def verb(**kinds: str) -> Callable[[Callable[_Taken, _Given]], Callable[_Taken, _Given]]:
+    """Make a function check its arguments against its signature.
+
+    Args:
+        kinds: argument -> kind of dataset that it takes (see `asperity.data.kinds.KINDS`).
+
+    The function raises ArgumentError (SchemaError, DataError) before it runs; the message names the argument.
+    """
+
+    def decorated(function: Callable[_Taken, _Given]) -> Callable[_Taken, _Given]:
+        @functools.wraps(function)
+        def call(*args: _Taken.args, **kwargs: _Taken.kwargs) -> _Given:
+            bound = inspect.signature(function).bind(*args, **kwargs).arguments
+            hints = _hints(function)
+            for name, value in bound.items():
+                _check(name, value, hints[name], kinds.get(name, ""))
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorated
+
+
+@functools.cache
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    return typing.get_type_hints(function)
+
+
+def _check(name: str, value: Any, hint: Any, kind: str) -> None:
+    """Refuse a value that is of none of the types of ``hint``, or outside the bounds of its name."""
+    parts = [part for part in _parts(hint) if _fits(value, part)]
+    if isinstance(value, xr.Dataset) and kind:
+        needed(name, value, kind)
+    elif not parts:
+        raise ArgumentError(f"{name} = {shown(value)}: must be {_in_words(hint, kind)}")
+    elif isinstance(value, list | tuple) or _is_array(value):
+        _check_entries(name, value, parts, kind)
+    elif isinstance(value, Mapping) and not isinstance(value, xr.Dataset):
+        _check_numbers(name, value, parts)
+    elif not isinstance(value, bool | str) and hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0:
+        _check_number(name, value)
+
+
+def _check_number(name: str, value: Any, inside: str = "") -> None:
+    """Refuse a number outside the bounds of its name; ``inside`` is the dictionary that it is in."""
+    told = f"{name} in {inside}" if inside else name
+    if name in QUANTITIES:
+        unit = "" if inside or QUANTITIES[name].unit == "1" else QUANTITIES[name].unit
+        number(told, value, unit=unit, **bounds(name))
+    elif name in _WHOLE:
+        whole(told, value, *_WHOLE[name])
+    else:
+        least = 0.0 if name.endswith("_std") else _FROM.get(name, -math.inf)
+        number(told, value, above=_ABOVE.get(name, -math.inf), least=least)
+
+
+def _check_numbers(name: str, value: Mapping[Any, Any], parts: list[Any]) -> None:
+    """The entries of a dictionary of numbers."""
+    if any(typing.get_args(part)[1:] == (float,) for part in parts):
+        for key, entry in value.items():
+            _check_number(str(key), entry, name)
+
+
+def _check_entries(name: str, value: Any, parts: list[Any], kind: str) -> None:
+    """The entries of a list, or of an array."""
+    if any(typing.get_args(part) == (float, float) for part in parts) and not (len(value) == 2 and value[0] < value[1]):
+        raise ArgumentError(f"{name} = {shown(value)}: must be two numbers, the smaller first")
+    inside = [entry for part in parts for entry in typing.get_args(part) if entry is not ...]
+    for entry in value if inside else []:
+        if isinstance(entry, xr.Dataset) and kind:
+            needed(name, entry, kind)
+        elif not any(_fits(entry, part) for one in inside for part in _parts(one)):
+            raise ArgumentError(f"{name} holds {shown(entry)}: each entry must be {_in_words(inside[0], kind)}")
+
+
+def _is_array(value: Any) -> bool:
+    return getattr(value, "ndim", 0) == 1
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of this type; NumPy's numbers are numbers, a dataset is no dictionary, text is no list."""
+    kind = typing.get_origin(hint) or hint
+    if kind is Any:
+        return True
+    if kind in (int, float):
+        return (not isinstance(value, bool | str) and getattr(value, "ndim", 0) == 0
+                and hasattr(value, "__index__" if kind is int else "__float__"))
+    if kind is collections.abc.Callable:
+        return callable(value)
+    if kind is xr.Dataset or isinstance(value, xr.Dataset):
+        return kind is type(value)
+    if typing.get_args(hint) and kind is not Mapping and issubclass(kind, Iterable):
+        return _is_array(value) or (isinstance(value, kind) and not isinstance(value, str | bytes | Mapping))
+    return isinstance(value, kind)
+
+
+def _in_words(hint: Any, kind: str) -> str:
+    """What the type is called, in one phrase."""
+    parts = [typing.get_origin(part) or part for part in _parts(hint)]
+    words = [_WORDS.get(part) or _named(part) for part in parts if part is not str or PathLike not in parts]
+    source = ""
+    if kind and xr.Dataset in parts:
+        words = [KINDS[kind][0] if word == _WORDS[xr.Dataset] else word for word in words]
+        source = f" (as {KINDS[kind][1]} gives)"
+    words = [word if i or word != _LIST else "a list of numbers" for i, word in enumerate(dict.fromkeys(words))]
+    return ", ".join(words[:-1]) + (" or " if words[1:] else "") + words[-1] + source
+
+
+def _named(part: type) -> str:
+    """A class in words, a list in general."""
+    if not part.__module__.startswith("asperity"):
+        return _LIST
+    return "a contact model" if part is AbstractContactModel else f"an {part.__module__}.{part.__name__}"

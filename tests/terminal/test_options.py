@@ -1,0 +1,113 @@
+"""A wrong value for any option of any command ends in a short message; new commands and options are included."""
+
+import sys
+
+import click
+import numpy as np
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from asperity.cli import app
+from asperity.data import store
+from asperity.virtual.calibration import stiff_curves
+from asperity.virtual.force_map import Instrument, virtual_map
+from asperity.virtual.specimen import Specimen
+from tests import simple_fit
+from tests.data.readers.images.tiny_images import tiny_image
+
+#: what a person may type where a number with a unit, a whole number, a word or a file is wanted
+NUMBERS = ("text", "5 apples", "-5", "0", "nan", "inf", "1e300", "", "5,0", "1e999")
+WHOLE = ("text", "-5", "0", "2.5", "nan", "1" + 30 * "0", "")
+WORDS = ("sideways", "", "-5", "nan", "5", "../..", "x" * 5000, "\N{SNOWMAN}", "a\nb")
+FILES = ("gone.nc", "gone.zarr", "gone.toml", "", ".", "notes.txt", "empty.nc", "picture.spm", "\N{SNOWMAN}.nc", "a\nb.nc")
+#: options that are one of few words, which a message has to list
+LISTED = {"segment": "approach", "lines": "median", "shape": "sphere_cone", "fluid": "water", "model": "hertz",
+          "method": "sader", "channel": "height"}
+MOST_LINES = 12  # of stderr: a usage line, a box of click's, and what the files are
+
+
+def commands(group=None, path=()):
+    for name, command in (group or get_command(app)).commands.items():
+        if isinstance(command, click.Group) or hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(commands())
+#: command -> the arguments that make it work, on the files below; a new command is refused until it says its own
+WORKING = {
+    "analyze": ["map.nc", "--radius", "5um"], "demo": ["--size", "2"], "read": ["map.nc"],
+    "convert": ["map.nc", "--out", "o.nc"], "fit": ["map.nc", "--radius", "5um"], "select": ["map.nc"],
+    "correct": ["map.nc"], "image": ["picture.spm"], "drift": ["picture.spm", "picture.spm"],
+    "spectrum": ["spectrum.csv"], "relax": ["relaxation.csv"], "report": ["results.nc"], "score": ["results.nc"],
+    "recipe": ["results.nc"], "cite": ["results.nc"], "replay": ["results.nc"], "models": [], "formats": [],
+    "doctor": [], "calibrate spring-constant": ["gone.tnd"], "calibrate sensitivity": ["stiff.nc"],
+    "calibrate scanner": ["map.nc"], "calibrate tip": ["picture.spm", "--size", "5"]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with one small file of each kind."""
+    place = tmp_path_factory.mktemp("typed")
+    curves = virtual_map(rows=1, columns=2, samples=64, specimen=Specimen.uniform())
+    store.save(curves, place / "map.nc")
+    lever = Instrument(spring_constant=0.2, sensitivity=60e-9, resonance=60e3, quality=120.0)
+    store.save(stiff_curves(lever, curves=1, samples=64), place / "stiff.nc")
+    tiny_image("nanoscope", place)[0].rename(place / "picture.spm")
+    (place / "notes.txt").write_text("no data\n")
+    (place / "empty.nc").write_bytes(b"")
+    f = np.geomspace(1, 100, 6)
+    for name, title in (("spectrum", "frequency (Hz), storage_modulus (Pa), loss_modulus (Pa)"),
+                        ("relaxation", "time (s), relaxation_modulus (Pa)")):
+        rows = [", ".join(f"{x:.6g}" for x in row) for row in zip(f, 1e3 * f**0.2, 300 * f**0.2)]
+        cut = [row if name == "spectrum" else ", ".join(row.split(", ")[:2]) for row in rows]
+        (place / f"{name}.csv").write_text("\n".join([title, *cut]) + "\n")
+    return place
+
+
+def typed(command, parameter, value):
+    """The arguments of a working command with one of them replaced by ``value``."""
+    arguments = list(WORKING[" ".join(command)])
+    if parameter.param_type_name == "argument":
+        options = arguments[next((i for i, word in enumerate(arguments) if word.startswith("--")), len(arguments)):]
+        return [*command, *options, "--", value]
+    return [*command, *arguments, parameter.opts[0], value]
+
+
+def nonsense(parameter):
+    kind = parameter.type.name
+    if kind in ("integer", "integer range"):
+        return WHOLE
+    return FILES if kind in ("path", "file", "directory") else WORDS if kind == "text" else NUMBERS
+
+
+CASES = [(command, parameter.name) for command, found in COMMANDS.items() for parameter in found.params
+         if not getattr(parameter, "is_flag", False)]
+
+
+def test_every_command_has_working_arguments():
+    assert {" ".join(command) for command in COMMANDS} == set(WORKING)
+    assert len(CASES) > 80
+
+
+@pytest.mark.parametrize(("command", "name"), CASES)
+def test_a_wrong_value_ends_in_a_short_message(command, name, folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "dumb")
+    for file in folder.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    monkeypatch.chdir(tmp_path)
+    parameter = next(p for p in COMMANDS[command].params if p.name == name)
+    for value in nonsense(parameter):
+        found = CliRunner().invoke(app, typed(command, parameter, value))
+        said = f"{command} {parameter.opts} {value[:30]!r}: {found.exit_code} {found.stderr}"
+        assert found.exception is None or isinstance(found.exception, SystemExit), said
+        assert found.exit_code in (0, 1, 2), said
+        assert "Traceback" not in found.output, said
+        assert "defect of asperity" not in found.output, said
+        assert len(found.stderr.splitlines()) <= MOST_LINES, said
+        if name in LISTED and value == "sideways":
+            assert LISTED[name] in found.stderr, said
