@@ -1,11 +1,13 @@
-"""Mutations of force-curve files: no reader may crash, hang, swallow memory or hand over nonsense.
+"""Mutations of files: nothing that reads one may crash, hang, swallow memory or hand over nonsense.
 
-``python -m tests.fuzz --count 10000 [--seed 0]`` runs mutations 0 ... count - 1 in worker processes and
-prints the outcomes and every defect; ``python -m tests.fuzz --case N`` repeats one and keeps its file.
+``python -m tests.fuzz --door nc --count 10000 [--seed 0]`` runs mutations 0 ... count - 1 of one kind of file
+(see `tests.doors`) in worker processes and prints the outcomes and every defect; ``--case N`` repeats one and
+keeps its file.
 
-A mutation is drawn from (seed, number) alone: a source file and one to three damages of it. Opening it and
-loading the first, a middle and the last curve must end within ten seconds and two gigabytes, either with a
-`ReadError` or with curves that pass `self_check`.
+A mutation is drawn from (seed, number) alone: a source file and one to three damages of it. Opening it must end
+within twenty seconds of CPU time and two gigabytes, either with one of the errors that are meant for people or
+with data; of force curves the first, a middle and the last curve must pass `self_check`, and where a checksum
+is kept the numbers must be those of the source. A process that dies is a defect of the case it was at.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import logging
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -29,7 +33,9 @@ from pathlib import Path
 
 import numpy as np
 
-SECONDS, MEMORY = 10.0, 2 * 2**30
+SECONDS = 20.0  # of CPU time, for one case
+MEMORY = 2 * 2**30  # bytes, beyond what a worker has before its first case
+STALLED = 300  # s of wall clock after which a worker that says nothing is ended: it waits, for it has no CPU time left
 LARGEST_SOURCE = 5_000_000
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data" / "force"
@@ -183,14 +189,14 @@ def _packed(members):
     return packed.getvalue()
 
 
-def mutate(seed, number, files):
-    """(source, names of the damages, content) of mutation ``number``."""
+def mutate(seed, number, files, damages=()):
+    """(source, names of the damages, content) of mutation ``number``; without ``damages``, those of its source."""
     rng = np.random.default_rng([seed, number])
     source = files[int(rng.integers(len(files)))]
     content, names = source.read_bytes(), []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.8, 0.15, 0.05]))):
-        damages = ZIP_DAMAGES if content[:2] == b"PK" else DAMAGES
-        damage = damages[int(rng.integers(len(damages)))]
+        fitting = damages or (ZIP_DAMAGES if content[:2] == b"PK" else DAMAGES)
+        damage = fitting[int(rng.integers(len(fitting)))]
         content = damage(rng, content, files)
         names.append(damage.__name__)
     return source, names, content
@@ -240,23 +246,30 @@ def check_message(path, error):
     assert "than memory can hold" not in str(error), "more than two gigabytes were asked for"
 
 
-def examine(number, path, limit=SECONDS):
+def examine(number, path, limit=SECONDS, trial=None):
     """The outcome of one case as a record; a defect has a traceback."""
-    started, before = time.perf_counter(), peak_memory()
+    from tests.doors import meant_for_people
+
+    started, before = time.process_time(), peak_memory()
     try:
-        signal.setitimer(signal.ITIMER_REAL, limit)
-        result = {"outcome": exercise(path)}
+        signal.setitimer(signal.ITIMER_PROF, limit)
+        result = {"outcome": (trial or exercise)(path)}
     except Hang:
         result = {"outcome": "DEFECT: hang", "traceback": traceback.format_exc()}
     except MemoryError:
         result = {"outcome": "DEFECT: memory", "traceback": traceback.format_exc()}
     except Exception as error:
+        try:
+            expected = meant_for_people(error)
+        except AssertionError as complaint:
+            error, expected = complaint, False
         kind = "silent" if isinstance(error, AssertionError) else type(error).__name__
-        result = {"outcome": f"DEFECT: {kind}", "traceback": traceback.format_exc()}
+        result = {"outcome": "refused"} if expected else {
+            "outcome": f"DEFECT: {kind}", "traceback": traceback.format_exc()}
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     grown = max(peak_memory() - before, 0)
-    return {"case": number, **result, "seconds": time.perf_counter() - started, "grown": grown,
+    return {"case": number, **result, "seconds": time.process_time() - started, "grown": grown,
             "peak": peak_memory()}
 
 
@@ -266,45 +279,66 @@ def peak_memory():
 
 # ---------------------------------------------------------------- worker and parent
 
-def work(seed, first, count):
-    """Run cases in this process under a memory limit; one line of JSON per case on stdout."""
+def lay_down(door, folder, seed, number, files):
+    """Make case ``number`` in an empty folder; returns (path, source, names of the damages, trial)."""
+    source, names, content = mutate(seed, number, files, door.damages)
+    folder.mkdir()
+    path = door.place(folder, content, source.suffix)
+    told = bool(names) and set(names) <= door.checked
+    return path, source, names, lambda path: door.trial(path, told, source)
+
+
+def work(name, seed, first, count):
+    """Run cases in this process under limits of memory and CPU time; one line of JSON per case on stdout."""
     def stop(*_):
         raise Hang
 
-    signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGPROF, stop)
     warnings.simplefilter("ignore")
     import h5py
 
     from asperity.data.readers import force_curves as readers
+    from tests.doors import doors
 
     del h5py
     readers._modules()
-    with tempfile.TemporaryDirectory() as folder:
-        files = sources(Path(folder))
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as place:
+        door, folder = doors()[name], Path(place)
+        files = door.sources(folder)
+        for file in files:  # what is imported at the first use is no growth of a case
+            intact = door.place(make_empty(folder / "intact"), file.read_bytes(), file.suffix)
+            examine(-1, intact, trial=lambda path, file=file: door.trial(path, bool(door.checked), file))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
         for number in range(first, first + count):
-            source, names, content = mutate(seed, number, files)
-            path = Path(folder) / f"case_{number}{source.suffix}"
-            path.write_bytes(content)
-            del content
+            path, source, names, trial = lay_down(door, folder / f"case_{number}", seed, number, files)
+            spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+            resource.setrlimit(resource.RLIMIT_CPU, (int(spent + SECONDS + 10), resource.RLIM_INFINITY))
             print(json.dumps({"begun": number}), flush=True)
-            record = examine(number, path) | {"source": source.name, "damages": names}
-            path.unlink()
+            record = examine(number, path, trial=trial) | {"source": source.name, "damages": names}
+            shutil.rmtree(folder / f"case_{number}")
             print(json.dumps(record), flush=True)
 
 
-def run(seed, count, first=0):
+def make_empty(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def run(seed, count, first=0, door="curves"):
     """The records of all cases; a worker that dies or stalls is a defect of its case and is replaced."""
     records, number = [], first
     while number < first + count:
-        command = [sys.executable, "-m", "tests.fuzz", "--work", "--seed", str(seed), "--first", str(number),
-                   "--count", str(first + count - number)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              cwd=ROOT) as worker:
+        command = [sys.executable, "-m", "tests.fuzz", "--work", "--door", door, "--seed", str(seed), "--first",
+                   str(number), "--count", str(first + count - number)]
+        with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT) as worker:
             begun, before = None, signal.signal(signal.SIGALRM, lambda *_, worker=worker: worker.kill())
+            signal.alarm(STALLED)
             for line in worker.stdout:
-                signal.alarm(int(SECONDS) + 50)  # a loop in C does not see the worker's own alarm
+                signal.alarm(STALLED)
                 message = json.loads(line)
                 if "begun" in message:
                     begun = message["begun"]
@@ -313,7 +347,9 @@ def run(seed, count, first=0):
                     begun = None
             signal.alarm(0)
             signal.signal(signal.SIGALRM, before)
-            complaint = worker.stderr.read()
+            worker.wait()
+            errors.seek(0)
+            complaint = errors.read()[-5000:]
         if begun is None and worker.returncode:
             raise RuntimeError(f"the worker failed before a case:\n{complaint}")
         if begun is not None:
@@ -324,8 +360,12 @@ def run(seed, count, first=0):
     return records
 
 
+def defects(records):
+    return [record for record in records if record["outcome"].startswith("DEFECT")]
+
+
 def summarize(records):
-    """Counts of the outcomes, the slowest case, the largest growth of memory, and every defect."""
+    """Counts of the outcomes, the slowest case, the largest growth of memory, and the first defects."""
     slowest = max(records, key=lambda record: record["seconds"])
     largest = max(records, key=lambda record: record["grown"])
     outcomes = Counter(record["outcome"] for record in records)
@@ -333,26 +373,26 @@ def summarize(records):
     lines.append(f"slowest: {slowest['seconds']:.2f} s (case {slowest['case']}, {slowest['source']})")
     lines.append(f"largest growth of memory: {largest['grown'] / 2**20:.0f} MB (case {largest['case']}, "
                  f"{largest['source']}); peak of a worker: {max(r['peak'] for r in records) / 2**20:.0f} MB")
-    for record in records:
-        if record["outcome"].startswith("DEFECT"):
-            lines.append(f"\ncase {record['case']} of {record['source']}, {record['damages']}: "
-                         f"{record['outcome']}\n{record['traceback']}")
+    for record in defects(records)[:20]:
+        lines.append(f"\ncase {record['case']} of {record['source']}, {record['damages']}: "
+                     f"{record['outcome']}\n{record['traceback'][-3000:]}")
     return "\n".join(lines)
 
 
-def repeat(seed, number):
+def repeat(name, seed, number):
     """Run one case here and keep its file."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, names, content = mutate(seed, number, sources(Path(folder)))
-    path = Path(tempfile.mkdtemp()) / f"case_{number}{source.suffix}"
-    path.write_bytes(content)
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(Hang()))
+    from tests.doors import doors
+
+    kept, door = Path(tempfile.mkdtemp()), doors()[name]
+    path, source, names, trial = lay_down(door, kept / f"case_{number}", seed, number, door.sources(kept))
+    signal.signal(signal.SIGPROF, lambda *_: (_ for _ in ()).throw(Hang()))
     print(f"{source.name}: {names} -> {path}")
-    print(summarize([examine(number, path) | {"source": source.name, "damages": names}]))
+    print(summarize([examine(number, path, trial=trial) | {"source": source.name, "damages": names}]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--door", default="curves", help="the kind of file, see tests.doors")
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
@@ -360,13 +400,13 @@ def main():
     parser.add_argument("--work", action="store_true", help="run here, print JSON lines (used by the parent)")
     options = parser.parse_args()
     if options.work:
-        work(options.seed, options.first, options.count)
+        work(options.door, options.seed, options.first, options.count)
     elif options.case is not None:
-        repeat(options.seed, options.case)
+        repeat(options.door, options.seed, options.case)
     else:
-        records = run(options.seed, options.count, options.first)
-        print(f"seed {options.seed}\n{summarize(records)}")
-        sys.exit(any(record["outcome"].startswith("DEFECT") for record in records))
+        records = run(options.seed, options.count, options.first, options.door)
+        print(f"{options.door}, seed {options.seed}\n{summarize(records)}")
+        sys.exit(bool(defects(records)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
-"""A few hundred mutations of force-curve files with a fixed seed, and proof that the harness sees defects.
+"""A few hundred mutations with a fixed seed, and proof that the harness sees defects.
 
-``python -m tests.fuzz --count 10000`` runs more of them.
+``python -m tests.fuzz --door nc --count 10000`` runs more of them; `tests.verify.test_fuzz` runs them all.
 """
+
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -9,21 +12,87 @@ import xarray as xr
 
 from asperity.data.readers import force_curves as readers
 from asperity.data.readers.force_curves import plain_csv
-from tests import fuzz
+from tests import doors, fuzz
 from tests.data.readers.force_curves.test_plain_csv import example
 
 SEED, COUNT = 20261122, 300
+#: cases of each other kind of file, by what one of them costs
+FEW = {"nc": 40, "zarr": 30, "chunk": 60, "job": 60, "history": 60, "recipe": 60, "thermal": 60, "image": 60, "table": 60}
 
 
 def test_mutated_files_are_refused_or_read_without_harm():
     records = fuzz.run(SEED, COUNT)
     print(f"seed {SEED}\n{fuzz.summarize(records)}")
     assert len(records) == COUNT
-    defects = [record for record in records if record["outcome"].startswith("DEFECT")]
-    assert not defects, f"seed {SEED}\n{fuzz.summarize(defects)}"
+    defects = fuzz.defects(records)
+    assert not defects, f"seed {SEED}\n{fuzz.summarize(records)}"
     harmless = sum(record["outcome"] == "read" for record in records)
     assert harmless > COUNT / 50  # the damages are not all fatal, so that loading is tried too
     assert max(record["seconds"] for record in records) < fuzz.SECONDS
+
+
+def test_every_door_is_tried():
+    assert set(FEW) | {"curves"} == set(doors.doors())
+
+
+@pytest.mark.parametrize("door", FEW)
+def test_what_comes_in_by_other_doors_does_no_harm(door):
+    records = fuzz.run(SEED, FEW[door], door=door)
+    assert not fuzz.defects(records), f"{door}, seed {SEED}\n{fuzz.summarize(records)}"
+    assert len(records) == FEW[door]
+    outcomes = {record["outcome"] for record in records}
+    assert "refused" in outcomes
+    assert "read" in outcomes or door == "job"  # a job that was changed at all is another one
+
+
+def spoil(monkeypatch, trial):
+    """A door whose every case ends as ``trial`` does, in a worker of its own."""
+    code = f"""if True:
+        import sys
+        from tests import doors, fuzz
+        {trial}
+        known = doors.doors()
+        doors.doors = lambda: known | {{"table": known["table"]._replace(trial=trial)}}
+        fuzz.SECONDS = 1.0
+        fuzz.main()"""
+    original = fuzz.subprocess.Popen
+
+    def worker(command, **options):
+        return original([command[0], "-c", code, *command[3:]], **options)
+
+    monkeypatch.setattr(fuzz.subprocess, "Popen", worker)
+
+
+ONCE = "trial = lambda path, told, source: 'read' if not path.parent.name.endswith('_1') else "
+
+
+@pytest.mark.parametrize(("trial", "outcome"), [
+    (ONCE + "__import__('os').abort()", "DEFECT: worker ended with -6"),
+    (ONCE + "__import__('os').kill(__import__('os').getpid(), 11)", "DEFECT: worker ended with -11"),
+    (ONCE + "len(bytes(3 * 2**30))", "DEFECT: memory"),
+    (ONCE + "list(iter(int, 1)) and None", "DEFECT: hang|DEFECT: memory"),
+    (ONCE + "{}['lost']", "DEFECT: KeyError"),
+])
+def test_a_worker_that_dies_is_charged_to_its_case(monkeypatch, trial, outcome):
+    spoil(monkeypatch, trial)
+    records = fuzz.run(SEED, 3, door="table")
+    assert [record["case"] for record in records] == [0, 1, 2]
+    assert records[1]["outcome"] in outcome.split("|")
+    assert {records[0]["outcome"], records[2]["outcome"]} == {"read"}
+
+
+def test_a_silent_change_of_a_chunk_is_a_defect(tmp_path, monkeypatch):
+    from asperity.data import jobs
+
+    door = doors.doors()["chunk"]
+    source = door.sources(tmp_path)[1]
+    (tmp_path / "case").mkdir()
+    path = door.place(tmp_path / "case", source.read_bytes(), ".npz")
+    assert fuzz.examine(0, path, trial=lambda path: door.trial(path, True, source))["outcome"] == "read"
+    original = jobs.load_chunk
+    monkeypatch.setattr(jobs, "load_chunk", lambda folder, number: original(folder, number) if number else
+                        original(folder, number).assign_attrs(x=1))
+    assert fuzz.examine(0, path, trial=lambda path: door.trial(path, True, source))["outcome"] == "DEFECT: silent"
 
 
 def test_mutations_are_drawn_from_seed_and_number_alone(tmp_path):
@@ -66,8 +135,7 @@ def test_the_harness_sees_a_bad_reader(load, outcome, tmp_path, monkeypatch):
 
 
 def test_the_harness_sees_a_hang(tmp_path, monkeypatch):
-    import signal
-
+    """By CPU time: a case that waits for a busy machine is no hang."""
     def stop(*_):
         raise fuzz.Hang
 
@@ -75,14 +143,21 @@ def test_the_harness_sees_a_hang(tmp_path, monkeypatch):
         while True:
             pass
 
+    def waiting(samples):
+        time.sleep(0.5)
+        return samples
+
     path = tmp_path / "a.csv"
     path.write_text(example())
-    break_reader(monkeypatch, hanging)
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGPROF, stop)
     try:
+        with monkeypatch.context() as patch:
+            break_reader(patch, waiting)
+            assert fuzz.examine(0, path, limit=0.4)["outcome"] == "read"
+        break_reader(monkeypatch, hanging)
         assert fuzz.examine(0, path, limit=0.2)["outcome"] == "DEFECT: hang"
     finally:
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, before)
 
 
 def test_the_guard_refuses_what_a_broken_reader_loads(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from asperity.data.arguments import shallow
 from asperity.learning.outcome import Outcome
 from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.units import in_words
@@ -103,7 +104,10 @@ def assumptions(results: xr.Dataset) -> list[str]:
 
 
 def listed(results: xr.Dataset, key: str) -> list[Any]:
-    """The JSON list in an attribute; a text that is no JSON is its only entry, nothing is an empty list."""
+    """The JSON list in an attribute; a text that is no JSON is its only entry, nothing is an empty list.
+
+    What is nested too deeply to be anything that asperity wrote is its only entry too, as text.
+    """
     text = results.attrs.get(key)
     if not isinstance(text, str):
         return list(text) if text is not None else []
@@ -111,6 +115,8 @@ def listed(results: xr.Dataset, key: str) -> list[Any]:
         return []
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
+        return [text]
+    if not shallow(found):
         return [text]
     return found if isinstance(found, list) else [found]

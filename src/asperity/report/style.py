@@ -33,7 +33,6 @@ FLAG_COLORS = {
     Outcome.not_fitted: "#bbbbbb",
 }
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_HOVER = "return window.asperityReport ? window.asperityReport.hover(value, format) : String(value)"
 
 
 def quiet_figure(title: str, x_label: str, y_label: str, **options: Any) -> figure:
@@ -79,12 +78,13 @@ def quiet_figure(title: str, x_label: str, y_label: str, **options: Any) -> figu
 def hover_tool(curves: ColumnDataSource, columns: list[tuple[str, str]], **options: Any) -> HoverTool:
     """The box that shows the ``columns`` (label, column of ``curves``) of the curve under the pointer.
 
-    The glyph's own source must have a column ``curve`` with the position of the curve (-1: none).
+    The glyph's own source must have a column ``curve`` with the position of the curve (-1: none). The text
+    comes from the page's own script: code in a Bokeh model would need ``unsafe-eval`` in the page's policy.
     """
     from bokeh.models import CustomJSHover, HoverTool
 
     return HoverTool(
         tooltips=[(label, f"@curve{{{column}}}") for label, column in columns],
-        formatters={"@curve": CustomJSHover(args={"curves": curves}, code=_HOVER)},
+        formatters={"@curve": CustomJSHover(args={"curves": curves})},
         **options,
     )

@@ -136,6 +136,17 @@ def test_the_browser_finds_nothing_to_complain_about_and_asks_for_nothing(shown)
     assert shown.requests == [shown.path]
 
 
+def test_the_page_runs_without_eval(shown):
+    """The policy forbids it: no text that a file brings along can become code that way."""
+    policy = shown.page.get_attribute("meta[http-equiv='Content-Security-Policy']", "content")
+    assert "unsafe-eval" not in policy
+    later = """() => new Promise((tell) => setTimeout(() => {
+        try { tell(new Function("return 1")()) } catch (error) { tell(error.name) }
+    }, 10))"""  # not within the call itself, for which the debugger lifts the policy
+    assert shown.page.evaluate(later) == "EvalError"
+    shown.complaints.clear()  # the refusal that was just asked for
+
+
 @pytest.mark.parametrize("curve", [0, 8, 36, 44, 22, 14])
 def test_the_hover_box_shows_the_stored_value_of_the_pixel(shown, results, curve):
     x, y = 1e6 * float(results["x"][curve]), 1e6 * float(results["y"][curve])

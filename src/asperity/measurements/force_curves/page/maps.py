@@ -158,12 +158,10 @@ def _colors(plot: figure, layer: Layer, grid: Grid) -> Any:
 
 
 def _add_color_bar(plot: figure, mapper: Any, unit: str, **options: Any) -> None:
-    from bokeh.models import ColorBar, CustomJSTickFormatter
+    from bokeh.models import ColorBar, PrintfTickFormatter
 
     if unit:
-        options["formatter"] = CustomJSTickFormatter(
-            args={"unit": unit}, code="return `${Number(tick.toPrecision(6))} ${unit}`.replace('-', '−')"
-        )
+        options["formatter"] = PrintfTickFormatter(format=f"%.6g {unit.replace('%', '%%')}")
     plot.add_layout(
         ColorBar(
             color_mapper=mapper,
@@ -222,10 +220,5 @@ def _mark(plot: figure, marker: ColumnDataSource, frame: dict[str, Any], grid: G
 
 
 def _select_on_tap(plot: figure, source: ColumnDataSource, frame: dict[str, Any]) -> None:
-    """A click picks the curve; so does the second of two quick clicks, which Bokeh calls a double tap."""
-    from bokeh.models import CustomJS
-
-    code = "window.asperityReport.pick(cb_obj, source, x, y, dw, dh)"
-    pick = CustomJS(args={"source": source, **frame}, code=code)
-    plot.js_on_event("tap", pick)
-    plot.js_on_event("doubletap", pick)
+    """A click picks the curve: the page's script finds the figure by its tags and listens."""
+    plot.tags = ["pick", source, frame]

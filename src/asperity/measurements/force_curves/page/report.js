@@ -124,7 +124,26 @@ window.asperityReport = (() => {
     draw(i); write(i); mark(i);
   }
 
+  // what Bokeh would otherwise keep as code in the document, which only runs where the page allows eval
+  const listen = () => {
+    const listeners = Bokeh.documents[0].event_manager.subscribed_models;
+    for (const found of Bokeh.documents[0].all_models) {
+      if (found.type === "CustomJSHover") found.format = hover;
+      if (found.tags[0] !== "pick") continue;
+      const [, source, frame] = found.tags;
+      if (source === undefined) {
+        const { indices } = found.selected.properties;
+        indices.change.connect(() => found.selected.indices.length && show(found.data.curve[found.selected.indices[0]]));
+        continue;
+      }
+      const { x, y, dw, dh } = frame instanceof Map ? Object.fromEntries(frame) : frame;
+      // the second of two quick clicks is a double tap to Bokeh
+      for (const tap of ["tap", "doubletap"]) found.on_event(tap, (event) => pick(event, source, x, y, dw, dh));
+      listeners.add(found);
+    }
+  };
   const wire = () => {
+    listen();
     if (!model("panel")) return;
     document.querySelectorAll("[data-curve]").forEach((button) => button.addEventListener("click", () => {
       show(Number(button.dataset.curve));
@@ -138,5 +157,5 @@ window.asperityReport = (() => {
   };
   const start = () => (window.Bokeh && Bokeh.documents.length ? wire() : setTimeout(start, 30));
   document.addEventListener("DOMContentLoaded", start);
-  return { hover, pick, show, samples };
+  return { show, samples };
 })();

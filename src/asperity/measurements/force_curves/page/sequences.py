@@ -89,7 +89,7 @@ def _sequence(
 
 def _points(plot: figure, source: ColumnDataSource, hover: Any) -> None:
     """Error bars, dots and crosses; a click on a dot or a cross shows its curve."""
-    from bokeh.models import CustomJS, TapTool
+    from bokeh.models import TapTool
 
     plot.segment("curve", "low", "curve", "high", source=source, line_color="#9db8d2", line_width=2)
     plot.segment("curve", "noise_low", "curve", "noise_high", source=source, line_color=DATA, line_width=4)
@@ -98,8 +98,7 @@ def _points(plot: figure, source: ColumnDataSource, hover: Any) -> None:
     rest = plot.scatter("curve", "rest", size=9, marker="x", line_color=MUTED, line_width=2, **look)
     hover.renderers = [dots, rest]
     plot.add_tools(hover, TapTool(renderers=[dots, rest]))
-    code = "if (cb_obj.indices.length) window.asperityReport.show(source.data.curve[cb_obj.indices[0]])"
-    source.selected.js_on_change("indices", CustomJS(args={"source": source}, code=code))
+    source.tags = ["pick"]  # the page's script listens
 
 
 def _room(array: np.ndarray, std: np.ndarray, log: bool) -> tuple[float, float]:
