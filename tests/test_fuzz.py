@@ -17,7 +17,8 @@ from tests.data.readers.force_curves.test_plain_csv import example
 
 SEED, COUNT = 20261122, 300
 #: cases of each other kind of file, by what one of them costs
-FEW = {"nc": 40, "zarr": 30, "chunk": 60, "job": 60, "history": 60, "recipe": 60, "thermal": 60, "image": 60, "table": 60}
+FEW = {"nc": 40, "zarr": 30, "chunk": 60,
+       "job": 60, "history": 60, "recipe": 60, "thermal": 60, "image": 60, "table": 60}
 
 
 def test_mutated_files_are_refused_or_read_without_harm():

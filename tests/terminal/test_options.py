@@ -20,7 +20,8 @@ from tests.data.readers.images.tiny_images import tiny_image
 NUMBERS = ("text", "5 apples", "-5", "0", "nan", "inf", "1e300", "", "5,0", "1e999")
 WHOLE = ("text", "-5", "0", "2.5", "nan", "1" + 30 * "0", "")
 WORDS = ("sideways", "", "-5", "nan", "5", "../..", "x" * 5000, "\N{SNOWMAN}", "a\nb")
-FILES = ("gone.nc", "gone.zarr", "gone.toml", "", ".", "notes.txt", "empty.nc", "picture.spm", "\N{SNOWMAN}.nc", "a\nb.nc")
+FILES = ("gone.nc", "gone.zarr", "gone.toml", "", ".", "notes.txt", "empty.nc", "picture.spm", "\N{SNOWMAN}.nc",
+         "a\nb.nc")
 #: options that are one of few words, which a message has to list
 LISTED = {"segment": "approach", "lines": "median", "shape": "sphere_cone", "fluid": "water", "model": "hertz",
           "method": "sader", "channel": "height"}

@@ -143,7 +143,7 @@ def _refuse_bombs(found: h5py.Dataset) -> None:
     """Raise `_Refused` if a chunk inflates to more than a chunk: the library finds no end, or no memory."""
     if found.compression != "gzip":
         return
-    most = math.prod(found.chunks) * found.dtype.itemsize + 4  # with a checksum
+    most = math.prod(found.chunks or ()) * found.dtype.itemsize + 4  # with a checksum
     for index in range(found.id.get_num_chunks()):
         packed = found.id.read_direct_chunk(found.id.get_chunk_info(index).chunk_offset)[1]
         with suppress(zlib.error):
