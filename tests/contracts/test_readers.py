@@ -18,7 +18,7 @@ import xarray as xr
 
 from asperity.data.curves import SAMPLED, validate
 from asperity.data.readers import force_curves as readers
-from asperity.data.readers._errors import CorruptFile, ReadError
+from asperity.data.readers._errors import CorruptFile, ReadError, printable
 from asperity.data.readers.force_curves import READERS
 from tests.conftest import shared_data
 from tests.contracts.tiny import ARBITRARY, tiny_files
@@ -259,7 +259,7 @@ def refused(path):
     with pytest.raises(ReadError) as caught:
         readers.open_dataset(path).isel(curve=-1).load()
     error = caught.value
-    assert str(path) in str(error)
+    assert printable(path) in str(error)
     assert error.problem.strip()
     assert error.remedy.strip()
     assert error.remedy in str(error)

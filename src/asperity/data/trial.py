@@ -3,8 +3,8 @@
 A damaged HDF5 file can make its library crash, loop for ever or take all memory; a chunk of a zarr store can unpack to
 any size. One process per session (started with the first such file, 0.2 to 0.5 s) reads them, each in a fork of its
 own, from the first byte to the last. It refuses what takes its data from elsewhere; see `asperity.data.trial_process`.
-What ends well there ends well here. A small file costs 3 ms, a large one what reading it costs; a file that has not
-changed since its trial costs nothing.
+What ends well there ends well here. A small file costs a quarter to a third of the time that opening it takes anyway,
+a large one what reading it takes, and one that has not changed since its trial nothing.
 """
 
 from __future__ import annotations

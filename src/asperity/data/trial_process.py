@@ -19,7 +19,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5a, h5d, h5g, h5l, h5o  # pyright: ignore[reportAttributeAccessIssue]
+from h5py import h5a, h5d, h5g, h5l, h5o, h5t  # pyright: ignore[reportAttributeAccessIssue]
 
 __all__: list[str] = []
 
@@ -91,17 +91,19 @@ def _read_hdf5(path: str, budget: _Budget) -> None:
 def _read_object(item: Any, budget: _Budget) -> list[Any]:
     """Read one object; returns those that it leads to."""
     if isinstance(item, h5d.DatasetID):
-        found = h5py.Dataset(item)
-        _read_dataset(found, budget)
-    elif isinstance(item, h5g.GroupID):
-        found = h5py.Group(item)
-    else:
+        _read_dataset(h5py.Dataset(item), budget)
+    elif not isinstance(item, h5g.GroupID):
         return []
     for index in range(h5a.get_num_attrs(item)):
         with _harmless():
             attribute = h5a.open(item, index=index)
             budget.spend(attribute.name, attribute.get_storage_size())
-            budget.spend_on(attribute.name, np.asarray(found.attrs[attribute.name]))
+            shape, dtype = attribute.shape, attribute.dtype
+            if shape is not None:
+                base, part = dtype.subdtype or (dtype, ())
+                values = np.zeros(shape + part, base)
+                attribute.read(values, mtype=h5t.py_create(dtype))
+                budget.spend_on(attribute.name, values)
     return _linked(item) if isinstance(item, h5g.GroupID) else []
 
 
@@ -141,7 +143,7 @@ def _read_dataset(found: h5py.Dataset, budget: _Budget) -> None:
 
 def _refuse_bombs(found: h5py.Dataset) -> None:
     """Raise `_Refused` if a chunk inflates to more than a chunk: the library finds no end, or no memory."""
-    if found.compression != "gzip":
+    if found.compression != "gzip" or found.chunks is None:
         return
     most = math.prod(found.chunks or ()) * found.dtype.itemsize + 4  # with a checksum
     for index in range(found.id.get_num_chunks()):
