@@ -2,7 +2,6 @@
 
 import sys
 
-import click
 import numpy as np
 import pytest
 from typer.main import get_command
@@ -10,7 +9,6 @@ from typer.testing import CliRunner
 
 from asperity.cli import app
 from asperity.data import store
-from asperity.measurements.calibration.record import calibration_of
 from asperity.virtual.calibration import stiff_curves
 from asperity.virtual.force_map import Instrument, virtual_map
 from asperity.virtual.specimen import Specimen
@@ -21,7 +19,8 @@ from tests.data.readers.images.tiny_images import tiny_image
 NUMBERS = ("text", "5 apples", "-5", "0", "nan", "inf", "1e300", "", "5,0", "1e999")
 WHOLE = ("text", "-5", "0", "2.5", "nan", "1" + 30 * "0", "")
 WORDS = ("sideways", "", "-5", "nan", "5", "../..", "x" * 5000, "\N{SNOWMAN}", "a\nb")
-FILES = ("gone.nc", "gone.zarr", "gone.toml", "", ".", "notes.txt", "empty.nc", "picture.spm", "\N{SNOWMAN}.nc", "a\nb.nc")
+FILES = ("gone.nc", "gone.zarr", "gone.toml", "", ".", "notes.txt", "empty.nc", "picture.spm", "\N{SNOWMAN}.nc",
+         "a\nb.nc")
 #: options that are one of few words, which a message has to list
 LISTED = {"segment": "approach", "lines": "median", "shape": "sphere_cone", "fluid": "water", "model": "hertz",
           "method": "sader", "channel": "height"}
@@ -30,7 +29,7 @@ MOST_LINES = 12  # of stderr: a usage line, a box of click's, and what the files
 
 def commands(group=None, path=()):
     for name, command in (group or get_command(app)).commands.items():
-        if isinstance(command, click.Group) or hasattr(command, "commands"):
+        if hasattr(command, "commands"):
             yield from commands(command, (*path, name))
         else:
             yield (*path, name), command
