@@ -17,7 +17,7 @@ INSIDE = {"HeaderError", "UnknownHeader"}
 def own_errors():
     for module in pkgutil.walk_packages(asperity.__path__, "asperity."):
         for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            if issubclass(found, Exception) and found.__module__ == module.name:
+            if issubclass(found, Exception) and found.__module__ == module.name and found.__name__[0] != "_":
                 yield found
 
 

@@ -2,7 +2,6 @@
 
 import sys
 
-import click
 import numpy as np
 import pytest
 from typer.main import get_command
@@ -30,7 +29,7 @@ MOST_LINES = 12  # of stderr: a usage line, a box of click's, and what the files
 
 def commands(group=None, path=()):
     for name, command in (group or get_command(app)).commands.items():
-        if isinstance(command, click.Group) or hasattr(command, "commands"):
+        if hasattr(command, "commands"):
             yield from commands(command, (*path, name))
         else:
             yield (*path, name), command

@@ -157,7 +157,8 @@ def _fits(value: Any, hint: Any) -> bool:
     if kind is xr.Dataset or isinstance(value, xr.Dataset):
         return kind is type(value)
     if typing.get_args(hint) and kind is not Mapping and issubclass(kind, Iterable):
-        return _is_array(value) or (isinstance(value, kind) and not isinstance(value, str | bytes | Mapping))
+        many = not hasattr(value, "ndim") and not isinstance(value, str | bytes | Mapping)
+        return _is_array(value) or (many and isinstance(value, kind))
     return isinstance(value, kind)
 
 
