@@ -312,6 +312,9 @@ def _opened(packed: bytes, job: str, number: int, curves: int) -> tuple[dict[str
 
 def _unpacked(packed: bytes, job: str, number: int, curves: int) -> xr.Dataset:
     header, archive = _opened(packed, job, number, curves)
-    variables = {name: (dims, archive[f"variable_{i}"], attrs)
-                 for i, (name, dims, attrs) in enumerate(header["variables"])}
-    return restored(xr.Dataset(variables, attrs=header["attrs"]).set_coords(header["coords"]))
+    try:
+        variables = {name: (dims, archive[f"variable_{i}"], attrs)
+                     for i, (name, dims, attrs) in enumerate(header["variables"])}
+        return restored(xr.Dataset(variables, attrs=header["attrs"]).set_coords(header["coords"]))
+    except (AttributeError, KeyError, TypeError, BadZipFile) as error:  # signed, and yet not what is written here
+        raise ValueError("not a chunk of asperity") from error

@@ -56,7 +56,7 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
     numbers = [_numbers(row) for row in body]
     wrong = next((i for i, row in enumerate(numbers) if row is None or len(row) != len(names)), None)
     if wrong is not None:
-        raise CorruptFile(path, f"not {len(names)} numbers in the line {body[wrong]!r}.",
+        raise CorruptFile(path, f"not {len(names)} numbers in the line {body[wrong][:80]!r}.",
                           "Mend or leave out that line.")
     columns = {quantity: _in_si(path, quantity, units[i] if i < len(units) else None,
                                 np.array([row[i] for row in numbers if row is not None]))
