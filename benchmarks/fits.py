@@ -12,7 +12,7 @@ from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.uncertainty import Estimate, estimate
+from asperity.learning.uncertainty import Estimate, block_covariance, estimate
 from benchmarks import one_by_one
 from benchmarks.generated import Curves, hertz_curves, jkr_curves
 from benchmarks.machine import compare
@@ -48,7 +48,8 @@ def fit_with_covariance(curves: Curves, *, adhesive: bool = False) -> Estimate:
         baselines = [row[: int(0.95 * stop)] for row, stop in zip(residual, begins)]
         noise = noise_model.learn(baselines[:256])
         stiff = np.full(len(residual), np.inf)
-        return estimate(curves.model, scaled, best, stiff, noise, noise_model.strengths(noise, baselines), {})
+        covariance = block_covariance(noise, noise_model.strengths(noise, baselines), residual.shape[1])
+        return estimate(curves.model, scaled, best, stiff, covariance, {})
 
 
 def moduli_of(curves: Curves, fitted: _Fitted) -> np.ndarray:

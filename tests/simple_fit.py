@@ -22,14 +22,20 @@ def learn_noise(dataset, model, *, segment):
     return float(np.nanstd(np.diff(force.values[:, : force.shape[1] // 4], axis=1)) / np.sqrt(2))
 
 
+def session_noises(parts, model, *, segment):
+    return {session: learn_noise(part.isel(curve=part["session"].values == session), model, segment=segment)
+            for part in parts for session in dict.fromkeys(map(str, part["session"].values))}
+
+
 def fit_curves(dataset, model, *, noise, segment="approach", spring_constant_std=0.0, sensitivity_std=0.0,
                radius_std=0.0):
     CALLS.append(dataset.sizes["curve"])
+    noise = [noise[str(session)] for session in dataset["session"].values]
     force = dataset["force"].sel(segment=segment).values
     deflection = force / dataset["spring_constant"].values[:, None]
     position = dataset["height"].sel(segment=segment).values + deflection
     radius, nu = float(model.radius), float(model.poisson_ratio)
-    rows = [one_curve(p, f, 4 / 3 * np.sqrt(radius) / (1 - nu**2), noise) for p, f in zip(position, force)]
+    rows = [one_curve(p, f, 4 / 3 * np.sqrt(radius) / (1 - nu**2), n) for p, f, n in zip(position, force, noise)]
     names = ("modulus", "modulus_std_noise", "contact_point", "baseline_offset", "flag")
     columns = dict(zip(names, np.array(rows).T))
     calibration = np.sqrt(spring_constant_std**2 + (radius_std / 2) ** 2 + sensitivity_std**2)
@@ -66,6 +72,6 @@ def one_curve(position, force, factor, noise):
 def install():
     """Put this module in the place of `asperity.measurements.force_curves.fit_curves`."""
     stand_in = types.ModuleType("asperity.measurements.force_curves.fit_curves")
-    stand_in.fit_curves, stand_in.learn_noise = fit_curves, learn_noise
+    stand_in.fit_curves, stand_in.learn_noise, stand_in.session_noises = fit_curves, learn_noise, session_noises
     sys.modules["asperity.measurements.force_curves.fit_curves"] = stand_in
     return stand_in

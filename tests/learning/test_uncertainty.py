@@ -9,7 +9,7 @@ from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import scale
 from asperity.learning.least_squares import least_squares
-from asperity.learning.uncertainty import _block_average, estimate
+from asperity.learning.uncertainty import _block_average, block_covariance, estimate
 from tests.learning.test_least_squares import curves
 from tests.learning.test_noise import autoregressive
 
@@ -28,7 +28,8 @@ def solve(model, position, force, start=None, spring_constant=np.inf, baselines=
     learnt = noise_model.learn(baselines if baselines is not None else [np.random.default_rng(0).normal(size=64)])
     strengths = np.tile(learnt.shared, (len(force), 1))
     k = np.full(len(force), spring_constant)
-    return estimate(model, scaled, fit, k, learnt, strengths, relative), fit, scaled
+    covariance = block_covariance(learnt, strengths, force.shape[1])
+    return estimate(model, scaled, fit, k, covariance, relative), fit, scaled
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.9])

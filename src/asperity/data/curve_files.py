@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from sys import intern
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -26,6 +29,9 @@ __all__ = ["FileStatus", "NothingToAnalyze", "Source", "blank", "calibrate", "co
 
 _log = logging.getLogger("asperity")
 
+_OPEN_FILES = 1024  # files kept open, lazily: two chunks of small files; 15 to 25 kB each
+_OPEN_BYTES = 256_000_000  # bytes of them in all: a reader of text keeps what it has parsed, about as large
+
 
 @dataclass(frozen=True)
 class FileStatus:
@@ -37,12 +43,60 @@ class FileStatus:
     curves: int = 0
 
 
-@dataclass(frozen=True)
-class Source:
-    """An open file: its lazy dataset and its record (``file``, ``bytes``, ``sha256``)."""
+class _Shelf:
+    """The datasets that were asked for last, open; any other is opened again when its turn comes."""
 
-    dataset: xr.Dataset
-    record: dict[str, object]
+    def __init__(self) -> None:
+        self.held: OrderedDict[Source, xr.Dataset] = OrderedDict()
+        self.bytes = 0
+
+    def put(self, source: Source, dataset: xr.Dataset) -> xr.Dataset:
+        self.held[source] = dataset
+        self.bytes += source.record["bytes"]
+        while len(self.held) > _OPEN_FILES or (len(self.held) > 1 and self.bytes > _OPEN_BYTES):
+            self.bytes -= self.held.popitem(last=False)[0].record["bytes"]
+        return dataset
+
+    def get(self, source: Source, opening: Callable[[], xr.Dataset]) -> xr.Dataset:
+        if source not in self.held:
+            return self.put(source, opening())
+        self.held.move_to_end(source)
+        return self.held[source]
+
+
+class Source:
+    """A file with curves: its record (``file``, ``bytes``, ``sha256``), and what is asked for again and again.
+
+    A folder may hold more files than memory can hold open, even lazily: with a ``shelf`` the dataset is kept
+    only as long as there is room, and opened anew when it is asked for later.
+    """
+
+    def __init__(self, dataset: xr.Dataset, record: Mapping[str, Any],
+                 opening: Callable[[], xr.Dataset] | None = None, shelf: _Shelf | None = None) -> None:
+        """``opening`` opens the lazy ``dataset`` again; without it, the dataset is kept."""
+        self.record, self.attrs = dict(record), dict(dataset.attrs)
+        self.sessions = dataset["session"].values.astype(str)  # (curve,)
+        self.counts = np.minimum(dataset["sample_count"].values, dataset.sizes["sample"])  # (curve, segment)
+        self.segments = tuple(intern(str(name)) for name in dataset["segment"].values)
+        self.channels = tuple(sorted(intern(str(name)) for name in dataset.data_vars))
+        self._open, self._shelf = opening or (lambda: dataset), shelf
+        if shelf is not None:
+            shelf.put(self, dataset)
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """The lazy dataset of the curves."""
+        return self._open() if self._shelf is None else self._shelf.get(self, self._open)
+
+    def part(self, curves: slice | np.ndarray) -> Source:
+        """Some of the curves, as a source of their own."""
+        dataset, opened = self.dataset.isel(curve=curves), lambda: self.dataset.isel(curve=curves)
+        return Source(dataset, self.record, opened if self._shelf is not None else None)
+
+    def changed(self, change: Callable[[xr.Dataset], xr.Dataset]) -> Source:
+        """The same file with its dataset changed, whenever it is opened."""
+        opened = None if self._shelf is None else lambda: change(self.dataset)
+        return Source(change(self.dataset), self.record, opened, self._shelf)
 
 
 def find_files(paths: Iterable[str | PathLike[str]]) -> Iterator[tuple[Path, bool]]:
@@ -174,15 +228,16 @@ def open_files(paths: Iterable[str | PathLike[str]], *, segment: str | None = No
     ``failed`` where it was named itself; a damaged or uncalibrated one, or one without the
     ``segment`` that is asked for, has always failed.
     """
-    sources, statuses = [], []
+    sources, statuses, shelf = [], [], _Shelf()
     for path, named in find_files(paths):
         try:
             with opening.naming(path, "force curve"):
-                dataset = open_file(path, spring_constant=spring_constant, sensitivity=sensitivity)
+                again = partial(open_file, path, spring_constant=spring_constant, sensitivity=sensitivity)
+                dataset = again()
                 lacking = missing_calibration(dataset, path) or _missing_segment(dataset, path, segment)
                 if lacking is not None:
                     raise lacking
-                sources.append(Source(dataset, file_record(path)))
+                sources.append(Source(dataset, file_record(path), again, shelf))
                 statuses.append(FileStatus(str(path), "read", curves=dataset.sizes["curve"]))
         except ReadError as error:
             skipped = isinstance(error, NotRecognized | Unsupported) and not named
@@ -200,17 +255,19 @@ def _missing_segment(dataset: xr.Dataset, path: Path, segment: str | None) -> Re
                      f"It has {', '.join(present)}; give one as --segment.")
 
 
-def load_curves(dataset: xr.Dataset) -> tuple[xr.Dataset, dict[int, str]]:
+def load_curves(dataset: xr.Dataset, loading: Callable[[xr.Dataset], xr.Dataset] = xr.Dataset.load,
+                ) -> tuple[xr.Dataset, dict[int, str]]:
     """Load a block of curves into memory; returns it and position -> cause of those that cannot be read.
 
-    An unreadable curve stays in the block with NaN samples.
+    An unreadable curve stays in the block with NaN samples. ``loading`` brings a dataset into memory, as it
+    is or `asperity.data.averages.averaged`.
     """
     try:
-        return dataset.load(), {}
+        return loading(dataset), {}
     except Exception as error:
         if dataset.sizes["curve"] == 1:
-            return blank(dataset, [0]), {0: str(error)}
-    parts = [load_curves(dataset.isel(curve=[i])) for i in range(dataset.sizes["curve"])]
+            return loading(blank(dataset, [0])), {0: str(error)}
+    parts = [load_curves(dataset.isel(curve=[i]), loading) for i in range(dataset.sizes["curve"])]
     causes = {i: cause for i, (_, causes) in enumerate(parts) for cause in causes.values()}
     for i, cause in causes.items():
         _log.warning("curve %d of %s cannot be read: %s", int(dataset["curve_in_file"][i]),

@@ -100,15 +100,18 @@ class _LazyChannel(BackendArray):
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
         curve_key, *rest = key
         curves = np.atleast_1d(np.arange(self.shape[0])[curve_key])
-        block = np.full((len(curves), *self.shape[1:]), np.nan)
+        asked = np.arange(self.shape[2])[rest[1]]
+        width = int(np.max(asked, initial=-1)) + 1  # a long curve does not pad the short ones that are asked for
+        block = np.full((len(curves), self.shape[1], width), np.nan)
         for i, curve in enumerate(curves):
             for j, samples in enumerate(self.load(int(curve))):
-                block[i, j, : len(samples)] = samples
+                block[i, j, : len(samples)] = samples[:width]
             if self.factor is not None:
                 block[i] *= self.factor[curve]
         first = 0 if isinstance(curve_key, int | np.integer) else slice(None)
         if first == 0:
             block = block[0]
+        rest = [rest[0], rest[1] if isinstance(rest[1], slice) else asked]
         for axis, part in reversed(list(enumerate(rest, start=block.ndim - 2))):
             block = block[(slice(None),) * axis + (part,)]
         return block

@@ -18,6 +18,8 @@ __all__ = ["Scaled", "block_size", "compiled", "in_blocks", "in_chunks", "put", 
 _CHUNK = 16384  # samples worked on together, so that they stay in the cache
 _PART = 1 << 17  # samples scaled at a time: arrays that memory is reused for
 _FEW = 32  # curves up to which a smaller block is used
+_LONG = 8192  # samples from which on a curve fills the cache by itself: more curves in a block are no faster
+_FEW_LONG = 8  # curves in a block of such curves: 4 MB for each array of the longest that are fitted
 #: XLA may take sums in any order, so that it uses the vector units; NaN, infinity, division and functions
 #: stay exact. Sums of squares change in their last digits, and the fit of a Hertz curve is twice as fast.
 _ANY_ORDER = {"xla_cpu_enable_fast_math": True, "xla_cpu_fast_math_honor_nans": True,
@@ -58,7 +60,7 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
     count = len(position)
     parts = Scaled(np.empty(position.shape), np.empty(position.shape), np.empty(position.shape, bool),
                            np.empty(position.shape, np.int8), *(np.empty(count) for _ in range(5)))
-    size = block_size(len(position))
+    size = block_size(*position.shape)
     if jax.default_backend() == "cpu":
         size = min(size, max(8, _PART >> max(position.shape[1] - 1, 1).bit_length()))
     for first in range(0, count, size):
@@ -144,7 +146,7 @@ def in_blocks(function, chosen: np.ndarray, scaled: Scaled, *rows: np.ndarray | 
     ``rows`` have one row per chosen curve; the last block is padded, which ``padding`` marks. The result
     is writable NumPy arrays with one row per chosen curve.
     """
-    size, parts = block_size(len(scaled.x)), []
+    size, parts = block_size(*scaled.x.shape), []
     for first in range(0, len(chosen), size):
         count = min(size, len(chosen) - first)
         block = first + np.minimum(np.arange(size), count - 1)
@@ -155,13 +157,16 @@ def in_blocks(function, chosen: np.ndarray, scaled: Scaled, *rows: np.ndarray | 
     return jax.tree.map(lambda *a: np.concatenate(a), *parts)
 
 
-def block_size(curves: int) -> int:
+def block_size(curves: int, samples: int) -> int:
     """How many curves one compiled step works on: a cache's worth on a CPU, many on an accelerator.
 
-    A batch of a few curves uses a small block, so that single files are not padded tenfold.
+    A batch of a few curves uses a small block, so that single files are not padded tenfold; long curves
+    use a smaller one still, so that memory does not grow with their length.
     """
     if jax.default_backend() != "cpu":
         return 8192
+    if samples > _LONG:
+        return _FEW_LONG
     return _FEW if curves <= _FEW else 256
 
 

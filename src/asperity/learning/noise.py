@@ -19,6 +19,7 @@ Source: Whittle, J. R. Stat. Soc. B 15, 125 (1953); Efron, Morris, J. Am. Stat. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -27,12 +28,13 @@ from scipy.optimize import nnls
 
 from asperity.messages import DataError
 
-__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "correlation", "learn", "level", "strengths"]
+__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "bands", "correlation", "learn", "level", "strengths"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
 _ITERATIONS = 20
+_REMEMBERED = 128  # lengths of baselines whose tables are kept; 0.3 MB for the longest
 _LOG_VARIANCE = np.pi**2 / 2  # of the logarithm of one ordinate, a squared Gaussian
 _ROUGH, _SMOOTH = (0.25, 2.0), (0.125, 0.25, 0.5, 1.0)  # correlation lengths of drift, in baselines
 
@@ -88,7 +90,7 @@ def strengths(noise: Noise, baselines: Sequence[np.ndarray]) -> np.ndarray:
 
 def autocovariance(noise: Noise, lags: int) -> np.ndarray:
     """A_k(l), shape (band, lags): the autocovariance of each band for a strength of one."""
-    return _bands(noise.length, lags)
+    return bands(noise.length, lags)
 
 
 def _log_power(periodograms: np.ndarray) -> np.ndarray:
@@ -117,8 +119,8 @@ def correlation(noise: Noise, strengths: np.ndarray) -> np.ndarray:
     return spectra[:, :low].mean(axis=1) / np.maximum(spectra.mean(axis=1), 1e-300)
 
 
-def _bands(length: int, lags: int) -> np.ndarray:
-    """Autocorrelations of the bands that a baseline of ``length`` samples can tell apart."""
+def bands(length: int, lags: int) -> np.ndarray:
+    """Autocorrelations of the bands that a baseline of ``length`` samples can tell apart, (band, lags)."""
     size = 8 * max(length, lags)
     frequency = np.log(np.maximum(np.fft.rfftfreq(size), 1e-12))
     knots = np.log(np.geomspace(1 / length, 0.5, int(np.clip(2 * np.log2(length / 4), 4, 12))))
@@ -130,6 +132,7 @@ def _bands(length: int, lags: int) -> np.ndarray:
     return np.array([curve / curve[0] for curve in curves])
 
 
+@lru_cache(_REMEMBERED)
 def _line(length: int) -> np.ndarray:
     """An orthonormal basis of the straight lines, (length, 2)."""
     return np.linalg.qr(np.stack([np.ones(length), np.arange(length) - (length - 1) / 2], 1))[0]
@@ -145,6 +148,7 @@ def _periodogram(baseline: np.ndarray, length: int) -> np.ndarray:
     return np.square(dct(samples - line @ (line.T @ samples), norm="ortho")[2:])
 
 
+@lru_cache(_REMEMBERED)
 def _expected_periodogram(length: int) -> np.ndarray:
     """The mean of `_periodogram` for each band at strength one, (order, band).
 
@@ -157,7 +161,7 @@ def _expected_periodogram(length: int) -> np.ndarray:
     spectra = np.abs(np.fft.rfft(rows, 2 * length, axis=1)) ** 2
     overlap = np.fft.irfft(spectra, axis=1)[:, :length]
     overlap[:, 1:] *= 2
-    return np.maximum(overlap @ _bands(length, length).T, 0.0)
+    return np.maximum(overlap @ bands(length, length).T, 0.0)
 
 
 def _whittle(periodogram: np.ndarray, expected: np.ndarray) -> np.ndarray:

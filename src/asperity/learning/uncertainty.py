@@ -12,7 +12,7 @@ samples within which J hardly changes.
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -22,11 +22,12 @@ import numpy as np
 from asperity.contact import AbstractContactModel
 from asperity.learning.batches import Scaled, block_size, compiled, solve_small
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
-from asperity.learning.noise import Noise, autocovariance
+from asperity.learning.noise import Noise, bands
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "block_covariance", "estimate"]
 
 _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
+_REMEMBERED = 1024  # pairs of lengths whose covariances are kept, 9 kB each
 
 
 class Estimate(NamedTuple):
@@ -41,28 +42,25 @@ class Estimate(NamedTuple):
     slope: np.ndarray  # (batch, sample) N/m, the slope of the contact force against indentation
 
 
-def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_constant: np.ndarray, noise: Noise,
-             strengths: np.ndarray, relative_std: dict[str, float], *, tilt: bool = True) -> Estimate:
+def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_constant: np.ndarray,
+             covariance: np.ndarray, relative_std: dict[str, float], *, tilt: bool = True) -> Estimate:
     """Physical parameters with covariances.
 
     Args:
         model: the template of the fit.
         scaled, fit: the curves and their optimum.
         spring_constant: (batch,) N/m; infinite where the tip position does not depend on the deflection.
-        noise, strengths: the noise's bands, and how strong each is in each curve (N^2).
+        covariance: (batch, block) N^2, of the noise, from `block_covariance`.
         relative_std: relative standard uncertainty of ``spring_constant``, ``sensitivity`` and any of the
             model's fixed fields; these are the calibration's sources, in this order.
         tilt: as in the fit.
     """
-    samples = scaled.x.shape[1]
-    width = -(-samples // _BLOCKS)
-    lags = _block_average(autocovariance(noise, width * _BLOCKS), width)
     sources = tuple(relative_std)
-    size, parts = block_size(len(scaled.x)), []
+    size, parts = block_size(*scaled.x.shape), []
     for first in range(0, len(scaled.x), size):
         rows = np.arange(first, first + size) % len(scaled.x)
         piece, best = Scaled(*(a[rows] for a in scaled)), Fit(*(a[rows] for a in fit))
-        lag_sums = (strengths[rows] @ lags) / np.asarray(piece.force_scale)[:, None] ** 2
+        lag_sums = covariance[rows] / np.asarray(piece.force_scale)[:, None] ** 2
         parts.append(jax.tree.map(np.asarray, _estimate(model, piece, best, spring_constant[rows], lag_sums,
                                                         sources=sources, tilt=tilt)))
     joined = [np.concatenate(columns)[: len(scaled.x)] for columns in zip(*parts)]
@@ -70,13 +68,31 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
     return whole._replace(calibration=whole.calibration * np.array([relative_std[s] for s in sources]))
 
 
+def block_covariance(noise: Noise, strengths: np.ndarray, samples: int) -> np.ndarray:
+    """The mean covariance of two blocks of samples of each curve, by their distance: (batch, block) N^2.
+
+    Args:
+        noise, strengths: the noise's bands, and how strong each is in each curve (N^2).
+        samples: of a curve, which are cut into 64 blocks.
+    """
+    lags, count = _block_lags(noise.length, -(-samples // _BLOCKS)), len(strengths)
+    size = block_size(count, samples)
+    parts = [strengths[np.arange(first, first + size) % count] @ lags for first in range(0, count, size)]
+    return np.concatenate(parts)[:count]
+
+
+@lru_cache(_REMEMBERED)
+def _block_lags(length: int, width: int) -> np.ndarray:
+    """What each band of a noise learnt from ``length`` samples gives for blocks of ``width``, (band, block)."""
+    return _block_average(bands(length, width * _BLOCKS), width)
+
+
 def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
     """The mean covariance of two blocks of ``width`` samples, by the distance of the blocks: (band, block)."""
     bands, size = lags.shape
     both = np.concatenate([lags[:, width - 1:0:-1], lags, np.zeros((bands, width))], axis=1)
     kernel = np.convolve(np.ones(width), np.ones(width)) / width**2
-    smooth = np.array([np.convolve(row, kernel, mode="valid") for row in both])
-    return smooth[:, : size : width]
+    return np.array([[row[first : first + len(kernel)] @ kernel for first in range(0, size, width)] for row in both])
 
 
 @partial(compiled, static_argnames=("sources", "tilt"))

@@ -125,8 +125,8 @@ def test_unreadable_curves_are_flagged_and_the_rest_is_fitted(monkeypatch, folde
     expected = asperity.analyze(folder / "a.nc", MODEL)
     load = curve_files.load_curves
 
-    def partly(dataset):
-        loaded, causes = load(dataset)
+    def partly(dataset, loading):
+        loaded, causes = load(dataset, loading)
         bad = [i for i, j in enumerate(loaded["curve_in_file"].values) if j in (2, 11)]
         return curve_files.blank(loaded, bad), causes | dict.fromkeys(bad, "cut off")
 

@@ -27,6 +27,7 @@ from asperity.measurements.force_curves.read import Paths, listed
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
+    averages_taken,
     by_session,
     fit_block,
     join,
@@ -90,11 +91,12 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
         raise NothingToAnalyze(statuses)
     opened = heights.sources(opened, measured)
     model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, {})
-    template = resolved(model, [source.dataset for source in opened])
+    template = resolved(model, opened)
     options = {"segment": segment or usual_segment(model), **std}
     arguments |= {"model": template.record, "segment": options["segment"]}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
     attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}
+    attrs |= averages_taken(opened, options["segment"])
     sources = [part for source in opened for part in by_session(source)]
     blocks, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
     with jobs.run(_job(step), [block.size for block in blocks],
@@ -111,8 +113,8 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
 
     given = dict(model) if isinstance(model, Mapping) else {}
     tip = {key: value for key, value in given.items() if key in ("radius", "poisson_ratio")}
-    some = [Source(s.dataset.isel(curve=_spread(s.dataset.sizes["curve"], TRIED, len(sources))), s.record)
-            for s in sources]
+    tried = [sources[i] for i in _spread(len(sources), TRIED, 1)]
+    some = [source.part(_spread(len(source.counts), TRIED, len(tried))) for source in tried]
     parts = [part for source in some for part in by_session(source)]
     noise = SessionNoise([part for source in sources for part in by_session(source)],
                          Template({"name": "jkr", **tip}, JKR, {}), segment)

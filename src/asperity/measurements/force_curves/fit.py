@@ -11,6 +11,7 @@ from asperity.data.verbs import verb
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
+    averages_taken,
     by_session,
     fit_block,
     join,
@@ -49,4 +50,5 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     noise = SessionNoise(sources, template, segment)
     results = join([fit_block(sources, block, noise, options) for block in plan(sources, batch)])
     step = provenance.step("fit", {"model": template.record, **options, "batch": batch})
-    return provenance.record(results.assign_attrs(template.attributes(*FITTED_BY)), step, before=dataset)
+    named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment))
+    return provenance.record(named, step, before=dataset)

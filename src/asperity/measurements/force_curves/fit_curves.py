@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -14,12 +15,12 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Noise
-from asperity.learning.uncertainty import estimate
+from asperity.learning.uncertainty import block_covariance, estimate
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import ArgumentError
 
-__all__ = ["fit_curves", "learn_noise"]
+__all__ = ["fit_curves", "learn_noise", "session_noises"]
 
 
 class _Solution(NamedTuple):
@@ -33,18 +34,41 @@ def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: st
 
     Where no curve has a baseline, the residuals of the whole fit stand in.
     """
+    return _learnt(_before_contact(dataset, model, segment, tilt))
+
+
+def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *, segment: str) -> dict[str, Noise]:
+    """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for part in parts:
+        for session, samples in zip(part["session"].values, _before_contact(part, model, segment, True), strict=True):
+            found.setdefault(str(session), []).append(samples)
+    return {session: _learnt(samples) for session, samples in found.items()}
+
+
+def _before_contact(dataset: xr.Dataset, model: AbstractContactModel, segment: str,
+                    tilt: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The residuals of each curve before contact; where these are too few, also those of the whole curve."""
     with jax.enable_x64(True):
         solution = _solve(dataset, model, segment, tilt)
         residual, contact = _residual(model, solution)
-        try:
-            return noise_model.learn(_baselines(residual, contact, solution.segment.counted))
-        except ValueError:
-            whole = [r[c] for r, c in zip(residual, solution.segment.counted)]
-            whole = [r for r in whole if len(r) >= noise_model.MINIMUM_BASELINE]
-            return noise_model.learn(whole or [np.full(noise_model.MINIMUM_BASELINE, 0.0)])
+    counted = solution.segment.counted
+    return [(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0])
+            for baseline, row, use in zip(_baselines(residual, contact, counted), residual, counted, strict=True)]
 
 
-def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise, segment: str = "approach",
+def _learnt(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Noise:
+    """The noise of one session, from what `_before_contact` gives for its curves."""
+    least = noise_model.MINIMUM_BASELINE
+    baselines = [baseline for baseline, _ in samples]
+    if max(map(len, baselines), default=0) >= least:
+        return noise_model.learn(baselines)
+    whole = [residual for _, residual in samples if len(residual) >= least]
+    return noise_model.learn(whole or [np.full(least, 0.0)])
+
+
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise | Mapping[str, Noise],
+               segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
                calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
     """Fit every curve of a loaded dataset.
@@ -52,7 +76,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
     Args:
         dataset: force curves in memory.
         model: the template; its fixed fields are used, its fitted ones ignored.
-        noise: from `learn_noise` of the same session.
+        noise: from `learn_noise` of the same session; for curves of several sessions, from `session_noises`.
         segment: the name of the segment to fit, ``approach`` or ``retract``.
         spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties of the
             calibration; ``radius_std`` applies to the size of the tip, whatever the model calls it.
@@ -74,15 +98,30 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
         solution = _solve(dataset, model, segment, tilt)
         residual, contact = _residual(model, solution)
         baselines = _baselines(residual, contact, solution.segment.counted)
-        strengths = noise_model.strengths(noise, baselines)
+        covariance, std, samples = _noise_of_curves(noise, dataset, baselines, residual.shape[1])
         k = solution.segment.spring_constant
-        found = estimate(model, solution.scaled, solution.fit, k, noise, strengths, relative, tilt=tilt)
+        found = estimate(model, solution.scaled, solution.fit, k, covariance, relative, tilt=tilt)
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
     force_std = float(np.linalg.norm(
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
-    level = Level(noise_model.level(noise, strengths), noise_model.correlation(noise, strengths),
-                  np.array([len(b) for b in baselines]), force_std)
+    level = Level(std, samples, np.array([len(b) for b in baselines]), force_std)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level))
+
+
+def _noise_of_curves(noise: Noise | Mapping[str, Noise], dataset: xr.Dataset, baselines: Sequence[np.ndarray],
+                     samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The noise of each curve: covariance of blocks of samples (curve, block), standard deviation, correlation."""
+    sessions = dataset["session"].values.astype(str)
+    shared = {"": noise} if isinstance(noise, Noise) else {name: noise[name] for name in dict.fromkeys(sessions)}
+    rows, parts = [], []
+    for name, own in shared.items():
+        rows.append(np.arange(len(sessions)) if isinstance(noise, Noise) else np.flatnonzero(sessions == name))
+        strengths = noise_model.strengths(own, [baselines[i] for i in rows[-1]])
+        parts.append((block_covariance(own, strengths, samples), noise_model.level(own, strengths),
+                      noise_model.correlation(own, strengths)))
+    back = np.argsort(np.concatenate(rows))
+    covariance, std, correlation = (np.concatenate(column)[back] for column in zip(*parts))
+    return covariance, std, correlation
 
 
 def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:

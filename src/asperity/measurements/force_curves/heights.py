@@ -24,7 +24,7 @@ _log = logging.getLogger("asperity")
 def sources(opened: Sequence[Source], found: Sequence[Mapping[str, Any]]) -> list[Source]:
     """Sources of an analysis with their heights corrected by the scanner among the records, if there is one."""
     scanner = calibrations.scanner_in(found)
-    return [Source(moved(source.dataset, scanner), source.record) for source in opened]
+    return [source.changed(lambda dataset: moved(dataset, scanner)) for source in opened] if scanner else list(opened)
 
 
 def traces(dataset: xr.Dataset) -> list[Trace]:

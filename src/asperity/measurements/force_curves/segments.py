@@ -10,7 +10,7 @@ import xarray as xr
 from asperity.data.readers._errors import MissingCalibration
 from asperity.messages import ArgumentError, shown
 
-__all__ = ["Segment", "segment_of"]
+__all__ = ["Segment", "padded_lengths", "segment_of"]
 
 
 class Segment(NamedTuple):
@@ -34,7 +34,7 @@ def segment_of(dataset: xr.Dataset, name: str) -> Segment:
                                  _missing(dataset))
     part = dataset.sel(segment=name)
     counts = np.minimum(part["sample_count"].values, part.sizes["sample"])
-    length = _padded_length(int(counts.max(initial=1)))
+    length = int(padded_lengths(counts.max(initial=1)))
     given = "height" not in part
     arrays = [_aligned(part[v].values, counts, length, reverse=name.startswith("retract"))
               for v in ("force", "tip_position" if given else "height")]
@@ -53,10 +53,10 @@ def _missing(dataset: xr.Dataset) -> str:
     return f"Give {options}." if options else "Convert the file with its calibration first."
 
 
-def _padded_length(count: int) -> int:
-    """``count`` rounded up to one of two lengths per octave, so that few shapes are compiled."""
-    octave = 1 << max(int(count - 1).bit_length(), 5)
-    return 3 * octave // 4 if count <= 3 * octave // 4 else octave
+def padded_lengths(counts: np.ndarray) -> np.ndarray:
+    """Each of ``counts`` rounded up to one of two lengths per octave, so that few shapes are compiled."""
+    octave = 1 << np.maximum(np.frexp(np.maximum(counts - 1, 0))[1], 5).astype(int)
+    return np.where(counts <= 3 * octave // 4, 3 * octave // 4, octave)
 
 
 def _aligned(values: np.ndarray, counts: np.ndarray, length: int, *, reverse: bool) -> np.ndarray:

@@ -33,11 +33,10 @@ from asperity.measurements.force_curves.fit_curves import fit_curves
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
-    Block,
     SessionNoise,
     by_session,
+    in_parts,
     join,
-    load_block,
     plan,
 )
 from asperity.measurements.force_curves.tip import resolved
@@ -61,7 +60,7 @@ class Instrument(NamedTuple):
     thickness: float = np.inf  # of a layer, m
 
 
-def choose(dataset: xr.Dataset, model: JKR, noise: Noise, *, segment: str = "retract",
+def choose(dataset: xr.Dataset, model: JKR, noise: Noise | Mapping[str, Noise], *, segment: str = "retract",
            instrument: Instrument = Instrument(), options: Options = Options(),  # noqa: B008
            quick: bool = False) -> xr.Dataset:
     """Choose the contact model of every curve of a loaded dataset of one session.
@@ -283,9 +282,9 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
 
 def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
     """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
-    def of_block(block: Block) -> xr.Dataset:
-        template = noise.template.of(sources[block.pieces[0][0]].dataset)
+    def of_part(curves: xr.Dataset, noises: Mapping[str, Noise], _: list[int], source: Source) -> xr.Dataset:
+        template = noise.template.of(source)
         assert isinstance(template, JKR)
-        return choose(load_block(sources, block)[0], template, noise(block.session), segment=noise.segment, **options)
+        return choose(curves, template, noises, segment=noise.segment, **options)
 
-    return join([of_block(block) for block in plan(sources, batch)])
+    return join([in_parts(sources, block, noise, of_part) for block in plan(sources, batch)])

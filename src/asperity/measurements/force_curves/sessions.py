@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +10,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from os import PathLike
 from typing import Any
+=======
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+>>>>>>> refs/heads/scale
 
 import numpy as np
 import xarray as xr
@@ -16,14 +25,25 @@ import xarray as xr
 from asperity import __version__
 from asperity.contact import AbstractContactModel
 from asperity.contact.named import ASSUMED
+<<<<<<< HEAD
 from asperity.data import curve_files, jobs
+=======
+from asperity.data import curve_files
+from asperity.data.averages import averaged, widths
+>>>>>>> refs/heads/scale
 from asperity.data.curve_files import Source
 from asperity.learning import least_squares, noise
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
+<<<<<<< HEAD
 __all__ = ["FITTED_BY", "Block", "SessionNoise", "by_session", "fit_block", "join", "load_block", "numbered",
            "over_curves", "plan"]
+=======
+__all__ = ["FITTED_BY", "Block", "Part", "SessionNoise", "averages_taken", "by_session", "fit_block", "in_parts",
+           "join", "load_part", "numbered", "parts_of", "plan"]
+>>>>>>> refs/heads/scale
 
 _log = logging.getLogger("asperity")
 
@@ -32,91 +52,205 @@ FITTED_BY = (least_squares, noise)
 
 #: curves of one session from which the noise is learnt
 NOISE_CURVES = 256
+#: samples of the fitted segment that are worked on together, 17 MB for each of some forty arrays
+SAMPLES = 1 << 21
+#: sessions whose noise is remembered: those of a few blocks of single files; 20 kB each
+_REMEMBERED = 4096
 
 
-@dataclass(frozen=True)
-class Block:
-    """Curves that are fitted together: pieces (source, first, last + 1) of one session."""
+class Block(NamedTuple):
+    """Neighboring curves whose results are kept together: pieces (source, numbers of its curves)."""
 
-    session: str
-    pieces: tuple[tuple[int, int, int], ...]
+    pieces: tuple[tuple[int, np.ndarray], ...]
 
     @property
     def size(self) -> int:
         """Number of curves."""
-        return sum(stop - start for _, start, stop in self.pieces)
+        return sum(len(curves) for _, curves in self.pieces)
+
+
+class Part(NamedTuple):
+    """Curves that are loaded and fitted together, for they need the same shape."""
+
+    places: np.ndarray  # in the block
+    pieces: tuple[tuple[int, np.ndarray], ...]
+    longest: int  # samples of their longest segment
 
 
 def by_session(source: Source) -> Iterator[Source]:
     """The source cut where the session changes, so that each part has one noise."""
-    sessions = source.dataset["session"].values
+    sessions = source.sessions
     edges = [0, *(np.flatnonzero(sessions[1:] != sessions[:-1]) + 1), len(sessions)]
     for start, stop in pairwise(edges):
         whole = start == 0 and stop == len(sessions)
-        yield source if whole else Source(source.dataset.isel(curve=slice(start, stop)), source.record)
+        yield source if whole else source.part(slice(start, stop))
 
 
 def plan(sources: Sequence[Source], batch: int) -> list[Block]:
-    """Blocks of at most ``batch`` curves; small files of one session and layout share a block."""
-    blocks: list[Block] = []
-    layouts: list[tuple[str, ...]] = []
-    for i, source in enumerate(sources):
-        session, count = str(source.dataset["session"].values[0]), source.dataset.sizes["curve"]
-        layout = (session, *map(str, source.dataset["segment"].values),
-                  *sorted(map(str, source.dataset.data_vars)),
-                  *(str(source.dataset.attrs.get(name)) for name in ASSUMED))
-        pieces = [(i, start, min(start + batch, count)) for start in range(0, count, batch)]
-        for piece in pieces:
-            if blocks and layouts[-1] == layout and blocks[-1].size + piece[2] - piece[1] <= batch:
-                blocks[-1] = Block(session, (*blocks[-1].pieces, piece))
-            else:
-                blocks.append(Block(session, (piece,)))
-                layouts.append(layout)
-    return blocks
+    """Blocks of at most ``batch`` neighboring curves and of at most `SAMPLES` samples; small files share one."""
+    wholes = [(i, np.arange(len(source.counts))) for i, source in enumerate(sources)]
+    return [Block(tuple(pieces)) for pieces in _blocks(sources, wholes, batch)]
+
+
+def _blocks(sources: Sequence[Source], wholes: Iterable[tuple[int, np.ndarray]],
+            batch: int) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """The curves of several sources in order, cut and put together to pieces for one block each."""
+    pieces: list[tuple[int, np.ndarray]] = []
+    curves = samples = 0
+    for i, piece in _cut(sources, wholes, batch):
+        size = _samples(sources[i], piece)
+        if pieces and (curves + len(piece) > batch or samples + size.sum() > SAMPLES):
+            yield pieces
+            pieces, curves, samples = [], 0, 0
+        pieces.append((i, piece))
+        curves, samples = curves + len(piece), samples + size.sum()
+    if pieces:
+        yield pieces
+
+
+def _cut(sources: Sequence[Source], wholes: Iterable[tuple[int, np.ndarray]],
+         batch: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Pieces of at most ``batch`` curves of one source, shorter where these are long."""
+    for i, whole in wholes:
+        total = np.cumsum(_samples(sources[i], whole))
+        start = 0
+        while start < len(whole):
+            room = SAMPLES + (total[start - 1] if start else 0)
+            stop = max(min(start + batch, int(np.searchsorted(total, room, "right"))), start + 1)
+            yield i, whole[start:stop]
+            start = stop
+
+
+def _samples(source: Source, curves: np.ndarray) -> np.ndarray:
+    """The samples that the longest segment of each curve is padded to, once it is averaged."""
+    return padded_lengths(_averaged_counts(source.counts[curves]).max(axis=1, initial=1))
+
+
+def _averaged_counts(counts: np.ndarray) -> np.ndarray:
+    return -(-counts // widths(counts))
+
+
+def _layout(source: Source) -> tuple[str, ...]:
+    """What curves that are fitted together have in common."""
+    return (*source.segments, "", *source.channels, "", *(str(source.attrs.get(name)) for name in ASSUMED))
+
+
+def parts_of(sources: Sequence[Source], block: Block, segment: str) -> list[Part]:
+    """The curves of a block by layout and length: a long curve does not pad the others, nor change their fit."""
+    found: dict[tuple[Any, ...], list[tuple[np.ndarray, int, np.ndarray]]] = {}
+    first = 0
+    for i, curves in block.pieces:
+        counts = _averaged_counts(sources[i].counts[curves])
+        fitted = counts[:, sources[i].segments.index(segment)] if segment in sources[i].segments else 0 * counts[:, 0]
+        shapes = np.stack([padded_lengths(fitted), _samples(sources[i], curves)], axis=1)
+        for shape in np.unique(shapes, axis=0):
+            own = np.flatnonzero((shapes == shape).all(axis=1))
+            found.setdefault((_layout(sources[i]), *shape), []).append((first + own, i, curves[own]))
+        first += len(curves)
+    return [_part(sources, pieces) for pieces in found.values()]
+
+
+def _part(sources: Sequence[Source], pieces: Sequence[tuple[np.ndarray, int, np.ndarray]]) -> Part:
+    longest = max(int(sources[i].counts[curves].max(initial=1)) for _, i, curves in pieces)
+    return Part(np.concatenate([places for places, _, _ in pieces]), tuple((i, own) for _, i, own in pieces), longest)
+
+
+def load_part(sources: Sequence[Source], part: Part) -> tuple[xr.Dataset, list[int]]:
+    """The curves of a part in memory, and the positions of those that cannot be read: they are empty."""
+    loaded = [curve_files.load_curves(_chosen(sources[i].dataset, curves, part.longest), averaged)
+              for i, curves in part.pieces]
+    offsets = np.cumsum([0, *(len(curves) for _, curves in part.pieces)])
+    unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, loaded) for i in causes]
+    return curve_files.combine([curves for curves, _ in loaded]), unreadable
+
+
+def _chosen(dataset: xr.Dataset, curves: np.ndarray, longest: int) -> xr.Dataset:
+    """Some curves, lazily, up to the last sample that any of them has."""
+    neighbors = len(curves) == curves[-1] - curves[0] + 1
+    rows = slice(int(curves[0]), int(curves[-1]) + 1) if neighbors else curves
+    return dataset.isel(curve=rows, sample=slice(0, longest))
+
+
+def averages_taken(sources: Iterable[Source], segment: str) -> dict[str, str]:
+    """The attribute ``averaged`` of results some of whose curves are fitted as means: how many, of how many samples."""
+    taken = np.concatenate([[1], *(widths(source.counts[:, source.segments.index(segment)]) for source in sources
+                                   if segment in source.segments)])
+    return {"averaged": json.dumps({"curves": int((taken > 1).sum()), "samples": int(taken.max())})} if (
+        taken.max() > 1) else {}
 
 
 class SessionNoise:
-    """The noise of each session, learnt when first asked for, from at most `NOISE_CURVES` of its curves."""
+    """The noise of sessions, learnt when first asked for, from at most `NOISE_CURVES` curves of each."""
 
     def __init__(self, sources: Sequence[Source], template: Template, segment: str) -> None:
-        self.sources, self.template, self.segment, self.known = sources, template, segment, {}
+        self.sources, self.template, self.segment = sources, template, segment
+        self.known: OrderedDict[str, Any] = OrderedDict()
+        self.places: dict[str, list[int]] = {}  # of the sources, by session
+        for i, source in enumerate(sources):
+            self.places.setdefault(str(source.sessions[0]), []).append(i)
 
-    def __call__(self, session: str) -> Any:
-        from asperity.measurements.force_curves.fit_curves import learn_noise
+    def __call__(self, *sessions: str) -> dict[str, Any]:
+        """Session -> noise of the ``sessions``."""
+        unknown: dict[tuple[str, ...], list[str]] = {}
+        for session in dict.fromkeys(sessions):
+            if session not in self.known:
+                unknown.setdefault(_layout(self.sources[self.places[session][0]]), []).append(session)
+        for together in unknown.values():
+            self.known |= self._learn(together)
+        found = {session: self.known[session] for session in sessions}
+        while len(self.known) > max(_REMEMBERED, len(found)):
+            self.known.popitem(last=False)
+        return found
 
-        if session not in self.known:
-            own = [source.dataset for source in self.sources
-                   if str(source.dataset["session"].values[0]) == session]
-            self.known[session] = learn_noise(self._sample(own), self.template.of(own[0]), segment=self.segment)
-        return self.known[session]
+    def _learn(self, sessions: Sequence[str]) -> dict[str, Any]:
+        from asperity.measurements.force_curves.fit_curves import session_noises
 
-    def _sample(self, own: Sequence[xr.Dataset]) -> xr.Dataset:
-        places = [(i, j) for i, dataset in enumerate(own) for j in range(dataset.sizes["curve"])]
-        chosen = [places[k] for k in np.unique(np.linspace(0, len(places) - 1, NOISE_CURVES).astype(int))]
-        by_file = {i: [j for k, j in chosen if k == i] for i in dict.fromkeys(i for i, _ in chosen)}
-        return curve_files.combine([curve_files.load_curves(own[i].isel(curve=js))[0] for i, js in by_file.items()])
+        model = self.template.of(self.sources[self.places[sessions[0]][0]])
+        pieces = [piece for session in sessions for piece in self._sample(session)]
+        blocks = (Block(tuple(few)) for few in _blocks(self.sources, pieces, max(NOISE_CURVES, len(sessions))))
+        parts = (part for block in blocks for part in parts_of(self.sources, block, self.segment))
+        return session_noises((load_part(self.sources, part)[0] for part in parts), model, segment=self.segment)
+
+    def _sample(self, session: str) -> list[tuple[int, np.ndarray]]:
+        """Evenly spread curves of a session."""
+        own = self.places[session]
+        ends = np.cumsum([0, *(len(self.sources[i].counts) for i in own)])
+        chosen = np.unique(np.linspace(0, ends[-1] - 1, NOISE_CURVES).astype(int))
+        which = np.searchsorted(ends, chosen, "right") - 1
+        return [(own[j], chosen[which == j] - ends[j]) for j in np.unique(which)]
 
 
-def load_block(sources: Sequence[Source], block: Block) -> tuple[xr.Dataset, list[int]]:
-    """The curves of one block in memory, and the positions of those that cannot be read: they are empty."""
-    parts = [curve_files.load_curves(sources[i].dataset.isel(curve=slice(start, stop)))
-             for i, start, stop in block.pieces]
-    offsets = np.cumsum([0, *(part.sizes["curve"] for part, _ in parts)])
-    unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, parts) for i in causes]
-    return curve_files.combine([part for part, _ in parts]), unreadable
+def in_parts(sources: Sequence[Source], block: Block, noise: SessionNoise,
+             work: Callable[[xr.Dataset, dict[str, Any], list[int], Source], xr.Dataset]) -> xr.Dataset:
+    """``work(curves, noises, unreadable, source)`` for each part of a block; the results in the block's order.
+
+    ``noises`` has the noise of each session in the part, ``unreadable`` are the curves that are empty because
+    they could not be read, ``source`` is the first file.
+    """
+    done, places = [], []
+    for part in parts_of(sources, block, noise.segment):
+        noises = noise(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
+        curves, unreadable = load_part(sources, part)
+        done.append(work(curves, noises, unreadable, sources[part.pieces[0][0]]))
+        places.append(part.places)
+    order = np.argsort(np.concatenate(places))
+    return done[0] if len(done) == 1 else join(done).isel(curve=order).drop_vars("curve")
 
 
 def fit_block(sources: Sequence[Source], block: Block, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
     """The results of one block: its curves loaded, fitted, and flagged where they could not be read."""
-    curves, unreadable = load_block(sources, block)
-    chosen = level.template.of(sources[block.pieces[0][0]].dataset)
-    fitted, failed = _fitted(curves, chosen, {"noise": level(block.session), **options})
-    fitted["flag"].values[[*unreadable, *failed]] = int(Outcome.unreadable)
-    truth = [name for name in curves.data_vars if str(name).startswith("true_") and name not in fitted]
-    fitted = fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)
-    tip = {name: fitted[name].expand_dims(curve=fitted["curve"]).variable for name in chosen.fixed
-           if name in fitted.coords and fitted[name].dims == ()}
-    return fitted.assign_coords(tip)  # per curve, for each file may have its own
+
+    def fit(curves: xr.Dataset, noises: dict[str, Any], unreadable: list[int], source: Source) -> xr.Dataset:
+        chosen = level.template.of(source)
+        fitted, failed = _fitted(curves, chosen, {"noise": noises, **options})
+        fitted["flag"].values[[*unreadable, *failed]] = int(Outcome.unreadable)
+        truth = [name for name in curves.data_vars if str(name).startswith("true_") and name not in fitted]
+        fitted = fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)
+        tip = {name: fitted[name].expand_dims(curve=fitted["curve"]).variable for name in chosen.fixed
+               if name in fitted.coords and fitted[name].dims == ()}
+        return fitted.assign_coords(tip)  # per curve, for each file may have its own
+
+    return in_parts(sources, block, level, fit)
 
 
 def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[str, Any],

@@ -11,6 +11,7 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel, AbstractElasticContact
 from asperity.contact.named import Model, assumed_inputs, contact_model, model_record
+from asperity.data.curve_files import Source
 from asperity.data.results import assumed_in_words
 from asperity.messages import ArgumentError
 from asperity.report.citing import citations
@@ -27,7 +28,7 @@ class Template(NamedTuple):
     kind: type[AbstractContactModel]
     assumed: dict[str, float]  # name -> value (SI) of the inputs that neither the caller nor every file states
 
-    def of(self, dataset: xr.Dataset) -> AbstractContactModel:
+    def of(self, dataset: xr.Dataset | Source) -> AbstractContactModel:
         """The model with the tip of these curves."""
         return contact_model(self.model, dataset.attrs)
 
@@ -42,7 +43,7 @@ class Template(NamedTuple):
                 "citations": json.dumps(citations(self.kind, *methods))}
 
 
-def resolved(model: Model, datasets: Iterable[xr.Dataset]) -> Template:
+def resolved(model: Model, datasets: Iterable[xr.Dataset | Source]) -> Template:
     """The template for these curves; one warning says what had to be assumed.
 
     Raises:

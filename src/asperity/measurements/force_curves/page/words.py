@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 import numpy as np
@@ -184,6 +185,12 @@ def remarks(results: xr.Dataset) -> list[str]:
         said.append(
             f"The medians run over {len(names)} files, which may be different samples, tips or settings: "
             "the table of files below has each by itself."
+        )
+    if "averaged" in results.attrs:
+        taken = json.loads(results.attrs["averaged"])
+        said.append(
+            f"{count_of(taken['curves'], 'curve')} of very many samples: the fit is to means of up to "
+            f"{taken['samples']} neighboring samples, and noise and sample count are those of the means."
         )
     ratio = values(results, "reduced_chi_square")[good]
     if np.isfinite(ratio).any():
