@@ -58,9 +58,10 @@ def test_correlated_errors_are_those_of_a_wrong_sensitivity(curves, tmp_path):
     from asperity.data.curve_files import Source
     from asperity.measurements.force_curves.fit_curves import fit_curves
     from asperity.measurements.force_curves.sessions import SessionNoise
+    from asperity.measurements.force_curves.tip import resolved
 
     step = 1e-4
-    noise = SessionNoise([Source(curves, {})], TIP, "approach")("virtual-0")
+    noise = SessionNoise([Source(curves, {})], resolved(TIP, [curves]), "approach")("virtual-0")["virtual-0"]
 
     def modulus(factor: float) -> np.ndarray:
         changed = correct.curves(curves, spring_constant=0.05 * factor**-2, sensitivity=50e-9 * factor)

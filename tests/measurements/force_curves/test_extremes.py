@@ -14,6 +14,7 @@ from asperity.data.averages import LONGEST, averaged
 from asperity.data.curve_files import Source, combine
 from asperity.measurements.force_curves import sessions
 from asperity.measurements.force_curves.sessions import SessionNoise, by_session, parts_of, plan
+from asperity.measurements.force_curves.tip import resolved
 from asperity.virtual.force_map import Instrument, virtual_map
 
 MODEL = {"name": "jkr", "radius": 5e-6}
@@ -89,13 +90,14 @@ def test_the_noise_of_many_sessions_is_that_of_each(monkeypatch):
     apart = [named(curve(128, columns=2, seed=i), f"day {i}") for i in range(5)]
     sources = [part for dataset in apart for part in by_session(Source(dataset, {}))]
     monkeypatch.setattr(sessions, "_REMEMBERED", 2)
-    noise = SessionNoise(sources, MODEL, "retract")
+    template = resolved(MODEL, [sources[0].dataset])
+    noise = SessionNoise(sources, template, "retract")
     found = noise(*(f"day {i}" for i in range(5)))
     assert len(found) == 5
     noise("day 0")
     assert len(noise.known) <= 2
     for i, dataset in enumerate(apart):
-        alone = SessionNoise([Source(dataset, {})], MODEL, "retract")(f"day {i}")[f"day {i}"]
+        alone = SessionNoise([Source(dataset, {})], template, "retract")(f"day {i}")[f"day {i}"]
         np.testing.assert_array_equal(found[f"day {i}"].shared, alone.shared)
 
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import hashlib
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from os import PathLike
-from typing import Any
-=======
 import json
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from os import PathLike
 from typing import Any, NamedTuple
->>>>>>> refs/heads/scale
 
 import numpy as np
 import xarray as xr
@@ -25,25 +17,16 @@ import xarray as xr
 from asperity import __version__
 from asperity.contact import AbstractContactModel
 from asperity.contact.named import ASSUMED
-<<<<<<< HEAD
 from asperity.data import curve_files, jobs
-=======
-from asperity.data import curve_files
 from asperity.data.averages import averaged, widths
->>>>>>> refs/heads/scale
 from asperity.data.curve_files import Source
 from asperity.learning import least_squares, noise
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
-<<<<<<< HEAD
-__all__ = ["FITTED_BY", "Block", "SessionNoise", "by_session", "fit_block", "join", "load_block", "numbered",
-           "over_curves", "plan"]
-=======
 __all__ = ["FITTED_BY", "Block", "Part", "SessionNoise", "averages_taken", "by_session", "fit_block", "in_parts",
-           "join", "load_part", "numbered", "parts_of", "plan"]
->>>>>>> refs/heads/scale
+           "join", "load_part", "numbered", "over_curves", "parts_of", "plan"]
 
 _log = logging.getLogger("asperity")
 
