@@ -111,7 +111,7 @@ def draw(images: dict[str, np.ndarray], pitch: float, noise_floor: float, curve:
 
 # %%
 def main(quick: bool = False) -> None:
-    pitch, surface, trace, retrace = scans(128 if quick else 512)
+    pitch, surface, trace, retrace = scans(256 if quick else 512)
     one, two = denoise(trace, pitch), denoise(trace, pitch, second=retrace)
     judge({"one scan": trace, "Gaussian, sigma 1 px": gaussian_filter(trace, 1), "posterior mean": one.height,
            "restored": one.restored, "posterior mean, two scans": two.height, "restored, two scans": two.restored},

@@ -63,7 +63,7 @@ def pulls(truth, count, noise=0.05, known=True):
     return np.array([(fit.values - values) / np.sqrt(np.diag(fit.covariance)) for fit in fits])
 
 
-def test_the_covariance_is_that_of_the_formula():
+def test_the_covariance_is_that_of_the_formula(x64):
     """(J^T J)^-1 of the residuals, against central differences; s = 1 where the noise is known."""
     truth, noise = StructuralDamping(458.0, 0.22, 1.68), 0.05
     measured = noisy(answer(truth, "complex_modulus", FREQUENCIES), noise, 0)
