@@ -94,6 +94,14 @@ def test_blocks_with_longer_names_are_not_cut(tmp_path, dataset):
     assert store.load(path)["file"].values.tolist() == ["a.jpk", "x", "y" * 200, "日本.nid"]
 
 
+def test_the_order_of_a_zarr_is_not_that_of_the_file_system(tmp_path, dataset):
+    """It was: the columns of the table of a large result came in another order from run to run."""
+    path = store.save(dataset, tmp_path / "map.zarr")
+    with store.open_store(path) as back:
+        names = [*back.coords], [*back.data_vars]
+    assert names == (sorted(dataset.coords), sorted(dataset.data_vars))
+
+
 def test_open_store_is_lazy(tmp_path, dataset):
     for ending in store.ENDINGS:
         with store.open_store(store.save(dataset, tmp_path / f"map{ending}")) as back:

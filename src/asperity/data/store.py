@@ -165,12 +165,21 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
     try:
         if kind == ".nc":
             _require_sealed(path)
-        return restored(opening.netcdf(path) if kind == ".nc" else opening.zarr(path))
+        return restored(opening.netcdf(path) if kind == ".nc" else _ordered(opening.zarr(path)))
     except ReadError as error:
         raise StoreError(f"{printable(path)}: {error.problem} {error.remedy}".removesuffix(".")) from error
     except Exception as error:  # h5py and zarr raise a dozen types on damage
         cause = " ".join(str(error).split())
         raise StoreError(f"{path}: not a {kind} dataset of asperity ({cause or type(error).__name__})") from error
+
+
+def _ordered(dataset: xr.Dataset) -> xr.Dataset:
+    """The variables by name: a folder lists them as its file system likes, and tables would differ from run to run."""
+    variables = {name: dataset.variables[name] for name in sorted(dataset.variables, key=str)}
+    coords = {name: variable for name, variable in variables.items() if name in dataset.coords}
+    ordered = xr.Dataset({name: variables[name] for name in variables if name not in coords}, coords, dataset.attrs)
+    ordered.set_close(dataset.close)
+    return ordered
 
 
 def _require_sealed(path: Path) -> None:
