@@ -24,7 +24,7 @@ def test_reads(text, unit, value):
 @pytest.mark.parametrize(("text", "unit", "expected"), [
     ("5 apples", "m", "5um or 10nm"), ("5N", "m", "5um"), ("", "m", "5um"), ("five um", "m", "5um"),
     ("5um", "N/m", "30mN/m"), ("20 grad", "rad", "20deg"), ("1 2", "m", "5um"), ("5 M m", "m", "5um"),
-    ("nan", "m", "5um"), ("5kdeg", "rad", "20deg"), ("1m%", "1", "10%"),
+    ("nan", "m", "5um"), ("1e999", "m", "5um"), ("5kdeg", "rad", "20deg"), ("1m%", "1", "10%"),
 ])
 def test_wrong_units_say_what_is_expected(text, unit, expected):
     with pytest.raises(ValueError, match=f"expected for example .*{expected}"):

@@ -42,7 +42,9 @@ def parse(text: str | float, unit: str) -> float:
     factor = 1.0 if not written else _factors(unit).get(written)
     if factor is None:
         raise ArgumentError(f"'{text}' is not in {_words(unit)}; expected for example {_example(unit)}")
-    return float(f"{float(number) * factor:.15g}")
+    if not math.isfinite(found := float(f"{float(number) * factor:.15g}")):
+        raise ArgumentError(f"'{text}' is too large for a number; expected for example {_example(unit)}")
+    return found
 
 
 def _factors(unit: str) -> dict[str, float]:

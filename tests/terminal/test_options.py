@@ -1,10 +1,13 @@
 """A wrong value for any option of any command ends in a short message; new commands and options are included."""
 
 import sys
+import typing
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
-from typer.main import get_command
+from typer.models import ArgumentInfo
 from typer.testing import CliRunner
 
 from asperity.cli import app
@@ -27,12 +30,32 @@ LISTED = {"segment": "approach", "lines": "median", "shape": "sphere_cone", "flu
 MOST_LINES = 12  # of stderr: a usage line, a box of click's, and what the files are
 
 
-def commands(group=None, path=()):
-    for name, command in (group or get_command(app)).commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
+class Typed(NamedTuple):
+    """What a person types for one parameter of a command."""
+
+    option: str  # "" for an argument
+    kind: type  # float, int, str, Path
+
+
+def commands(group=app, path=()):
+    """Every command of the application with its parameters, but for switches."""
+    for info in group.registered_commands:
+        function = info.callback
+        hints = typing.get_type_hints(function, include_extras=True)
+        found = {name: typed_as(name, hint) for name, hint in hints.items() if name != "return"}
+        yield ((*path, info.name or function.__name__.replace("_", "-")),
+               {name: what for name, what in found.items() if what.kind is not bool})
+    for info in group.registered_groups:
+        yield from commands(info.typer_instance, (*path, info.name))
+
+
+def typed_as(name, hint):
+    bare, *about = typing.get_args(hint) if typing.get_origin(hint) is typing.Annotated else (hint,)
+    kinds, outer = [bare], typing.get_args(bare)
+    kinds += [*outer, *(inner for part in outer for inner in typing.get_args(part))]  # list[Path] | None
+    kind = next(kind for kind in kinds if kind in (float, int, str, bool, Path))
+    argument = any(isinstance(one, ArgumentInfo) for one in about)
+    return Typed("" if argument else f"--{name.replace('_', '-')}", kind)
 
 
 COMMANDS = dict(commands())
@@ -67,24 +90,17 @@ def folder(tmp_path_factory):
     return place
 
 
-def typed(command, parameter, value):
+def typed(command, option, value):
     """The arguments of a working command with one of them replaced by ``value``."""
     arguments = list(WORKING[" ".join(command)])
-    if parameter.param_type_name == "argument":
+    if not option:
         options = arguments[next((i for i, word in enumerate(arguments) if word.startswith("--")), len(arguments)):]
         return [*command, *options, "--", value]
-    return [*command, *arguments, parameter.opts[0], value]
+    return [*command, *arguments, option, value]
 
 
-def nonsense(parameter):
-    kind = parameter.type.name
-    if kind in ("integer", "integer range"):
-        return WHOLE
-    return FILES if kind in ("path", "file", "directory") else WORDS if kind == "text" else NUMBERS
-
-
-CASES = [(command, parameter.name) for command, found in COMMANDS.items() for parameter in found.params
-         if not getattr(parameter, "is_flag", False)]
+NONSENSE = {float: NUMBERS, int: WHOLE, str: WORDS, Path: FILES}
+CASES = [(command, name) for command, found in COMMANDS.items() for name in found]
 
 
 def test_every_command_has_working_arguments():
@@ -100,10 +116,10 @@ def test_a_wrong_value_ends_in_a_short_message(command, name, folder, tmp_path, 
     for file in folder.iterdir():
         (tmp_path / file.name).symlink_to(file)
     monkeypatch.chdir(tmp_path)
-    parameter = next(p for p in COMMANDS[command].params if p.name == name)
-    for value in nonsense(parameter):
-        found = CliRunner().invoke(app, typed(command, parameter, value))
-        said = f"{command} {parameter.opts} {value[:30]!r}: {found.exit_code} {found.stderr}"
+    option, kind = COMMANDS[command][name]
+    for value in NONSENSE[kind]:
+        found = CliRunner().invoke(app, typed(command, option, value))
+        said = f"{command} {option} {value[:30]!r}: {found.exit_code} {found.stderr}"
         assert found.exception is None or isinstance(found.exception, SystemExit), said
         assert found.exit_code in (0, 1, 2), said
         assert "Traceback" not in found.output, said
