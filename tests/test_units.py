@@ -14,7 +14,7 @@ from asperity.units import in_words, parse
     ("1e-6", "m", 1e-6), (" .5 mm ", "m", 5e-4), ("0.03 N/m", "N/m", 0.03), ("30mN/m", "N/m", 0.03),
     ("30 pN/nm", "N/m", 0.03), ("40nm/V", "m/V", 4e-8), ("20deg", "rad", math.radians(20)),
     ("20°", "rad", 20 * math.pi / 180), ("0.35", "rad", 0.35),
-    ("10%", "1", 0.1), ("0.1", "1", 0.1), ("1.5kPa", "Pa", 1500.0), ("2GPa", "Pa", 2e9),
+    ("10%", "1", 0.1), ("0.1", "1", 0.1), ("1.5kPa", "Pa", 1500.0), ("2GPa", "Pa", 2e9), ("298K", "K", 298.0),
     ("-3nN", "N", -3e-9), ("1MN", "N", 1e6), ("1mN", "N", 1e-3), (0.25, "N/m", 0.25),
 ])
 def test_reads(text, unit, value):
@@ -24,7 +24,7 @@ def test_reads(text, unit, value):
 @pytest.mark.parametrize(("text", "unit", "expected"), [
     ("5 apples", "m", "5um or 10nm"), ("5N", "m", "5um"), ("", "m", "5um"), ("five um", "m", "5um"),
     ("5um", "N/m", "30mN/m"), ("20 grad", "rad", "20deg"), ("1 2", "m", "5um"), ("5 M m", "m", "5um"),
-    ("nan", "m", "5um"), ("1e999", "m", "5um"), ("5kdeg", "rad", "20deg"), ("1m%", "1", "10%"),
+    ("nan", "m", "5um"), ("1e999", "m", "5um"), ("25 C", "K", "298K"), ("5kdeg", "rad", "20deg"), ("1m%", "1", "10%"),
 ])
 def test_wrong_units_say_what_is_expected(text, unit, expected):
     with pytest.raises(ValueError, match=f"expected for example .*{expected}"):

@@ -17,6 +17,7 @@ _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
     "Pa": {"Pa": (1.0, True)},
     "V": {"V": (1.0, True)},
     "A": {"A": (1.0, True)},
+    "K": {"K": (1.0, True)},
     "s": {"s": (1.0, True), "min": (60.0, False)},
     "N/m": {"N/m": (1.0, True), "nN/nm": (1.0, False), "pN/nm": (1e-3, False)},
     "m/V": {"m/V": (1.0, True)},
@@ -41,7 +42,8 @@ def parse(text: str | float, unit: str) -> float:
     number, written = match.groups()
     factor = 1.0 if not written else _factors(unit).get(written)
     if factor is None:
-        raise ArgumentError(f"'{text}' is not in {_words(unit)}; expected for example {_example(unit)}")
+        raise ArgumentError(f"'{text}' has '{written}' where {_words(unit)} belongs; expected for example "
+                            f"{_example(unit)}")
     if not math.isfinite(found := float(f"{float(number) * factor:.15g}")):
         raise ArgumentError(f"'{text}' is too large for a number; expected for example {_example(unit)}")
     return found
@@ -56,11 +58,11 @@ def _factors(unit: str) -> dict[str, float]:
 
 
 def _words(unit: str) -> str:
-    return "percent or a bare number" if unit == "1" else f"a multiple of {unit}"
+    return "at most a %" if unit == "1" else f"a multiple of {unit}"
 
 
 def _example(unit: str) -> str:
-    return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "rad": "20deg or 0.35rad",
+    return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "K": "298K", "rad": "20deg or 0.35rad",
             "1": "0.1 or 10%"}.get(unit, f"1{unit}")
 
 

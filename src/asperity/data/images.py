@@ -37,7 +37,7 @@ from asperity.data.curves import SchemaError
 from asperity.data.readers import images as image_readers
 from asperity.data.readers._errors import MissingCalibration, ReadError
 from asperity.data.readers.images._channels import Channel, Identity, Images, identify, si_unit
-from asperity.messages import ArgumentError
+from asperity.messages import ArgumentError, shown
 from asperity.quantities import QUANTITIES
 from asperity.units import in_words
 
@@ -64,7 +64,7 @@ def open_images(path: str | PathLike[str], *, pitch: float | None = None, unit: 
     """
     path = Path(path)
     if unit is not None and si_unit(unit)[1] not in {quantity.unit for quantity in QUANTITIES.values()}:
-        raise ArgumentError(f"unit = {unit!r} is not known; write for example 'nm', 'mV', 'deg'")
+        raise ArgumentError(f"unit = {shown(unit)} is not known; write for example 'nm', 'mV', 'deg'")
     images = image_readers.open_images(path, unit or "")
     if pitch is not None:
         if not 0 < pitch < np.inf:

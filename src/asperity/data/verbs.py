@@ -42,19 +42,21 @@ _WHOLE = {
     "seed": (0, 2**63 - 1),  # 64 bits
     "size": (3, 1001),  # pixels of a tip, which needs their square: an apex and a neighbor on each side
 }
-#: real numbers beside the quantities: above this
+#: real numbers beside the quantities: above the first, at most the second
 _ABOVE = {
-    "features": 0.0,  # robust standard deviations
-    "noise": 0.0,  # relative
-    "pitch": 0.0,  # m
-    "separation": 0.0,  # m
+    "features": (0.0, math.inf),  # robust standard deviations
+    "noise": (0.0, 10.0),  # relative; beyond it nothing was measured
+    "pitch": (0.0, 1.0),  # m; no scanner goes so far
+    "separation": (0.0, 1e-3),  # m; of surfaces that attract each other
 }
-#: real numbers beside the quantities: at least this
+#: real numbers beside the quantities: from the first to the second
 _FROM = {
-    "mass": 0.0,  # kg
-    "noise_bound": 0.0,  # m
-    "surface_tension": 0.0,  # N/m
+    "mass": (0.0, 1.0),  # kg, of a lever
+    "noise_bound": (0.0, 1.0),  # m
+    "surface_tension": (0.0, 1e3),  # N/m; liquid metals have 2
 }
+_LARGEST_STD = 100.0  # relative, or of a logarithm; beyond it nothing is known
+
 #: types in words; a list comes after what it is a list of
 _LIST = "a list of such"
 _WORDS = {float: "a number", int: "a whole number", str: "text", bool: "True or False", PathLike: "a path",
@@ -112,9 +114,11 @@ def _check_number(name: str, value: Any, inside: str = "") -> None:
         number(told, value, unit=unit, **bounds(name))
     elif name in _WHOLE:
         whole(told, value, *_WHOLE[name])
+    elif name in _ABOVE:
+        number(told, value, above=_ABOVE[name][0], most=_ABOVE[name][1])
     else:
-        least = 0.0 if name.endswith("_std") else _FROM.get(name, -math.inf)
-        number(told, value, above=_ABOVE.get(name, -math.inf), least=least)
+        least, most = (0.0, _LARGEST_STD) if name.endswith("_std") else _FROM.get(name, (-math.inf, math.inf))
+        number(told, value, least=least, most=most)
 
 
 def _check_numbers(name: str, value: Mapping[Any, Any], parts: list[Any]) -> None:

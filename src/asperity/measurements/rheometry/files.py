@@ -7,7 +7,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from asperity.contact.named import Model
+from asperity.contact.named import Model, contact_model
 from asperity.data.curves import segment_kind
 from asperity.data.readers._errors import ReadError
 from asperity.data.readers.force_curves import find_reader
@@ -24,6 +24,7 @@ _TABLES = {".csv", ".txt", ".dat", ".tsv"}
 
 def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None) -> xr.Dataset:
     """`spectrum` of a table, or of the median over the curves of a file with sine segments."""
+    contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES:
         return spectrum(path, noise=noise)
     from asperity.measurements.rheometry.modulation import modulus_spectrum
@@ -40,6 +41,7 @@ def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float 
 
     Curves without a hold are fitted with a power law, approach and retraction together (see `power_law`).
     """
+    contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES and not _curves_in(path):
         return relax(path, noise=noise)
     from asperity.measurements.rheometry.hold import holds
