@@ -41,16 +41,16 @@ def test_moduli_spectra_and_relaxations(tmp_path):
 
 
 def test_curves_with_time(tmp_path):
-    """A power law on approach and retraction; a hold between them; the choice of the contact model."""
+    """A power law on approach and retraction, and a hold after the approach."""
     curves = virtual_map(rows=1, columns=2, samples=64)
     power = asperity.read(store.save(curves, tmp_path / "map.nc"))
     same(power_law(power, MODEL), 4)
     held = curves.sel(segment=["approach", "retract"]).copy(deep=True)
-    still = held["time"].isel(segment=0).max("sample") + 0.01 * (1 + np.arange(held.sizes["sample"]))
+    approach, steps = held["time"].values[:, 0], 0.01 * np.arange(1, held.sizes["sample"] + 1)
+    held["time"].values[:, 1] = approach[:, -1:] + steps
     for name in ("height", "force", "deflection"):
         if name in held:
-            held[name][dict(segment=1)] = held[name].isel(segment=0, sample=-1)
-    held["time"][dict(segment=1)] = still
+            held[name].values[:, 1] = held[name].values[:, 0, -1:]
     held = held.assign_coords(segment=["approach", "pause"])
     same(holds(asperity.read(store.save(held, tmp_path / "hold.nc")), MODEL, draws=5), 4)
 
