@@ -177,10 +177,18 @@ def _small_map():
     return virtual_map(rows=2, columns=2, samples=32)
 
 
+#: how a store of another program is named here: it has no checksum that could tell a change
+UNSEALED = "foreign"
+
+
 def _netcdf(folder):
     from asperity.data import store
 
-    return [store.save(dataset, folder / f"{name}.nc") for name, dataset in _stores(folder).items()]
+    stores = _stores(folder)
+    foreign = [folder / f"{UNSEALED}_{name}.nc" for name in stores]
+    for path, dataset in zip(foreign, stores.values()):
+        dataset.to_netcdf(path, engine="h5netcdf")
+    return [*(store.save(dataset, folder / f"{name}.nc") for name, dataset in stores.items()), *foreign]
 
 
 def _zarr(folder):
@@ -328,9 +336,13 @@ def meant_for_people(error: Exception) -> bool:
 def _try_store(path, checked, source):
     from asperity.data import curve_files, provenance, store
 
+    def loaded():
+        found = store.load(path)
+        if checked and not source.name.startswith(UNSEALED):
+            assert found.identical(store.load(source)), "silent change of a store"
+
     outcomes = []
-    for reading in (lambda: curve_files.open_file(path).load(), lambda: provenance.history(store.load(path)),
-                    lambda: store.load(path)):
+    for reading in (lambda: curve_files.open_file(path).load(), lambda: provenance.history(store.load(path)), loaded):
         try:
             reading()
             outcomes.append("read")
@@ -435,11 +447,12 @@ def doors() -> dict[str, Door]:
     tree = (edit_json, edit_json, edit_json, edit_json, edit_json, declare, *DAMAGES)
     return {
         "curves": Door(_curves, (), _file, _try_curves),
-        "nc": Door(_netcdf, binary, _file, _try_store),
+        "nc": Door(_netcdf, binary, _file, _try_store, frozenset(damage.__name__ for damage in binary)),
         "zarr": Door(_zarr, (damage_folder_member,), _folder, _try_store),
         "chunk": Door(_kept("chunk-000000.npz"), (*raw, *raw, forge_chunk, forge_chunk),
                       _into_job("chunk-000000.npz"), _try_job, named),
-        "job": Door(_kept("job.json"), tree, _into_job("job.json"), _try_job, frozenset(d.__name__ for d in tree)),
+        "job": Door(_kept("job.json"), tree, _into_job("job.json"), _try_job,
+                    frozenset(damage.__name__ for damage in tree)),
         "history": Door(_histories, tree, _file, _try_history),
         "recipe": Door(_recipes, text, _file, _try_recipe),
         "thermal": Door(_thermal, text, _file, _try_thermal),

@@ -1,6 +1,8 @@
 """Replay of true histories, verb by verb, and of forged ones, which can do nothing."""
 
+import inspect
 import json
+import os
 import typing
 from pathlib import Path
 
@@ -133,7 +135,7 @@ def refused(evil: xr.Dataset, match: str) -> None:
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "convert", "report", "store.save", "__import__", "os.system"])
-@pytest.mark.parametrize("argument", ["out", "restart", "progress"])
+@pytest.mark.parametrize("argument", sorted(arguments.NEVER))
 def test_a_history_never_says_where_to_write(maps, tmp_path, verb, argument, plain_fit):
     """Nothing appears, changes or goes; the step would run but for that argument."""
     victim = tmp_path / "chunks"
@@ -141,7 +143,7 @@ def test_a_history_never_says_where_to_write(maps, tmp_path, verb, argument, pla
     (victim / "job.json").write_text("{}")
     (victim / "chunk-000000.npz").write_bytes(b"precious")
     before = listing(tmp_path)
-    value = {"out": str(tmp_path), "restart": True, "progress": 1}[argument]
+    value = {"out": str(tmp_path), "folder": str(tmp_path), "restart": True, "progress": 1}[argument]
     first = [("read", {"paths": str(maps / "a.nc")}, [maps / "a.nc"])]
     named = {name: str(maps / "a.nc") for name in (arguments.files(VERBS[verb]) if verb in VERBS else ["paths"])}
     own = [(verb, {**named, argument: value}, [maps / "a.nc"])]
@@ -212,6 +214,19 @@ def test_the_signature_of_every_verb_bounds_its_history():
                 assert name in arguments.MOST, f"{verb}: say in arguments.MOST how large {name} may be"
         for name in arguments.NEVER:
             assert arguments.problem(call, {name: "x"}) is not None
+
+
+def test_a_new_place_to_write_is_covered_by_itself(maps):
+    """No path but the first argument's is sayable, whatever it is called."""
+    def made(data: xr.Dataset, *, place: str | os.PathLike[str] | None = None,
+             places: list[str | os.PathLike[str]] | None = None) -> xr.Dataset:
+        return data
+
+    assert arguments.files(made) == []
+    for name, value in (("place", str(maps)), ("places", [str(maps)])):
+        assert arguments.problem(made, {name: value}) == f"a history cannot say '{name}'"
+    for verb, call in VERBS.items():
+        assert set(arguments.files(call)) <= {next(iter(inspect.signature(call).parameters))}, verb
 
 
 # ---------------------------------------------------------------- recipes

@@ -76,7 +76,9 @@ def shallow(value: Any, levels: int = DEEPEST) -> bool:
 def _admitted(verb: Callable[..., Any]) -> dict[str, Any]:
     """Argument -> type, of those that a history can say; a calibration is kept as its record, not by its file."""
     hints = {name: hint for name, hint in typing.get_type_hints(verb).items() if name not in {"return", *NEVER}}
-    return {name: _without_files(hint) if Mapping in _origins(hint) else hint for name, hint in hints.items()}
+    kept = {name: _without_files(hint) if Mapping in _origins(hint) else hint for name, hint in hints.items()}
+    data = next(iter(inspect.signature(verb).parameters), None)
+    return {name: hint for name, hint in kept.items() if name == data or PathLike not in _origins(hint)}
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:
