@@ -57,7 +57,8 @@ LONGEST = 500  # characters of a message: what fits into a few lines of a termin
 
 
 #: what is missing, where a message names that and not the argument
-MISSING = ("no spectrum: it needs", "no relaxation: it needs", "has no history", "no modulation segment")
+MISSING = ("no hold: it needs", "no spectrum: it needs", "no relaxation: it needs", "has no history",
+           "no modulation segment")
 
 
 def check(said, argument, value):

@@ -176,7 +176,7 @@ def test_a_file_that_spins_costs_its_processor_time(tmp_path, truth, fresh, monk
 @pytest.mark.parametrize(("script", "reason"), [
     ("import sys, os\nsys.stdin.readline()\nos.abort()", r"crashes on it \(signal 6\)"),
     ("import sys\nsys.stdin.readline()\nprint('{\"signal\": 24}')", "does not return from it within 6 s of processor"),
-    ("import sys\nprint('{\"signal\": 11}')", r"crashes on it \(signal 11\)"),
+    ("import sys\nsys.stdin.readline()\nprint('{\"signal\": 11}')", r"crashes on it \(signal 11\)"),
     ("import time\ntime.sleep(60)", "stands still")])
 def test_what_ends_the_other_process_is_said(tmp_path, truth, fresh, monkeypatch, script, reason):
     path = store.save(truth, tmp_path / "a.nc")

@@ -133,11 +133,11 @@ def test_a_tip_cut_by_noise_gives_no_radius():
     (lambda: calibrate.scanner(driven(stiff_curves(LEVER, curves=2, samples=200), virtual_scanner(1e-6))),
      "curves to learn from"),
     (lambda: calibrate.sensitivity(stiff_curves(LEVER, samples=200).rename(deflection_voltage="deflection")),
-     "no voltage of the photodiode"),
+     "must be in m, found 'V'"),
     (lambda: calibrate.spring_constant(virtual_spectrum(LEVER, bins=512)), "no method is possible"),
-    (lambda: calibrate.spring_constant(virtual_spectrum(LEVER), lever={"depth": 1.0}), "a lever has no depth"),
-    (lambda: calibrate.spring_constant(virtual_spectrum(LEVER), fluid="oil"), "no fluid 'oil'; known: air, water"),
-    (lambda: calibrate.tip([], size=5), "no image"),
+    (lambda: calibrate.spring_constant(virtual_spectrum(LEVER), lever={"depth": 1.0}), "lever has no depth; known: beta"),
+    (lambda: calibrate.spring_constant(virtual_spectrum(LEVER), fluid="oil"), "fluid = 'oil' is not known; known: air, water"),
+    (lambda: calibrate.tip([], size=5), "images is an empty list"),
 ])
 def test_what_cannot_be_calibrated_says_why(call, message):
     with pytest.raises(AsperityError, match=message):
@@ -199,7 +199,7 @@ def test_images_on_the_command_line(tmp_path):
     assert store.load(tmp_path / "i.nc")["height_std"].shape == (512, 512)
     code, out, err = run("image", path, "--channel", "phase")
     assert code == 2
-    assert "the image has no channel 'phase'; it has height," in err
+    assert "channel = 'phase' is not known; known: height," in err
 
 
 def test_the_module_is_lazy():

@@ -109,7 +109,8 @@ def test_missing_calibration_is_asked_for_by_name(hertz_map):
 
 
 def test_an_unknown_segment_is_named(hertz_map):
-    with pytest.raises(ValueError, match="no segment 'pause' in the data; there are approach, retract"):
+    said = "segment = 'pause': the curves have none of this name; they have approach, retract"
+    with pytest.raises(ValueError, match=said):
         fit(hertz_map, Hertz(radius=5e-6), "pause")
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from asperity import __version__
+import asperity
 from asperity.contact import AbstractContactModel
 from asperity.contact.named import ASSUMED
 from asperity.data import curve_files, jobs
@@ -266,7 +266,7 @@ def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], j
     """
     count = dataset.sizes["curve"]
     starts = list(range(0, count, batch))
-    named = dict(job) if folder is None else {**job, "version": __version__, "curves": _digest(dataset)}
+    named = dict(job) if folder is None else {**job, "version": asperity.__version__, "curves": _digest(dataset)}
     with jobs.run(named, [min(batch, count - start) for start in starts],
                   lambda i: work(dataset.isel(curve=slice(starts[i], starts[i] + batch))),
                   folder=folder, progress=progress) as chunks:
