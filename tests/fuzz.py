@@ -34,6 +34,7 @@ from pathlib import Path
 import numpy as np
 
 SECONDS = 20.0  # of CPU time, for one case
+GRACE = 10.0  # s of CPU time more, after which the system ends a worker whose loop in C hears no signal
 MEMORY = 2 * 2**30  # bytes, beyond what a worker has before its first case
 STALLED = 300  # s of wall clock after which a worker that says nothing is ended: it waits, for it has no CPU time left
 LARGEST_SOURCE = 5_000_000
@@ -246,13 +247,13 @@ def check_message(path, error):
     assert "than memory can hold" not in str(error), "more than two gigabytes were asked for"
 
 
-def examine(number, path, limit=SECONDS, trial=None):
+def examine(number, path, limit=None, trial=None):
     """The outcome of one case as a record; a defect has a traceback."""
     from tests.doors import meant_for_people
 
     started, before = time.process_time(), peak_memory()
     try:
-        signal.setitimer(signal.ITIMER_PROF, limit)
+        signal.setitimer(signal.ITIMER_PROF, limit or SECONDS)
         result = {"outcome": (trial or exercise)(path)}
     except Hang:
         result = {"outcome": "DEFECT: hang", "traceback": traceback.format_exc()}
@@ -314,7 +315,7 @@ def work(name, seed, first, count):
         for number in range(first, first + count):
             path, source, names, trial = lay_down(door, folder / f"case_{number}", seed, number, files)
             spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-            resource.setrlimit(resource.RLIMIT_CPU, (int(spent + SECONDS + 10), resource.RLIM_INFINITY))
+            resource.setrlimit(resource.RLIMIT_CPU, (int(spent + SECONDS + GRACE) + 1, resource.RLIM_INFINITY))
             print(json.dumps({"begun": number}), flush=True)
             record = examine(number, path, trial=trial) | {"source": source.name, "damages": names}
             shutil.rmtree(folder / f"case_{number}")

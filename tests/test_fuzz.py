@@ -17,8 +17,8 @@ from tests.data.readers.force_curves.test_plain_csv import example
 
 SEED, COUNT = 20261122, 300
 #: cases of each other kind of file, by what one of them costs
-FEW = {"nc": 40, "zarr": 30, "chunk": 60, "job": 60, "history": 60, "recipe": 60, "thermal": 60, "image": 60,
-       "table": 60}
+FEW = {"nc": 15, "zarr": 15, "chunk": 30, "job": 30, "history": 30, "recipe": 30, "thermal": 60,
+       "image": 60, "table": 60}
 
 
 def test_mutated_files_are_refused_or_read_without_harm():
@@ -54,7 +54,7 @@ def spoil(monkeypatch, trial):
         {trial}
         known = doors.doors()
         doors.doors = lambda: known | {{"table": known["table"]._replace(trial=trial)}}
-        fuzz.SECONDS = 1.0
+        fuzz.SECONDS = fuzz.GRACE = 1.0
         fuzz.main()"""
     original = fuzz.subprocess.Popen
 
@@ -71,14 +71,15 @@ ONCE = "trial = lambda path, told, source: 'read' if not path.parent.name.endswi
     (ONCE + "__import__('os').abort()", "DEFECT: worker ended with -6"),
     (ONCE + "__import__('os').kill(__import__('os').getpid(), 11)", "DEFECT: worker ended with -11"),
     (ONCE + "len(bytes(3 * 2**30))", "DEFECT: memory"),
-    (ONCE + "list(iter(int, 1)) and None", "DEFECT: hang|DEFECT: memory"),
+    (ONCE + "[0 for _ in iter(int, 1) if _]", "DEFECT: hang"),
+    (ONCE + "list(filter(None, iter(int, 1)))", "DEFECT: worker ended with -24"),  # a loop in C hears no signal
     (ONCE + "{}['lost']", "DEFECT: KeyError"),
 ])
 def test_a_worker_that_dies_is_charged_to_its_case(monkeypatch, trial, outcome):
     spoil(monkeypatch, trial)
     records = fuzz.run(SEED, 3, door="table")
     assert [record["case"] for record in records] == [0, 1, 2]
-    assert records[1]["outcome"] in outcome.split("|")
+    assert records[1]["outcome"] == outcome
     assert {records[0]["outcome"], records[2]["outcome"]} == {"read"}
 
 
