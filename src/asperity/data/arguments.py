@@ -21,11 +21,15 @@ NEVER = frozenset({"out", "folder", "restart", "progress"})
 #: the largest whole number of each argument: beyond it memory or time would have no bound
 MOST = {
     "batch": 10_000_000,  # curves in memory; no more than there are
+    "columns": 4096,  # of a map
     "curves": 1_000_000,  # of one map
     "draws": 100_000,  # posterior draws; the bands of 1000 are smooth
     "level": 30,  # polynomial order of an image's background
     "lines": 30,  # polynomial order along a line
     "reach": 1_000,  # frames
+    "rows": 4096,  # of a map
+    "samples": 10_000_000,  # of a segment
+    "seed": 2**63 - 1,  # 64 bits
     "size": 1_001,  # pixels of a tip, which needs their square
 }
 

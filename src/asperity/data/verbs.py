@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 import xarray as xr
 
 from asperity.contact import AbstractContactModel
+from asperity.data.arguments import MOST
 from asperity.data.kinds import KINDS, needed
 from asperity.messages import ArgumentError, number, shown, whole
 from asperity.quantities import QUANTITIES, bounds
@@ -28,19 +29,19 @@ __all__ = ["verb"]
 _Taken = ParamSpec("_Taken")
 _Given = TypeVar("_Given")
 
-#: whole numbers: the least, and the most, beyond which memory or time would have no bound
-_WHOLE = {
-    "batch": (1, 10_000_000),  # curves; no more than there are
-    "columns": (1, 4096),  # of a map
-    "curves": (1, 1_000_000),  # of a map
-    "draws": (2, 100_000),  # of which quantiles are taken; those of 1000 are smooth
-    "level": (0, 30),  # order of a polynomial over a frame
-    "lines": (0, 30),  # order of a polynomial along a line
-    "reach": (1, 1000),  # frames
-    "rows": (1, 4096),  # of a map
-    "samples": (16, 10_000_000),  # of a segment
-    "seed": (0, 2**63 - 1),  # 64 bits
-    "size": (3, 1001),  # pixels of a tip, which needs their square: an apex and a neighbor on each side
+#: whole numbers: the least; the most is that of a history
+_LEAST = {
+    "batch": 1,  # curves
+    "columns": 1,  # of a map
+    "curves": 1,  # of a map
+    "draws": 2,  # of which quantiles are taken
+    "level": 0,  # order of a polynomial over a frame
+    "lines": 0,  # order of a polynomial along a line
+    "reach": 1,  # frames
+    "rows": 1,  # of a map
+    "samples": 16,  # of a segment
+    "seed": 0,
+    "size": 3,  # pixels of a tip: an apex and a neighbor on each side
 }
 #: real numbers beside the quantities: above the first, at most the second
 _ABOVE = {
@@ -112,8 +113,8 @@ def _check_number(name: str, value: Any, inside: str = "") -> None:
     if name in QUANTITIES:
         unit = "" if inside or QUANTITIES[name].unit == "1" else QUANTITIES[name].unit
         number(told, value, unit=unit, **bounds(name))
-    elif name in _WHOLE:
-        whole(told, value, *_WHOLE[name])
+    elif name in _LEAST:
+        whole(told, value, _LEAST[name], MOST[name])
     elif name in _ABOVE:
         number(told, value, above=_ABOVE[name][0], most=_ABOVE[name][1])
     else:
