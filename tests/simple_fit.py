@@ -19,7 +19,8 @@ CALLS = []
 
 def learn_noise(dataset, model, *, segment):
     force = dataset["force"].sel(segment=segment)
-    return float(np.nanstd(np.diff(force.values[:, : force.shape[1] // 4], axis=1)) / np.sqrt(2))
+    longest = int(dataset["sample_count"].sel(segment=segment).max())  # not what its neighbors are padded to
+    return float(np.nanstd(np.diff(force.values[:, : longest // 4], axis=1)) / np.sqrt(2))
 
 
 def session_noises(parts, model, *, segment):

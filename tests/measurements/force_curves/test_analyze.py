@@ -39,7 +39,7 @@ def small_map():
 def folder(tmp_path, small_map):
     """Two maps of different sessions, one damaged file, one that is not data."""
     store.save(small_map, tmp_path / "in/a.nc")
-    other = small_map.isel(curve=slice(0, 7), sample=slice(0, 60))
+    other = small_map.isel(curve=slice(0, 7), sample=slice(0, 60)).copy(deep=True)  # the map is everybody's
     other = other.assign_coords(session=("curve", ["day 2"] * 7), file=("curve", ["second"] * 7))
     other["sample_count"].values[:] = np.minimum(other["sample_count"], 60)
     store.save(other, tmp_path / "in/deep/b.zarr")

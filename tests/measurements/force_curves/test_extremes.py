@@ -90,7 +90,7 @@ def test_the_noise_of_many_sessions_is_that_of_each(monkeypatch):
     apart = [named(curve(128, columns=2, seed=i), f"day {i}") for i in range(5)]
     sources = [part for dataset in apart for part in by_session(Source(dataset, {}))]
     monkeypatch.setattr(sessions, "_REMEMBERED", 2)
-    template = resolved(MODEL, [sources[0].dataset])
+    template = resolved(MODEL, sources)
     noise = SessionNoise(sources, template, "retract")
     found = noise(*(f"day {i}" for i in range(5)))
     assert len(found) == 5

@@ -3,9 +3,10 @@
 import numpy as np
 
 import asperity
-from asperity import calibrate
+from asperity import calibrate, correct
 from asperity.contact import JKR
 from asperity.data import store
+from asperity.measurements.images.read import read_image
 from asperity.measurements.rheometry.hold import holds
 from asperity.measurements.rheometry.material import median_spectrum, relax, spectrum
 from asperity.measurements.rheometry.modulation import modulus_spectrum
@@ -13,6 +14,8 @@ from asperity.measurements.rheometry.power_law import power_law
 from asperity.virtual.calibration import stiff_curves
 from asperity.virtual.force_map import virtual_map
 from asperity.virtual.scanner import driven, virtual_scanner
+from tests.data.readers.images import tiny_images
+from tests.data.readers.thermal_spectra.test_thermal_files import tnd
 from tests.measurements.calibration.test_calibrate import LEVER
 from tests.measurements.rheometry.test_modulation import KNOWN, SPHERE, cells
 from tests.measurements.test_replay import MODEL, same
@@ -60,3 +63,24 @@ def test_the_choice_of_a_model(tmp_path):
     read = asperity.read(store.save(curves, tmp_path / "map.nc"))
     known = {"tolerance": {"work_of_adhesion": float("inf")}, "instrument": {"thickness": 1.0}}
     same(asperity.select(read, radius=5e-6, **known), 4)
+
+
+def test_a_spectrum_of_thermal_noise(tmp_path):
+    frequency = 10.0 * np.arange(1, 400)
+    density = 1e-12 + 1e-10 / ((1 - (frequency / 2000) ** 2) ** 2 + (frequency / 2000 / 20) ** 2)
+    path = tnd(tmp_path / "a.tnd", rows=[f"{f} {p} {p}" for f, p in zip(frequency, density)])
+    same(calibrate.spring_constant(path, method="equipartition", sensitivity=20e-9, lever={"tilt": 0.17}), 6)
+
+
+def test_images_and_tips(tmp_path):
+    path = tmp_path / "image.spm"
+    tiny_images.nanoscope(path)
+    image = read_image(path)
+    low = [-1e-9] * 3
+    tip = {"kind": "tip", "file": "t.nc", "tip": {"pitch": tiny_images.PITCH, "height": [low, [-1e-9, 0, -1e-9], low]}}
+    for how in ({}, {"level": None}, {"features": None, "level": 2}, {"lines": "median"}, {"lines": 1, "scars": False},
+                {"tip": tip}, {"channel": "phase"}):
+        made = correct.image(image, **how)
+        same(store.load(store.save(made, tmp_path / "made.nc")), 3)
+    same(read_image(path, pitch=2e-8), 3)
+    same(calibrate.tip([path, path], size=3, noise_bound=1e-9), 4)
