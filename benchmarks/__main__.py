@@ -41,6 +41,10 @@ def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
         from benchmarks.first_call import compilation
         return compilation(["hertz", "jkr"] if quick else sorted(MODELS))
 
+    def start():
+        from benchmarks.first_call import starting
+        return starting(3 if quick else 7)
+
     def gpu():
         from benchmarks.accelerator import on_accelerator
         return on_accelerator(4096 if quick else 65536, 3)
@@ -54,7 +58,7 @@ def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
 
     repeats = 2 if quick else 3
     return {
-        "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu,
+        "start": start, "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu,
         "measured": lambda: measured(lambda m, path: m.fit_measured(path, 256 if quick else 512, repeats + 2)),
         "read": lambda: measured(lambda m, path: m.reading(path, (16, 64) if quick else (16, 256, 1024), repeats)),
         "analyze": lambda: measured(lambda m, path: m.whole_way(path, 64 if quick else 1024, repeats))}

@@ -1,17 +1,38 @@
-"""``python -m benchmarks.first_call MODEL``: what a first fit costs beyond the second, in a fresh process."""
+"""What the start costs: of the commands, and of a first fit beyond the second, in a fresh process.
+
+``python -m benchmarks.first_call MODEL`` measures the latter for one model.
+"""
 
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
 import sys
 import time
 
 from benchmarks.machine import in_new_process
 from benchmarks.table import Row, limit
 
-__all__ = ["compilation"]
+__all__ = ["compilation", "starting"]
 
 GOAL = 3.0  # CPU s
+AT_ONCE = 0.5  # CPU s: below it a command seems to answer at once
+
+
+def starting(repeats: int) -> list[Row]:
+    """CPU seconds of the help of commands: the least of some, for other processes share the machine."""
+    rows = []
+    for words in (["--help"], ["analyze", "--help"]):
+        program = f"import sys; sys.argv = {['asperity', *words]}; from asperity.cli import main; main()"
+        costs = []
+        for _ in range(repeats):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        rows.append(limit(" ".join(["start", *words]), min(costs), AT_ONCE, f"the least of {repeats}"))
+    return rows
 
 
 def compilation(models: list[str]) -> list[Row]:

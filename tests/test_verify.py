@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import pytest_ignore_collect
 from tests.verify.verdict import Figure, judge
 
+#: right to the last bit or wrong: here because they take a while
+NO_FIGURES = ("measurements/test_replay.py", "terminal/test_options.py")
 STUDIES = Path(__file__).parent / "verify"
 SOURCE = Path(__file__).parents[1] / "src" / "asperity"
 
@@ -41,5 +43,5 @@ def studies():
 @pytest.mark.parametrize("study", studies(), ids=lambda path: path.relative_to(STUDIES).as_posix())
 def test_each_study_has_a_table_and_the_place_of_its_chapter(study):
     text = study.read_text(encoding="utf-8")
-    assert "judge(" in text or "print(" in text
+    assert "judge(" in text or "print(" in text or study.relative_to(STUDIES).as_posix() in NO_FIGURES
     assert (SOURCE / study.parent.relative_to(STUDIES)).is_dir()  # the top itself for the examples

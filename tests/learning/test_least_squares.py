@@ -13,7 +13,7 @@ from asperity.learning.least_squares import contact_force, least_squares
 
 pytestmark = pytest.mark.usefixtures("x64")
 
-SAMPLES = 256  # as other tests: what is compiled for one serves all
+SAMPLES = 200
 TEMPLATES = {
     "hertz": Hertz(radius=5e-6, modulus=2e3),
     "sphere": Sphere(radius=1e-6, modulus=2e3),

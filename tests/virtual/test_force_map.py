@@ -299,7 +299,7 @@ def test_the_dataset_obeys_the_schema_and_survives_a_file(tmp_path):
 
 
 def test_wrong_settings_are_refused_by_name():
-    with pytest.raises(ValueError, match="at least 16"):
+    with pytest.raises(ValueError, match="samples = 8: must be a whole number, from 16"):
         virtual_map(rows=1, columns=1, samples=8)
     with pytest.raises(ValueError, match="no_contact"):
         virtual_map(rows=1, columns=1, instrument=Instrument(faults={"lost": 0.1}))

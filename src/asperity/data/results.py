@@ -92,8 +92,8 @@ def _code(value: int, name: str) -> Code:
 
 def assumed_in_words(assumed: Mapping[str, float]) -> str:
     """``radius = 1 um, half-angle = 20 deg``: inputs with their values and units."""
-    return ", ".join(f"{name.replace('_', ' ')} = {in_words(value, QUANTITIES[name].unit)}"
-                     for name, value in assumed.items())
+    units = {name: QUANTITIES[name].unit if name in QUANTITIES else "" for name in assumed}
+    return ", ".join(f"{name.replace('_', ' ')} = {in_words(value, units[name])}" for name, value in assumed.items())
 
 
 def assumptions(results: xr.Dataset) -> list[str]:

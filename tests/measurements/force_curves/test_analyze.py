@@ -228,7 +228,7 @@ def test_a_file_that_knows_its_tip_is_believed(folder, small_map):
 def test_an_unknown_tip_is_assumed_aloud(folder, caplog):
     results = asperity.analyze(folder / "a.nc", "hertz")
     assert json.loads(results.attrs["assumed"]) == {"radius": 1e-6}
-    assert any("ASSUMED radius = 1e-06" in message for message in caplog.messages)
+    assert any("ASSUMED radius = 1 um" in message for message in caplog.messages)
     assert json.loads(asperity.analyze(folder / "a.nc", MODEL).attrs["assumed"]) == {}
 
 

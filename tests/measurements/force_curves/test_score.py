@@ -12,6 +12,7 @@ from asperity.data import store
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import score as scorecard
 from asperity.measurements.force_curves.score import Verdict
+from asperity.messages import DataError
 
 COUNT, POINTS = 240, 60
 
@@ -109,7 +110,6 @@ def test_a_modulus_that_depends_on_the_tip_is_seen(radius_power):
 
 @pytest.mark.parametrize("poor", [
     results().drop_vars(["display_fit", "true_modulus", "session"]),
-    results().isel(curve=slice(0, 0)),
     results().isel(curve=[0]),
     xr.Dataset({"modulus": ("curve", [1e3])}),
     results().assign(flag=("curve", np.full(COUNT, Outcome.no_contact, np.int8)))])
@@ -117,6 +117,11 @@ def test_what_is_missing_is_not_known_and_raises_nothing(poor):
     found = verdicts(poor)
     assert "history" in found
     assert Verdict.unknown in found.values()
+
+
+def test_no_curve_is_refused():
+    with pytest.raises(DataError, match="results holds no curve"):
+        asperity.score(results().isel(curve=slice(0, 0)))
 
 
 def test_the_command_prints_and_its_exit_code_tells_a_bad_score(tmp_path):

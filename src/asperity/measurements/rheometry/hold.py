@@ -61,8 +61,11 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
         raise DataError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
                         f"{', '.join(names)}")
     loaded = dataset.load()
-    time = loaded["time"].sel(segment=hold).values
-    longest = float(np.nanmax(np.nanmax(time, axis=1) - np.nanmin(time, axis=1)))
+    time = loaded["time"].sel(segment=hold)
+    lasts = (time.max("sample") - time.min("sample")).values  # NaN where a curve of the same files has no hold
+    if not np.any(lasts > 0):
+        raise DataError(f"no hold: the segment {hold} of every curve is empty")
+    longest = float(np.nanmax(lasts))
     arguments = {"model": template.record, "draws": draws}
     made = over_curves(loaded, lambda some: _fitted(some, hold, contact, draws, longest),
                        {"verb": "holds", **arguments}, batch=_BATCH, folder=folder, progress=progress)
