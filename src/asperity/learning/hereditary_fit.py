@@ -27,7 +27,11 @@ import numpy as np
 from jax import lax
 
 from asperity.contact import AbstractElasticContact
-from asperity.rheology.exponential_memory import Memory, power_law, ting_integral
+from asperity.rheology._model import AbstractRelaxationModel
+from asperity.rheology.exponential_memory import as_exponentials, ting_integral
+from asperity.rheology.mittag_leffler import reciprocal_gamma
+from asperity.rheology.springpot import Springpot
+from asperity.rheology.standard_linear_solid import StandardLinearSolid
 
 __all__ = ["FAMILIES", "Curves", "Family", "HistoryFit", "fit_histories"]
 
@@ -37,29 +41,32 @@ _BLOCK = 32  # curves that one compiled step works on
 
 
 class Family(NamedTuple):
-    """A relaxation of unit size with shape parameters theta, and the quantities that (c, theta) stand for."""
+    """How a model of `asperity.rheology` is fitted: by its size c (Pa), and shape parameters theta that take steps."""
 
-    names: tuple[str, ...]  # of the physical quantities
+    material: Callable[..., AbstractRelaxationModel]  # (c, theta, duration in s)
     start: tuple[float, ...]  # theta; a logarithm of time is relative to the contact's duration
     lower: tuple[float, ...]
     upper: tuple[float, ...]
-    memory: Callable[..., Memory]  # (theta, rates in 1/s, duration in s)
-    physical: Callable[..., tuple]  # (c, theta, duration) -> values of the names
+    names: tuple[str, ...]  # of the quantities that are told
+    told: Callable[[Any], tuple]  # (material) -> their values
 
 
-def _zener_memory(theta, rates, duration) -> Memory:
-    part, time = theta[0], duration * jnp.exp(theta[1])
-    return Memory(part[None], 1 / time[None], 1 - part, jnp.zeros(()))
+def _springpot(c, theta, duration) -> Springpot:
+    return Springpot(quasi_property=c / reciprocal_gamma(1 - theta[0]), order=theta[0])
 
 
-#: relaxations that a force curve can be fitted with
+def _standard_linear_solid(c, theta, duration) -> StandardLinearSolid:
+    return StandardLinearSolid(equilibrium_modulus=c * (1 - theta[0]), relaxing_modulus=c * theta[0],
+                               relaxation_time=duration * jnp.exp(theta[1]))
+
+
+#: the viscoelastic models, by their names in `asperity.rheology`, that a force curve can be fitted with
 FAMILIES = {
-    "power_law": Family(("modulus", "order"), (0.15,), (-0.3,), (0.9,),
-                        lambda theta, rates, duration: power_law(theta[0], rates),
-                        lambda c, theta, duration: (c, theta[0])),
+    "springpot": Family(_springpot, (0.15,), (-0.3,), (0.9,), ("modulus", "order"),
+                        lambda material: (material.relaxation_modulus(1.0), material.order)),  # after 1 s
     "standard_linear_solid": Family(
-        ("equilibrium_modulus", "relaxing_modulus", "relaxation_time"), (0.5, -1.0), (-1.0, -5.0), (1.5, 3.0),
-        _zener_memory, lambda c, theta, duration: (c * (1 - theta[0]), c * theta[0], duration * jnp.exp(theta[1]))),
+        _standard_linear_solid, (0.5, -1.0), (-1.0, -5.0), (1.5, 3.0), StandardLinearSolid.fitted,
+        lambda material: tuple(getattr(material, name) for name in StandardLinearSolid.fitted)),
 }
 
 
@@ -129,7 +136,8 @@ def _column(family: Family, turn: int, contact, rates, curve: Curves, p):
     raw = curve.span * (curve.depth - p[0])
     depth = jnp.where(inward, jnp.maximum(raw, 0.0), raw)
     shape = jax.vmap(contact.shape)(depth) / (1 - contact.poisson_ratio**2)
-    return ting_integral(family.memory(p[1:], rates, curve.duration), curve.step, depth, shape, turn)
+    material = family.material(1.0, p[1:], curve.duration)
+    return ting_integral(as_exponentials(material, rates), curve.step, depth, shape, turn)
 
 
 def _lines(turn: int, tilt: bool, curve: Curves):
@@ -214,7 +222,7 @@ def _finish(family: Family, contact, rates, turn: int, curve: Curves, p, point: 
         linear, q = internal[:count], internal[count:]
         slope = linear[2] if tilt else jnp.zeros(())
         drag = linear[-1] if both_ways else jnp.zeros(())
-        own = family.physical(linear[0] * curve.unit, q[1:], curve.duration)
+        own = family.told(family.material(linear[0] * curve.unit, q[1:], curve.duration))
         return jnp.stack([*own, curve.top - curve.span * q[0], curve.level + curve.unit * (linear[1] + slope * q[0]),
                           -slope * curve.unit / curve.span, drag * curve.unit])
 

@@ -25,8 +25,10 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from asperity.rheology.mittag_leffler import reciprocal_gamma
+from asperity.rheology.springpot import Springpot
+from asperity.rheology.standard_linear_solid import StandardLinearSolid
 
-__all__ = ["Memory", "carried", "lee_radok_integral", "power_law", "rates", "ting_integral"]
+__all__ = ["Memory", "as_exponentials", "carried", "lee_radok_integral", "power_law", "rates", "ting_integral"]
 
 _STEP = 0.8  # of ln(rate): the relative error of the power law is below 2e-5 for exponents up to 0.9
 _SLOW, _FAST = 1e-4, 20.0  # rates per duration and per shortest step between which exponentials are carried
@@ -35,7 +37,7 @@ Samples = Float[Array, " sample"]
 
 
 class Memory(NamedTuple):
-    """A relaxation function of unit size as a sum of exponentials."""
+    """A relaxation function as a sum of exponentials; weights in the unit of the modulus."""
 
     weight: Float[Array, " mode"]
     rate: Float[Array, " mode"]  # 1/s
@@ -55,6 +57,16 @@ def power_law(exponent: Float[Array, ""], rate: Float[Array, " mode"]) -> Memory
     constant = rate[-1] ** exponent * reciprocal_gamma(1 + exponent) / _growth(_STEP * exponent)
     impulse = size * rate[0] ** (exponent - 1) / jnp.expm1(_STEP * (1 - exponent))
     return Memory(size * rate**exponent, rate, constant, impulse)
+
+
+def as_exponentials(material: Springpot | StandardLinearSolid, rate: Float[Array, " mode"]) -> Memory:
+    """A model as a sum of exponentials: its own, or for a power of time those of the rates of `rates`."""
+    if isinstance(material, StandardLinearSolid):
+        return Memory(jnp.atleast_1d(material.relaxing_modulus), 1 / jnp.atleast_1d(material.relaxation_time),
+                      jnp.asarray(material.equilibrium_modulus), jnp.zeros(()))
+    law = power_law(material.order, rate)
+    size = material.quasi_property * reciprocal_gamma(1 - material.order)
+    return Memory(size * law.weight, law.rate, size * law.constant, size * law.impulse)
 
 
 def _growth(y: Float[Array, ""]) -> Float[Array, ""]:

@@ -1,6 +1,6 @@
 """Force curves on relaxing materials: exponentials as memory, recovery, coverage, a measured map.
 
-``python -m tests.rheology.test_relaxing`` prints recovery and coverage over 200 curves in four conditions.
+``python -m tests.measurements.rheometry.test_power_law`` prints recovery and coverage over 200 curves in four conditions.
 """
 
 import jax
@@ -12,8 +12,10 @@ from scipy.optimize import least_squares
 
 import asperity
 from asperity.contact import Hertz
+from asperity.learning.hereditary_fit import FAMILIES
 from asperity.measurements.rheometry.power_law import fit_viscoelastic
 from asperity.rheology import exponential_memory as memory
+from asperity.rheology._registry import RELAXATION_MODELS
 from asperity.virtual.force_map import Instrument, Noise
 from asperity.virtual.noise import correlated
 from tests.conftest import shared_data
@@ -28,6 +30,19 @@ def test_power_law_as_exponentials(exponent, x64):
     kernel = memory.power_law(jnp.asarray(exponent), jnp.asarray(memory.rates(1e-4, 0.2)))
     value = (kernel.weight * np.exp(-kernel.rate * time[:, None])).sum(axis=1) + kernel.constant
     np.testing.assert_allclose(value, time**-exponent, rtol=5e-5)
+
+
+@pytest.mark.parametrize(("family", "theta"), [("springpot", (0.3,)), ("standard_linear_solid", (0.4, -1.5))])
+def test_what_is_fitted_is_the_model_of_that_name(family, theta, x64):
+    time = np.geomspace(1e-4, 0.2, 60)
+    material = FAMILIES[family].material(800.0, jnp.asarray(theta), 0.2)
+    assert isinstance(material, RELAXATION_MODELS[family])
+    assert dict(zip(FAMILIES[family].names, FAMILIES[family].told(material))) == pytest.approx(
+        {"modulus": 800.0, "order": 0.3} if family == "springpot" else
+        {"equilibrium_modulus": 480.0, "relaxing_modulus": 320.0, "relaxation_time": 0.2 * np.exp(-1.5)})
+    kernel = memory.as_exponentials(material, jnp.asarray(memory.rates(1e-4, 0.2)))
+    value = (kernel.weight * np.exp(-kernel.rate * time[:, None])).sum(axis=1) + kernel.constant
+    np.testing.assert_allclose(value, jax.vmap(material.relaxation_modulus)(jnp.asarray(time)), rtol=5e-5)
 
 
 @pytest.mark.parametrize("exponent", [0.5])
@@ -109,7 +124,7 @@ def test_calibration_moves_the_modulus_as_it_must():
 
 def test_what_cannot_be_fitted_says_so():
     data = virtual_curves(1, 0, samples=200)
-    with pytest.raises(ValueError, match="no relaxation 'maxwell' to fit; known: power_law"):
+    with pytest.raises(ValueError, match="no relaxation 'maxwell' to fit; known: springpot"):
         fit_viscoelastic(data, Hertz(radius=RADIUS), relaxation="maxwell")
     with pytest.raises(ValueError, match="hold no 'time'"):
         fit_viscoelastic(data.drop_vars("time"), Hertz(radius=RADIUS))

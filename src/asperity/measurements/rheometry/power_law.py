@@ -45,13 +45,13 @@ class _Records(NamedTuple):
     width: int  # samples in a block
 
 
-def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, relaxation: str = "power_law",
+def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, relaxation: str = "springpot",
                      retract: bool = True, samples: int = 256, tilt: bool = True,
                      relative_std: dict[str, float] | None = None) -> xr.Dataset:
     r"""Fit every force curve with a contact on a relaxing half-space, the indentation history as measured.
 
-    ``power_law`` is $E(t) = E_0\,(t/t_0)^{-\beta}$ with $t_0$ = 1 s: ``modulus`` $E_0$ (Young's, at 1 s) and
-    ``order`` $\beta$. ``standard_linear_solid`` is $E_e + E_1 e^{-t/\tau}$.
+    A ``springpot``, $E(t) = E_0\,(t/t_0)^{-\beta}$, is told by ``modulus`` $E_0$ (Young's) at $t_0$ = 1 s and
+    ``order`` $\beta$; a ``standard_linear_solid`` is $E_e + E_1 e^{-t/\tau}$.
 
     The uncertainty takes drift that is slower than the baseline is long as the baseline suggests it, which
     can overstate the error of a fit to both directions about twofold.
@@ -59,7 +59,7 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
     Args:
         dataset: force curves in memory, with ``time``.
         contact: the tip (a model without adhesion) and Poisson's ratio; its modulus is ignored.
-        relaxation: ``power_law`` or ``standard_linear_solid``.
+        relaxation: ``springpot`` (a power of time) or ``standard_linear_solid``, as in `asperity.rheology`.
         retract: fit both directions (Ting); False: the approach alone (Lee and Radok).
         samples: block means that are fitted per direction; more cost more time and gain little.
         tilt: fit a slope of the baseline against the height.
