@@ -27,7 +27,7 @@ from asperity.data.disk import StoreError
 from asperity.data.provenance import plain
 from asperity.data.store import restored
 
-__all__ = ["RESULTS", "Chunks", "Progress", "chunk_file", "clear", "finished_chunks", "run"]
+__all__ = ["RESULTS", "Chunks", "Progress", "chunk_file", "clear", "discard", "finished_chunks", "run"]
 
 _log = logging.getLogger("asperity")
 
@@ -202,6 +202,20 @@ def clear(folder: Path) -> None:
         for file in (folder / "chunks").glob("chunk-*.npz"):
             disk.remove(file)
         (folder / "chunks" / "job.json").unlink(missing_ok=True)
+
+
+def discard(folder: Path) -> None:
+    """Remove a job whose results are stored elsewhere, and its folder where nothing else is in it.
+
+    Raises:
+        StoreError: the disk refuses.
+    """
+    if not folder.is_dir():
+        return
+    clear(folder)
+    for place in (folder / "chunks", folder):
+        with suppress(OSError):  # somebody's files are there
+            place.rmdir()
 
 
 def _clear_results(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The kit of every page: page, figures, numbers in words, history, citations. Called, it is the verb `report`."""
 
 import sys
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
@@ -8,13 +9,22 @@ from typing import Any
 
 from asperity import _lazy
 
+#: the kinds of results (of `asperity.data.kinds`) that have a page of their own -> whose ``page`` makes it
+_PAGES = {"image": "images.page", "drift": "images.drift_page", "calibration": "calibration.page",
+          "spectrum": "rheometry.page", "relaxation": "rheometry.page", "holds": "rheometry.page"}
+
 
 class _Report(ModuleType):
     """A package that is also the verb of its name, so that ``asperity.report(results, path)`` works."""
 
     def __call__(self, results: Any, path: str | PathLike[str], *, title: str | None = None) -> Path:
-        """Write the results of force curves as one self-contained page."""
-        from asperity.data.kinds import needed
+        """Write results of any kind as one self-contained page with the heading ``title``; returns its path.
+
+        Raises:
+            ArgumentError: they are no results, or of a kind without a page; the message says what was given.
+            StoreError: the disk refuses; what was at ``path`` is still there.
+        """
+        from asperity.data.kinds import kind_of, needed
         from asperity.measurements.force_curves.page.html import write_report
         from asperity.messages import ArgumentError, shown
 
@@ -22,7 +32,13 @@ class _Report(ModuleType):
             raise ArgumentError(f"path = {shown(path)}: must be the name of the page to write")
         if not isinstance(title, str | None):
             raise ArgumentError(f"title = {shown(title)}: must be text, the heading of the page")
-        return write_report(needed("results", results, "results"), Path(path), title=title)
+        kind = kind_of(results) if hasattr(results, "data_vars") else ""
+        if kind not in _PAGES or not {"findings", "corrections"} & set(results.attrs):
+            return write_report(needed("results", results, "results"), Path(path), title=title)
+        from asperity.report.page import write_page
+
+        page = import_module(f"asperity.measurements.{_PAGES[kind]}").page(results)
+        return write_page(page._replace(title=title or page.title), results, Path(path))
 
 
 __getattr__, __dir__ = _lazy(__name__, __path__)

@@ -64,22 +64,25 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr with curves per second and the time left, as a callback (done, total)."""
+    """A bar on stderr with curves per second and the time left, from the first call of (done, total) on."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     rate = TextColumn("{task.fields[rate]}")
-    with Progress(
-        TextColumn("curves"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=_err
-    ) as bar:
-        task = bar.add_task("curves", total=None, rate="")
-        begun: list[tuple[float, int]] = []  # when, and how many were finished by an earlier run
+    bar = Progress(TextColumn("curves"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=_err)
+    task = bar.add_task("curves", total=None, rate="")
+    begun: list[tuple[float, int]] = []  # when, and how many were finished by an earlier run
 
-        def tell(done: int, total: int) -> None:
-            begun.append((time.monotonic(), done))
-            seconds, curves = begun[-1][0] - begun[0][0], done - begun[0][1]
-            bar.update(task, completed=done, total=total, rate=f"{curves / seconds:.0f}/s" if curves else "")
+    def tell(done: int, total: int) -> None:
+        bar.start()
+        begun.append((time.monotonic(), done))
+        seconds, curves = begun[-1][0] - begun[0][0], done - begun[0][1]
+        bar.update(task, completed=done, total=total, rate=f"{curves / seconds:.0f}/s" if curves else "")
 
+    try:
         yield tell
+    finally:
+        if begun:
+            bar.stop()
 
 
 def keep_compiled() -> None:

@@ -1,6 +1,6 @@
 """Force curves on relaxing materials: exponentials as memory, recovery, coverage, a measured map.
 
-``python -m tests.measurements.rheometry.test_power_law`` prints recovery and coverage over 200 curves in four conditions.
+``python -m tests.measurements.rheometry.test_power_law`` prints recovery and coverage, over 200 curves in four ways.
 """
 
 import jax

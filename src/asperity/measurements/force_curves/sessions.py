@@ -253,7 +253,8 @@ def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[st
 
 
 def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], job: Mapping[str, Any], *, batch: int,
-                folder: str | PathLike[str] | None = None, progress: jobs.Progress | None = None) -> xr.Dataset:
+                folder: str | PathLike[str] | None = None, restart: bool = False,
+                progress: jobs.Progress | None = None) -> xr.Dataset:
     """``work`` on every ``batch`` curves of a dataset in memory; with a ``folder``, the same call goes on where it was.
 
     Args:
@@ -262,6 +263,7 @@ def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], j
         job: verb and arguments; with the curves' own bytes they say whether finished chunks may be used again.
         batch: curves of a chunk.
         folder: where finished chunks are kept, see `asperity.data.jobs.run`; None: in memory.
+        restart: throw away what is there.
         progress: called with (finished curves, all curves).
     """
     count = dataset.sizes["curve"]
@@ -269,7 +271,7 @@ def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], j
     named = dict(job) if folder is None else {**job, "version": asperity.__version__, "curves": _digest(dataset)}
     with jobs.run(named, [min(batch, count - start) for start in starts],
                   lambda i: work(dataset.isel(curve=slice(starts[i], starts[i] + batch))),
-                  folder=folder, progress=progress) as chunks:
+                  folder=folder, restart=restart, progress=progress) as chunks:
         return join(list(chunks))
 
 

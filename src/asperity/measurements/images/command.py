@@ -14,14 +14,14 @@ from asperity.terminal.running import guarded
 __all__ = ["drift", "image"]
 
 
-def _told_image(opened: Any, result: Any, out: Path | None, channel: str, *, as_json: bool) -> list[str]:
+def _told_image(opened: Any, result: Any, out: Path | None, *, as_json: bool) -> list[str]:
     """What the command line says of an image; the result and its page are stored where ``out`` says."""
     from asperity.data.images import summary
     from asperity.measurements.images import page
     from asperity.report.page import keep
 
     found = json.loads(result.attrs["corrections"])
-    about = page.page(result, channel)
+    about = page.page(result)
     outputs = [] if out is None else keep(result, about, out)
     if as_json:
         return [json.dumps(found | {"outputs": [str(path) for path in outputs]})]
@@ -61,7 +61,7 @@ def image(
     opened = read_image(path, pitch=pixel, unit=unit)
     options = {"level": None if level < 0 else level, "lines": lines, "denoise": denoise, "tip": tip}
     made = correct.image(opened, channel=channel, **options)
-    typer.echo("\n".join(_told_image(opened, made, out, channel, as_json=as_json)))
+    typer.echo("\n".join(_told_image(opened, made, out, as_json=as_json)))
 
 
 @guarded

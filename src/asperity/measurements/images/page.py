@@ -17,9 +17,10 @@ from asperity.report.pictures import Line, lines, picture
 __all__ = ["page"]
 
 
-def page(result: xr.Dataset, channel: str = "height") -> Page:
+def page(result: xr.Dataset) -> Page:
     """The page about a corrected image."""
     found = json.loads(result.attrs["corrections"])
+    channel = next(str(name).removesuffix("_background") for name in result if str(name).endswith("_background"))
     x, y = result["x"].values, result["y"].values
     background = result[f"{channel}_background"].values
     leveled = result.get(f"{channel}_leveled", result[channel]).values

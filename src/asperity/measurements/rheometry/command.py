@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from asperity.terminal.options import HalfAngle, Json, PoissonRatio, Radius, given, option
-from asperity.terminal.running import guarded
+from asperity.terminal.running import guarded, progress
 
 __all__ = ["relax", "spectrum"]
 
 Source = Annotated[Path, typer.Argument(help="A table with units, or a file of force curves.", show_default=False)]
 Noise = Annotated[float | None, option("1", "RELATIVE", "Of the moduli, e.g. 2%. (default: the source's, else 5%)")]
 Contact = Annotated[str, typer.Option(help="Contact model of force curves, without adhesion.")]
+Restart = Annotated[bool, typer.Option(help="Throw away the curves that an interrupted run finished.")]
 Out = Annotated[Path, typer.Option(help="Ends in .nc; the page beside it in .html.")]
 
 
@@ -28,13 +29,16 @@ def spectrum(
     half_angle: HalfAngle = None,
     poisson_ratio: PoissonRatio = None,
     out: Out = Path("spectrum.nc"),
+    restart: Restart = False,
     as_json: Json = False,
 ) -> None:
     """The material behind E'(f) and E''(f), of a table or of sine segments, and what causality says of them."""
     from asperity.measurements.rheometry.files import spectrum_of_file
 
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
-    made = spectrum_of_file(source, {"name": model, **tip}, noise=noise)
+    with progress() as tell:
+        made = spectrum_of_file(source, {"name": model, **tip}, noise=noise, folder=_work(out), restart=restart,
+                            progress=tell)
     raise typer.Exit(_done(made, out, as_json))
 
 
@@ -47,19 +51,27 @@ def relax(
     half_angle: HalfAngle = None,
     poisson_ratio: PoissonRatio = None,
     out: Out = Path("relaxation.nc"),
+    restart: Restart = False,
     as_json: Json = False,
 ) -> None:
     """The relaxing material behind E(t), of a table or of force curves with a hold, by the measured indentation."""
     from asperity.measurements.rheometry.files import relaxation_of_file
 
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
-    made = relaxation_of_file(source, {"name": model, **tip}, noise=noise)
+    with progress() as tell:
+        made = relaxation_of_file(source, {"name": model, **tip}, noise=noise, folder=_work(out), restart=restart,
+                            progress=tell)
     raise typer.Exit(_done(made, out, as_json))
+
+
+def _work(out: Path) -> Path:
+    """Where finished curves are kept until the result is stored."""
+    return Path(f"{out}.work")
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:
     """Store the result, write its page, print what it says; the exit code is 1 on an alarm or a curve not fitted."""
-    from asperity.data import store
+    from asperity.data import jobs, store
     from asperity.data.results import assumptions
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.page.words import findings, headline
@@ -75,6 +87,7 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
         about = page(made)
         paths = keep(made, about, out)
         said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
+    jobs.discard(_work(out))
     if as_json:
         typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in paths]}))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -22,24 +23,29 @@ __all__ = ["relaxation_of_file", "spectrum_of_file"]
 _TABLES = {".csv", ".txt", ".dat", ".tsv"}
 
 
-def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None) -> xr.Dataset:
-    """`spectrum` of a table, or of the median over the curves of a file with sine segments."""
+def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None, **job: Any) -> xr.Dataset:
+    """`spectrum` of a table, or of the median over the curves of a file with sine segments.
+
+    ``job`` is the ``folder``, ``restart`` and ``progress`` of `modulus_spectrum`.
+    """
     contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES:
         return spectrum(path, noise=noise)
     from asperity.measurements.rheometry.modulation import modulus_spectrum
 
     try:
-        moduli = modulus_spectrum(read(path), model)
+        moduli = modulus_spectrum(read(path), model, **job)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return spectrum(median_spectrum(moduli), noise=noise)
 
 
-def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None) -> xr.Dataset:
+def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None,
+                       **job: Any) -> xr.Dataset:
     """What a file tells of relaxation: `relax` of a table; of force curves `holds` if they hold.
 
-    Curves without a hold are fitted with a power law, approach and retraction together (see `power_law`).
+    Curves without a hold are fitted with a power law, approach and retraction together (see `power_law`). ``job`` is
+    the ``folder``, ``restart`` and ``progress`` of `holds`.
     """
     contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES and not _curves_in(path):
@@ -48,7 +54,7 @@ def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float 
 
     curves = read(path)
     if any(segment_kind(str(name)) == "pause" for name in curves["segment"].values):
-        return holds(curves, model)
+        return holds(curves, model, **job)
     return power_law(curves, model)
 
 

@@ -32,7 +32,7 @@ _BATCH = 8  # curves of a chunk: some seconds of work
 
 @verb(dataset="curves")
 def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folder: str | PathLike[str] | None = None,
-          progress: Progress | None = None) -> xr.Dataset:
+          restart: bool = False, progress: Progress | None = None) -> xr.Dataset:
     """The relaxation of the sample under every curve that approaches and then holds.
 
     No step is assumed: the force is that of a nonnegative spectrum of relaxation times under the measured indentation
@@ -43,6 +43,7 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
         model: a contact model without adhesion.
         draws: repetitions from which the bands come.
         folder: where finished curves are kept, so that the same call goes on after an interruption.
+        restart: throw away what is there.
         progress: called with (finished curves, all curves).
 
     Returns:
@@ -68,7 +69,8 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     longest = float(np.nanmax(lasts))
     arguments = {"model": template.record, "draws": draws}
     made = over_curves(loaded, lambda some: _fitted(some, hold, contact, draws, longest),
-                       {"verb": "holds", **arguments}, batch=_BATCH, folder=folder, progress=progress)
+                       {"verb": "holds", **arguments}, batch=_BATCH, folder=folder, restart=restart,
+                       progress=progress)
     problems = [f"curve {curve}: {text}" for curve, text in enumerate(made["problem"].values) if text]
     said = [f"{made.sizes['curve'] - len(problems)} of {made.sizes['curve']} curves fitted.", *problems[:5]]
     named = made.drop_vars("problem").assign_attrs(template.attributes(step_response), findings=json.dumps(said),

@@ -81,7 +81,7 @@ class _Point(NamedTuple):
 def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: Sequence[float] | None = None,
                      instrument: Instrument | Mapping[str, float] | None = None,
                      contact_point: Any = None, folder: str | PathLike[str] | None = None,
-                     progress: Progress | None = None) -> xr.Dataset:
+                     restart: bool = False, progress: Progress | None = None) -> xr.Dataset:
     """The complex modulus of every curve at every frequency of its sine segments.
 
     Args:
@@ -92,6 +92,7 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         instrument: drag, lag and the like.
         contact_point: (curve,) tip position of the surface in m; by default fitted to the approach.
         folder: where finished curves are kept, so that the same call goes on after an interruption.
+        restart: throw away what is there.
         progress: called with (finished curves, all curves).
 
     Returns:
@@ -119,8 +120,9 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         place = some["surface"].values, some["surface_std"].values, _sticky(some, segments)
         return _table(points, np.asarray(frequencies), contact, place, given).assign_coords(identity(some))
 
-    result = over_curves(placed, of, {"verb": "modulus_spectrum", **arguments}, batch=_BATCH, folder=folder,
-                         progress=progress).assign_attrs(template.attributes(oscillatory_contact, oscillations))
+    made = over_curves(placed, of, {"verb": "modulus_spectrum", **arguments}, batch=_BATCH, folder=folder,
+                       restart=restart, progress=progress)
+    result = made.assign_attrs(template.attributes(oscillatory_contact, oscillations))
     flags = result["flag"].values
     if flags.any():
         counts = {Response(v).name: int((flags == v).sum()) for v in np.unique(flags[flags > 0])}
