@@ -163,9 +163,10 @@ def grids(results: xr.Dataset) -> list[Grid]:
     which, names = file_names(results)
     row, column = (np.nan_to_num(values(results, name), nan=-1).astype(int) for name in ("row", "column"))
     x, y = values(results, "x"), values(results, "y")
+    placed = np.flatnonzero((row >= 0) & (column >= 0))
+    placed = placed[np.argsort(which[placed], kind="stable")]  # one pass, however many files
     found = []
-    for i, name in enumerate(names):
-        curves = np.flatnonzero((which == i) & (row >= 0) & (column >= 0))
+    for name, curves in zip(names, np.split(placed, np.searchsorted(which[placed], np.arange(1, len(names))))):
         if _is_grid(row[curves], column[curves]):
             found.append(_grid(name, curves, row[curves], column[curves], np.stack([x, y])[:, curves]))
     return found
