@@ -13,6 +13,8 @@ import pytest
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _STUDIES = Path(__file__).parent / "verify"
+#: what `make test` tells the compiler: most of the time of the tests goes into compiling what runs once
+FEW_OPTIMIZATIONS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false"}
 
 
 def pytest_configure(config):
