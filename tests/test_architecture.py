@@ -53,12 +53,12 @@ OPENS_OF = {"np": {"load", "loadtxt", "open_memmap"}, "numpy": {"load", "loadtxt
 DOOR = {"data/opening.py", "data/trial.py", "data/trial_process.py"}
 #: file -> what it may open by itself, and why
 OPENS_ITSELF = {
-    "data/disk.py": {"os.open": "flushes what was written", "Path(f'/proc/{pid}/stat').read_text": "of the system"},
+    "data/disk.py": {"os.open": "flushes what was written", "Path(f'/proc/{pid}/stat').read_text": "of the system",
+                     "path.read_text": "its own job and lock"},
     "data/store.py": {"open": "writes"},
     "data/jobs.py": {"open": "writes chunks", "ZipFile": "bytes of its own chunks", "np.load": "bytes of them",
-                     "file.read_bytes": "its own chunks", "path.read_bytes": "its own chunks",
-                     "path.read_text": "its own job"},
-    "data/lock.py": {"open": "writes", "path.read_text": "its own lock"},
+                     "file.read_bytes": "its own chunks", "path.read_bytes": "its own chunks"},
+    "data/lock.py": {"open": "writes"},
     "data/readers/_table.py": {"np.loadtxt": "lines in memory", "archive.open": "through the door"},
     "data/readers/force_curves/jpk.py": {"archive.open": "through the door", "self.archive.open": "through the door"},
     "data/readers/images/jpk.py": {"archive.open": "through the door"},
@@ -67,13 +67,18 @@ OPENS_ITSELF = {
     "measurements/force_curves/page/html.py": {"(place / f'report.{name}').read_text": "of the package"},
 }
 
-FILE_LINES, FUNCTION_LINES, PARAMETERS = 400, 60, 8
+#: lines that can be read at once
+FILE_LINES = 394
+FUNCTION_LINES = 51
+PARAMETERS = 8
 #: the entry points, whose parameters are what a person may say in one call
 MANY_PARAMETERS = {
     "measurements/force_curves/command.py:analyze": "one option per physical input of the command",
     "measurements/force_curves/command.py:fit": "one option per physical input of the command",
     "measurements/force_curves/command.py:select": "one option per physical input of the command",
     "measurements/calibration/command.py:spring_constant": "one option per physical input of the command",
+    "measurements/rheometry/command.py:spectrum": "one option per physical input of the command",
+    "measurements/rheometry/command.py:relax": "one option per physical input of the command",
     "measurements/images/command.py:image": "one option per step of the command",
     "measurements/force_curves/analyze.py:analyze": "the whole way in one call: inputs, model, calibration, output",
     "measurements/force_curves/fit.py:fit": "data, model, calibration uncertainty",

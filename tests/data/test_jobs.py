@@ -190,6 +190,15 @@ def test_a_damaged_job_says_what_to_do(tmp_path, text):
     assert again.calls == [0, 1, 2]
 
 
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_a_pipe_in_place_of_a_job_is_not_waited_for(tmp_path, put):
+    done(tmp_path, Work())
+    (tmp_path / "chunks/job.json").unlink()
+    put(tmp_path / "chunks/job.json")
+    with pytest.raises(store.StoreError, match=r"job.json: damaged \(not a file\). Delete it"):
+        done(tmp_path, Work())
+
+
 def test_chunks_without_a_name_of_their_job_are_not_thrown_away(tmp_path):
     done(tmp_path, Work())
     (tmp_path / "chunks/job.json").unlink()

@@ -92,6 +92,13 @@ def test_a_damaged_lock_is_named(tmp_path, text, monkeypatch):
         assert_free(tmp_path)
 
 
+def test_a_pipe_in_place_of_a_lock_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_FILLING", 0.05)
+    os.mkfifo(tmp_path / lock.LOCK)
+    with pytest.raises(store.StoreError, match=r"asperity.lock: a damaged lock"):
+        assert_free(tmp_path)
+
+
 def test_without_hard_links_there_is_a_lock_too(tmp_path, monkeypatch):
     def refused(*args):
         raise PermissionError(1, "Operation not permitted")

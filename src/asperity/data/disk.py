@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 import subprocess
 import zlib
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from asperity.messages import AsperityError
 
-__all__ = ["StoreError", "flush", "gone", "here", "marked", "remove", "replacing", "sweep", "told"]
+__all__ = ["StoreError", "flush", "gone", "here", "marked", "remove", "replacing", "sweep", "text_of", "told"]
 
 #: what `replacing` leaves if it is killed: the name of the file, the mark of the process, what it was
 _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<mark>[0-9a-f]{8}-\d+-\d+-\d+)\.(?P<kind>tmp|old)")
@@ -95,6 +96,18 @@ def gone(mark: str) -> bool:
 def here(mark: str) -> bool:
     """Whether a mark is of this host, so that it can be known whether its process has ended."""
     return mark.split("-")[0] == _host()
+
+
+def text_of(path: Path) -> str:
+    """The text of a small file of asperity's own; a pipe or a device in its place is not waited for.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it is no regular file, or no text.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("not a file")
+    return path.read_text(encoding="utf-8")
 
 
 def flush(path: Path) -> None:

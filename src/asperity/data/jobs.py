@@ -225,7 +225,7 @@ def _clear_results(folder: Path) -> None:
 
 def _read_manifest(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(disk.text_of(path))
         if not isinstance(found, dict):
             raise ValueError("not a table of names and values")
     except FileNotFoundError:

@@ -141,7 +141,7 @@ def _written(path: Path, own: Holder) -> Iterator[Path]:
 def _holder(path: Path) -> Holder:
     """Who is named in a lock; raises FileNotFoundError or ValueError."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json.loads(disk.text_of(path))
         holder = Holder(str(said["mark"]), int(said["pid"]), str(said["host"]), str(said["since"]))
         disk.gone(holder.mark)
     except (KeyError, TypeError) as error:

@@ -6,10 +6,9 @@ are tied by Lee and Radok's integral over what was measured,
 $$F(t) = \frac{1}{1-\nu^2}\int E(t-s)\,d g(\delta(s)), \qquad E(t) = E_e + \sum_k E_k e^{-t/\tau_k},\; E_k \ge 0,$$
 
 whether the height was held (stress relaxation) or the force (creep); J(t) follows from the same E_k. The integral
-is exact for g linear between samples. Where the contact shrinks, the difference between Ting's and Lee and Radok's
-force of the fitted material is taken off the data and the fit repeated. The contact point is fitted with it, the
-spectrum smoothed by the discrepancy principle (`asperity.rheology.spectrum_estimate`), and both are drawn anew
-from data with the residual's noise for intervals (randomize, then optimize).
+is exact for g linear between samples. Where the contact shrinks, Ting's less Lee and Radok's force of the fitted
+material is taken off the data and the fit repeated. The contact point is fitted with it, the spectrum smoothed by the
+discrepancy principle (`spectrum_estimate`), both drawn anew with the residual's noise (randomize, then optimize).
 
 The ideal step, E(t) = (1 - nu^2) F(t)/g(t), is given beside it, for its bias.
 
