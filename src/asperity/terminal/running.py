@@ -67,8 +67,8 @@ def progress() -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr with curves per second and the time left, from the first call of (done, total) on."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    rate = TextColumn("{task.fields[rate]}")
-    bar = Progress(TextColumn("curves"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=_err)
+    speed = TextColumn("{task.fields[rate]}")
+    bar = Progress(TextColumn("curves"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn(), console=_err)
     task = bar.add_task("curves", total=None, rate="")
     begun: list[tuple[float, int]] = []  # when, and how many were finished by an earlier run
 
@@ -76,7 +76,9 @@ def progress() -> Iterator[Callable[[int, int], None]]:
         bar.start()
         begun.append((time.monotonic(), done))
         seconds, curves = begun[-1][0] - begun[0][0], done - begun[0][1]
-        bar.update(task, completed=done, total=total, rate=f"{curves / seconds:.0f}/s" if curves else "")
+        rate = curves / max(seconds, 1e-9)
+        said = f"{rate:.0f}/s" if rate > 9 else f"{rate:.2g}/s"
+        bar.update(task, completed=done, total=total, rate=said if curves else "")
 
     try:
         yield tell
