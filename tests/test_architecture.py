@@ -140,6 +140,15 @@ def functions(tree: ast.AST):
     return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
+def constants_in_one(tree: ast.Module):
+    """The module-level lines that give several constants their values, from a tuple of these or one for all."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and (isinstance(node.value, ast.Tuple | ast.List) or len(node.targets) > 1):
+            names = [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+            if len(names) > 1 and all(name.isupper() for name in names):
+                yield ast.unparse(node)
+
+
 def length(function) -> int:
     """Lines of a function without its docstring."""
     first = function.body[0]
@@ -221,6 +230,21 @@ def test_importing_asperity_loads_nothing_heavy_at_module_level(trees):
         body = trees[ROOT / name].body
         top = ast.Module([n for n in body if isinstance(n, ast.Import | ast.ImportFrom)], [])
         assert not {i.split(".")[0] for i in imports(top)} & heavy, name
+
+
+def test_constants_stand_one_a_line(trees):
+    """Each with its unit and reason; `A, B = function()` and `A, B = range(...)` are one value each, and may stay."""
+    found = {path.relative_to(ROOT).as_posix(): lines for path, tree in trees.items()
+             if (lines := list(constants_in_one(tree)))}
+    assert not found
+
+
+@pytest.mark.parametrize(("code", "found"), [
+    ("_A, _B = 1, 2.0", 1), ("A, B = (0.1, 0.9), 3", 1), ("A = B = 3", 1), ("[_A, _B] = [1, 'x']", 1),
+    ("A, B = jit(f), jit(g)", 1), ("_A = (1, 2)", 0), ("A, B = contour()", 0), ("A, B, C = range(3)", 0),
+    ("def f():\n    A, B = 1, 2", 0), ("a, b = 1, 2", 0), ("a = b = 1", 0)])
+def test_the_rule_sees_constants_in_one_line(code, found):
+    assert len(list(constants_in_one(ast.parse(code)))) == found
 
 
 def test_files_are_short(trees):

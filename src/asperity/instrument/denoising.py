@@ -22,7 +22,8 @@ from asperity.messages import DataError
 __all__ = ["Denoised", "denoise", "posterior_draws"]
 
 
-_ITERATIONS, _RTOL = 3000, 1e-4  # to fill missing pixels; the posterior is then within 0.01 of its std
+_ITERATIONS = 3000  # of conjugate gradients that fill missing pixels, at most
+_RTOL = 1e-4  # of the right-hand side, left over by them: the posterior is then within 0.01 of its std
 
 
 class Denoised(NamedTuple):

@@ -25,7 +25,8 @@ from asperity.messages import DataError
 
 __all__ = ["IdentificationError", "Identified", "Order", "identify", "stiff_reference"]
 
-_PLAYS, _MODES = (4, 8, 16), (0, 1, 2, 3, 5)
+_PLAYS = (4, 8, 16)  # numbers of plays that are tried, unless others are asked for
+_MODES = (0, 1, 2, 3, 5)  # numbers of creep modes that are tried, unless others are asked for
 _ALIKE = 1.02  # times the least residual: orders that good count as equally good
 _ROUNDING = 1e-12  # of the range: what noise-free curves leave
 _FEWEST = 64  # samples with a height that a curve must have

@@ -14,7 +14,7 @@ __all__ = ["SpectrumFit", "fit_spectrum"]
 
 _LOWEST = 4  # modes along an axis below which the window and the plane removed dominate
 _FAST_LOWEST = 2  # modes of the fast axis below which line offsets live
-_STEPS = 100
+_STEPS = 100  # of the fit, at most
 _BANDS = 12  # of wavenumbers, to judge the fit
 _HANN = 1 / 3  # second moment of the squared Hann window's spectrum, in modes^2
 

@@ -35,7 +35,7 @@ from asperity.rheology.standard_linear_solid import StandardLinearSolid
 
 __all__ = ["FAMILIES", "Curves", "Family", "HistoryFit", "fit_histories"]
 
-_STEPS = 40
+_STEPS = 40  # of the minimizer, at most
 _TOLERANCE = 1e-10  # relative decrease of the sum of squares that a further step promises
 _BLOCK = 32  # curves that one compiled step works on
 

@@ -31,7 +31,7 @@ SEPARATION_FACTOR = 32 / (9 * math.sqrt(3) * math.pi)
 
 _PARTS = 16  # points per interval between two nodes
 _NEGLIGIBLE = 18.0  # log of the smallest density that counts, under the largest
-_NOWHERE = -1e29
+_NOWHERE = -1e29  # log evidence, below which a fit has no meaning
 
 
 class Known(NamedTuple):

@@ -33,10 +33,11 @@ __all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "bands", "correlation"
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
-_ITERATIONS = 20
+_ITERATIONS = 20  # of Fisher scoring on Whittle's likelihood
 _REMEMBERED = 128  # lengths of baselines whose tables are kept; 0.3 MB for the longest
 _LOG_VARIANCE = np.pi**2 / 2  # of the logarithm of one ordinate, a squared Gaussian
-_ROUGH, _SMOOTH = (0.25, 2.0), (0.125, 0.25, 0.5, 1.0)  # correlation lengths of drift, in baselines
+_ROUGH = (0.25, 2.0)  # baselines, correlation lengths of drift with an exponential correlation
+_SMOOTH = (0.125, 0.25, 0.5, 1.0)  # baselines, correlation lengths of drift with a Gaussian correlation
 
 
 class Noise(NamedTuple):

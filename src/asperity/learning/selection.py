@@ -95,7 +95,10 @@ class Surroundings(NamedTuple):
     hysteresis: Any = 0.0  # energy lost between approach and retraction in contact, over that of loading
 
 
-DEFAULTS, NOTHING_ELSE = Options(), Surroundings()
+#: the options unless others are given
+DEFAULTS = Options()
+#: nothing outside of the theory is checked
+NOTHING_ELSE = Surroundings()
 
 
 class Selection(NamedTuple):

@@ -31,7 +31,8 @@ from asperity.rheology.standard_linear_solid import StandardLinearSolid
 __all__ = ["Memory", "as_exponentials", "carried", "lee_radok_integral", "power_law", "rates", "ting_integral"]
 
 _STEP = 0.8  # of ln(rate): the relative error of the power law is below 2e-5 for exponents up to 0.9
-_SLOW, _FAST = 1e-4, 20.0  # rates per duration and per shortest step between which exponentials are carried
+_SLOW = 1e-4  # the slowest rate carried, per duration
+_FAST = 20.0  # the fastest rate carried, per shortest step
 
 Samples = Float[Array, " sample"]
 

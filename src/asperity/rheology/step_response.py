@@ -9,9 +9,8 @@ whether the height was held (stress relaxation) or the force (creep); J(t) follo
 is exact for g linear between samples. Where the contact shrinks, the difference between Ting's and Lee and Radok's
 force of the fitted material is taken off the data and the fit repeated. The contact point is fitted with it, the
 spectrum smoothed by the discrepancy principle (`asperity.rheology.spectrum_estimate`), and both are drawn anew
-from data with the residual's noise for intervals (randomize, then optimize).
-
-The ideal step, E(t) = (1 - nu^2) F(t)/g(t), is given beside it, for its bias.
+from data with the residual's noise for intervals (randomize, then optimize). The ideal step,
+E(t) = (1 - nu^2) F(t)/g(t), is given beside it, for its bias.
 
 Source: Lee, Radok, J. Appl. Mech. 27, 438 (1960); Ting, J. Appl. Mech. 33, 845 (1966); Bardsley et al., SIAM J. Sci.
 Comput. 36, A1895 (2014) for the intervals.
@@ -229,7 +228,6 @@ def _shapes(contact: AbstractElasticContact, depth: jax.Array) -> jax.Array:
 
 
 def _design(data: Record, contact: AbstractElasticContact, point: float, nodes: np.ndarray) -> _Design:
-    """Force per Pa of every Maxwell branch and, in the last column, of the spring."""
     growth = _growth(data, contact, point)
     steps, rises = np.diff(data.time), np.diff(growth)
     memory = np.zeros((len(growth), len(nodes)))
@@ -289,7 +287,8 @@ def _shrinks(data: Record, point: float) -> bool:
     return bool(depth.max() - depth[-1] > _SHRINKS * depth.max())
 
 
-_TING, _LEE_RADOK = jax.jit(ting), jax.jit(lee_radok)
+_TING = jax.jit(ting)
+_LEE_RADOK = jax.jit(lee_radok)
 
 
 def _ting_excess(data: Record, contact: AbstractElasticContact, model: AbstractRelaxationModel,

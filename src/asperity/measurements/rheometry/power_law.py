@@ -29,7 +29,8 @@ from asperity.rheology.exponential_memory import rates
 __all__ = ["fit_viscoelastic", "power_law"]
 
 _SIGNIFICANT = 3.0  # a modulus over its uncertainty, below which it is not told from zero
-_MISFIT, _MISFIT_PART = 3.0, 0.03  # residual over noise, and over the largest force, of a model that does not fit
+_MISFIT = 3.0  # residual over noise, and
+_MISFIT_PART = 0.03  # residual over largest force, above which a model does not fit
 _BESIDE = 3  # block means on either side that a speed is taken over
 _WINDOW = 17  # block means that the deflection is smoothed over
 

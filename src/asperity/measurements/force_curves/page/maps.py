@@ -28,10 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Layer", "flag_color", "hover_columns", "layers", "map_figures", "pixel_centers"]
 
-#: the longer side of a map on the page, in CSS pixels, and the most elongated shape drawn to scale
-_SIDE, _ELONGATION = 264, 3.0
-#: quantiles that the colors span; a wider ratio of them is drawn on a logarithmic scale
-_COLOR_RANGE, _LOG_RATIO = (0.02, 0.98), 20.0
+#: CSS pixels, the longer side of a map on the page
+_SIDE = 264
+#: ratio of the sides up to which a map is drawn to scale; a more elongated one would not be seen
+_ELONGATION = 3.0
+#: quantiles of the values that the colors span: the middle 96 %
+_COLOR_RANGE = (0.02, 0.98)
+#: a wider ratio of these quantiles is drawn on a logarithmic scale
+_LOG_RATIO = 20.0
 
 
 class Layer(NamedTuple):
