@@ -79,6 +79,8 @@ MANY_PARAMETERS = {
     "measurements/force_curves/fit.py:fit": "data, model, calibration uncertainty",
     "measurements/force_curves/fit_curves.py:fit_curves": "data, model, window and calibration uncertainty",
 }
+#: public class names that several files may define, each with the reason
+SHARED_NAMES: set[str] = set()
 
 
 def sources():
@@ -283,6 +285,16 @@ def test_public_names_are_documented(trees):
                 if not ast.get_docstring(node):
                     missing.append(f"{path.relative_to(ROOT)}:{node.name}")
     assert not missing
+
+
+def test_a_class_name_is_used_once(trees):
+    """A traceback and ``from x import Name`` say which class is meant; private names are one file's own business."""
+    places = {}
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert not {name: files for name, files in places.items() if len(files) > 1 and name not in SHARED_NAMES}
 
 
 def test_abstract_or_final(trees):

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from asperity.instrument.creep import Creep
-from asperity.instrument.height_correction import Record, Trace, correct, joined
+from asperity.instrument.height_correction import DriveRecord, Trace, correct, joined
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Asymmetry, Scanner
 from asperity.instrument.scanner_memory import filled, forgotten, relaxed, run
@@ -180,7 +180,7 @@ def _decay_times(shortest: float, longest: float, modes: int) -> np.ndarray:
     return np.geomspace(shortest, longest, modes) if modes > 1 else np.full(modes, middle)
 
 
-def _problem(traces: Sequence[Trace], record: Record, learned: Sequence[int], plays: Sequence[int],
+def _problem(traces: Sequence[Trace], record: DriveRecord, learned: Sequence[int], plays: Sequence[int],
              modes: Sequence[int]) -> _Problem:
     span = _range_of(traces)
     shortest, longest = 5 * float(np.median(np.diff(record.time))), record.time[-1] - record.time[0]
@@ -200,7 +200,7 @@ def _problem(traces: Sequence[Trace], record: Record, learned: Sequence[int], pl
     return _Problem(thresholds, decay_times, center, half_width, height, curves)
 
 
-def _states(record: Record, center: float, thresholds: np.ndarray,
+def _states(record: DriveRecord, center: float, thresholds: np.ndarray,
             decay_times: np.ndarray) -> np.ndarray:
     """Plays and creep states along the record, (sample, n + m)."""
     drive = record.drive - center
