@@ -33,7 +33,7 @@ _NEAR = 5  # more of them on each side of the best, twice
 _STEP = 4  # samples compared before and after a jump
 _TRIED = 16  # contact points tried without a jump
 _HALVINGS = 6  # of the distance between two of them then
-_LEAST = 3  # samples in contact
+_LEAST = 3  # samples in contact at least
 _FREE = 8  # samples off contact at least, or a twentieth of all
 _SEEN = 12.0  # by how many noise variances a contact lowers the sum of squares at least
 

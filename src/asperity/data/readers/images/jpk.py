@@ -40,21 +40,21 @@ _PACKED = 0x103  # compression; 1 is none
 _STRIPS = 0x111  # bytes from the start of the file to each strip of pixels
 _STRIP_BYTES = 0x117  # bytes of each strip
 #: private tags of JPK
-_DATE = 0x8003
-_FINGERPRINT = 0x8016
+_DATE = 0x8003  # text
+_FINGERPRINT = 0x8016  # text; with the day it names the session
 _X0 = 0x8040  # m
 _Y0 = 0x8041  # m
 _U_LENGTH = 0x8042  # m
 _V_LENGTH = 0x8043  # m
 _ANGLE = 0x8044  # rad, of the grid
-_REFLECT = 0x8045  # whether the grid is
+_REFLECT = 0x8045  # whether the grid is reflected
 _CHANNEL = 0x8050  # its name; a page without it is no channel
-_RETRACE = 0x8051
+_RETRACE = 0x8051  # whether the channel is one
 _SLOTS = 0x8080  # their number: one slot per unit that the channel can be converted to
 _DEFAULT = 0x8081  # name of the slot to convert with
 #: the same of the first slot
-_SLOT_NAME = 0x8090
-_SLOT_UNIT = 0x80A2
+_SLOT_NAME = 0x8090  # text
+_SLOT_UNIT = 0x80A2  # text
 _SLOT_SCALING = 0x80A3  # kind of conversion
 _SLOT_FACTOR = 0x80A4  # units per integer
 _SLOT_OFFSET = 0x80A5  # units
