@@ -12,7 +12,7 @@ from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.uncertainty import Estimate, block_covariance, estimate
+from asperity.learning.uncertainty import ParameterEstimates, block_covariance, estimate
 from benchmarks import one_by_one
 from benchmarks.generated import Curves, hertz_curves, jkr_curves
 from benchmarks.machine import compare
@@ -37,7 +37,7 @@ def fit(curves: Curves, *, tilt: bool = True, adhesive: bool = False) -> _Fitted
         return _Fitted(scaled, least_squares(curves.model, scaled, tilt=tilt))
 
 
-def fit_with_covariance(curves: Curves, *, adhesive: bool = False) -> Estimate:
+def fit_with_covariance(curves: Curves, *, adhesive: bool = False) -> ParameterEstimates:
     """The fit, the noise learnt from the samples before contact, and SI values with their covariance."""
     scaled, best = fit(curves, adhesive=adhesive)
     with jax.enable_x64(True):

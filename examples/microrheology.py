@@ -16,10 +16,10 @@ import sys
 import numpy as np
 
 from asperity.contact import Hertz
-from asperity.measurements.rheometry.modulation import Instrument, modulus_spectrum
+from asperity.measurements.rheometry.modulation import InstrumentResponse, modulus_spectrum
 from asperity.rheology.drag import fit_drag
 from asperity.rheology.oscillation import oscillation
-from asperity.rheology.oscillatory_contact import UNIFORM_LEVER, Lever, off_surface, stiff_transfer
+from asperity.rheology.oscillatory_contact import UNIFORM_LEVER, DampedLever, off_surface, stiff_transfer
 from asperity.rheology.structural_damping import StructuralDamping
 from asperity.virtual.oscillation import Recording, virtual_oscillations
 
@@ -33,7 +33,7 @@ FREQUENCIES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 def lever(height):
     """The virtual lever with its tip at a height in m above the surface."""
-    return Lever(SPRING_CONSTANT, STRENGTH / (height + DISTANCE), MASS, UNIFORM_LEVER)
+    return DampedLever(SPRING_CONSTANT, STRENGTH / (height + DISTANCE), MASS, UNIFORM_LEVER)
 
 
 # %% [markdown]
@@ -64,7 +64,7 @@ def measured_drag(lag, base_share, rng):
         known = lever(height)
         liquid = 1j * omega * known.drag - omega**2 * known.mass
         ratio = -liquid / (SPRING_CONSTANT + (1 - known.base_share) * liquid)
-        bare = Lever(SPRING_CONSTANT, base_share=base_share)
+        bare = DampedLever(SPRING_CONSTANT, base_share=base_share)
         rows.append(off_surface(recorded(100.0, ratio, rng), bare, transfer=transfer))
     drag, _, std = np.array(rows).T
     return heights, drag, std, fit_drag(heights, drag, std)
@@ -77,10 +77,10 @@ def measured_drag(lag, base_share, rng):
 def analyses(curves, lag, drag, usual_drag):
     dataset = virtual_oscillations(TIP, CELL, lever(0.0), Recording(lag=LAG, noise=NOISE), curves=curves)
     instruments = {
-        "as recorded": Instrument(),
-        "drag on the tip": Instrument(drag=float(usual_drag.at()), drag_std=float(usual_drag.std())),
-        "lag and base": Instrument(drag=float(drag.at()), drag_std=float(drag.std()), mass=MASS,
-                                   base_share=UNIFORM_LEVER, lag=lag)}
+        "as recorded": InstrumentResponse(),
+        "drag on the tip": InstrumentResponse(drag=float(usual_drag.at()), drag_std=float(usual_drag.std())),
+        "lag and base": InstrumentResponse(drag=float(drag.at()), drag_std=float(drag.std()), mass=MASS,
+                                           base_share=UNIFORM_LEVER, lag=lag)}
     return dataset, {name: modulus_spectrum(dataset, TIP, instrument=given) for name, given in instruments.items()}
 
 

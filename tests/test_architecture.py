@@ -84,6 +84,8 @@ MANY_PARAMETERS = {
     "measurements/force_curves/fit.py:fit": "data, model, calibration uncertainty",
     "measurements/force_curves/fit_curves.py:fit_curves": "data, model, window and calibration uncertainty",
 }
+#: public class names that several files may define, each with the reason
+SHARED_NAMES: set[str] = set()
 
 
 def sources():
@@ -143,6 +145,15 @@ def openings(tree: ast.AST):
 
 def functions(tree: ast.AST):
     return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def constants_in_one(tree: ast.Module):
+    """The module-level lines that give several constants their values, from a tuple of these or one for all."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and (isinstance(node.value, ast.Tuple | ast.List) or len(node.targets) > 1):
+            names = [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+            if len(names) > 1 and all(name.isupper() for name in names):
+                yield ast.unparse(node)
 
 
 def length(function) -> int:
@@ -228,6 +239,21 @@ def test_importing_asperity_loads_nothing_heavy_at_module_level(trees):
         assert not {i.split(".")[0] for i in imports(top)} & heavy, name
 
 
+def test_constants_stand_one_a_line(trees):
+    """Each with its unit and reason; `A, B = function()` and `A, B = range(...)` are one value each, and may stay."""
+    found = {path.relative_to(ROOT).as_posix(): lines for path, tree in trees.items()
+             if (lines := list(constants_in_one(tree)))}
+    assert not found
+
+
+@pytest.mark.parametrize(("code", "found"), [
+    ("_A, _B = 1, 2.0", 1), ("A, B = (0.1, 0.9), 3", 1), ("A = B = 3", 1), ("[_A, _B] = [1, 'x']", 1),
+    ("A, B = jit(f), jit(g)", 1), ("_A = (1, 2)", 0), ("A, B = contour()", 0), ("A, B, C = range(3)", 0),
+    ("def f():\n    A, B = 1, 2", 0), ("a, b = 1, 2", 0), ("a = b = 1", 0)])
+def test_the_rule_sees_constants_in_one_line(code, found):
+    assert len(list(constants_in_one(ast.parse(code)))) == found
+
+
 def test_files_are_short(trees):
     long = {str(p.relative_to(ROOT)): n for p in trees
             if (n := len(p.read_text(encoding="utf-8").splitlines())) > FILE_LINES}
@@ -264,6 +290,16 @@ def test_public_names_are_documented(trees):
                 if not ast.get_docstring(node):
                     missing.append(f"{path.relative_to(ROOT)}:{node.name}")
     assert not missing
+
+
+def test_a_class_name_is_used_once(trees):
+    """A traceback and ``from x import Name`` say which class is meant; private names are one file's own business."""
+    places = {}
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(path.relative_to(ROOT).as_posix())
+    assert not {name: files for name, files in places.items() if len(files) > 1 and name not in SHARED_NAMES}
 
 
 def test_abstract_or_final(trees):

@@ -20,7 +20,7 @@ from asperity.measurements.images.read import read_image
 from asperity.measurements.replay import VERBS
 from asperity.measurements.rheometry.hold import holds
 from asperity.measurements.rheometry.material import median_spectrum
-from asperity.rheology.oscillatory_contact import Lever
+from asperity.rheology.oscillatory_contact import DampedLever
 from asperity.rheology.structural_damping import StructuralDamping
 from asperity.virtual.force_map import virtual_map
 from asperity.virtual.oscillation import Recording, virtual_oscillations
@@ -39,7 +39,7 @@ def curves(kind: str):
         made = virtual_map(rows=2, columns=2, samples=200, seed=1)
     elif kind == "oscillations":
         made = virtual_oscillations(Hertz(radius=RADIUS), StructuralDamping(modulus=300.0, order=0.2, viscosity=0.2),
-                                    Lever(0.01), Recording(), curves=2, seed=0)
+                                    DampedLever(0.01), Recording(), curves=2, seed=0)
     else:
         made = _held()
     made.attrs = {name: value for name, value in made.attrs.items() if "radius" not in name}

@@ -14,7 +14,7 @@ from asperity.instrument.denoising import denoise, posterior_draws
 from asperity.instrument.leveling import level_lines, level_polynomial
 from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.roughness_spectrum import isotropic_spectrum, line_spectrum
-from asperity.instrument.spectrum_fit import SpectrumFit, fit_spectrum
+from asperity.instrument.spectrum_fit import PowerSpectrumFit, fit_spectrum
 from asperity.virtual.surface import self_affine
 from tests.conftest import shared_data
 
@@ -257,8 +257,8 @@ def dense_prior(shape, pitch, law):
     return basis.T @ np.diag(law.signal(q).ravel() / np.prod(pitch)) @ basis
 
 
-LAWS = {1: SpectrumFit(0.4, 2.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 1, 1.0),
-        2: SpectrumFit(0.4, 3.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 2, 1.0)}
+LAWS = {1: PowerSpectrumFit(0.4, 2.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 1, 1.0),
+        2: PowerSpectrumFit(0.4, 3.6, 0.3, 0.0, 1.0, np.zeros((4, 4)), (0.1, 3.0), 2, 1.0)}
 
 
 @pytest.mark.parametrize(("shape", "pitch"), [((11,), (0.7,)), ((9, 12), (1.0, 0.8))])

@@ -14,9 +14,9 @@ from asperity.learning.adequacy import Model, Tolerance, biases, labels
 from asperity.learning.classifier import features, quick_select
 from asperity.learning.lambda_posterior import SEPARATION_FACTOR
 from asperity.learning.selection import (
+    NeglectedEffects,
     Options,
     Reason,
-    Surroundings,
     fit_temperature,
     lever_ratio,
     select,
@@ -169,7 +169,7 @@ def test_the_separation_decides_where_the_shape_does_not(every):
 def test_reasons_not_to_answer(chosen):
     curves, _, choice = chosen[True]
     few = some(curves, slice(32))
-    outside = select(few, Options(), Surroundings(surface_tension=1e3, thickness=1e-12, hysteresis=0.5))
+    outside = select(few, Options(), NeglectedEffects(surface_tension=1e3, thickness=1e-12, hysteresis=0.5))
     for reason in (Reason.elastocapillary, Reason.thin_layer, Reason.hysteresis):
         assert ((outside.reasons & reason) > 0).all()
         assert not (choice.reasons & reason).any()
@@ -218,7 +218,7 @@ def test_published_systems_are_placed(name):
     curves, _ = recorded(shape, *(np.full(8, v) for v in (length, radius, adhesion, separation)),
                          (condition, np.random.default_rng(0)))
     choice = select(curves._replace(separation_spread=np.full(8, spread)), Options(),
-                    Surroundings(surface_tension=tension))
+                    NeglectedEffects(surface_tension=tension))
     if isinstance(expected, Reason):
         assert ((choice.reasons & expected) > 0).all()
         return

@@ -15,7 +15,7 @@ from asperity.rheology.nano_dma import Indenter, contact_response, dynamic_modul
 from asperity.rheology.oscillation import oscillation
 from asperity.rheology.oscillatory_contact import (
     UNIFORM_LEVER,
-    Lever,
+    DampedLever,
     contact_slope,
     contact_stiffness,
     harmonic_bias,
@@ -26,7 +26,7 @@ from asperity.rheology.oscillatory_contact import (
     young_modulus,
 )
 
-SOFT = Lever(0.01, drag=5e-6, mass=2e-10, base_share=UNIFORM_LEVER)
+SOFT = DampedLever(0.01, drag=5e-6, mass=2e-10, base_share=UNIFORM_LEVER)
 
 
 def recorded(height, deflection, frequency, periods=12.0, rate=40):
@@ -118,7 +118,7 @@ def test_what_cannot_be_fitted_says_why(change, says):
 
 
 @pytest.mark.parametrize("frequency", [1.0, 30.0, 300.0])
-@pytest.mark.parametrize("lever", [Lever(0.01), SOFT, SOFT._replace(base_share=0.0)])
+@pytest.mark.parametrize("lever", [DampedLever(0.01), SOFT, SOFT._replace(base_share=0.0)])
 def test_stiffness_of_a_simulated_lever(frequency, lever):
     """The force balance solved forwards, its corrections undone: exact for every lag, drag, mass, share."""
     stiffness, transfer = 2e-3 + 7e-4j, 1.05 * np.exp(2j * np.pi * frequency * 1.2e-4)
@@ -131,7 +131,7 @@ def test_the_forgotten_base_makes_the_storage_negative():
     """At 300 Hz the drag on a soft lever, taken as all on the tip, and a sensor's lag turn E' over."""
     deflection = deflection_of(2e-3 + 7e-4j, SOFT, 1e-8, 300.0)
     found = oscillation(*recorded(1e-8 * np.exp(-2j * np.pi * 300 * 1.2e-4), deflection, 300.0), 300.0)
-    assert contact_stiffness(found, Lever(0.01)).value.real < 0
+    assert contact_stiffness(found, DampedLever(0.01)).value.real < 0
     assert contact_stiffness(found, SOFT._replace(base_share=0.0)).value.real < 0
     right = contact_stiffness(found, SOFT, transfer=np.exp(2j * np.pi * 300 * 1.2e-4))
     assert right.value == pytest.approx(2e-3 + 7e-4j, rel=1e-8)

@@ -24,8 +24,11 @@ __all__ = ["REACH", "layer_correction"]
 
 #: the largest half-space contact radius over thickness that the table holds
 REACH = 4.0
-_REACH_SCALE, _REACH_TOP, _REACH_DEGREE = 0.5, 1.06 * REACH, 24
-_POISSON_SCALE, _POISSON_DEGREE = 0.02, 15
+_REACH_SCALE = 0.5  # A_0, of the contact radius over thickness in ln(1 + A/A_0)
+_REACH_TOP = 1.06 * REACH  # contact radius over thickness at which the polynomial ends: beyond `REACH`, not at it
+_REACH_DEGREE = 24  # of the polynomial in ln(1 + A/A_0)
+_POISSON_SCALE = 0.02  # epsilon_0, of 1 - 2 nu in ln(1 + (1 - 2 nu)/epsilon_0)
+_POISSON_DEGREE = 15  # of the polynomial in that logarithm, for a bonded layer
 _SOLVED = 64  # contact radii at which the integral equation is solved, per Poisson's ratio
 
 

@@ -40,7 +40,8 @@ __all__ = ["Layer", "layer_contact", "pressure_function", "pull_off", "punch_sti
 #: an indentation in m for each contact radius in m; called with arrays
 Profile = Callable[[Float[Array, " t"]], Float[Array, " t"]]
 
-_NODES, _WAVES = 64, 256
+_NODES = 64  # along the radius, unless others are asked for
+_WAVES = 256  # nodes along the wave number, unless others are asked for
 _SHORTEST = 24.0  # xi h beyond which 1 - M is below 1e-15
 
 

@@ -36,7 +36,7 @@ __all__ = ["THRESHOLD", "contact_curve", "dugdale_stress", "hovering_curve", "ju
 #: the Maugis parameter below which a stiff lever jumps off from the hovering state
 THRESHOLD = (9 * math.pi / (16 * (math.pi - 1))) ** (1 / 3)
 
-_TERMS = 17
+_TERMS = 17  # of the series of the gap functions for t < 1/3
 _BINOMIAL = [Fraction(1)]
 for _k in range(1, _TERMS + 1):
     _BINOMIAL.append(_BINOMIAL[-1] * (Fraction(1, 2) - _k + 1) / _k)

@@ -33,8 +33,10 @@ _PIECE = 32 * 2**20
 _LARGEST_CHUNK = 256 * 2**20
 #: bytes of the description of a zarr array, which holds its attributes (a long history is below 1 MB)
 _LARGEST_DESCRIPTION = 16 * 2**20
-#: a file may unpack to 256 MiB, or to 64 times its size: as in `asperity.data.opening`
-_ALWAYS, _RATIO = 256 * 2**20, 64
+#: bytes; whatever its size, a file may unpack to this: as in `asperity.data.opening`
+_ALWAYS = 256 * 2**20
+#: a larger file may unpack to this many times its size: as in `asperity.data.opening`
+_RATIO = 64
 
 
 class _Refused(Exception):

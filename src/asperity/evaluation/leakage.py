@@ -20,7 +20,7 @@ from asperity.messages import ArgumentError, DataError
 
 __all__ = ["Leakage", "lines", "nearest", "report", "spaced_blocks"]
 
-_NEIGHBORS = 5
+_NEIGHBORS = 5  # training points whose mean is the prediction
 _LEAST_TRAINING = 0.1  # of the points, in every fold
 _MOST_BLOCKS = 8  # along each side
 

@@ -27,7 +27,8 @@ __all__ = ["ASSUMED", "Lever", "Method", "Number", "Surroundings", "Way", "decid
 #: "theory" is Sader's: tip, coating, clamping and an imperfect rectangle
 ASSUMED = {"width": 0.03, "length": 0.02, "tilt": 0.03, "beta": 0.02, "chi": 0.03, "coefficient": 0.05,
            "temperature": 0.01, "density": 0.02, "viscosity": 0.02, "sensitivity": 0.05, "theory": 0.05}
-_AGREED, _REFUSED = 2.0, 1.5  # standard deviations; the ratio of constants beyond which no number is given
+_AGREED = 2.0  # standard deviations up to which two methods agree
+_REFUSED = 1.5  # ratio of two methods' spring constants beyond which no number is given
 
 Number = float | Known
 

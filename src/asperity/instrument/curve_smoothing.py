@@ -28,10 +28,13 @@ from asperity.messages import DataError
 __all__ = ["SmoothCurve", "smooth_curve"]
 
 _KNOTS = 14  # at L (j / 14)^2
-_SCAN, _NEAR = 24, 5  # contact points tried with a jump, and on each side of the best, twice
+_SCAN = 24  # contact points tried with a jump
+_NEAR = 5  # more of them on each side of the best, twice
 _STEP = 4  # samples compared before and after a jump
-_TRIED, _HALVINGS = 16, 6  # contact points tried without a jump, and halvings of the distance then
-_LEAST, _FREE = 3, 8  # samples in contact and, or a twentieth of all, off contact
+_TRIED = 16  # contact points tried without a jump
+_HALVINGS = 6  # of the distance between two of them then
+_LEAST = 3  # samples in contact at least
+_FREE = 8  # samples off contact at least, or a twentieth of all
 _SEEN = 12.0  # by how many noise variances a contact lowers the sum of squares at least
 
 

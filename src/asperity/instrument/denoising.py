@@ -16,13 +16,14 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.roughness_spectrum import pitches, without_plane
-from asperity.instrument.spectrum_fit import SpectrumFit, fit_spectrum
+from asperity.instrument.spectrum_fit import PowerSpectrumFit, fit_spectrum
 from asperity.messages import DataError
 
 __all__ = ["Denoised", "denoise", "posterior_draws"]
 
 
-_ITERATIONS, _RTOL = 3000, 1e-4  # to fill missing pixels; the posterior is then within 0.01 of its std
+_ITERATIONS = 3000  # of conjugate gradients that fill missing pixels, at most
+_RTOL = 1e-4  # of the right-hand side, left over by them: the posterior is then within 0.01 of its std
 
 
 class Denoised(NamedTuple):
@@ -31,7 +32,7 @@ class Denoised(NamedTuple):
     height: np.ndarray  # m, the posterior mean: the least squared error, but rough parts lost in noise are smooth
     std: np.ndarray  # m, posterior standard deviation of each pixel
     restored: np.ndarray  # m, the same with each mode's power brought back to that of the surface
-    spectrum: SpectrumFit
+    spectrum: PowerSpectrumFit
 
 
 class _Problem(NamedTuple):
@@ -45,7 +46,7 @@ class _Problem(NamedTuple):
 
 
 def denoise(height: np.ndarray, pitch: float | tuple[float, ...], *, second: np.ndarray | None = None,
-            spectrum: SpectrumFit | None = None) -> Denoised:
+            spectrum: PowerSpectrumFit | None = None) -> Denoised:
     r"""An image or a line freed of white noise, as far as its own spectrum allows.
 
     ``height`` of the result is the posterior mean: no estimate has a smaller expected squared error under the prior,
@@ -75,7 +76,7 @@ def denoise(height: np.ndarray, pitch: float | tuple[float, ...], *, second: np.
 
 
 def posterior_draws(height: np.ndarray, pitch: float | tuple[float, ...], *, count: int, seed: int = 0,
-                    second: np.ndarray | None = None, spectrum: SpectrumFit | None = None) -> np.ndarray:
+                    second: np.ndarray | None = None, spectrum: PowerSpectrumFit | None = None) -> np.ndarray:
     """Surfaces that the data leave possible, (count, ...) in m: for the error of anything computed from a surface.
 
     Each has the full roughness of the surface at every wavelength. The mean over many is `denoise`'s height. Of a
@@ -93,7 +94,7 @@ def posterior_draws(height: np.ndarray, pitch: float | tuple[float, ...], *, cou
 
 
 def _prepare(height: np.ndarray, pitch: float | tuple[float, ...], second: np.ndarray | None,
-             spectrum: SpectrumFit | None) -> tuple[_Problem, SpectrumFit]:
+             spectrum: PowerSpectrumFit | None) -> tuple[_Problem, PowerSpectrumFit]:
     height = np.asarray(height, np.float64)
     steps = pitches(height, pitch)
     spectrum = fit_spectrum(height, steps, second=second) if spectrum is None else spectrum

@@ -31,7 +31,9 @@ __all__ = ["FrameDrift", "drift_within", "line_times", "on_surface", "resampled"
 
 _MARGIN = 6  # pixels at the edges that do not count, beside what drifts out
 _START = 3.0  # width of the gradient kernel before the spectra are known, pixels
-_STEPS, _NEAR, _PIXEL = 25, 0.1, 1e-9  # of Newton's method: at most so many; pixels: one near the end, a last one
+_STEPS = 25  # of Newton's method, at most
+_NEAR = 0.1  # pixels, a step of Newton's method near the end: from there on the samples that count are fixed
+_PIXEL = 1e-9  # pixels, a step of Newton's method too small to matter
 _PASSES = 4  # for places that move while they are scanned: drift below 1e-2 pixels per pixel, error below 1e-8
 _SINGULAR = 1e-4  # of the most visible drift: what is less visible is not there
 _LARGEST_STD = 0.5  # pixels; beyond this the scans do not tell the drift

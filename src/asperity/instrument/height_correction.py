@@ -14,7 +14,7 @@ from asperity.instrument.scanner import Scanner
 from asperity.instrument.scanner_memory import Memory, filled
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Corrected", "Past", "Record", "Trace", "correct", "joined", "required_drive"]
+__all__ = ["Corrected", "DriveRecord", "Past", "Trace", "correct", "joined", "required_drive"]
 
 
 class Past(IntEnum):
@@ -33,7 +33,7 @@ class Trace(NamedTuple):
     height: np.ndarray | None = None  # m, the displacement by a reference, as a sensor; NaN where unknown
 
 
-class Record(NamedTuple):
+class DriveRecord(NamedTuple):
     """Curves one after the other on one clock."""
 
     time: np.ndarray
@@ -50,7 +50,7 @@ class Corrected(NamedTuple):
     past: Past
 
 
-def joined(traces: Sequence[Trace], pause: float | None = None) -> Record:
+def joined(traces: Sequence[Trace], pause: float | None = None) -> DriveRecord:
     """The curves one after the other, each held at its last drive for ``pause`` (s) until the next begins.
 
     What the drive did between curves is not in a file: it is taken to go straight to the next first value.
@@ -76,7 +76,7 @@ def joined(traces: Sequence[Trace], pause: float | None = None) -> Record:
         end = times[-1][-1]
     bounds = np.cumsum([0, *(len(time) for time in times)])
     drive = np.concatenate([trace.drive for trace in traces], dtype=float)
-    return Record(np.concatenate(times), drive, bounds)
+    return DriveRecord(np.concatenate(times), drive, bounds)
 
 
 def _check(trace: Trace, number: int) -> None:
@@ -155,7 +155,7 @@ def _judged(height: np.ndarray, half_width: np.ndarray, tolerance: float) -> Cor
     return Corrected(height, half_width, certain, past)
 
 
-def _half_widths(scanner: Scanner, record: Record, past_range: float | None) -> np.ndarray:
+def _half_widths(scanner: Scanner, record: DriveRecord, past_range: float | None) -> np.ndarray:
     """The bound of `correct`, (sample,) in m."""
     r, w = np.asarray(scanner.hysteresis.thresholds), np.asarray(scanner.hysteresis.weights)
     c, tau = np.asarray(scanner.creep.strengths), np.asarray(scanner.creep.decay_times)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from asperity.instrument.creep import Creep
-from asperity.instrument.height_correction import Record, Trace, correct, joined
+from asperity.instrument.height_correction import DriveRecord, Trace, correct, joined
 from asperity.instrument.hysteresis import PrandtlIshlinskii
 from asperity.instrument.scanner import Asymmetry, Scanner
 from asperity.instrument.scanner_memory import filled, forgotten, relaxed, run
@@ -25,7 +25,8 @@ from asperity.messages import DataError
 
 __all__ = ["IdentificationError", "Identified", "Order", "identify", "stiff_reference"]
 
-_PLAYS, _MODES = (4, 8, 16), (0, 1, 2, 3, 5)
+_PLAYS = (4, 8, 16)  # numbers of plays that are tried, unless others are asked for
+_MODES = (0, 1, 2, 3, 5)  # numbers of creep modes that are tried, unless others are asked for
 _ALIKE = 1.02  # times the least residual: orders that good count as equally good
 _ROUNDING = 1e-12  # of the range: what noise-free curves leave
 _FEWEST = 64  # samples with a height that a curve must have
@@ -179,7 +180,7 @@ def _decay_times(shortest: float, longest: float, modes: int) -> np.ndarray:
     return np.geomspace(shortest, longest, modes) if modes > 1 else np.full(modes, middle)
 
 
-def _problem(traces: Sequence[Trace], record: Record, learned: Sequence[int], plays: Sequence[int],
+def _problem(traces: Sequence[Trace], record: DriveRecord, learned: Sequence[int], plays: Sequence[int],
              modes: Sequence[int]) -> _Problem:
     span = _range_of(traces)
     shortest, longest = 5 * float(np.median(np.diff(record.time))), record.time[-1] - record.time[0]
@@ -199,7 +200,7 @@ def _problem(traces: Sequence[Trace], record: Record, learned: Sequence[int], pl
     return _Problem(thresholds, decay_times, center, half_width, height, curves)
 
 
-def _states(record: Record, center: float, thresholds: np.ndarray,
+def _states(record: DriveRecord, center: float, thresholds: np.ndarray,
             decay_times: np.ndarray) -> np.ndarray:
     """Plays and creep states along the record, (sample, n + m)."""
     drive = record.drive - center

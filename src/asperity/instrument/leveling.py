@@ -16,7 +16,8 @@ from asperity.messages import ArgumentError, DataError
 
 __all__ = ["Leveled", "find_scars", "level_lines", "level_lines_polynomial", "level_polynomial", "mask_features"]
 
-_ROUNDS, _TRIMMED = 40, 10  # at most, and how many of them with half the pixels
+_ROUNDS = 40  # of choosing the pixels of the background, at most
+_TRIMMED = 10  # of these rounds with the half of the pixels nearest to the last background
 _NORMAL = 1.4826022185056018  # standard deviation over the median absolute deviation of a normal law
 
 

@@ -27,7 +27,7 @@ from asperity.messages import ArgumentError, DataError
 __all__ = ["Roughness", "corrected_roughness", "leveling_bias"]
 
 _GRID = {1: 512, 2: 64}  # points along an axis on which smooth functions are enough
-_LAGS = 24
+_LAGS = 24  # of the autocovariance that its model is fitted to, at most
 
 
 class Roughness(NamedTuple):

@@ -10,16 +10,16 @@ import numpy as np
 from asperity.instrument.roughness_spectrum import Modes, modes, pitches
 from asperity.messages import DataError
 
-__all__ = ["SpectrumFit", "fit_spectrum"]
+__all__ = ["PowerSpectrumFit", "fit_spectrum"]
 
 _LOWEST = 4  # modes along an axis below which the window and the plane removed dominate
 _FAST_LOWEST = 2  # modes of the fast axis below which line offsets live
-_STEPS = 100
+_STEPS = 100  # of the fit, at most
 _BANDS = 12  # of wavenumbers, to judge the fit
 _HANN = 1 / 3  # second moment of the squared Hann window's spectrum, in modes^2
 
 
-class SpectrumFit(NamedTuple):
+class PowerSpectrumFit(NamedTuple):
     r"""$C(q) = A\,((q^2 + q_r^2)/q_0^2)^{-p/2} + n$: amplitude A, exponent p, roll-off $q_r$, floor n.
 
     ``covariance`` is that of (ln amplitude, exponent, ln floor, ln roll_off); rows and columns of what was not
@@ -63,7 +63,7 @@ class _Ordinates(NamedTuple):
 
 
 def fit_spectrum(height: np.ndarray, pitch: float | tuple[float, ...], *, second: np.ndarray | None = None,
-                 band: tuple[float, float] | None = None, roll_off: bool = False) -> SpectrumFit:
+                 band: tuple[float, float] | None = None, roll_off: bool = False) -> PowerSpectrumFit:
     r"""Exponent, amplitude and noise floor of the spectrum of an image or a line.
 
     Minimizes $\sum \ln \mu + P/\mu$ over all modes of the band (Whittle), with the window's blur in the expected power
@@ -103,8 +103,9 @@ def fit_spectrum(height: np.ndarray, pitch: float | tuple[float, ...], *, second
     blur = np.array([_HANN * (2 * math.pi / length / reference) ** 2 for length in frame])
     data, scale = _ordinates(modes(mean, steps), difference, band, reference, blur)
     theta, covariance = _maximize(data, roll_off)
-    return SpectrumFit(math.exp(theta[0]) * scale, float(theta[1]), math.exp(theta[2]) * scale,
-                       math.exp(theta[3]) * reference, reference, covariance, band, height.ndim, _misfit(theta, data))
+    return PowerSpectrumFit(math.exp(theta[0]) * scale, float(theta[1]), math.exp(theta[2]) * scale,
+                            math.exp(theta[3]) * reference, reference, covariance, band, height.ndim,
+                            _misfit(theta, data))
 
 
 def _ordinates(mean: Modes, difference: Modes | None, band: tuple[float, float], reference: float,

@@ -10,7 +10,7 @@ from asperity.messages import DataError
 
 __all__ = ["at_places", "damping", "displaced", "scan", "spline_coefficients"]
 
-_DEGREE = 5
+_DEGREE = 5  # of the spline: its error falls as the sixth power of the sampling
 _REACH = np.arange(-3, 4)  # samples whose B-spline is not zero within half a sample
 _BASIS = BSpline.basis_element(np.arange(-3.0, 4.0), extrapolate=False)
 _SLOPE = _BASIS.derivative()

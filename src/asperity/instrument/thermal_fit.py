@@ -24,7 +24,7 @@ from asperity.messages import ArgumentError, DataError
 
 __all__ = ["SpectralFit", "fit_bands", "fit_spectra", "fit_spectrum"]
 
-_LEAST_BINS = 32
+_LEAST_BINS = 32  # bins in the band, below which nothing is fitted
 _ROUNDS = 8  # of fitting and leaving out lines
 
 

@@ -33,7 +33,7 @@ __all__ = ["DEFAULT", "Biases", "Model", "Tolerance", "biases", "excess", "label
 
 _LOADS = np.geomspace(0.3, 1000.0, 25)
 _PARAMETERS = np.arange(0, len(LAMBDA), 8)  # rows of the grid that serve as truth
-_SAMPLES = 256
+_SAMPLES = 256  # of a curve in contact that serves as truth, and as many off contact
 
 
 class Model(IntEnum):

@@ -26,7 +26,7 @@ from asperity.learning.selection import DEFAULTS, Options, select, tempered
 __all__ = ["Quick", "class_probability", "features", "quick_select"]
 
 _ROWS = COARSE[[5, 15, 20, -1]]  # lambda 0.035, 0.45, 1.6, infinite
-_SAMPLES = 128
+_SAMPLES = 128  # of a curve, to which it is thinned
 
 
 class Quick(NamedTuple):

@@ -33,9 +33,9 @@ from asperity.rheology.mittag_leffler import reciprocal_gamma
 from asperity.rheology.springpot import Springpot
 from asperity.rheology.standard_linear_solid import StandardLinearSolid
 
-__all__ = ["FAMILIES", "Curves", "Family", "HistoryFit", "fit_histories"]
+__all__ = ["FAMILIES", "Family", "HistoryFit", "IndentationHistories", "fit_histories"]
 
-_STEPS = 40
+_STEPS = 40  # of the minimizer, at most
 _TOLERANCE = 1e-10  # relative decrease of the sum of squares that a further step promises
 _BLOCK = 32  # curves that one compiled step works on
 
@@ -70,7 +70,7 @@ FAMILIES = {
 }
 
 
-class Curves(NamedTuple):
+class IndentationHistories(NamedTuple):
     """A batch of histories, the first ``turn + 1`` samples inward, the others outward; NumPy arrays."""
 
     depth: Any  # (batch, sample) of the tip, 0 at the farthest, 1 at the deepest sample; 0 where there is none
@@ -100,7 +100,7 @@ class HistoryFit(NamedTuple):
     converged: Any  # (batch,) bool
 
 
-def fit_histories(family: str, contact: AbstractElasticContact, curves: Curves, start: np.ndarray,
+def fit_histories(family: str, contact: AbstractElasticContact, curves: IndentationHistories, start: np.ndarray,
                   rates: np.ndarray, *, turn: int, tilt: bool) -> HistoryFit:
     """Fit every curve of a batch.
 
@@ -119,18 +119,18 @@ def fit_histories(family: str, contact: AbstractElasticContact, curves: Curves, 
     parts, count = [], len(start)
     for first in range(0, count, _BLOCK):
         rows = np.minimum(np.arange(first, first + _BLOCK), count - 1)
-        block = Curves(*(np.asarray(a)[rows] for a in curves))
+        block = IndentationHistories(*(np.asarray(a)[rows] for a in curves))
         parts.append(jax.tree.map(np.asarray, _fit_block(contact, block, start[rows], rates, family, turn, tilt)))
     return HistoryFit(*(np.concatenate(columns)[:count] for columns in zip(*parts)))
 
 
 @partial(jax.jit, static_argnames=("family", "turn", "tilt"))
-def _fit_block(contact, curves: Curves, start, rates, family: str, turn: int, tilt: bool) -> HistoryFit:
+def _fit_block(contact, curves: IndentationHistories, start, rates, family: str, turn: int, tilt: bool) -> HistoryFit:
     fit = partial(_fit_one, FAMILIES[family], turn, tilt, contact, rates)
     return jax.vmap(fit)(curves, start)
 
 
-def _column(family: Family, turn: int, contact, rates, curve: Curves, p):
+def _column(family: Family, turn: int, contact, rates, curve: IndentationHistories, p):
     """The force of contact per unit modulus, (sample,)."""
     inward = jnp.arange(len(curve.depth)) <= turn
     raw = curve.span * (curve.depth - p[0])
@@ -140,7 +140,7 @@ def _column(family: Family, turn: int, contact, rates, curve: Curves, p):
     return ting_integral(as_exponentials(material, rates), curve.step, depth, shape, turn)
 
 
-def _lines(turn: int, tilt: bool, curve: Curves):
+def _lines(turn: int, tilt: bool, curve: IndentationHistories):
     """The columns of offset, tilt and drag, (sample, line)."""
     lines = [jnp.ones_like(curve.depth)] + ([curve.depth] if tilt else [])
     lines += [curve.speed] if turn + 1 < len(curve.depth) else []
@@ -156,7 +156,7 @@ class _Point(NamedTuple):
     curvature: jax.Array
 
 
-def _evaluate(column, lines, curve: Curves, p) -> _Point:
+def _evaluate(column, lines, curve: IndentationHistories, p) -> _Point:
     """Eliminate the linear parameters at ``p``."""
     slope, g = jax.jacfwd(lambda q: (column(q),) * 2, has_aux=True)(p)
     weight = curve.counted
@@ -182,7 +182,7 @@ def _propose(point: _Point, damping):
     return jnp.linalg.solve(matrix, point.gradient / scale) / scale
 
 
-def _fit_one(family: Family, turn: int, tilt: bool, contact, rates, curve: Curves, start) -> HistoryFit:
+def _fit_one(family: Family, turn: int, tilt: bool, contact, rates, curve: IndentationHistories, start) -> HistoryFit:
     """The steps of one curve, and what its uncertainty needs."""
     column = partial(_column, family, turn, contact, rates, curve)
     lines = _lines(turn, tilt, curve)
@@ -210,7 +210,7 @@ def _fit_one(family: Family, turn: int, tilt: bool, contact, rates, curve: Curve
     return _finish(family, contact, rates, turn, curve, p, point, settled)
 
 
-def _finish(family: Family, contact, rates, turn: int, curve: Curves, p, point: _Point,
+def _finish(family: Family, contact, rates, turn: int, curve: IndentationHistories, p, point: _Point,
             settled) -> HistoryFit:
     jacobian = jnp.concatenate([point.columns, point.slopes], axis=1)
     size = _norm(jacobian)

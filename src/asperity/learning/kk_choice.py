@@ -14,7 +14,7 @@ from asperity.messages import DataError
 __all__ = ["FORMS", "PenaltyChoice", "choose_penalties"]
 
 FORMS = (Penalties("plateau"), Penalties("lncoth"))
-_FOLDS = 4
+_FOLDS = 4  # contiguous blocks of frequencies: single points between others are easy to interpolate
 _REPEATS = 2  # networks per fold, of different initial weights
 
 

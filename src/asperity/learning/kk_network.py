@@ -46,7 +46,7 @@ __all__ = ["KKNetwork", "Output", "Penalties", "TrainedNetworks", "train_kk_netw
 
 Output = Literal["log", "signed"]
 
-_PER_DECADE = 8
+_PER_DECADE = 8  # nodes of the quadrature
 _COLLOCATION = 1.0  # decades beyond the band
 _REACH = 2.0  # decades of quadrature beyond the collocation
 _FLOOR = 1e-3  # of the least |E*| measured: where |E*| of the network is smaller, residuals are not relative to it

@@ -27,12 +27,13 @@ Objective = Callable[[Any, Any, Any], tuple[Array, Array]]
 Progress = Callable[[int, int], None]
 
 _CALLS = 20  # of the compiled loop, so that progress can be told
-_WIDTH, _DEPTH = 32, 2
+_WIDTH = 32  # units of a hidden layer
+_DEPTH = 2  # hidden layers
 _BLOCKS = (8, 32, 64)  # sizes of a batch; beyond, multiples of the last
 _FEWEST = 4  # finite points, below which there is nothing to learn
 _MEMORY = (0.9, 0.999)  # of the first and second moments in Adam
-_BALANCE_MEMORY = 0.95
-_BALANCE_RANGE = (1e-3, 1e3)
+_BALANCE_MEMORY = 0.95  # part of the last step's balance of data and physics that is kept
+_BALANCE_RANGE = (1e-3, 1e3)  # ratio of the two gradients between which they are balanced
 
 
 class Plan(NamedTuple):

@@ -24,17 +24,17 @@ from jax.scipy.special import ndtr
 from asperity.learning.adequacy import Biases, Tolerance, excess
 from asperity.learning.maugis_scan import Scan
 
-__all__ = ["SEPARATION_FACTOR", "Known", "Posterior", "posterior"]
+__all__ = ["SEPARATION_FACTOR", "Posterior", "SideInformation", "posterior"]
 
 #: lambda z0 / delta_c, where z0 sets the stress as in `asperity.contact.maugis.dugdale_stress`
 SEPARATION_FACTOR = 32 / (9 * math.sqrt(3) * math.pi)
 
 _PARTS = 16  # points per interval between two nodes
 _NEGLIGIBLE = 18.0  # log of the smallest density that counts, under the largest
-_NOWHERE = -1e29
+_NOWHERE = -1e29  # log evidence, below which a fit has no meaning
 
 
-class Known(NamedTuple):
+class SideInformation(NamedTuple):
     """What is known of each curve besides its fits, without units; (batch,) arrays."""
 
     first: Any  # ln lambda of the first node
@@ -89,7 +89,7 @@ def _ceiling(evidence: jax.Array) -> jax.Array:
     return high + 20.0 + 0.25 * (high - low)
 
 
-def _one(scan: Scan, known: Known, table: Biases, tolerance: Tolerance, tails: bool) -> Posterior:
+def _one(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance, tails: bool) -> Posterior:
     matrix = _weights(len(scan.log_evidence))
     bad = scan.log_evidence < _NOWHERE
     evidence = jnp.maximum(scan.log_evidence, jnp.max(scan.log_evidence) - 1e6)
@@ -171,7 +171,7 @@ def _mixture(mass: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array
 
 
 @jax.jit(static_argnames="tails")
-def posterior(scan: Scan, known: Known, table: Biases, tolerance: Tolerance, *, tails: bool) -> Posterior:
+def posterior(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance, *, tails: bool) -> Posterior:
     """The posterior of each curve from its ``scan`` at even nodes, (batch, node).
 
     With ``tails`` the first node stands for all smaller lambda and the last one for all larger.

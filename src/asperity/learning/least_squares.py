@@ -32,10 +32,10 @@ __all__ = ["Fit", "basis_columns", "contact_force", "held_shapes", "least_square
 
 _OUTSIDE = -1e6  # the position x of a sample that does not count: far from the sample, where all g vanish
 _ROUND = 6  # steps between two compactions of the curves that still move
-_MAX_ROUNDS = 12
+_MAX_ROUNDS = 12  # rounds of so many steps, at most
 _TOLERANCE = 1e-12  # relative decrease of the sum of squares that a further step promises
 _LAST_DIGITS = 1e-9  # the same, where a step failed: what is left is rounding (below 1e-3 of an error bar)
-_SCAN_POINTS = 64
+_SCAN_POINTS = 64  # samples of a curve that the scan over the starts looks at
 _STARTS = 4  # local minima of the scan that are followed where the signal is weak
 _WEAK_SIGNAL = 30.0  # ratio of the force's range to its residual, below which one start is not trusted
 

@@ -32,7 +32,9 @@ JKR_ROW, DMT_ROW, HERTZ_ROW = range(len(LAMBDA), len(LAMBDA) + 3)
 #: the rows of a coarse scan: every `FINE`-th lambda, then JKR
 COARSE = np.append(np.arange(0, len(LAMBDA), FINE), JKR_ROW)
 
-_NODES, _CORE, _LARGEST = 257, 0.05, 40.0  # nodes of v; the constant c; the largest u (D = 1600)
+_NODES = 257  # of v, evenly spaced
+_CORE = 0.05  # c in v = ln(1 + u/c), of the dimensionless u
+_LARGEST = 40.0  # u at the last node (D - D_c = 1600)
 _STEP = math.log1p(_LARGEST / _CORE) / (_NODES - 1)
 
 

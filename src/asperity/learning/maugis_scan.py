@@ -26,8 +26,10 @@ from asperity.learning.retraction import Prepared
 
 __all__ = ["Scan", "fit_rows", "in_padded_blocks", "residual_scores"]
 
-_STEPS = 6
-_CHUNK, _BLOCK, _ROWS = 8, 32, 4  # curves worked on together; curves and rows of one compiled call
+_STEPS = 6  # of the fit, from the start
+_CHUNK = 8  # curves worked on together
+_BLOCK = 32  # curves of one compiled call
+_ROWS = 4  # rows of one compiled call
 _LINEAR = np.array([0, 1, 4])  # b0, b1, f among the parameters
 _STRETCHES = 16  # of the test of the residual
 _NEVER = -1e30  # log evidence of a fit that has no meaning

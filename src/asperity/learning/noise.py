@@ -28,18 +28,19 @@ from scipy.optimize import nnls
 
 from asperity.messages import DataError
 
-__all__ = ["MINIMUM_BASELINE", "Noise", "autocovariance", "bands", "correlation", "learn", "level", "strengths"]
+__all__ = ["MINIMUM_BASELINE", "BaselineNoise", "autocovariance", "bands", "correlation", "learn", "level", "strengths"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
-_ITERATIONS = 20
+_ITERATIONS = 20  # of Fisher scoring on Whittle's likelihood
 _REMEMBERED = 128  # lengths of baselines whose tables are kept; 0.3 MB for the longest
 _LOG_VARIANCE = np.pi**2 / 2  # of the logarithm of one ordinate, a squared Gaussian
-_ROUGH, _SMOOTH = (0.25, 2.0), (0.125, 0.25, 0.5, 1.0)  # correlation lengths of drift, in baselines
+_ROUGH = (0.25, 2.0)  # baselines, correlation lengths of drift with an exponential correlation
+_SMOOTH = (0.125, 0.25, 0.5, 1.0)  # baselines, correlation lengths of drift with a Gaussian correlation
 
 
-class Noise(NamedTuple):
+class BaselineNoise(NamedTuple):
     """What a session's baselines have in common."""
 
     length: int  # samples of the baselines it was learnt from
@@ -50,7 +51,7 @@ class Noise(NamedTuple):
     spectrum: np.ndarray  # (frequency,) the shared expected periodogram, N^2
 
 
-def learn(baselines: Sequence[np.ndarray]) -> Noise:
+def learn(baselines: Sequence[np.ndarray]) -> BaselineNoise:
     """Learn the noise from forces (N) before contact, each evenly sampled and ordered towards contact.
 
     The length is that of the fifth part of the shortest baselines; shorter ones are left out.
@@ -73,10 +74,10 @@ def learn(baselines: Sequence[np.ndarray]) -> Noise:
     spectrum = np.maximum(expected @ shared, 1e-300)
     own, weight = _own_powers(periodograms, shared, expected, spectrum)
     variance = own.var(axis=0, ddof=1) - 1 / weight if len(own) > 1 else np.zeros(len(shared))
-    return Noise(length, shared, power, 1 / np.maximum(variance, 1e-3), expected, spectrum)
+    return BaselineNoise(length, shared, power, 1 / np.maximum(variance, 1e-3), expected, spectrum)
 
 
-def strengths(noise: Noise, baselines: Sequence[np.ndarray]) -> np.ndarray:
+def strengths(noise: BaselineNoise, baselines: Sequence[np.ndarray]) -> np.ndarray:
     """The strengths (curve, band) in N^2 of each curve's own noise; the shared ones for short baselines."""
     result = np.tile(noise.shared, (len(baselines), 1))
     long = [i for i, b in enumerate(baselines) if len(b) >= noise.length]
@@ -88,7 +89,7 @@ def strengths(noise: Noise, baselines: Sequence[np.ndarray]) -> np.ndarray:
     return result
 
 
-def autocovariance(noise: Noise, lags: int) -> np.ndarray:
+def autocovariance(noise: BaselineNoise, lags: int) -> np.ndarray:
     """A_k(l), shape (band, lags): the autocovariance of each band for a strength of one."""
     return bands(noise.length, lags)
 
@@ -104,7 +105,7 @@ def _relative_power(periodograms: np.ndarray, power: tuple[float, float]) -> np.
     return np.exp(trust * (_log_power(periodograms) - mean))[:, None]
 
 
-def level(noise: Noise, strengths: np.ndarray) -> np.ndarray:
+def level(noise: BaselineNoise, strengths: np.ndarray) -> np.ndarray:
     """The standard deviation of each curve's noise about a straight line, (curve,) N.
 
     Slower changes than the baseline can show, which a fitted line absorbs, are not part of it.
@@ -112,7 +113,7 @@ def level(noise: Noise, strengths: np.ndarray) -> np.ndarray:
     return np.sqrt((strengths @ noise.expected.T).sum(axis=1) / noise.length)
 
 
-def correlation(noise: Noise, strengths: np.ndarray) -> np.ndarray:
+def correlation(noise: BaselineNoise, strengths: np.ndarray) -> np.ndarray:
     """How many samples count as one independent one, (curve,): low-frequency power over mean power."""
     spectra = strengths @ noise.expected.T
     low = max(4, spectra.shape[1] // 20)

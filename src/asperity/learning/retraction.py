@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["Prepared", "Retractions", "prepare", "thinned"]
 
-_GRID = 2.0**26
+_GRID = 2.0**26  # steps in a curve's own length or force: far below any noise, coarse against rounding
 _SMOOTH = 5  # samples averaged where a start is read off the curve
 _ROUND = 128  # sample counts are rounded up to a multiple, so that few shapes are compiled
 

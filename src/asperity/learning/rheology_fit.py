@@ -28,7 +28,9 @@ from asperity.rheology._model import AbstractRelaxationModel
 
 __all__ = ["ModelFit", "fit_model"]
 
-_STEPS, _STARTS, _SPREAD = 200, 8, 1.5  # spread of the starts: standard deviation of the unknowns
+_STEPS = 200  # of the minimizer from each start, at most
+_STARTS = 8  # of the minimizer; the best end is taken
+_SPREAD = 1.5  # standard deviation of the unknowns at all starts but the first
 _TOLERANCE = 1e-13  # relative decrease of the sum of squares that a further step promises
 _EXACT = 1e-20  # mean square residual, in units of the noise, below which data are exact
 _VERBS = ("complex_modulus", "relaxation_modulus", "creep_compliance")

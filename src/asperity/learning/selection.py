@@ -21,12 +21,12 @@ import jax
 import numpy as np
 
 from asperity.learning.adequacy import DEFAULT, Tolerance, biases
-from asperity.learning.lambda_posterior import Known, Posterior, posterior
+from asperity.learning.lambda_posterior import Posterior, SideInformation, posterior
 from asperity.learning.maugis_grid import COARSE, FINE, LAMBDA, SPACING
 from asperity.learning.maugis_scan import Scan, fit_rows, in_padded_blocks, residual_scores
 from asperity.learning.retraction import Prepared, Retractions, prepare
 
-__all__ = ["DEFAULTS", "NOTHING_ELSE", "Options", "Reason", "Selection", "Surroundings", "fit_temperature",
+__all__ = ["DEFAULTS", "NOTHING_ELSE", "NeglectedEffects", "Options", "Reason", "Selection", "fit_temperature",
            "lever_ratio", "select", "tempered"]
 
 _CLOSE = 16  # nodes of the second scan
@@ -87,7 +87,7 @@ class Options(NamedTuple):
     temperature: float = 1.0  # see `fit_temperature`
 
 
-class Surroundings(NamedTuple):
+class NeglectedEffects(NamedTuple):
     """Physics outside of the theory, per curve or for all; the defaults check nothing."""
 
     surface_tension: Any = 0.0  # N/m, of the solid
@@ -95,7 +95,10 @@ class Surroundings(NamedTuple):
     hysteresis: Any = 0.0  # energy lost between approach and retraction in contact, over that of loading
 
 
-DEFAULTS, NOTHING_ELSE = Options(), Surroundings()
+#: the options unless others are given
+DEFAULTS = Options()
+#: nothing outside of the theory is checked
+NOTHING_ELSE = NeglectedEffects()
 
 
 class Selection(NamedTuple):
@@ -114,7 +117,7 @@ class Selection(NamedTuple):
 
 
 def select(curves: Retractions, options: Options = DEFAULTS,
-           surroundings: Surroundings = NOTHING_ELSE) -> Selection:
+           neglected: NeglectedEffects = NOTHING_ELSE) -> Selection:
     """Choose the contact model of every curve; a curve without an answer says why.
 
     Raises nothing for bad curves: they get `Reason.not_fitted` and NaN.
@@ -128,18 +131,18 @@ def select(curves: Retractions, options: Options = DEFAULTS,
         row, best = _best(COARSE, scan)
         result, row, best = _closer(prepared, known, options, scan.log_evidence, (result, row, best))
         scores = residual_scores(prepared, row, best)
-        return _selection(curves, prepared, options, surroundings, (result, best, scores))
+        return _selection(curves, prepared, options, neglected, (result, best, scores))
 
 
 def _known(curves: Retractions, prepared: Prepared, options: Options, first: np.ndarray,
-           spacing: np.ndarray) -> Known:
+           spacing: np.ndarray) -> SideInformation:
     same = np.ones(len(first))
-    return Known(first, spacing, np.log(prepared.separation), np.asarray(curves.separation_spread, float),
-                 prepared.levels[:, 1], np.asarray(curves.neck_seen, bool),
-                 same * options.force_uncertainty**2, same * options.radius_uncertainty**2)
+    return SideInformation(first, spacing, np.log(prepared.separation), np.asarray(curves.separation_spread, float),
+                           prepared.levels[:, 1], np.asarray(curves.neck_seen, bool),
+                           same * options.force_uncertainty**2, same * options.radius_uncertainty**2)
 
 
-def _posterior(scan: Scan, known: Known, options: Options, *, tails: bool) -> Posterior:
+def _posterior(scan: Scan, known: SideInformation, options: Options, *, tails: bool) -> Posterior:
     table = biases()
     return in_padded_blocks(lambda s, k: posterior(s, k, table, options.tolerance, tails=tails), scan, known)
 
@@ -155,7 +158,7 @@ def _best(rows: np.ndarray, scan: Scan) -> tuple[np.ndarray, Scan]:
     return np.broadcast_to(rows, evidence.shape)[each[:, None], pair], fits
 
 
-def _closer(prepared: Prepared, known: Known, options: Options, evidence: np.ndarray, coarse):
+def _closer(prepared: Prepared, known: SideInformation, options: Options, evidence: np.ndarray, coarse):
     """Replace what a closer scan resolves better; the posteriors that reach an end of the grid stay."""
     start, stride, inside = _closer_rows(coarse[0], known, evidence)
     chosen = np.flatnonzero(inside)
@@ -169,7 +172,7 @@ def _closer(prepared: Prepared, known: Known, options: Options, evidence: np.nda
     return jax.tree.map(lambda old, new: _replaced(old, chosen, new), coarse, fresh)
 
 
-def _closer_rows(result: Posterior, known: Known, evidence: np.ndarray) -> tuple[np.ndarray, ...]:
+def _closer_rows(result: Posterior, known: SideInformation, evidence: np.ndarray) -> tuple[np.ndarray, ...]:
     """First row, stride and use of a closer scan: over where the density counts, or two coarse intervals
     about the best node where it stands alone (the density between nodes is then unknown)."""
     low, high = (np.where(np.isfinite(a), a, -1e3) for a in (result.low, result.high))  # no fit: outside
@@ -190,7 +193,7 @@ def _replaced(old: np.ndarray, chosen: np.ndarray, new: np.ndarray) -> np.ndarra
     return result
 
 
-def _selection(curves: Retractions, prepared: Prepared, options: Options, surroundings: Surroundings,
+def _selection(curves: Retractions, prepared: Prepared, options: Options, neglected: NeglectedEffects,
                found) -> Selection:
     result, best, scores = found
     probability = tempered(result.probability, options.temperature)
@@ -203,11 +206,11 @@ def _selection(curves: Retractions, prepared: Prepared, options: Options, surrou
                           np.exp(result.log_parameter), result.parameter_spread, modulus, adhesion,
                           np.exp(result.log_load), length, scores)
     fitted = (best.log_evidence[:, 0] > -1e29) & np.isfinite(probability).all(axis=1)
-    reasons = _reasons(curves, selection, options, surroundings, (prepared.force_scale, fitted))
+    reasons = _reasons(curves, selection, options, neglected, (prepared.force_scale, fitted))
     return selection._replace(reasons=reasons)
 
 
-def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: Surroundings,
+def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: NeglectedEffects,
              found: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     (pull_off, fitted), radius = found, np.asarray(curves.radius, float)
     contact = _contact_radius(chosen.load) * np.sqrt(chosen.displacement_scale / radius)

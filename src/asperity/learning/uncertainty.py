@@ -22,15 +22,15 @@ import numpy as np
 from asperity.contact import AbstractContactModel
 from asperity.learning.batches import Scaled, block_size, compiled, solve_small
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
-from asperity.learning.noise import Noise, bands
+from asperity.learning.noise import BaselineNoise, bands
 
-__all__ = ["Estimate", "block_covariance", "estimate"]
+__all__ = ["ParameterEstimates", "block_covariance", "estimate"]
 
 _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
 _REMEMBERED = 1024  # pairs of lengths whose covariances are kept, 9 kB each
 
 
-class Estimate(NamedTuple):
+class ParameterEstimates(NamedTuple):
     """Physical parameters of each curve and their uncertainty; parameters are the model's fitted ones,
     then the contact point (m) and the baseline's offset at the contact point (N) and tilt (N/m)."""
 
@@ -43,7 +43,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_constant: np.ndarray,
-             covariance: np.ndarray, relative_std: dict[str, float], *, tilt: bool = True) -> Estimate:
+             covariance: np.ndarray, relative_std: dict[str, float], *, tilt: bool = True) -> ParameterEstimates:
     """Physical parameters with covariances.
 
     Args:
@@ -64,11 +64,11 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
         parts.append(jax.tree.map(np.asarray, _estimate(model, piece, best, spring_constant[rows], lag_sums,
                                                         sources=sources, tilt=tilt)))
     joined = [np.concatenate(columns)[: len(scaled.x)] for columns in zip(*parts)]
-    whole = Estimate(*joined)
+    whole = ParameterEstimates(*joined)
     return whole._replace(calibration=whole.calibration * np.array([relative_std[s] for s in sources]))
 
 
-def block_covariance(noise: Noise, strengths: np.ndarray, samples: int) -> np.ndarray:
+def block_covariance(noise: BaselineNoise, strengths: np.ndarray, samples: int) -> np.ndarray:
     """The mean covariance of two blocks of samples of each curve, by their distance: (batch, block) N^2.
 
     Args:

@@ -11,6 +11,7 @@ from asperity.data.results import listed
 
 __all__ = ["Step", "citations", "history", "made", "raw_history"]
 
+#: entries of a list in the history that are written out; more are counted
 MOST_ENTRIES = 4
 
 

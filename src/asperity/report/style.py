@@ -12,9 +12,16 @@ if TYPE_CHECKING:
 
 __all__ = ["DATA", "FIT", "FLAG_COLORS", "INK", "MISSING", "MUTED", "hover_tool", "quiet_figure"]
 
-INK, MUTED, GRID = "#1c2733", "#5a6673", "#e8ebee"
-#: data and fit differ in hue and in lightness; both keep 3:1 contrast on white
-DATA, FIT = "#4477aa", "#c4420a"
+#: sRGB, of titles and the names of axes
+INK = "#1c2733"
+#: sRGB, of the numbers along axes and color bars
+MUTED = "#5a6673"
+#: sRGB, of the lines of the grid
+GRID = "#e8ebee"
+#: sRGB, of data: it differs from `FIT` in hue and in lightness; both keep 3:1 contrast on white
+DATA = "#4477aa"
+#: sRGB, of a fit
+FIT = "#c4420a"
 #: pixels without a usable value
 MISSING = "#d5d9dd"
 #: one color per outcome, distinguishable with color-deficient sight; usable ones are light

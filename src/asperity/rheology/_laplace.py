@@ -21,7 +21,9 @@ import numpy as np
 
 __all__ = ["inverse_laplace"]
 
-_ANGLE, _VERTEX, _NODES = 1.0, 1.0, 28
+_ANGLE = 1.0  # rad, phi of the hyperbola
+_VERTEX = 1.0  # s t where the hyperbola crosses the real axis: low, for a small rounding error with many nodes
+_NODES = 28  # on the upper half of the hyperbola: a relative error of 1e-13 in double precision
 _LEFT = 38.0  # the contour ends where exp(s t) is below 1e-16
 
 

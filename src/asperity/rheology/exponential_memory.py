@@ -28,16 +28,17 @@ from asperity.rheology.mittag_leffler import reciprocal_gamma
 from asperity.rheology.springpot import Springpot
 from asperity.rheology.standard_linear_solid import StandardLinearSolid
 
-__all__ = ["Memory", "as_exponentials", "carried", "lee_radok_integral", "power_law", "rates", "ting_integral"]
+__all__ = ["PronySeries", "as_exponentials", "carried", "lee_radok_integral", "power_law", "rates", "ting_integral"]
 
 _STEP = 0.8  # of ln(rate): the relative error of the power law is below 2e-5 for exponents up to 0.9
-_SLOW, _FAST = 1e-4, 20.0  # rates per duration and per shortest step between which exponentials are carried
+_SLOW = 1e-4  # the slowest rate carried, per duration
+_FAST = 20.0  # the fastest rate carried, per shortest step
 
 Samples = Float[Array, " sample"]
 
 
-class Memory(NamedTuple):
-    """A relaxation function as a sum of exponentials; weights in the unit of the modulus."""
+class PronySeries(NamedTuple):
+    """A relaxation function as a constant, exponentials, and a delta function; weights in the unit of the modulus."""
 
     weight: Float[Array, " mode"]
     rate: Float[Array, " mode"]  # 1/s
@@ -51,22 +52,22 @@ def rates(shortest: float, longest: float) -> np.ndarray:
     return _FAST / shortest * np.exp(-_STEP * np.arange(count))
 
 
-def power_law(exponent: Float[Array, ""], rate: Float[Array, " mode"]) -> Memory:
+def power_law(exponent: Float[Array, ""], rate: Float[Array, " mode"]) -> PronySeries:
     """t^-exponent with t in units of 1 s, -0.5 < exponent < 1, for the rates of `rates`."""
     size = _STEP * reciprocal_gamma(exponent)
     constant = rate[-1] ** exponent * reciprocal_gamma(1 + exponent) / _growth(_STEP * exponent)
     impulse = size * rate[0] ** (exponent - 1) / jnp.expm1(_STEP * (1 - exponent))
-    return Memory(size * rate**exponent, rate, constant, impulse)
+    return PronySeries(size * rate**exponent, rate, constant, impulse)
 
 
-def as_exponentials(material: Springpot | StandardLinearSolid, rate: Float[Array, " mode"]) -> Memory:
+def as_exponentials(material: Springpot | StandardLinearSolid, rate: Float[Array, " mode"]) -> PronySeries:
     """A model as a sum of exponentials: its own, or for a power of time those of the rates of `rates`."""
     if isinstance(material, StandardLinearSolid):
-        return Memory(jnp.atleast_1d(material.relaxing_modulus), 1 / jnp.atleast_1d(material.relaxation_time),
-                      jnp.asarray(material.equilibrium_modulus), jnp.zeros(()))
+        return PronySeries(jnp.atleast_1d(material.relaxing_modulus), 1 / jnp.atleast_1d(material.relaxation_time),
+                           jnp.asarray(material.equilibrium_modulus), jnp.zeros(()))
     law = power_law(material.order, rate)
     size = material.quasi_property * reciprocal_gamma(1 - material.order)
-    return Memory(size * law.weight, law.rate, size * law.constant, size * law.impulse)
+    return PronySeries(size * law.weight, law.rate, size * law.constant, size * law.impulse)
 
 
 def _growth(y: Float[Array, ""]) -> Float[Array, ""]:
@@ -76,7 +77,7 @@ def _growth(y: Float[Array, ""]) -> Float[Array, ""]:
     return jnp.where(small, 1 + y / 2, jnp.expm1(safe) / safe)
 
 
-def carried(memory: Memory, step: Samples, growth: Samples) -> Float[Array, "sample mode"]:
+def carried(memory: PronySeries, step: Samples, growth: Samples) -> Float[Array, "sample mode"]:
     """The integral of every weighted exponential over a linear ``growth`` within every ``step`` so far."""
     decay = jnp.exp(-memory.rate * step[:, None])
     gained = memory.weight / memory.rate * (1 - decay) * (growth / step)[:, None]
@@ -84,17 +85,17 @@ def carried(memory: Memory, step: Samples, growth: Samples) -> Float[Array, "sam
                     (decay, gained), unroll=1)[1]
 
 
-def lee_radok_integral(memory: Memory, step: Samples, growth: Samples) -> Samples:
+def lee_radok_integral(memory: PronySeries, step: Samples, growth: Samples) -> Samples:
     r"""$\int E(t-s)\,dv(s)$ at every sample, of a v that starts from 0 and gains ``growth`` in every ``step``."""
     return carried(memory, step, growth).sum(axis=1) + _rest(memory, step, growth)
 
 
-def _rest(memory: Memory, step: Samples, growth: Samples) -> Samples:
+def _rest(memory: PronySeries, step: Samples, growth: Samples) -> Samples:
     """What the constant and the delta function add."""
     return memory.constant * jnp.cumsum(growth) + memory.impulse * growth / step
 
 
-def ting_integral(memory: Memory, step: Samples, depth: Samples, shape: Samples, turn: int) -> Samples:
+def ting_integral(memory: PronySeries, step: Samples, depth: Samples, shape: Samples, turn: int) -> Samples:
     r"""$\int_0^{t_1} E(t-s)\,dg(s)$ at every sample, the contact growing up to the sample ``turn``.
 
     Args:

@@ -36,14 +36,14 @@ from asperity.contact import AbstractElasticContact
 from asperity.messages import DataError
 from asperity.rheology.oscillation import Oscillation
 
-__all__ = ["UNIFORM_LEVER", "Lever", "Stiffness", "contact_slope", "contact_stiffness", "harmonic_bias",
+__all__ = ["UNIFORM_LEVER", "DampedLever", "Stiffness", "contact_slope", "contact_stiffness", "harmonic_bias",
            "off_surface", "power_slope", "shear_modulus", "stiff_transfer", "young_modulus"]
 
 #: share of the drag that belongs to the base, for a lever of uniform width
 UNIFORM_LEVER = 13 / 35
 
 
-class Lever(NamedTuple):
+class DampedLever(NamedTuple):
     """A cantilever in its liquid."""
 
     spring_constant: float  # k in N/m
@@ -60,7 +60,7 @@ class Stiffness(NamedTuple):
     correction: complex  # N/m, what was taken off for drag and mass
 
 
-def contact_stiffness(found: Oscillation, lever: Lever, *, transfer: complex = 1.0) -> Stiffness:
+def contact_stiffness(found: Oscillation, lever: DampedLever, *, transfer: complex = 1.0) -> Stiffness:
     """K of the contact from the oscillation of (height, deflection).
 
     Args:
@@ -99,7 +99,7 @@ def stiff_transfer(found: Oscillation) -> tuple[complex, float]:
     return complex(value), float(np.sqrt((gradient @ found.covariance @ gradient.conj()).real / 2))
 
 
-def off_surface(found: Oscillation, lever: Lever, *, transfer: complex = 1.0) -> tuple[float, float, float]:
+def off_surface(found: Oscillation, lever: DampedLever, *, transfer: complex = 1.0) -> tuple[float, float, float]:
     """Drag in N s/m, mass in kg and the drag's std from an oscillation off the surface, where no tip force acts.
 
     ``lever`` gives the spring constant and the base's share; its drag and mass have no part.

@@ -15,7 +15,7 @@ from asperity.rheology._model import AbstractRelaxationModel, ComplexScalar, Sca
 
 __all__ = ["RelaxationSpectrum", "debye"]
 
-_HALVINGS = 64
+_HALVINGS = 64  # of an interval with a zero in it: more than the 53 binary digits of float64
 
 
 def debye(angular_frequency: Any, relaxation_time: Any) -> tuple[Any, Any]:

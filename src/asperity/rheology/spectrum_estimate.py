@@ -27,8 +27,8 @@ __all__ = ["FEWEST", "Data", "Design", "SpectrumFit", "Whitened", "by_discrepanc
            "smoothed", "spectrum_of", "time_data",
            "time_design", "whitened"]
 
-_PER_DECADE = 10
-_PADDING = 1.5  # decades
+_PER_DECADE = 10  # relaxation times, unless others are asked for
+_PADDING = 1.5  # decades of relaxation times beyond the data, on either side
 _SMOOTHINGS = (np.log(1e-6), np.log(1e9))  # bounds of ln(lambda): from no effect to a straight H
 _CLOSE = 0.02  # of ln(lambda)
 FEWEST = 4  #: real numbers below which a spectrum is not fitted

@@ -6,11 +6,11 @@ are tied by Lee and Radok's integral over what was measured,
 $$F(t) = \frac{1}{1-\nu^2}\int E(t-s)\,d g(\delta(s)), \qquad E(t) = E_e + \sum_k E_k e^{-t/\tau_k},\; E_k \ge 0,$$
 
 whether the height was held (stress relaxation) or the force (creep); J(t) follows from the same E_k. The integral
-is exact for g linear between samples. Where the contact shrinks, Ting's less Lee and Radok's force of the fitted
-material is taken off the data and the fit repeated. The contact point is fitted with it, the spectrum smoothed by the
-discrepancy principle (`spectrum_estimate`), both drawn anew with the residual's noise (randomize, then optimize).
-
-The ideal step, E(t) = (1 - nu^2) F(t)/g(t), is given beside it, for its bias.
+is exact for g linear between samples. Where the contact shrinks, the difference between Ting's and Lee and Radok's
+force of the fitted material is taken off the data and the fit repeated. The contact point is fitted with it, the
+spectrum smoothed by the discrepancy principle (`asperity.rheology.spectrum_estimate`), and both are drawn anew
+from data with the residual's noise for intervals (randomize, then optimize). The ideal step,
+E(t) = (1 - nu^2) F(t)/g(t), is given beside it, for its bias.
 
 Source: Lee, Radok, J. Appl. Mech. 27, 438 (1960); Ting, J. Appl. Mech. 33, 845 (1966); Bardsley et al., SIAM J. Sci.
 Comput. 36, A1895 (2014) for the intervals.
@@ -35,7 +35,7 @@ from asperity.rheology.generalized_maxwell import GeneralizedMaxwell
 from asperity.rheology.hereditary import lee_radok, ting
 from asperity.rheology.spectrum_estimate import Whitened, by_discrepancy, relaxation_nodes, smoothed
 
-__all__ = ["LawFit", "Record", "StepFit", "fit_law", "fit_step", "ideal_creep", "ideal_relaxation", "record"]
+__all__ = ["LawFit", "StepFit", "StepRecord", "fit_law", "fit_step", "ideal_creep", "ideal_relaxation", "record"]
 
 _RAMP = 96  # points of a record before the hold
 _BEFORE = 0.4  # of the time from where the force shows to the hold, that a record begins earlier
@@ -45,7 +45,7 @@ _ROUNDS = 3  # of weights and of the correction for shrinking contact
 _SHRINKS = 0.005  # of the largest indentation, given up again, from which it is made
 
 
-class Record(NamedTuple):
+class StepRecord(NamedTuple):
     """A force curve from shortly before contact to the end of the hold, in means over short times."""
 
     time: np.ndarray  # (n,) s
@@ -95,7 +95,7 @@ class LawFit(NamedTuple):
     """A material of few parameters."""
 
     model: AbstractRelaxationModel
-    std: dict[str, float]  # standard uncertainties of the model's parameters, relative
+    std: dict[str, float]  # of the parameters, relative: from the residual, with its correlation counted
     contact_point: float
     contact_point_std: float
     residual: float  # rms over the largest force
@@ -108,7 +108,7 @@ class _Design(NamedTuple):
     matrix: np.ndarray  # (n, k + 1) m^2
 
 
-def record(time: Any, tip_position: Any, force: Any, hold: float, *, points: int = 256) -> Record:
+def record(time: Any, tip_position: Any, force: Any, hold: float, *, points: int = 256) -> StepRecord:
     """Means of one curve over times that grow in the hold, from shortly before contact on.
 
     Args:
@@ -147,7 +147,7 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, points: int
     full = np.linspace(0, 1, points), np.linspace(0, 1, len(means[0]))
     means.append(_scatter(f) / np.sqrt(count[kept]))
     means = [np.interp(*full, a) for a in means] if kept.sum() < points else means
-    return Record(*means, level_std, float(hold), float(z[away[-1]]))
+    return StepRecord(*means, level_std, float(hold), float(z[away[-1]]))
 
 
 def _scatter(force: np.ndarray) -> float:
@@ -165,7 +165,7 @@ def _ends(time: np.ndarray, touch: float, hold: float, points: int) -> np.ndarra
     return np.concatenate([ramp, hold + np.minimum(spaced, length * (1 + 1e-9))])
 
 
-def fit_step(data: Record, contact: AbstractElasticContact, *, draws: int = 100, seed: int = 0) -> StepFit:
+def fit_step(data: StepRecord, contact: AbstractElasticContact, *, draws: int = 100, seed: int = 0) -> StepFit:
     """The relaxation spectrum and the contact point of one record, with intervals.
 
     Args:
@@ -194,12 +194,12 @@ def fit_step(data: Record, contact: AbstractElasticContact, *, draws: int = 100,
                    data.force - rest, float(np.sqrt(np.mean(rest**2)) / data.force.max()), spread)
 
 
-def _with_misfit(data: Record, rest: np.ndarray) -> np.ndarray:
+def _with_misfit(data: StepRecord, rest: np.ndarray) -> np.ndarray:
     """Standard deviation of every mean: its noise, and what the residual is above that."""
     return np.sqrt(data.noise**2 + max(float(np.mean(rest**2 - data.noise**2)), 0.0))
 
 
-def _fitted(data: Record, contact: AbstractElasticContact, nodes: np.ndarray, target: np.ndarray,
+def _fitted(data: StepRecord, contact: AbstractElasticContact, nodes: np.ndarray, target: np.ndarray,
             noise: np.ndarray, near: float | None = None) -> tuple[float, _Design, np.ndarray, float]:
     """Contact point, design, parameters and lambda at one target and noise."""
     point = _contact_point(data, contact, nodes, target, (noise, near))
@@ -209,13 +209,13 @@ def _fitted(data: Record, contact: AbstractElasticContact, nodes: np.ndarray, ta
     return point, design, smoothed(problem, smoothing)[0] * problem.scale, smoothing
 
 
-def _nodes(data: Record) -> np.ndarray:
+def _nodes(data: StepRecord) -> np.ndarray:
     held = data.time > data.hold
     shortest = (data.hold - data.time[0]) / _RAMP
     return relaxation_nodes(shortest * 10**1.5, (data.time[held][-1] - data.hold) / 10**0.5)
 
 
-def _growth(data: Record, contact: AbstractElasticContact, point: float) -> np.ndarray:
+def _growth(data: StepRecord, contact: AbstractElasticContact, point: float) -> np.ndarray:
     """g / (1 - nu^2) at every time in m^2."""
     with jax.enable_x64(True):
         shape = np.asarray(_shapes(contact, jnp.asarray(point - data.tip_position)))
@@ -227,8 +227,7 @@ def _shapes(contact: AbstractElasticContact, depth: jax.Array) -> jax.Array:
     return jax.vmap(contact.shape)(depth)
 
 
-def _design(data: Record, contact: AbstractElasticContact, point: float, nodes: np.ndarray) -> _Design:
-    """Force per Pa of every Maxwell branch and, in the last column, of the spring."""
+def _design(data: StepRecord, contact: AbstractElasticContact, point: float, nodes: np.ndarray) -> _Design:
     growth = _growth(data, contact, point)
     steps, rises = np.diff(data.time), np.diff(growth)
     memory = np.zeros((len(growth), len(nodes)))
@@ -238,7 +237,7 @@ def _design(data: Record, contact: AbstractElasticContact, point: float, nodes: 
     return _Design(nodes, np.column_stack([memory, growth]))
 
 
-def _contact_point(data: Record, contact: AbstractElasticContact, nodes: np.ndarray, target: np.ndarray,
+def _contact_point(data: StepRecord, contact: AbstractElasticContact, nodes: np.ndarray, target: np.ndarray,
                    around: tuple[np.ndarray, float | None]) -> float:
     """The contact point of the least misfit of any nonnegative spectrum at a noise, anywhere or near another."""
     noise, near = around
@@ -283,15 +282,16 @@ def _material(design: _Design, parameters: np.ndarray) -> GeneralizedMaxwell:
         return GeneralizedMaxwell(*given)
 
 
-def _shrinks(data: Record, point: float) -> bool:
+def _shrinks(data: StepRecord, point: float) -> bool:
     depth = point - data.tip_position
     return bool(depth.max() - depth[-1] > _SHRINKS * depth.max())
 
 
-_TING, _LEE_RADOK = jax.jit(ting), jax.jit(lee_radok)
+_TING = jax.jit(ting)
+_LEE_RADOK = jax.jit(lee_radok)
 
 
-def _ting_excess(data: Record, contact: AbstractElasticContact, model: AbstractRelaxationModel,
+def _ting_excess(data: StepRecord, contact: AbstractElasticContact, model: AbstractRelaxationModel,
                  point: float) -> np.ndarray:
     """What Ting's force is above that of Lee and Radok."""
     with jax.enable_x64(True):
@@ -299,7 +299,7 @@ def _ting_excess(data: Record, contact: AbstractElasticContact, model: AbstractR
         return np.asarray(_TING(*arguments) - _LEE_RADOK(*arguments))
 
 
-def _from_outside(data: Record, point: float) -> np.ndarray:
+def _from_outside(data: StepRecord, point: float) -> np.ndarray:
     """The indentation, the first sample out of contact."""
     depth = point - data.tip_position
     return np.concatenate([np.minimum(depth[:1], 0.0), depth[1:]])
@@ -313,7 +313,7 @@ def _alike(rest: np.ndarray) -> float:
     return float(2 * ahead[:last].sum() - 1)
 
 
-def _drawn(data: Record, contact: AbstractElasticContact, found: tuple[_Design, np.ndarray, float],
+def _drawn(data: StepRecord, contact: AbstractElasticContact, found: tuple[_Design, np.ndarray, float],
            around: tuple[float, np.ndarray, float], draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Parameters and contact points of repeated measurements: the same problem with noise on data and prior."""
     (design, parameters, smoothing), (point, noise, spread) = found, around
@@ -336,7 +336,7 @@ def _drawn(data: Record, contact: AbstractElasticContact, found: tuple[_Design, 
     return np.array(rows), np.array(points)
 
 
-def fit_law(data: Record, contact: AbstractElasticContact, law: AbstractRelaxationModel,
+def fit_law(data: StepRecord, contact: AbstractElasticContact, law: AbstractRelaxationModel,
             contact_point: float) -> LawFit:
     """A relaxation model of few positive parameters and the contact point, by least squares on Ting's force.
 
@@ -345,9 +345,6 @@ def fit_law(data: Record, contact: AbstractElasticContact, law: AbstractRelaxati
         contact: the tip and Poisson's ratio.
         law: a model with its start values, such as ``Springpot(1e3, 0.2)`` or ``StandardLinearSolid(...)``.
         contact_point: m, to start from, such as that of `fit_step`.
-
-    Returns:
-        relative standard uncertainties from the residual, with its correlation counted.
     """
     depth = contact_point - data.tip_position.min()
     upper = [*(0.0 if name == "order" else 60.0 for name in law.fitted), 0.5]
@@ -380,7 +377,7 @@ def _solved(function: Callable[[np.ndarray], np.ndarray], start: np.ndarray, upp
     return least_squares(function, start, diff_step=1e-6, bounds=(lower, upper))
 
 
-def ideal_relaxation(data: Record, contact: AbstractElasticContact,
+def ideal_relaxation(data: StepRecord, contact: AbstractElasticContact,
                      contact_point: float) -> tuple[np.ndarray, np.ndarray]:
     """Times since the hold began and E(t) = (1 - nu^2) F / g as if the indentation had been a step."""
     held = data.time > data.hold
@@ -388,7 +385,8 @@ def ideal_relaxation(data: Record, contact: AbstractElasticContact,
         return data.time[held] - data.hold, (data.force / _growth(data, contact, contact_point))[held]
 
 
-def ideal_creep(data: Record, contact: AbstractElasticContact, contact_point: float) -> tuple[np.ndarray, np.ndarray]:
+def ideal_creep(data: StepRecord, contact: AbstractElasticContact,
+                contact_point: float) -> tuple[np.ndarray, np.ndarray]:
     """Times since the hold began and J(t) = g / ((1 - nu^2) F) as if the force had been a step."""
     time, modulus = ideal_relaxation(data, contact, contact_point)
     return time, 1 / modulus

@@ -13,7 +13,7 @@ from scipy.signal import lfilter
 from asperity.contact import AbstractElasticContact
 from asperity.data.curves import Curves, to_dataset
 from asperity.rheology._model import AbstractRelaxationModel
-from asperity.rheology.oscillatory_contact import Lever, contact_slope
+from asperity.rheology.oscillatory_contact import DampedLever, contact_slope
 
 __all__ = ["Recording", "virtual_oscillations"]
 
@@ -34,7 +34,7 @@ class Recording(NamedTuple):
     drift: float = 2e-9  # m, by which the height creeps per e-fold of time
 
 
-def virtual_oscillations(contact: AbstractElasticContact, material: AbstractRelaxationModel, lever: Lever,
+def virtual_oscillations(contact: AbstractElasticContact, material: AbstractRelaxationModel, lever: DampedLever,
                          recording: Recording | None = None, *, curves: int = 1, seed: int = 0) -> xr.Dataset:
     """Force curves with an approach, one sine segment per frequency, and a retract, as `asperity.read` returns them.
 
@@ -65,7 +65,7 @@ def virtual_oscillations(contact: AbstractElasticContact, material: AbstractRela
         true_loss_modulus=("modulation", np.imag(truth), units))
 
 
-def _segments(contact: AbstractElasticContact, truth: np.ndarray, lever: Lever, how: Recording,
+def _segments(contact: AbstractElasticContact, truth: np.ndarray, lever: DampedLever, how: Recording,
               rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
     """The approach, the oscillations and the retract of one curve."""
     ramp = _ramp(contact, float(np.real(truth[0])), lever, how)
@@ -85,7 +85,7 @@ def _segments(contact: AbstractElasticContact, truth: np.ndarray, lever: Lever, 
     return [*segments, _noisy(back | {"time": begin + ramp["time"]}, how, rng)]
 
 
-def _ramp(contact: AbstractElasticContact, modulus: float, lever: Lever, how: Recording) -> dict[str, np.ndarray]:
+def _ramp(contact: AbstractElasticContact, modulus: float, lever: DampedLever, how: Recording) -> dict[str, np.ndarray]:
     """An elastic approach: time, height and deflection, the surface at a tip position of 0."""
     depth = np.linspace(-3 * how.indentation, how.indentation, 1200)
     with jax.enable_x64(True):
@@ -94,7 +94,7 @@ def _ramp(contact: AbstractElasticContact, modulus: float, lever: Lever, how: Re
     return {"time": np.arange(len(depth)) / 2e3, "height": -depth - deflection, "deflection": deflection}
 
 
-def _wave(contact: AbstractElasticContact, modulus: complex, lever: Lever, how: Recording,
+def _wave(contact: AbstractElasticContact, modulus: complex, lever: DampedLever, how: Recording,
           frequency: float) -> tuple[complex, complex]:
     """Amplitudes of true height and deflection: the force balance of `contact_stiffness` solved for the latter."""
     stiffness = modulus / (1 - float(contact.poisson_ratio) ** 2) * float(contact_slope(contact, how.indentation))

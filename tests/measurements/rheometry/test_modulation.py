@@ -11,8 +11,8 @@ from scipy.optimize import least_squares
 
 import asperity
 from asperity.contact import Cone, Hertz, Pyramid4
-from asperity.measurements.rheometry.modulation import Instrument, Response, modulus_spectrum
-from asperity.rheology.oscillatory_contact import UNIFORM_LEVER, Lever
+from asperity.measurements.rheometry.modulation import InstrumentResponse, Response, modulus_spectrum
+from asperity.rheology.oscillatory_contact import UNIFORM_LEVER, DampedLever
 from asperity.rheology.passivity import check_passivity
 from asperity.rheology.structural_damping import StructuralDamping
 from asperity.virtual.oscillation import Recording, virtual_oscillations
@@ -20,8 +20,8 @@ from tests.conftest import shared_data
 
 SPHERE = {"name": "hertz", "radius": 5e-6}
 CELL = StructuralDamping(modulus=300.0, order=0.2, viscosity=0.2)
-LEVER = Lever(0.01, drag=5e-6, mass=1e-10, base_share=UNIFORM_LEVER)
-KNOWN = Instrument(drag=5e-6, mass=1e-10, base_share=UNIFORM_LEVER, lag=1.2e-4)
+LEVER = DampedLever(0.01, drag=5e-6, mass=1e-10, base_share=UNIFORM_LEVER)
+KNOWN = InstrumentResponse(drag=5e-6, mass=1e-10, base_share=UNIFORM_LEVER, lag=1.2e-4)
 NAMES = ("storage_modulus", "loss_modulus")
 
 
@@ -171,7 +171,7 @@ def seconds_of_lag(found):
 def drag_and_exponent(dataset, contact_point, lag, share):
     """The drag that leaves the median spectrum closest to structural damping, its exponent, and the rms misfit."""
     def moduli(drag):
-        given = Instrument(drag=drag, base_share=share, lag=lag)
+        given = InstrumentResponse(drag=drag, base_share=share, lag=lag)
         return complex_of(modulus_spectrum(dataset, SPHERE, instrument=given, contact_point=contact_point))
 
     whole = moduli(0.0)
@@ -226,7 +226,7 @@ def test_kramers_kronig_of_the_median_spectrum(measured):
     All six points as they stand, or corrected, raise it: what is left at 100 and 300 Hz after taking off several
     times as much is not known as well as the scatter of the map says, and is flagged for that.
     """
-    given = Instrument(drag=5.3e-6, base_share=UNIFORM_LEVER, lag=1.18e-4)
+    given = InstrumentResponse(drag=5.3e-6, base_share=UNIFORM_LEVER, lag=1.18e-4)
     corrected, plain = (complex_of(modulus_spectrum(measured, SPHERE, instrument=i)) for i in (given, None))
 
     def alarm(moduli, last):

@@ -109,7 +109,7 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
              std: Mapping[str, float]) -> tuple[dict[str, Any], dict[str, str]]:
     """The contact model that a sample of the curves calls for, with the tip of ``model``, and why, as an attribute."""
     from asperity.measurements.force_curves.page.words import count_of
-    from asperity.measurements.force_curves.select import Instrument, in_words, named_by_most, of_sources
+    from asperity.measurements.force_curves.select import InputQuantities, in_words, named_by_most, of_sources
 
     given = dict(model) if isinstance(model, Mapping) else {}
     tip = {key: value for key, value in given.items() if key in ("radius", "poisson_ratio")}
@@ -118,7 +118,7 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
     parts = [part for source in some for part in by_session(source)]
     noise = SessionNoise([part for source in sources for part in by_session(source)],
                          Template({"name": "jkr", **tip}, JKR, {}), segment)
-    known = Instrument(**{name: value for name, value in std.items() if value and name in Instrument._fields})
+    known = InputQuantities(**{name: value for name, value in std.items() if value and name in InputQuantities._fields})
     chosen = of_sources(parts, noise, TRIED, instrument=known)
     name, sure = named_by_most(chosen)
     why = [f"Contact model {name}, chosen on {count_of(chosen.sizes['curve'], 'curve')}.", *in_words(chosen)]

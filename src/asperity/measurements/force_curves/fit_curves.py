@@ -14,7 +14,7 @@ from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.noise import Noise
+from asperity.learning.noise import BaselineNoise
 from asperity.learning.uncertainty import block_covariance, estimate
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
@@ -29,7 +29,7 @@ class _Solution(NamedTuple):
     fit: Fit
 
 
-def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> Noise:
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> BaselineNoise:
     """The noise that the curves of one session share, from their samples before contact.
 
     Where no curve has a baseline, the residuals of the whole fit stand in.
@@ -37,7 +37,8 @@ def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: st
     return _learnt(_before_contact(dataset, model, segment, tilt))
 
 
-def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *, segment: str) -> dict[str, Noise]:
+def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
+                   segment: str) -> dict[str, BaselineNoise]:
     """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
     found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for part in parts:
@@ -57,7 +58,7 @@ def _before_contact(dataset: xr.Dataset, model: AbstractContactModel, segment: s
             for baseline, row, use in zip(_baselines(residual, contact, counted), residual, counted, strict=True)]
 
 
-def _learnt(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Noise:
+def _learnt(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> BaselineNoise:
     """The noise of one session, from what `_before_contact` gives for its curves."""
     least = noise_model.MINIMUM_BASELINE
     baselines = [baseline for baseline, _ in samples]
@@ -67,7 +68,7 @@ def _learnt(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> Noise:
     return noise_model.learn(whole or [np.full(least, 0.0)])
 
 
-def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise | Mapping[str, Noise],
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: BaselineNoise | Mapping[str, BaselineNoise],
                segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
                calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
@@ -108,14 +109,15 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Noise
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level))
 
 
-def _noise_of_curves(noise: Noise | Mapping[str, Noise], dataset: xr.Dataset, baselines: Sequence[np.ndarray],
-                     samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _noise_of_curves(noise: BaselineNoise | Mapping[str, BaselineNoise], dataset: xr.Dataset,
+                     baselines: Sequence[np.ndarray], samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The noise of each curve: covariance of blocks of samples (curve, block), standard deviation, correlation."""
     sessions = dataset["session"].values.astype(str)
-    shared = {"": noise} if isinstance(noise, Noise) else {name: noise[name] for name in dict.fromkeys(sessions)}
+    shared = ({"": noise} if isinstance(noise, BaselineNoise)
+              else {name: noise[name] for name in dict.fromkeys(sessions)})
     rows, parts = [], []
     for name, own in shared.items():
-        rows.append(np.arange(len(sessions)) if isinstance(noise, Noise) else np.flatnonzero(sessions == name))
+        rows.append(np.arange(len(sessions)) if isinstance(noise, BaselineNoise) else np.flatnonzero(sessions == name))
         strengths = noise_model.strengths(own, [baselines[i] for i in rows[-1]])
         parts.append((block_covariance(own, strengths, samples), noise_model.level(own, strengths),
                       noise_model.correlation(own, strengths)))

@@ -12,7 +12,7 @@ from asperity.data.results import flag_attributes, gravest, identity, with_uncer
 from asperity.learning.batches import Scaled
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
-from asperity.learning.uncertainty import Estimate
+from asperity.learning.uncertainty import ParameterEstimates
 from asperity.measurements.force_curves.segments import Segment
 from asperity.quantities import variable_attributes
 
@@ -45,7 +45,7 @@ class Fitted(NamedTuple):
     segment: Segment
     scaled: Scaled
     fit: Fit
-    found: Estimate
+    found: ParameterEstimates
     level: Level
 
 

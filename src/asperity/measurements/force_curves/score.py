@@ -27,7 +27,7 @@ from asperity.measurements.force_curves.contents import flags, measured, median,
 __all__ = ["Verdict", "concerns", "judged", "rows", "score", "table"]
 
 _LEVELS = (0.6827, 0.95)
-_FALSE_ALARM = 0.05
+_FALSE_ALARM = 0.05  # part of like curves that is called unlike by chance
 _MOST_CURVES = 400  # of a bootstrap; more are thinned evenly
 _LEAST_CURVES = 40  # of a session and of the rest, below which a shift is not looked for
 _SESSIONS = 12  # that are compared with the others

@@ -25,10 +25,10 @@ from asperity.learning import selection
 from asperity.learning.adequacy import Model, Tolerance
 from asperity.learning.attachment import find_jump
 from asperity.learning.classifier import quick_select
-from asperity.learning.noise import Noise
+from asperity.learning.noise import BaselineNoise
 from asperity.learning.outcome import Outcome
 from asperity.learning.retraction import Retractions
-from asperity.learning.selection import Options, Reason, Selection, Surroundings
+from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection
 from asperity.measurements.force_curves.fit_curves import fit_curves
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.measurements.force_curves.sessions import (
@@ -43,12 +43,12 @@ from asperity.measurements.force_curves.tip import resolved
 from asperity.messages import known_keys, one_of
 from asperity.quantities import variable_attributes
 
-__all__ = ["Instrument", "choose", "in_words", "named_by_most", "select", "summary"]
+__all__ = ["InputQuantities", "choose", "in_words", "named_by_most", "select", "summary"]
 
 _NECK = 0.05  # rise of the force between pull-off and jump, over the pull-off force, from which a neck is seen
 
 
-class Instrument(NamedTuple):
+class InputQuantities(NamedTuple):
     """What is known of the measurement beside the curves; relative standard deviations."""
 
     separation: float = 0.4e-9  # equilibrium separation of the surfaces, m
@@ -60,9 +60,9 @@ class Instrument(NamedTuple):
     thickness: float = np.inf  # of a layer, m
 
 
-def choose(dataset: xr.Dataset, model: JKR, noise: Noise | Mapping[str, Noise], *, segment: str = "retract",
-           instrument: Instrument = Instrument(), options: Options = Options(),  # noqa: B008
-           quick: bool = False) -> xr.Dataset:
+def choose(dataset: xr.Dataset, model: JKR, noise: BaselineNoise | Mapping[str, BaselineNoise], *,
+           segment: str = "retract", instrument: InputQuantities = InputQuantities(),  # noqa: B008
+           options: Options = Options(), quick: bool = False) -> xr.Dataset:  # noqa: B008
     """Choose the contact model of every curve of a loaded dataset of one session.
 
     Args:
@@ -70,7 +70,7 @@ def choose(dataset: xr.Dataset, model: JKR, noise: Noise | Mapping[str, Noise], 
         model: a template with radius and Poisson's ratio.
         noise: from `asperity.measurements.force_curves.fit_curves.learn_noise` with the same template and segment.
         segment: the retraction.
-        instrument: see `Instrument`.
+        instrument: see `InputQuantities`.
         options: tolerances and least probability.
         quick: the network answers where it is sure: no other check is made, and no number averaged, there.
 
@@ -83,12 +83,12 @@ def choose(dataset: xr.Dataset, model: JKR, noise: Noise | Mapping[str, Noise], 
     curves = _retractions(segment_of(dataset, segment), fitted, model, instrument)
     force_std = float(np.hypot(instrument.spring_constant_std, instrument.sensitivity_std))
     options = options._replace(force_uncertainty=force_std, radius_uncertainty=instrument.radius_std)
-    surroundings = Surroundings(instrument.surface_tension, instrument.thickness, _hysteresis(dataset, segment))
-    chosen = _quick(curves, options, surroundings) if quick else selection.select(curves, options, surroundings)
+    neglected = NeglectedEffects(instrument.surface_tension, instrument.thickness, _hysteresis(dataset, segment))
+    chosen = _quick(curves, options, neglected) if quick else selection.select(curves, options, neglected)
     return _results(fitted, chosen, model)
 
 
-def _quick(curves: Retractions, options: Options, surroundings: Surroundings) -> Selection:
+def _quick(curves: Retractions, options: Options, neglected: NeglectedEffects) -> Selection:
     """The network's answers where it is sure; the whole choice for the other curves."""
     found = quick_select(curves, options, fall_back=False)
     count = len(found.model)
@@ -98,14 +98,14 @@ def _quick(curves: Retractions, options: Options, surroundings: Surroundings) ->
     ask = np.flatnonzero(~found.sure)
     if not len(ask):
         return result
-    some = Surroundings(*(np.broadcast_to(a, count)[ask] for a in surroundings))
+    some = NeglectedEffects(*(np.broadcast_to(a, count)[ask] for a in neglected))
     rest = selection.select(Retractions(*(np.asarray(a)[ask] for a in curves)), options, some)
     for whole, part in zip(result, rest):
         whole[ask] = part
     return result
 
 
-def _retractions(part: Segment, fitted: xr.Dataset, model: JKR, instrument: Instrument) -> Retractions:
+def _retractions(part: Segment, fitted: xr.Dataset, model: JKR, instrument: InputQuantities) -> Retractions:
     attached, counted = find_jump(part.force, part.counted)
     k = part.spring_constant
     indentation = -(part.height + part.force / k[:, None])
@@ -256,7 +256,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
         radius: m, of the tip; the file's if it states one.
         poisson_ratio: of the sample.
         segment: the retraction to judge by.
-        instrument: any of the fields of `Instrument`: equilibrium separation, uncertainties
+        instrument: any of the fields of `InputQuantities`: equilibrium separation, uncertainties
             of the calibration, surface tension and thickness of the sample.
         tolerance: accepted relative errors, ``modulus`` and ``work_of_adhesion`` (``inf``: not asked for).
         quick: for large maps: a network answers where it is sure, without the other checks and averages.
@@ -268,7 +268,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     """
     model = {"name": "jkr", "poisson_ratio": poisson_ratio, **({} if radius is None else {"radius": radius})}
     one_of("segment", segment, dataset["segment"].values)
-    known = Instrument(**known_keys("instrument", instrument, Instrument._fields))
+    known = InputQuantities(**known_keys("instrument", instrument, InputQuantities._fields))
     options = Options(Tolerance(**known_keys("tolerance", tolerance, Tolerance._fields)))
     sources, template = list(by_session(Source(dataset, {}))), resolved(model, [dataset])
     chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, instrument=known, options=options,
@@ -282,7 +282,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
 
 def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
     """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
-    def of_part(curves: xr.Dataset, noises: Mapping[str, Noise], _: list[int], source: Source) -> xr.Dataset:
+    def of_part(curves: xr.Dataset, noises: Mapping[str, BaselineNoise], _: list[int], source: Source) -> xr.Dataset:
         template = noise.template.of(source)
         assert isinstance(template, JKR)
         return choose(curves, template, noises, segment=noise.segment, **options)

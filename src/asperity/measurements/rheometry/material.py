@@ -32,8 +32,9 @@ __all__ = ["median_spectrum", "relax", "spectrum"]
 _ASSUMED_NOISE = 0.05  # relative, where nobody states one
 _LEVEL = 0.9  # of the credible bands
 _BEYOND = 1.0  # decades beyond the data that are shown
-_GRID = 161
-_REPEATS, _MANY = 999, 100  # repetitions of a measurement for the p-value; a tenth of them beyond so many points
+_GRID = 161  # times or frequencies at which a fit is drawn
+_REPEATS = 999  # repetitions of a measurement for the p-value
+_MANY = 100  # points of a spectrum beyond which a tenth of these repetitions is made
 
 
 @verb()

@@ -29,9 +29,9 @@ from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.rheology import oscillation as oscillations
 from asperity.rheology import oscillatory_contact
 from asperity.rheology.oscillation import Oscillation, oscillation
-from asperity.rheology.oscillatory_contact import Lever, Stiffness, contact_slope, contact_stiffness
+from asperity.rheology.oscillatory_contact import DampedLever, Stiffness, contact_slope, contact_stiffness
 
-__all__ = ["Instrument", "Response", "modulus_spectrum"]
+__all__ = ["InstrumentResponse", "Response", "modulus_spectrum"]
 
 _log = logging.getLogger("asperity")
 
@@ -57,7 +57,7 @@ class Response(enum.IntEnum):
     not_recorded = 9  # too few samples or periods
 
 
-class Instrument(NamedTuple):
+class InstrumentResponse(NamedTuple):
     """What belongs to the instrument and not to the sample; see `asperity.rheology.oscillatory_contact`."""
 
     drag: float = 0.0  # b at contact in N s/m
@@ -79,7 +79,7 @@ class _Point(NamedTuple):
 
 @verb(dataset="curves")
 def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: Sequence[float] | None = None,
-                     instrument: Instrument | Mapping[str, float] | None = None,
+                     instrument: InstrumentResponse | Mapping[str, float] | None = None,
                      contact_point: Any = None, folder: str | PathLike[str] | None = None,
                      restart: bool = False, progress: Progress | None = None) -> xr.Dataset:
     """The complex modulus of every curve at every frequency of its sine segments.
@@ -135,9 +135,9 @@ def _listed(contact_point: Any) -> Any:
     return None if contact_point is None else np.asarray(contact_point, float).tolist()
 
 
-def _instrument(given: Instrument | Mapping[str, float] | None) -> Instrument:
-    return given if isinstance(given, Instrument) else Instrument(
-        **known_keys("instrument", given, Instrument._fields))
+def _instrument(given: InstrumentResponse | Mapping[str, float] | None) -> InstrumentResponse:
+    return given if isinstance(given, InstrumentResponse) else InstrumentResponse(
+        **known_keys("instrument", given, InstrumentResponse._fields))
 
 
 def _sorted_segments(dataset: xr.Dataset, frequency: Sequence[float] | None) -> tuple[list[str], list[float]]:
@@ -154,7 +154,7 @@ def _sorted_segments(dataset: xr.Dataset, frequency: Sequence[float] | None) -> 
     return [name for _, name in pairs], [f for f, _ in pairs]
 
 
-def _point(curve: xr.Dataset, frequency: float, given: Instrument) -> _Point:
+def _point(curve: xr.Dataset, frequency: float, given: InstrumentResponse) -> _Point:
     """The oscillation of one segment, if it was recorded."""
     count, k = int(curve["sample_count"]), float(curve["spring_constant"])
     named = ["height", "deflection", *(["height_drive"] if "height_drive" in curve else [])]
@@ -168,7 +168,7 @@ def _point(curve: xr.Dataset, frequency: float, given: Instrument) -> _Point:
                               coherence=every.coherence[:2, :2], second_harmonic=every.second_harmonic[:2],
                               mean=every.mean[:2])
         transfer = given.gain * np.exp(2j * np.pi * frequency * given.lag)
-        stiffness = contact_stiffness(both, Lever(k, given.drag, given.mass, given.base_share), transfer=transfer)
+        stiffness = contact_stiffness(both, DampedLever(k, given.drag, given.mass, given.base_share), transfer=transfer)
     except ValueError as error:
         _log.debug("%s", error)
         return _Point()
@@ -199,7 +199,7 @@ def _sticky(dataset: xr.Dataset, segments: Sequence[str]) -> np.ndarray:
 
 
 def _table(points: list[list[_Point]], frequency: np.ndarray, contact: AbstractElasticContact,
-           place: tuple[np.ndarray, np.ndarray, np.ndarray], given: Instrument) -> xr.Dataset:
+           place: tuple[np.ndarray, np.ndarray, np.ndarray], given: InstrumentResponse) -> xr.Dataset:
     """The dataset of results."""
     surface, surface_std, sticky = place
     blank = Oscillation(np.nan, np.full(2, np.nan + 0j), np.full((2, 2), np.nan), 0, np.full((2, 2), np.nan),

@@ -17,7 +17,7 @@ from asperity.data.verbs import verb
 from asperity.learning import hereditary_fit
 from asperity.learning import noise as noise_model
 from asperity.learning.batches import scale
-from asperity.learning.hereditary_fit import FAMILIES, Curves, HistoryFit, fit_histories
+from asperity.learning.hereditary_fit import FAMILIES, HistoryFit, IndentationHistories, fit_histories
 from asperity.learning.least_squares import least_squares
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
@@ -29,7 +29,8 @@ from asperity.rheology.exponential_memory import rates
 __all__ = ["fit_viscoelastic", "power_law"]
 
 _SIGNIFICANT = 3.0  # a modulus over its uncertainty, below which it is not told from zero
-_MISFIT, _MISFIT_PART = 3.0, 0.03  # residual over noise, and over the largest force, of a model that does not fit
+_MISFIT = 3.0  # residual over noise, and
+_MISFIT_PART = 0.03  # residual over largest force, above which a model does not fit
 _BESIDE = 3  # block means on either side that a speed is taken over
 _WINDOW = 17  # block means that the deflection is smoothed over
 
@@ -146,7 +147,7 @@ def _place(row: np.ndarray, used: np.ndarray, whole: np.ndarray, width: int, inw
     used[inward: inward + after] = True
 
 
-def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> Curves:
+def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> IndentationHistories:
     """Numbers of order one, the tilt ``slope`` (N/m against height) taken off.
 
     Of a single direction the tip position rests on the smoothed force: noise in both force and indentation
@@ -170,8 +171,8 @@ def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> Curves:
     length = np.where(rising, step, 0.0).sum(axis=1)
     step = np.where(rising, step, nominal)
     speed = _speed(depth * span[:, None], step, present, records.turn)
-    return Curves(depth, above / unit[:, None], step, speed, records.counted, span, top, unit,
-                  level, k, np.maximum(length, nominal))
+    return IndentationHistories(depth, above / unit[:, None], step, speed, records.counted, span, top, unit,
+                                level, k, np.maximum(length, nominal))
 
 
 def _smoothed(force: np.ndarray) -> np.ndarray:
@@ -209,7 +210,7 @@ def _row_mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _solve(records: _Records, k: np.ndarray, contact: AbstractElasticContact, relaxation: str, point: np.ndarray,
-           tilt: bool) -> tuple[Curves, HistoryFit]:
+           tilt: bool) -> tuple[IndentationHistories, HistoryFit]:
     """Fit twice: the tilt found first corrects the deflection that the tip position rests on."""
     place = len(FAMILIES[relaxation].names) + 2
     curves = _curves(records, k, np.zeros(len(k)))
@@ -224,7 +225,7 @@ def _solve(records: _Records, k: np.ndarray, contact: AbstractElasticContact, re
     return curves, fit
 
 
-def _noise(records: _Records, curves: Curves, fit: HistoryFit,
+def _noise(records: _Records, curves: IndentationHistories, fit: HistoryFit,
            baselines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The covariance of the parameters from the noise before contact, and the noise of a block, (curve,) N."""
     lags, std = _lags(records, baselines, fit.residual, fit.converged)
@@ -273,7 +274,7 @@ def _baselines(dataset: xr.Dataset, position_of_contact: np.ndarray) -> list[np.
     return result
 
 
-def _calibration(fit: HistoryFit, curves: Curves, relative: list[float]) -> np.ndarray:
+def _calibration(fit: HistoryFit, curves: IndentationHistories, relative: list[float]) -> np.ndarray:
     """How the parameters change per standard uncertainty of spring constant, sensitivity, tip: (curve, p, source)."""
     force = fit.contact + fit.residual
     changes = np.stack([force, force * fit.gain, -fit.tip], axis=2) * curves.counted[:, :, None]

@@ -50,7 +50,7 @@ _FIRST_MEMBERS = (b"header.properties", b"segments/", b"index/", b"shared-data/"
 _SENSORS = ("measuredHeight", "capacitiveSensorHeight", "strainGaugeHeight")
 _DRIVES = ("height", "head-height", "cellhesion-height")
 _DEFLECTION = "vDeflection"
-_CACHED_SEGMENTS = 8192
+_CACHED_SEGMENTS = 8192  # whose parsed headers are kept; then all are let go
 _DAMAGED = "The file is damaged; copy it again from the instrument."
 _POSITION = {axis: re.compile(rb"header\.position\.%s=(\S+)" % axis) for axis in (b"x", b"y")}
 

@@ -34,7 +34,7 @@ from asperity.data import opening
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.vendors.nanoscope_header import (
-    Header,
+    NanoscopeHeader,
     Section,
     parse_length,
     parse_number,
@@ -74,7 +74,7 @@ def open_curves(path: Path) -> Curves:
         CorruptFile: truncated or inconsistent, or the decoded deflection contradicts the header.
         Unsupported: images, PeakForce captures, ramps with stored hold data.
     """
-    header = Header.read(path)
+    header = NanoscopeHeader.read(path)
     _refuse_others(header)
     section = _deflection(header)
     layout = _layout(header, section)
@@ -143,7 +143,7 @@ class _Channel:
         return values[: self.layout.extend][::-1], values[self.layout.extend:]
 
 
-def _refuse_others(header: Header) -> None:
+def _refuse_others(header: NanoscopeHeader) -> None:
     """`Unsupported` for what is a NanoScope file but not a linear ramp."""
     if not header.all(_CHANNEL):
         names = ", ".join(_label(section) for section in header.all("ciao image list")) or "no data"
@@ -159,7 +159,7 @@ def _label(section: Section) -> str:
     return data.partition('"')[2].rstrip('" ') or data
 
 
-def _deflection(header: Header) -> Section:
+def _deflection(header: NanoscopeHeader) -> Section:
     channels = header.all(_CHANNEL)
     found = [section for section in channels if "deflection" in section.get("image data", "").lower()]
     if not found:
@@ -168,7 +168,7 @@ def _deflection(header: Header) -> Section:
     return found[0]
 
 
-def _layout(header: Header, section: Section) -> _Layout:
+def _layout(header: NanoscopeHeader, section: Section) -> _Layout:
     """Number of curves and samples as declared; whether they fit the file is for `_channel`."""
     samples = [parse_number(word) for word in section.get("samps/line", "").split()] or [math.nan]
     if not all(n >= 1 and n == int(n) for n in samples):
@@ -182,7 +182,7 @@ def _layout(header: Header, section: Section) -> _Layout:
     return _Layout(rows, columns, int(samples[0]), int(samples[-1]))
 
 
-def _channel(header: Header, section: Section, layout: _Layout) -> _Channel:
+def _channel(header: NanoscopeHeader, section: Section, layout: _Layout) -> _Channel:
     """Place and scale of one channel; the declared sizes must fit each other and the file."""
     offset, size = header.count("data offset", section), header.count("data length", section)
     if offset + size > header.file_size:
@@ -200,7 +200,7 @@ def _channel(header: Header, section: Section, layout: _Layout) -> _Channel:
     return replace(channel, fraction=_fraction(channel))
 
 
-def _bad_size(header: Header, layout: _Layout, size: int) -> ReadError:
+def _bad_size(header: NanoscopeHeader, layout: _Layout, size: int) -> ReadError:
     """Why the data length does not fit: stored hold data, or a damaged header."""
     hold = parse_number(header.text("hold samples"))
     if hold > 0 and size % (layout.n_curves * (layout.extend + layout.retract + int(hold))) == 0:
@@ -245,7 +245,7 @@ class _Check:
     relative: bool  # the threshold counts from the baseline, else from zero
 
     @classmethod
-    def of(cls, header: Header, channel: _Channel) -> _Check:
+    def of(cls, header: NanoscopeHeader, channel: _Channel) -> _Check:
         """Threshold and mode as the header states them."""
         mode = header.text("trigger mode").lower()
         triggered = mode in ("relative", "absolute") and header.text("trig slope").lower() != "negative"
@@ -291,12 +291,12 @@ class _Check:
                            f"(allowed factor: {allowed}).", _REMEDY)
 
 
-def _threshold(header: Header) -> float:
+def _threshold(header: NanoscopeHeader) -> float:
     """The trigger threshold of the deflection in V, or NaN."""
     return parse_scale(header.text("trig threshold deflection")).volts
 
 
-def _heights(header: Header, section: Section, layout: _Layout) -> dict[str, Loader]:
+def _heights(header: NanoscopeHeader, section: Section, layout: _Layout) -> dict[str, Loader]:
     """The loaders of ``height`` and, where there is a sensor, ``height_drive``."""
     size = _ramp_size(header, section)
 
@@ -312,7 +312,7 @@ def _heights(header: Header, section: Section, layout: _Layout) -> dict[str, Loa
     return {"height": lambda curve: [part * factor for part in channel.load(curve)], "height_drive": ramp}
 
 
-def _ramp_size(header: Header, section: Section) -> float:
+def _ramp_size(header: NanoscopeHeader, section: Section) -> float:
     """Length of the ramp in m."""
     for text in (section.get("ramp size", ""), header.text("ramp size zsweep")):
         scale = parse_scale(text)
@@ -322,7 +322,7 @@ def _ramp_size(header: Header, section: Section) -> float:
     raise CorruptFile(header.path, "its header has no valid ramp size ('Ramp Size' and its sensitivity).")
 
 
-def _sensor_factor(header: Header, section: Section, channel: _Channel, size: float) -> float:
+def _sensor_factor(header: NanoscopeHeader, section: Section, channel: _Channel, size: float) -> float:
     """m per V of the height sensor, signed so that height falls in the approach; checked against the ramp."""
     factor = header.sensitivity(parse_scale(section["z scale"]).sensitivity)
     approach = channel.load(channel.layout.probes[len(channel.layout.probes) // 2])[0]
@@ -333,7 +333,7 @@ def _sensor_factor(header: Header, section: Section, channel: _Channel, size: fl
     return math.copysign(factor, travel)
 
 
-def _time(header: Header, layout: _Layout) -> Loader:
+def _time(header: NanoscopeHeader, layout: _Layout) -> Loader:
     """Time from the size (V) and velocity (V/s) of the ramp, else from the rate of whole cycles."""
     volts = parse_scale(header.text("ramp size zsweep") or header.text("ramp size")).volts
     force = header.first("ciao force list")
@@ -350,7 +350,7 @@ def _time(header: Header, layout: _Layout) -> Loader:
     return load
 
 
-def _positions(header: Header, layout: _Layout) -> dict[str, np.ndarray]:
+def _positions(header: NanoscopeHeader, layout: _Layout) -> dict[str, np.ndarray]:
     """Grid indices and the pixel centers; row 0 is the lowest line, as in the height image beside."""
     scan = header.first("ciao scan list")
     x, y = parse_length(scan.get("x offset", "")), parse_length(scan.get("y offset", ""))
@@ -362,7 +362,7 @@ def _positions(header: Header, layout: _Layout) -> dict[str, np.ndarray]:
             "y": y + pixel * (row + 0.5 - layout.rows / 2)}
 
 
-def _date(header: Header) -> str:
+def _date(header: NanoscopeHeader) -> str:
     """The date of the measurement as ISO text, or the header's own words."""
     text = header.text("date")
     try:
@@ -371,7 +371,7 @@ def _date(header: Header) -> str:
         return text
 
 
-def _session(header: Header, section: Section) -> str:
+def _session(header: NanoscopeHeader, section: Section) -> str:
     """Same day, scanner, lever and calibration."""
     scale = parse_scale(section.get("z scale", ""))
     parts = (_date(header)[:10], header.text("description"), header.text("serial number"),
@@ -380,7 +380,7 @@ def _session(header: Header, section: Section) -> str:
     return " ".join(("nanoscope", *(part for part in parts if part)))
 
 
-def _attributes(header: Header) -> dict[str, str | float]:
+def _attributes(header: NanoscopeHeader) -> dict[str, str | float]:
     """Instrument, software, date, the vendor's channel names and the trigger."""
     return {"format": NAME, "instrument": header.text("microscope"),
             "software": f"NanoScope {header.text('version')}", "date": _date(header),

@@ -24,7 +24,7 @@ import numpy as np
 
 from asperity.data.curves import Curves, number_segments
 from asperity.data.readers._errors import CorruptFile, Unsupported
-from asperity.data.readers.vendors.nanosurf_header import Block, Header, parse_number
+from asperity.data.readers.vendors.nanosurf_header import ChannelBlock, NanosurfHeader, parse_number
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 
@@ -50,14 +50,14 @@ class _Part:
     """One segment: its deflection, its Z sensor (or None), and how it is played."""
 
     kind: str
-    deflection: Block
-    sensor: Block | None
+    deflection: ChannelBlock
+    sensor: ChannelBlock | None
     reverse: bool
     counts: np.ndarray
     duration: float  # s, of a line with all its points
 
     @classmethod
-    def of(cls, header: Header, group: str) -> _Part:
+    def of(cls, header: NanosurfHeader, group: str) -> _Part:
         """The segment of a spectroscopy group of the file."""
         kind, prefix, reverse = _SEGMENTS[group]
         blocks = [block for block in header.blocks if block.group == group]
@@ -70,7 +70,7 @@ class _Part:
         duration = header.parameter("Spectroscopy", f"{prefix}Time", "s")
         return cls(kind, found[0], sensor, reverse, counts, duration)
 
-    def values(self, block: Block, curve: int) -> np.ndarray:
+    def values(self, block: ChannelBlock, curve: int) -> np.ndarray:
         """A channel of this segment in time order."""
         return self._ordered(block.load(curve, int(self.counts[curve])))
 
@@ -92,7 +92,7 @@ def open_curves(path: Path) -> Curves:
         CorruptFile: truncated, or the header's sizes are not those of the file.
         Unsupported: images, thermal spectra, ramps of another quantity than Z.
     """
-    header = Header.read(path)
+    header = NanosurfHeader.read(path)
     parts = _parts(header)
     constant = header.parameter("Cantilever", "Prop0", "N/m")
     n_curves = len(parts[0].counts)
@@ -108,7 +108,7 @@ def open_curves(path: Path) -> Curves:
     )
 
 
-def _parts(header: Header) -> list[_Part]:
+def _parts(header: NanosurfHeader) -> list[_Part]:
     """The segments in time order; `Unsupported` says what the file holds instead."""
     groups = [name for name in _SEGMENTS if any(block.group == name for block in header.blocks)]
     if "Spec forward" not in groups:
@@ -168,7 +168,7 @@ def _times(parts: Sequence[_Part]) -> dict[str, Callable]:
     return {"time": load}
 
 
-def _sensitivity(header: Header) -> float:
+def _sensitivity(header: NanosurfHeader) -> float:
     """m/V: the range of the deflection input in m over its range in V; NaN where one is not listed."""
     ranges: dict[str, float] = {}
     for key, line in header.find("Scanhead").items():
@@ -179,7 +179,7 @@ def _sensitivity(header: Header) -> float:
     return value if value > 0 else math.nan
 
 
-def _positions(header: Header, n_curves: int) -> dict[str, np.ndarray]:
+def _positions(header: NanosurfHeader, n_curves: int) -> dict[str, np.ndarray]:
     """Row, column, x and y of a map whose table fits the number of curves; else nothing."""
     table = [parse_number(field) for field in header.find("SpecMapTable").get("Map0", "").split(";")]
     if len(table) < 6 or not all(map(math.isfinite, table[:6])) or table[4] * table[5] != n_curves:
@@ -193,7 +193,7 @@ def _positions(header: Header, n_curves: int) -> dict[str, np.ndarray]:
             "y": low + (high - low) * row / max(rows - 1, 1)}
 
 
-def _session(header: Header, constant: float) -> str:
+def _session(header: NanosurfHeader, constant: float) -> str:
     """Same day, head, lever and calibration."""
     info = header.find("DataSet-Info")
     named = (header.date()[:10], info.get("Scan head", ""), info.get("Cantilever type", ""))
@@ -201,7 +201,7 @@ def _session(header: Header, constant: float) -> str:
     return " ".join(("nanosurf", *(part for part in named if part), *constants))
 
 
-def _attributes(header: Header) -> dict[str, str | float]:
+def _attributes(header: NanosurfHeader) -> dict[str, str | float]:
     """Instrument, software, date, the vendor's channel names and the stop value of the approach."""
     info = header.find("DataSet-Info")
     names = dict.fromkeys(f"{b.group}/{b.name}" for b in header.blocks if b.group in _SEGMENTS)

@@ -31,6 +31,7 @@ __all__ = ["READERS", "Channel", "Images", "find_reader", "open_images"]
 #: the formats, asked in this order; ``surface_topography`` (an optional extra) takes what is left
 READERS = ("nanoscope", "picoview", "igor", "nanosurf", "jpk", "gwyddion", "nanonis", "matrix", "surface_topography")
 
+#: pixels of a grid; a larger one is not what an instrument writes
 _MOST_PIXELS = 2**28
 #: pitch in m: below an atom, above any scanner
 _PITCH = (1e-13, 1e-2)

@@ -26,7 +26,7 @@ __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 NAME = "Gwyddion .gwy"
 EXTENSIONS = (".gwy",)
 
-_DEEPEST = 32
+_DEEPEST = 32  # levels of objects in each other; more is damage
 _LARGEST = 2**29  # bytes; read at once
 _SCALARS = {"b": "B", "c": "c", "i": "<i", "q": "<q", "d": "<d"}
 _ARRAYS = {"C": 1, "I": 4, "Q": 8, "D": 8}

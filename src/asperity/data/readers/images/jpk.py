@@ -27,17 +27,39 @@ __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 NAME = "JPK image"
 EXTENSIONS = (".jpk", ".jpk-qi-image", ".jpk-force-map", ".jpk-qi-data")
 
-_MOST_TAGS, _MOST_PAGES, _LARGEST = 4096, 256, 2**28
+_MOST_TAGS = 4096  # tags of a page; one that declares more is damaged
+_MOST_PAGES = 256  # pages, one per channel and the thumbnail; more is damage
+_LARGEST = 2**28  # bytes; the whole file is read at once
 #: TIFF field type -> struct format, bytes
 _TYPES = {1: "B", 2: "s", 3: "H", 4: "I", 6: "b", 7: "s", 8: "h", 9: "i", 11: "f", 12: "d"}
-_COLUMNS, _ROWS, _BITS, _PACKED, _STRIPS, _STRIP_BYTES = 0x100, 0x101, 0x102, 0x103, 0x111, 0x117
-_DATE, _FINGERPRINT = 0x8003, 0x8016
-_X0, _Y0, _U_LENGTH, _V_LENGTH, _ANGLE, _REFLECT = 0x8040, 0x8041, 0x8042, 0x8043, 0x8044, 0x8045
-_CHANNEL, _RETRACE = 0x8050, 0x8051
-_SLOTS, _DEFAULT = 0x8080, 0x8081
-#: of the first slot, and the distance from slot to slot
-_SLOT_NAME, _SLOT_UNIT, _SLOT_SCALING, _SLOT_FACTOR, _SLOT_OFFSET, _SLOT_INVALID, _STEP = (
-    0x8090, 0x80A2, 0x80A3, 0x80A4, 0x80A5, 0x80AA, 0x30)
+#: tags of TIFF
+_COLUMNS = 0x100  # pixels
+_ROWS = 0x101  # pixels
+_BITS = 0x102  # of a pixel
+_PACKED = 0x103  # compression; 1 is none
+_STRIPS = 0x111  # bytes from the start of the file to each strip of pixels
+_STRIP_BYTES = 0x117  # bytes of each strip
+#: private tags of JPK
+_DATE = 0x8003  # text
+_FINGERPRINT = 0x8016  # text; with the day it names the session
+_X0 = 0x8040  # m
+_Y0 = 0x8041  # m
+_U_LENGTH = 0x8042  # m
+_V_LENGTH = 0x8043  # m
+_ANGLE = 0x8044  # rad, of the grid
+_REFLECT = 0x8045  # whether the grid is reflected
+_CHANNEL = 0x8050  # its name; a page without it is no channel
+_RETRACE = 0x8051  # whether the channel is one
+_SLOTS = 0x8080  # their number: one slot per unit that the channel can be converted to
+_DEFAULT = 0x8081  # name of the slot to convert with
+#: the same of the first slot
+_SLOT_NAME = 0x8090  # text
+_SLOT_UNIT = 0x80A2  # text
+_SLOT_SCALING = 0x80A3  # kind of conversion
+_SLOT_FACTOR = 0x80A4  # units per integer
+_SLOT_OFFSET = 0x80A5  # units
+_SLOT_INVALID = 0x80AA  # the integer of a pixel without a value
+_STEP = 0x30  # tags from slot to slot
 
 Page = dict[int, tuple]
 

@@ -24,7 +24,9 @@ __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 NAME = "Nanonis .sxm"
 EXTENSIONS = (".sxm",)
 
-_END, _MARK, _LIMIT = b":SCANIT_END:", b"\x1a\x04", 2**22
+_END = b":SCANIT_END:"  # the last key of the header
+_MARK = b"\x1a\x04"  # bytes after it, just before the samples
+_LIMIT = 2**22  # bytes from the start of the file that the header must end in
 
 Header = dict[str, list[str]]
 

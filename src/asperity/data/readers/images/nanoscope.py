@@ -25,7 +25,7 @@ from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
 from asperity.data.readers.vendors.nanoscope_header import (
-    Header,
+    NanoscopeHeader,
     Section,
     parse_length,
     parse_number,
@@ -53,7 +53,7 @@ def open_images(path: Path) -> Images:
         CorruptFile: truncated, or sizes that contradict each other.
         Unsupported: no image in it, or channels of different sizes.
     """
-    header = Header.read(path)
+    header = NanoscopeHeader.read(path)
     sections = header.all("ciao image list")
     if not sections:
         raise Unsupported(path, "a NanoScope file without images.", "Force curves are read by open_dataset.")
@@ -71,7 +71,7 @@ def open_images(path: Path) -> Images:
         attrs=_attributes(header, scan, sections[0]))
 
 
-def _grid(header: Header, section: Section) -> tuple[int, int, float, float]:
+def _grid(header: NanoscopeHeader, section: Section) -> tuple[int, int, float, float]:
     """Rows, columns, height and width (m) of a channel."""
     rows, columns = header.count("number of lines", section), header.count("samps/line", section)
     words = section.get("scan size", "").split()
@@ -87,7 +87,7 @@ def _grid(header: Header, section: Section) -> tuple[int, int, float, float]:
     return rows, columns, height, width
 
 
-def _channel(header: Header, section: Section, rows: int, columns: int) -> Channel:
+def _channel(header: NanoscopeHeader, section: Section, rows: int, columns: int) -> Channel:
     """Place, scale and name of one channel; the declared sizes must fit the file."""
     name = _label(section)
     offset, size = header.count("data offset", section), header.count("data length", section)
@@ -104,7 +104,7 @@ def _channel(header: Header, section: Section, rows: int, columns: int) -> Chann
                    second_pass=section.get("scan line", "").lower() in ("interleave", "lift"))
 
 
-def _scale(header: Header, section: Section, name: str) -> tuple[float, str]:
+def _scale(header: NanoscopeHeader, section: Section, name: str) -> tuple[float, str]:
     """Value of the full range of the integers, and its unit."""
     scale = parse_scale(section.get("z scale", ""))
     if not (math.isfinite(scale.soft) and scale.soft > 0):
@@ -140,7 +140,7 @@ def _offset(scan: Section, axis: str) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def _date(header: Header) -> str:
+def _date(header: NanoscopeHeader) -> str:
     text = header.text("date")
     try:
         return datetime.strptime(text, "%I:%M:%S %p %a %b %d %Y").isoformat()
@@ -148,14 +148,14 @@ def _date(header: Header) -> str:
         return text
 
 
-def _session(header: Header) -> str:
+def _session(header: NanoscopeHeader) -> str:
     """Same day, scanner, tip and calibration of the height."""
     parts = (_date(header)[:10], header.text("description"), header.text("serial number"),
              header.text("tip serial number"), f"zsens={header.sensitivity('Sens. Zsens'):g}")
     return " ".join(("nanoscope", *(part for part in parts if part)))
 
 
-def _attributes(header: Header, scan: Section, section: Section) -> dict[str, str | float]:
+def _attributes(header: NanoscopeHeader, scan: Section, section: Section) -> dict[str, str | float]:
     return {"instrument": header.text("microscope"), "software": f"NanoScope {header.text('version')}",
             "date": _date(header), "frame_direction": section.get("frame direction", "").lower(),
             "scan_angle_as_written": scan.get("rotate ang.", "")}

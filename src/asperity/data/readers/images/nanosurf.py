@@ -16,7 +16,7 @@ import numpy as np
 
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers.images._channels import Channel, Images
-from asperity.data.readers.vendors.nanosurf_header import Block, Header, parse_number
+from asperity.data.readers.vendors.nanosurf_header import ChannelBlock, NanosurfHeader, parse_number
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 
@@ -38,7 +38,7 @@ def open_images(path: Path) -> Images:
         CorruptFile: truncated, or the header's sizes are not those of the file.
         Unsupported: no image in it.
     """
-    header = Header.read(path)
+    header = NanosurfHeader.read(path)
     blocks = [block for block in header.blocks if _GROUP.fullmatch(block.group)]
     if not blocks:
         held = ", ".join(dict.fromkeys(block.group for block in header.blocks)) or "nothing"
@@ -57,18 +57,18 @@ def open_images(path: Path) -> Images:
         line_time=2 * duration if duration > 0 else math.nan, attrs=_attributes(header))
 
 
-def _channel(block: Block) -> Channel:
+def _channel(block: ChannelBlock) -> Channel:
     found = _GROUP.fullmatch(block.group)
     assert found is not None
     return Channel(block.name, block.section.get("Dim2Unit", ""), partial(_load, block),
                    retrace=found["direction"].lower() == "backward", second_pass=found["second"] is not None)
 
 
-def _load(block: Block) -> np.ndarray:
+def _load(block: ChannelBlock) -> np.ndarray:
     return block.load(0, block.lines * block.points).reshape(block.lines, block.points)
 
 
-def _vector(header: Header, key: str) -> tuple[float, float]:
+def _vector(header: NanosurfHeader, key: str) -> tuple[float, float]:
     """The first two components of a parameter ``V[x,y,z]*[m,m,m]``; zeros where it is missing."""
     found = re.match(r"V\[([^\]]*)\]", header.find("Imaging").get(key, ""))
     numbers = [parse_number(word) for word in found[1].split(",")] if found else []
@@ -76,14 +76,14 @@ def _vector(header: Header, key: str) -> tuple[float, float]:
     return (x if math.isfinite(x) else 0.0, y if math.isfinite(y) else 0.0)
 
 
-def _session(header: Header) -> str:
+def _session(header: NanosurfHeader) -> str:
     """Same day, head and lever."""
     info = header.find("DataSet-Info")
     named = (header.date()[:10], info.get("Scan head", ""), info.get("Cantilever type", ""))
     return " ".join(("nanosurf", *(part for part in named if part)))
 
 
-def _attributes(header: Header) -> dict[str, str | float]:
+def _attributes(header: NanosurfHeader) -> dict[str, str | float]:
     info = header.find("DataSet-Info")
     found = re.match(r"V\[([^,\]]*)", header.find("Imaging").get("ScanRotation", ""))
     angle = parse_number(found[1]) if found else math.nan

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.readers._errors import Unsupported
-from asperity.data.readers.vendors.nanosurf_header import Header
+from asperity.data.readers.vendors.nanosurf_header import NanosurfHeader
 
 __all__ = ["NAME", "matches", "read"]
 
@@ -36,7 +36,7 @@ def matches(head: bytes) -> bool:
 
 def read(path: Path) -> xr.Dataset:
     """The spectrum; see `asperity.data.readers.thermal_spectra`."""
-    header = Header.read(path)
+    header = NanosurfHeader.read(path)
     blocks = [block for block in header.blocks if block.group in _VARIABLES]
     if not any(block.group == "Spectrum FFT" for block in blocks):
         raise Unsupported(path, "a Nanosurf file without a thermal spectrum.")

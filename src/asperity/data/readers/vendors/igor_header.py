@@ -30,8 +30,8 @@ _BINARY_HEADER = "hhiiii4i4ii8x"
 #: number of samples, type, 4 dimensions, 4 steps; the rest of the header is of no use here
 _WAVE_HEADER = "12xih50x4i4d"
 HEADERS = 384  # bytes of both headers of version 5
-WAVE_START = 64
-LABEL = 32
+WAVE_START = 64  # bytes before the wave header
+LABEL = 32  # bytes of a label
 _SAMPLE = {0x02: "f4", 0x04: "f8", 0x08: "i1", 0x10: "i2", 0x20: "i4", 0x48: "u1", 0x50: "u2", 0x60: "u4"}
 _VERSIONS = (1, 2, 3, 5)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile
 
-__all__ = ["Header", "Scale", "Section", "parse_length", "parse_number", "parse_scale", "positive"]
+__all__ = ["NanoscopeHeader", "NanoscopeScale", "Section", "parse_length", "parse_number", "parse_scale", "positive"]
 
 Section = dict[str, str]
 
@@ -23,14 +23,14 @@ _SCALE = re.compile(r"V\s*(?:\[(?P<sensitivity>[^\]]*)\])?\s*(?:\((?P<hard>.*) (
                     r"\s*(?P<soft>[-+.\deE]+)\s*(?P<unit>\S*)")
 
 
-class Header:
+class NanoscopeHeader:
     """The sections of a NanoScope header, keys lower case and without the group number (``@4:``)."""
 
     def __init__(self, path: Path, sections: list[tuple[str, Section]], file_size: int) -> None:
         self.path, self.sections, self.file_size = path, sections, file_size
 
     @classmethod
-    def read(cls, path: Path) -> Header:
+    def read(cls, path: Path) -> NanoscopeHeader:
         """Parse the header; raises `CorruptFile` if its end is not in the file."""
         with opening.stream(path) as stream:
             text, _, rest = stream.read(_LIMIT).partition(_END)
@@ -67,7 +67,7 @@ class Header:
         return positive(scale.soft * _METERS_PER_VOLT.get(scale.unit, math.nan))
 
 
-class Scale(NamedTuple):
+class NanoscopeScale(NamedTuple):
     """A line ``V [Sens. DeflSens] (0.000375 V/LSB) 2.5 V``; NaN and '' for what is missing."""
 
     sensitivity: str  # the name of the sensitivity that leads from V to m
@@ -81,13 +81,13 @@ class Scale(NamedTuple):
         return self.soft * _VOLTS.get(self.unit, math.nan)
 
 
-def parse_scale(text: str) -> Scale:
+def parse_scale(text: str) -> NanoscopeScale:
     """The parts of a scale line."""
     match = _SCALE.match(text)
     if match is None:
-        return Scale("", math.nan, math.nan, "")
+        return NanoscopeScale("", math.nan, math.nan, "")
     count = parse_number(match["hard"] or "") * _VOLTS.get(match["per_count"] or "", math.nan)
-    return Scale(match["sensitivity"] or "", count, parse_number(match["soft"]), match["unit"])
+    return NanoscopeScale(match["sensitivity"] or "", count, parse_number(match["soft"]), match["unit"])
 
 
 def parse_number(text: str) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
 
-__all__ = ["Block", "Header", "Section", "parse_number"]
+__all__ = ["ChannelBlock", "NanosurfHeader", "Section", "parse_number"]
 
 _HEADER_LIMIT = 2**26  # bytes; the header grows with the number of curves
 _MANY = 1000  # groups, or channels of a group
@@ -23,7 +23,7 @@ Section = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Block:
+class ChannelBlock:
     """One channel of one group: where its integers lie and what they mean."""
 
     path: Path
@@ -69,14 +69,14 @@ class Block:
         return least + span * np.arange(count) / max(count - 1, 1)
 
 
-class Header:
+class NanosurfHeader:
     """The sections of a ``.nid`` header and the channel blocks that it announces."""
 
     def __init__(self, path: Path, sections: dict[str, Section]) -> None:
         self.path, self.sections, self.blocks = path, sections, []
 
     @classmethod
-    def read(cls, path: Path) -> Header:
+    def read(cls, path: Path) -> NanosurfHeader:
         """Parse the header; raises `CorruptFile` unless the blocks fill the rest of the file exactly."""
         with opening.mapped(path) as content:
             end, size = content.find(b"\n#!", 0, _HEADER_LIMIT), len(content)
@@ -92,9 +92,9 @@ class Header:
                               "It is truncated or damaged; copy it again from the instrument.")
         return header
 
-    def _announced(self, offset: int) -> list[Block]:
+    def _announced(self, offset: int) -> list[ChannelBlock]:
         """The blocks in file order."""
-        blocks: list[Block] = []
+        blocks: list[ChannelBlock] = []
         groups = self.sections.get("DataSet", {})
         for g in range(self.count("GroupCount", groups, 0, _MANY)):
             for c in range(self.count(f"Gr{g}-Count", groups, 0, _MANY)):
@@ -104,7 +104,7 @@ class Header:
                     offset += blocks[-1].points * blocks[-1].lines * (blocks[-1].bits // 8)
         return blocks
 
-    def _block(self, group: str, name: str, offset: int) -> Block:
+    def _block(self, group: str, name: str, offset: int) -> ChannelBlock:
         section = self.sections.get(name)
         if section is None:
             raise CorruptFile(self.path, f"its header lists the channel '{name}' and does not describe it.")
@@ -112,8 +112,8 @@ class Header:
         bits = self.count("SaveBits", section)
         if mode != ("Binary", "Signed", "Intel") or bits not in (8, 16, 32):
             raise Unsupported(self.path, f"channel '{name}' is stored as {', '.join(mode)} with {bits} bits.")
-        block = Block(self.path, group, section, offset, self.count("Points", section),
-                       self.count("Lines", section), bits)
+        block = ChannelBlock(self.path, group, section, offset, self.count("Points", section),
+                             self.count("Lines", section), bits)
         if not (math.isfinite(block.number("Dim2Min")) and math.isfinite(block.number("Dim2Range"))):
             raise CorruptFile(self.path, f"its header gives the channel '{name}' no scale ('Dim2Range').")
         return block

@@ -25,8 +25,9 @@ _LOCAL = struct.Struct("<4s5H3L2H")  # local file header
 _END = struct.Struct("<4s4H2LH")  # end of central directory
 _END64 = struct.Struct("<4sQ2H2L4Q")  # zip64 end of central directory
 _LOCATOR64 = struct.Struct("<4sLQL")
-_STORED, _DEFLATED = 0, 8
-_DEFLATE_RATIO = 1032
+_STORED = 0  # compression method of the format: none
+_DEFLATED = 8  # compression method of the format: DEFLATE
+_DEFLATE_RATIO = 1032  # bytes that DEFLATE can produce from a stored one, at most
 _LARGEST = 1 << 27  # bytes of one member
 _RECOPY = "Copy it again from the instrument."
 

@@ -39,10 +39,14 @@ __all__ = [
     "thinning",
 ]
 
-#: the most points that are embedded, and the fewest per curve before whole curves are left out
-MOST_POINTS, FEWEST_PER_CURVE = 2_000_000, 30
-#: the 16-bit code of "no value"; the data take the codes -_HALF ... _HALF
-NOTHING, _HALF = -32768, 32000
+#: points of all curves together that are embedded, at most: it keeps the file small
+MOST_POINTS = 2_000_000
+#: points of a curve before whole curves are left out
+FEWEST_PER_CURVE = 30
+#: the 16-bit code of "no value", as in the page's script
+NOTHING = -32768
+#: the data take the 16-bit codes -_HALF ... _HALF, as in the page's script
+_HALF = 32000
 _CHANNELS = ("display_tip_position", "display_force", "display_fit")
 
 

@@ -26,15 +26,19 @@ if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource
     from bokeh.plotting import figure
 
-__all__ = ["Layer", "flag_color", "hover_columns", "layers", "map_figures", "pixel_centers"]
+__all__ = ["PropertyMap", "flag_color", "hover_columns", "map_figures", "pixel_centers", "property_maps"]
 
-#: the longer side of a map on the page, in CSS pixels, and the most elongated shape drawn to scale
-_SIDE, _ELONGATION = 264, 3.0
-#: quantiles that the colors span; a wider ratio of them is drawn on a logarithmic scale
-_COLOR_RANGE, _LOG_RATIO = (0.02, 0.98), 20.0
+#: CSS pixels, the longer side of a map on the page
+_SIDE = 264
+#: ratio of the sides up to which a map is drawn to scale; a more elongated one would not be seen
+_ELONGATION = 3.0
+#: quantiles of the values that the colors span: the middle 96 %
+_COLOR_RANGE = (0.02, 0.98)
+#: a wider ratio of these quantiles is drawn on a logarithmic scale
+_LOG_RATIO = 20.0
 
 
-class Layer(NamedTuple):
+class PropertyMap(NamedTuple):
     """One map: a value per curve (NaN: not drawn), already in ``unit``."""
 
     title: str
@@ -43,11 +47,11 @@ class Layer(NamedTuple):
     palette: str
 
 
-def layers(results: xr.Dataset) -> list[Layer]:
+def property_maps(results: xr.Dataset) -> list[PropertyMap]:
     """The maps worth drawing: the first property, its relative uncertainty, then the other properties."""
     good = usable(results)
     found = [
-        _layer(results, name, good, palette)
+        _property_map(results, name, good, palette)
         for name, palette in zip(measured(results), ("Viridis256", "Cividis256", "Cividis256", "Cividis256"))
     ]
     if found:
@@ -56,14 +60,14 @@ def layers(results: xr.Dataset) -> list[Layer]:
         with np.errstate(divide="ignore", invalid="ignore"):
             percent = np.where(good, 100 * std / np.abs(values(results, name)), np.nan)
         what = f"uncertainty of the {words_of(name)}" + (f", {label}" if label else "")
-        found.insert(1, Layer(what, percent, "%", "Magma256"))
+        found.insert(1, PropertyMap(what, percent, "%", "Magma256"))
     return found
 
 
-def _layer(results: xr.Dataset, name: str, good: np.ndarray, palette: str) -> Layer:
+def _property_map(results: xr.Dataset, name: str, good: np.ndarray, palette: str) -> PropertyMap:
     array = np.where(good, values(results, name), np.nan)
     factor, unit = prefix(float(np.nanmedian(np.abs(array))), unit_of(results, name))
-    return Layer(words_of(name), array / factor, unit, palette)
+    return PropertyMap(words_of(name), array / factor, unit, palette)
 
 
 def _length(extent: float, unit: str) -> tuple[float, str]:
@@ -106,11 +110,11 @@ def map_figures(results: xr.Dataset, grid: Grid, curves: ColumnDataSource, numbe
     labels = [f"{label} ({unit})" if unit != "pixel" else label for label in grid.labels]
     hover = hover_columns(results)
     found = []
-    for layer in (*layers(results), None):
-        title = "outcome" if layer is None else f"{layer.title} ({layer.unit})"
+    for shown in (*property_maps(results), None):
+        title = "outcome" if shown is None else f"{shown.title} ({shown.unit})"
         plot = quiet_figure(title, *labels, **_frame_size(grid), **ranges)
-        image = _image(plot, grid, frame, _outcome_index(results) if layer is None else layer.array)
-        mapper = _outcome_colors(results, plot) if layer is None else _colors(plot, layer, grid)
+        image = _image(plot, grid, frame, _outcome_index(results) if shown is None else shown.array)
+        mapper = _outcome_colors(results, plot) if shown is None else _colors(plot, shown, grid)
         image.glyph.color_mapper = mapper
         _mark(plot, marker, frame, grid)
         plot.add_tools(hover_tool(curves, hover, renderers=[image], attachment="horizontal"))
@@ -142,18 +146,18 @@ def _image(plot: figure, grid: Grid, frame: dict[str, Any], array: np.ndarray) -
     )
 
 
-def _colors(plot: figure, layer: Layer, grid: Grid) -> Any:
+def _colors(plot: figure, shown: PropertyMap, grid: Grid) -> Any:
     """Colors over the middle 96 % of the values of this grid; logarithmic where they span a factor 20."""
     from bokeh.models import LinearColorMapper, LogColorMapper
 
-    drawn = layer.array[grid.curves[grid.curves >= 0]]
+    drawn = shown.array[grid.curves[grid.curves >= 0]]
     drawn = drawn[np.isfinite(drawn)]
     low, high = np.quantile(drawn, _COLOR_RANGE).tolist() if drawn.size else (0.0, 1.0)
     if not high - low > 1e-9 * abs(high):
         low, high = low - 0.05 * abs(low or 1.0), high + 0.05 * abs(high or 1.0)
     kind = LogColorMapper if low > 0 and high > _LOG_RATIO * low else LinearColorMapper
-    mapper = kind(palette=layer.palette, low=low, high=high, nan_color=MISSING)
-    _add_color_bar(plot, mapper, layer.unit)
+    mapper = kind(palette=shown.palette, low=low, high=high, nan_color=MISSING)
+    _add_color_bar(plot, mapper, shown.unit)
     return mapper
 
 

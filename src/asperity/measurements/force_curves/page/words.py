@@ -22,9 +22,9 @@ from asperity.measurements.force_curves.contents import (
     words_of,
 )
 from asperity.report.numbers import measurement, plain, spread
+from asperity.report.page import Finding
 
 __all__ = [
-    "Finding",
     "FlagLine",
     "closeness",
     "count_of",
@@ -40,14 +40,6 @@ __all__ = [
 #: quantiles of the middle 68 % and 95 %; half-widths of these intervals in standard deviations
 _MIDDLE = (0.16, 0.84)
 _INTERVALS = ((68, 1.0), (95, 1.96))
-
-
-class Finding(NamedTuple):
-    """One measured property over all usable curves: its line, and what the numbers in it mean."""
-
-    name: str
-    line: str
-    meaning: str
 
 
 class FlagLine(NamedTuple):
