@@ -27,7 +27,6 @@ import numpy as np
 from jax import lax
 
 from asperity.contact import AbstractElasticContact
-from asperity.rheology._model import AbstractRelaxationModel
 from asperity.rheology.exponential_memory import as_exponentials, ting_integral
 from asperity.rheology.mittag_leffler import reciprocal_gamma
 from asperity.rheology.springpot import Springpot
@@ -43,7 +42,7 @@ _BLOCK = 32  # curves that one compiled step works on
 class Family(NamedTuple):
     """How a model of `asperity.rheology` is fitted: by its size c (Pa), and shape parameters theta that take steps."""
 
-    material: Callable[..., AbstractRelaxationModel]  # (c, theta, duration in s)
+    material: Callable[..., Springpot | StandardLinearSolid]  # (c, theta, duration in s)
     start: tuple[float, ...]  # theta; a logarithm of time is relative to the contact's duration
     lower: tuple[float, ...]
     upper: tuple[float, ...]

@@ -78,13 +78,13 @@ def test_a_block_is_bounded_in_samples_and_has_few_shapes():
     counts = np.sort(rng.integers(20, 4_000_000, (400, 2)))
     source = Source(curve(20).isel(curve=np.zeros(400, int)), {})
     source.counts = counts
-    blocks = plan([source], 512)
-    assert np.array_equal(np.concatenate([c for block in blocks for _, c in block.pieces]), np.arange(400))
-    for block in blocks:
-        used = sum(sessions._samples(source, c).sum() for _, c in block.pieces)
-        assert used <= sessions.SAMPLES or block.size == 1
-        parts = parts_of([source], block, "approach")
-        assert sorted(np.concatenate([part.places for part in parts])) == list(range(block.size))
+    chunks = plan([source], 512)
+    assert np.array_equal(np.concatenate([c for chunk in chunks for _, c in chunk.pieces]), np.arange(400))
+    for chunk in chunks:
+        used = sum(sessions._samples(source, c).sum() for _, c in chunk.pieces)
+        assert used <= sessions.SAMPLES or chunk.size == 1
+        parts = parts_of([source], chunk, "approach")
+        assert sorted(np.concatenate([part.places for part in parts])) == list(range(chunk.size))
     shapes = {int(s) for c in range(400) for s in sessions._samples(source, np.array([c]))}
     assert max(shapes) <= LONGEST
     assert len(shapes) <= 24  # two to an octave, from 32 to the longest

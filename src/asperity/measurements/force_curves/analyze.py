@@ -29,7 +29,7 @@ from asperity.measurements.force_curves.sessions import (
     SessionNoise,
     averages_taken,
     by_session,
-    fit_block,
+    fit_chunk,
     join,
     numbered,
     plan,
@@ -98,9 +98,9 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}
     attrs |= averages_taken(opened, options["segment"])
     sources = [part for source in opened for part in by_session(source)]
-    blocks, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
-    with jobs.run(_job(step), [block.size for block in blocks],
-                  lambda i: fit_block(sources, blocks[i], noise, options),
+    planned, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
+    with jobs.run(_job(step), [chunk.size for chunk in planned],
+                  lambda i: fit_chunk(sources, planned[i], noise, options),
                   folder=out, restart=restart, progress=progress) as chunks:
         return _gather(chunks, attrs, out)
 

@@ -13,7 +13,7 @@ from asperity.measurements.force_curves.sessions import (
     SessionNoise,
     averages_taken,
     by_session,
-    fit_block,
+    fit_chunk,
     join,
     plan,
 )
@@ -48,7 +48,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     sources = list(by_session(Source(dataset, {})))
     template = resolved(model, [dataset])
     noise = SessionNoise(sources, template, segment)
-    results = join([fit_block(sources, block, noise, options) for block in plan(sources, batch)])
+    results = join([fit_chunk(sources, chunk, noise, options) for chunk in plan(sources, batch)])
     step = provenance.step("fit", {"model": template.record, **options, "batch": batch})
     named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment))
     return provenance.record(named, step, before=dataset)

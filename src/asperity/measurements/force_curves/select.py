@@ -287,4 +287,4 @@ def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **opt
         assert isinstance(template, JKR)
         return choose(curves, template, noises, segment=noise.segment, **options)
 
-    return join([in_parts(sources, block, noise, of_part) for block in plan(sources, batch)])
+    return join([in_parts(sources, chunk, noise, of_part) for chunk in plan(sources, batch)])

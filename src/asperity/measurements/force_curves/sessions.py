@@ -25,7 +25,7 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
-__all__ = ["FITTED_BY", "Block", "Part", "SessionNoise", "averages_taken", "by_session", "fit_block", "in_parts",
+__all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "fit_chunk", "in_parts",
            "join", "load_part", "numbered", "over_curves", "parts_of", "plan"]
 
 _log = logging.getLogger("asperity")
@@ -37,11 +37,11 @@ FITTED_BY = (least_squares, noise)
 NOISE_CURVES = 256
 #: samples of the fitted segment that are worked on together, 17 MB for each of some forty arrays
 SAMPLES = 1 << 21
-#: sessions whose noise is remembered: those of a few blocks of single files; 20 kB each
+#: sessions whose noise is remembered: those of a few chunks of single files; 20 kB each
 _REMEMBERED = 4096
 
 
-class Block(NamedTuple):
+class Chunk(NamedTuple):
     """Neighboring curves whose results are kept together: pieces (source, numbers of its curves)."""
 
     pieces: tuple[tuple[int, np.ndarray], ...]
@@ -55,7 +55,7 @@ class Block(NamedTuple):
 class Part(NamedTuple):
     """Curves that are loaded and fitted together, for they need the same shape."""
 
-    places: np.ndarray  # in the block
+    places: np.ndarray  # in the chunk
     pieces: tuple[tuple[int, np.ndarray], ...]
     longest: int  # samples of their longest segment
 
@@ -69,15 +69,15 @@ def by_session(source: Source) -> Iterator[Source]:
         yield source if whole else source.part(slice(start, stop))
 
 
-def plan(sources: Sequence[Source], batch: int) -> list[Block]:
+def plan(sources: Sequence[Source], batch: int) -> list[Chunk]:
     """Blocks of at most ``batch`` neighboring curves and of at most `SAMPLES` samples; small files share one."""
     wholes = [(i, np.arange(len(source.counts))) for i, source in enumerate(sources)]
-    return [Block(tuple(pieces)) for pieces in _blocks(sources, wholes, batch)]
+    return [Chunk(tuple(pieces)) for pieces in _chunks(sources, wholes, batch)]
 
 
-def _blocks(sources: Sequence[Source], wholes: Iterable[tuple[int, np.ndarray]],
+def _chunks(sources: Sequence[Source], wholes: Iterable[tuple[int, np.ndarray]],
             batch: int) -> Iterator[list[tuple[int, np.ndarray]]]:
-    """The curves of several sources in order, cut and put together to pieces for one block each."""
+    """The curves of several sources in order, cut and put together to pieces for one chunk each."""
     pieces: list[tuple[int, np.ndarray]] = []
     curves = samples = 0
     for i, piece in _cut(sources, wholes, batch):
@@ -118,11 +118,11 @@ def _layout(source: Source) -> tuple[str, ...]:
     return (*source.segments, "", *source.channels, "", *(str(source.attrs.get(name)) for name in ASSUMED))
 
 
-def parts_of(sources: Sequence[Source], block: Block, segment: str) -> list[Part]:
-    """The curves of a block by layout and length: a long curve does not pad the others, nor change their fit."""
+def parts_of(sources: Sequence[Source], chunk: Chunk, segment: str) -> list[Part]:
+    """The curves of a chunk by layout and length: a long curve does not pad the others, nor change their fit."""
     found: dict[tuple[Any, ...], list[tuple[np.ndarray, int, np.ndarray]]] = {}
     first = 0
-    for i, curves in block.pieces:
+    for i, curves in chunk.pieces:
         counts = _averaged_counts(sources[i].counts[curves])
         fitted = counts[:, sources[i].segments.index(segment)] if segment in sources[i].segments else 0 * counts[:, 0]
         shapes = np.stack([padded_lengths(fitted), _samples(sources[i], curves)], axis=1)
@@ -190,8 +190,8 @@ class SessionNoise:
 
         model = self.template.of(self.sources[self.places[sessions[0]][0]])
         pieces = [piece for session in sessions for piece in self._sample(session)]
-        blocks = (Block(tuple(few)) for few in _blocks(self.sources, pieces, max(NOISE_CURVES, len(sessions))))
-        parts = (part for block in blocks for part in parts_of(self.sources, block, self.segment))
+        chunks = (Chunk(tuple(few)) for few in _chunks(self.sources, pieces, max(NOISE_CURVES, len(sessions))))
+        parts = (part for chunk in chunks for part in parts_of(self.sources, chunk, self.segment))
         return session_noises((load_part(self.sources, part)[0] for part in parts), model, segment=self.segment)
 
     def _sample(self, session: str) -> list[tuple[int, np.ndarray]]:
@@ -203,15 +203,15 @@ class SessionNoise:
         return [(own[j], chosen[which == j] - ends[j]) for j in np.unique(which)]
 
 
-def in_parts(sources: Sequence[Source], block: Block, noise: SessionNoise,
+def in_parts(sources: Sequence[Source], chunk: Chunk, noise: SessionNoise,
              work: Callable[[xr.Dataset, dict[str, Any], list[int], Source], xr.Dataset]) -> xr.Dataset:
-    """``work(curves, noises, unreadable, source)`` for each part of a block; the results in the block's order.
+    """``work(curves, noises, unreadable, source)`` for each part of a chunk; the results in the chunk's order.
 
     ``noises`` has the noise of each session in the part, ``unreadable`` are the curves that are empty because
     they could not be read, ``source`` is the first file.
     """
     done, places = [], []
-    for part in parts_of(sources, block, noise.segment):
+    for part in parts_of(sources, chunk, noise.segment):
         noises = noise(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
         curves, unreadable = load_part(sources, part)
         done.append(work(curves, noises, unreadable, sources[part.pieces[0][0]]))
@@ -220,8 +220,8 @@ def in_parts(sources: Sequence[Source], block: Block, noise: SessionNoise,
     return done[0] if len(done) == 1 else join(done).isel(curve=order).drop_vars("curve")
 
 
-def fit_block(sources: Sequence[Source], block: Block, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
-    """The results of one block: its curves loaded, fitted, and flagged where they could not be read."""
+def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
+    """The results of one chunk: its curves loaded, fitted, and flagged where they could not be read."""
 
     def fit(curves: xr.Dataset, noises: dict[str, Any], unreadable: list[int], source: Source) -> xr.Dataset:
         chosen = level.template.of(source)
@@ -233,12 +233,12 @@ def fit_block(sources: Sequence[Source], block: Block, level: SessionNoise, opti
                if name in fitted.coords and fitted[name].dims == ()}
         return fitted.assign_coords(tip)  # per curve, for each file may have its own
 
-    return in_parts(sources, block, level, fit)
+    return in_parts(sources, chunk, level, fit)
 
 
 def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[str, Any],
             ) -> tuple[xr.Dataset, list[int]]:
-    """The fit of a block, and the positions of curves that broke it: they are fitted as if empty."""
+    """The fit of a part, and the positions of curves that broke it: they are fitted as if empty."""
     from asperity.measurements.force_curves.fit_curves import fit_curves
 
     try:
@@ -286,15 +286,15 @@ def _digest(dataset: xr.Dataset) -> str:
 
 
 def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
-    """The results of several blocks as one, its curves numbered from 0."""
+    """The results of several chunks as one, its curves numbered from 0."""
     joined = xr.concat(parts, "curve", data_vars="minimal", coords="minimal", compat="override",
                        join="override", combine_attrs="override") if len(parts) > 1 else parts[0]
     return joined.assign_coords(curve=np.arange(joined.sizes["curve"]))
 
 
-def numbered(blocks: Iterable[xr.Dataset], attrs: Mapping[str, str]) -> Iterator[xr.Dataset]:
-    """The results of each block in turn, the curves numbered on, with ``attrs``."""
+def numbered(chunks: Iterable[xr.Dataset], attrs: Mapping[str, str]) -> Iterator[xr.Dataset]:
+    """The results of each chunk in turn, the curves numbered on, with ``attrs``."""
     first = 0
-    for block in blocks:
-        yield block.assign_coords(curve=first + np.arange(block.sizes["curve"])).assign_attrs(attrs)
-        first += block.sizes["curve"]
+    for chunk in chunks:
+        yield chunk.assign_coords(curve=first + np.arange(chunk.sizes["curve"])).assign_attrs(attrs)
+        first += chunk.sizes["curve"]
