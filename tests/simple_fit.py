@@ -70,6 +70,12 @@ def one_curve(position, force, factor, noise):
     return modulus, std, contact, offset, Outcome.converged if modulus > 0 else Outcome.bound_hit
 
 
+def plain_page(monkeypatch):
+    """A page without figures, which take most of the time of a test that does not look at them."""
+    monkeypatch.setattr("asperity.measurements.force_curves.page.html.render",
+                        lambda results, title=None: str(results["modulus"].values))
+
+
 def install():
     """Put this module in the place of `asperity.measurements.force_curves.fit_curves`."""
     stand_in = types.ModuleType("asperity.measurements.force_curves.fit_curves")

@@ -18,8 +18,11 @@ from tests import simple_fit
 
 
 @pytest.fixture(autouse=True)
-def plain_fit(monkeypatch):
+def plain_fit(monkeypatch, request):
+    """The fit of tests/simple_fit.py, and a page without figures but where the test is about it."""
     monkeypatch.setitem(sys.modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
+    if "report" not in request.node.name and "demo" not in request.node.name:
+        simple_fit.plain_page(monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "dumb")
 

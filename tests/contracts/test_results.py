@@ -36,7 +36,7 @@ PER_CURVE = ("fit", "select", "analyze", "modulus_spectrum", "holds", "power_law
 def curves(kind: str):
     """Force curves of one kind that state no tip."""
     if kind == "map":
-        made = virtual_map(rows=2, columns=2, samples=200, seed=1)
+        made = virtual_map(rows=2, columns=2, samples=512, seed=1)  # as in test_select: compiled once for both
     elif kind == "oscillations":
         made = virtual_oscillations(Hertz(radius=RADIUS), StructuralDamping(modulus=300.0, order=0.2, viscosity=0.2),
                                     DampedLever(0.01), Recording(), curves=2, seed=0)

@@ -28,6 +28,7 @@ MODEL = {"name": "hertz", "radius": 5e-6}
 def plain_fit(monkeypatch):
     """The fit of tests/simple_fit.py in the place of the real one."""
     monkeypatch.setitem(__import__("sys").modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
+    simple_fit.plain_page(monkeypatch)
 
 
 def same(made: xr.Dataset, least: int = 1) -> xr.Dataset:

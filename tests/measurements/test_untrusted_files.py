@@ -37,6 +37,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def plain_fit(monkeypatch):
     monkeypatch.setitem(sys.modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
+    simple_fit.plain_page(monkeypatch)
     monkeypatch.setenv("COLUMNS", "200")
 
 

@@ -26,6 +26,7 @@ MODEL = {"name": "hertz", "radius": 5e-6}
 def plain_fit(monkeypatch):
     """The fit of tests/simple_fit.py in the place of the real one; its calls are counted."""
     monkeypatch.setitem(__import__("sys").modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
+    simple_fit.plain_page(monkeypatch)
     simple_fit.CALLS.clear()
     return simple_fit.CALLS
 
