@@ -6,6 +6,7 @@ that ends in an outcome or in one of the errors that are meant for people. Whate
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import inspect
@@ -52,7 +53,7 @@ def edit_json(rng, content, others):
             return json.dumps(NONSENSE[int(rng.integers(len(NONSENSE)))]).encode()
         kind = int(rng.integers(6))
         if kind < 3:
-            holder[key] = NONSENSE[int(rng.integers(len(NONSENSE)))]
+            holder[key] = copy.deepcopy(NONSENSE[int(rng.integers(len(NONSENSE)))])  # a second edit may change it
         elif kind == 3:
             del holder[key]
         elif isinstance(holder, dict):

@@ -79,3 +79,13 @@ def test_the_correlation_counts_dependent_samples():
     samples = list(autoregressive(100, 512, 0.8, rng))
     noise = noise_model.learn(samples)
     assert noise_model.correlation(noise, noise.shared[None])[0] == pytest.approx(9.0, rel=0.2)  # (1 + r) / (1 - r)
+
+
+def test_a_dead_channel_tells_nothing_of_the_others():
+    """Bit for bit, and where all are dead there is no noise, and no warning."""
+    live = list(autoregressive(12, 256, 0.5, np.random.default_rng(3)))
+    alone, beside = noise_model.learn(live), noise_model.learn([*live, np.full(256, 2.0), np.zeros(0)])
+    np.testing.assert_array_equal(beside.shared, alone.shared)
+    none = noise_model.learn([np.zeros(64)] * 2)
+    assert not none.shared.any()
+    assert not noise_model.level(none, noise_model.strengths(none, [np.zeros(64)])).any()

@@ -59,6 +59,7 @@ def learn(baselines: Sequence[np.ndarray]) -> BaselineNoise:
     Raises:
         ValueError: no baseline has `MINIMUM_BASELINE` samples.
     """
+    baselines = [b for b in baselines if len(b) and np.ptp(b) > 0] or baselines  # a dead channel tells of no other
     lengths = np.array([len(b) for b in baselines])
     usable = lengths[lengths >= MINIMUM_BASELINE]
     if not len(usable):
@@ -170,7 +171,9 @@ def _whittle(periodogram: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
     Fisher scoring: weighted nonnegative least squares, the weights from the last result.
     """
-    size = max(periodogram.mean(), 1e-300)
+    size = periodogram.mean()
+    if not size > 1e-290:  # a constant baseline
+        return np.zeros(expected.shape[1])
     level = np.exp(np.convolve(np.log(periodogram / size + 1e-12), np.ones(5) / 5, mode="same"))
     strength = np.zeros(expected.shape[1])
     for _ in range(_ITERATIONS):

@@ -9,6 +9,8 @@ from asperity.messages import AsperityError
 
 __all__ = ["CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported", "printable"]
 
+#: characters of what is wrong, beyond which the middle is left out: a file's own text may be of any length
+_LONGEST = 300
 #: control characters, line ends, and bytes that are no text: what breaks a line of a report, or cannot be encoded
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -25,6 +27,8 @@ class ReadError(AsperityError):
     usual_remedy = "Check the name and the access rights."
 
     def __init__(self, path: str | PathLike[str], problem: str, remedy: str = "") -> None:
+        if len(problem) > _LONGEST:
+            problem = f"{problem[: _LONGEST // 2]} ... {problem[-_LONGEST // 2 :]}"
         self.path, self.problem, self.remedy = str(path), problem, remedy or self.usual_remedy
         super().__init__(f"{printable(path)}: {problem} {self.remedy}")
 

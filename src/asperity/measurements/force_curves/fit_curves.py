@@ -154,8 +154,8 @@ def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bo
         slope = -fit.linear[:, 1] * scaled.force_scale / scaled.span
         slope = np.where(np.abs(slope) < 0.2 * segment.spring_constant, slope, 0.0)
         slope = slope / (1 - slope / segment.spring_constant)
-        middle = np.nanmean(np.where(counted, segment.height, np.nan), axis=1, keepdims=True)
-        removed = slope[:, None] * (segment.height - np.nan_to_num(middle))
+        middle = np.where(counted, segment.height, 0.0).sum(1, keepdims=True) / np.maximum(counted.sum(1), 1)[:, None]
+        removed = slope[:, None] * (segment.height - middle)
         force = force - removed
         point = scaled.top - scaled.span * fit.nonlinear[:, 0]
         scaled = scale(segment.height + force / k, force, counted, attached, retracting=retracting)

@@ -1,0 +1,36 @@
+"""Files made after public reports of faults, beside the checkout (`../shared/cases`): what must come out."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import asperity
+from asperity.data import store
+from asperity.learning.outcome import Outcome
+from asperity.virtual.force_map import virtual_map
+
+CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
+MODEL = {"name": "hertz", "radius": 5e-6}
+
+#: without a baseline to learn noise from: a dead channel, too few samples, no or no possible spring constant
+DEAD = {"dead_zero.csv": Outcome.no_contact, "n06_short.csv": Outcome.too_few_samples,
+        "no_spring_constant.csv": Outcome.uncalibrated, "k_zero.csv": Outcome.uncalibrated,
+        "jpk_aborted_short.jpk-force": Outcome.unreadable, "qi_all_dead.jpk-qi-data": Outcome.no_contact}
+
+
+def test_files_without_a_baseline_are_flagged_and_the_rest_is_fitted(tmp_path):
+    if not CASES.is_dir():
+        pytest.skip("the cases are not beside this checkout (../shared/cases)")
+    good = virtual_map(rows=1, columns=2, samples=256)
+    store.save(good, tmp_path / "good.nc")
+    made = asperity.analyze([tmp_path / "good.nc", *(CASES / name for name in DEAD)], MODEL)
+    found = {Path(str(file)).name: set() for file in made["file"].values}
+    for file, flag in zip(made["file"].values, made["flag"].values):
+        found[Path(str(file)).name].add(Outcome(int(flag)))
+    assert {name: found[name] for name in DEAD} == {name: {flag} for name, flag in DEAD.items()}
+    alone = asperity.analyze(tmp_path / "good.nc", MODEL)
+    own = [Path(str(file)).name not in DEAD for file in made["file"].values]
+    np.testing.assert_array_equal(made["modulus"].values[own], alone["modulus"].values)
+    assert json.loads(made.attrs["failed_files"]) == []
