@@ -57,7 +57,7 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     from asperity.data.results import assumptions, listed
     from asperity.measurements.force_curves.page.words import closeness, findings, headline
     from asperity.measurements.force_curves.score import concerns, judged
-    from asperity.measurements.force_curves.summary import flag_line, summary
+    from asperity.measurements.force_curves.summary import causes, flag_line, summary
 
     found = summary(results)
     if as_json:
@@ -65,8 +65,8 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     else:
         values = [f"{finding.name}: {finding.line}" for finding in findings(results)]
         chosen = [str(line) for line in listed(results, "selection")]
-        lines = [headline(results), *chosen, *values, *closeness(results), flag_line(results), *_about_files(found),
-                 *assumptions(results), *concerns(judged(results))]
+        lines = [headline(results), *chosen, *values, *closeness(results), flag_line(results), *causes(results),
+                 *_about_files(found), *assumptions(results), *concerns(judged(results))]
         typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
     return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
 

@@ -12,7 +12,7 @@ import xarray as xr
 from asperity.data.results import codes, listed
 from asperity.measurements.force_curves.contents import error_parts, flags, measured, unit_of, usable, values
 
-__all__ = ["flag_line", "middle", "summary"]
+__all__ = ["causes", "flag_line", "middle", "summary"]
 
 
 def _flag_counts(results: xr.Dataset) -> dict[str, int]:
@@ -29,6 +29,14 @@ def flag_line(results: xr.Dataset) -> str:
         return f"{total} of {total} curves fitted, none flagged"
     reasons = ", ".join(f"{n} {name}" for name, n in counts.items())
     return f"{sum(counts.values())} of {total} curves flagged: {reasons}"
+
+
+def causes(results: xr.Dataset) -> list[str]:
+    """Where no curve is usable, the likeliest cause of each flag and what to do, the commonest first."""
+    if usable(results).any():
+        return []
+    named = {code.name: code for code in codes(results).values()}
+    return [f"{name}: {named[name].meaning}" for name in _flag_counts(results)]
 
 
 def summary(results: xr.Dataset) -> dict[str, Any]:
