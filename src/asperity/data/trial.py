@@ -121,7 +121,8 @@ def _process() -> subprocess.Popen[str]:
 def _kill(process: subprocess.Popen[str]) -> None:
     """End the process and the fork that reads for it."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+        with suppress(ProcessLookupError):  # it ended meanwhile, or another thread has ended it
+            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
     process.wait()
 
 
