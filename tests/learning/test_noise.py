@@ -86,6 +86,9 @@ def test_a_dead_channel_tells_nothing_of_the_others():
     live = list(autoregressive(12, 256, 0.5, np.random.default_rng(3)))
     alone, beside = noise_model.learn(live), noise_model.learn([*live, np.full(256, 2.0), np.zeros(0)])
     np.testing.assert_array_equal(beside.shared, alone.shared)
-    none = noise_model.learn([np.zeros(64)] * 2)
+    dead = np.zeros(64)
+    short = noise_model.learn([dead, live[0][: noise_model.MINIMUM_BASELINE - 1]])  # all that is left: no error
+    assert not short.shared.any()
+    none = noise_model.learn([dead] * 2)
     assert not none.shared.any()
     assert not noise_model.level(none, noise_model.strengths(none, [np.zeros(64)])).any()

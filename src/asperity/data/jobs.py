@@ -207,12 +207,12 @@ def clear(folder: Path) -> None:
 def discard(folder: Path) -> None:
     """Remove a job whose results are stored elsewhere, and its folder where nothing else is in it.
 
-    Raises:
-        StoreError: the disk refuses.
+    Where another process has begun to work there, or the disk refuses, all is left to the next run.
     """
     if not folder.is_dir():
         return
-    clear(folder)
+    with suppress(StoreError), lock.held(folder):
+        clear(folder)
     for place in (folder / "chunks", folder):
         with suppress(OSError):  # somebody's files are there
             place.rmdir()

@@ -59,7 +59,8 @@ def learn(baselines: Sequence[np.ndarray]) -> BaselineNoise:
     Raises:
         ValueError: no baseline has `MINIMUM_BASELINE` samples.
     """
-    baselines = [b for b in baselines if len(b) and np.ptp(b) > 0] or baselines  # a dead channel tells of no other
+    # a dead channel tells of no other
+    baselines = [b for b in baselines if len(b) >= MINIMUM_BASELINE and np.ptp(b) > 0] or baselines
     lengths = np.array([len(b) for b in baselines])
     usable = lengths[lengths >= MINIMUM_BASELINE]
     if not len(usable):

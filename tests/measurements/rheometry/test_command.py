@@ -1,5 +1,7 @@
 """`asperity relax` on force curves keeps what it has finished, goes on, and leaves nothing behind."""
 
+import threading
+
 import pytest
 from typer.testing import CliRunner
 
@@ -36,6 +38,22 @@ def test_an_interrupted_relax_goes_on(tmp_path, monkeypatch):
     anew = CliRunner().invoke(app, [*command[:3], "6um", *command[4:], "--restart"])
     assert anew.exit_code == 1
     assert len(calls) == 5
+
+
+def test_work_of_another_command_is_left_alone(tmp_path):
+    """A table of the same name has no curves to keep; what an interrupted run finished there is not its own."""
+    from asperity.data import jobs
+
+    with jobs.run({}, [1], lambda _: curves("hold").isel(curve=[0]), folder=tmp_path / "r.nc.work"):
+        other = threading.Thread(target=jobs.discard, args=(tmp_path / "r.nc.work",))  # somebody works there
+        other.start()
+        other.join()
+        assert jobs.finished_chunks(tmp_path / "r.nc.work/chunks") == [0]
+    (tmp_path / "r.csv").write_text("time (s), relaxation_modulus (Pa)\n" + "\n".join(
+        f"{t},{1000 + 2000 / (1 + t)}" for t in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)))
+    done = CliRunner().invoke(app, ["relax", str(tmp_path / "r.csv"), "--out", str(tmp_path / "r.nc")])
+    assert done.exit_code == 0, done.output
+    assert jobs.finished_chunks(tmp_path / "r.nc.work/chunks") == [0]
 
 
 @pytest.mark.parametrize("kept", ["notes.txt", "chunks/notes.txt"])

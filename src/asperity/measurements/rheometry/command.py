@@ -71,7 +71,7 @@ def _work(out: Path) -> Path:
 
 def _done(made: Any, out: Path, as_json: bool) -> int:
     """Store the result, write its page, print what it says; the exit code is 1 on an alarm or a curve not fitted."""
-    from asperity.data import jobs, store
+    from asperity.data import jobs, provenance, store
     from asperity.data.results import assumptions
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.page.words import findings, headline
@@ -87,7 +87,8 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
         about = page(made)
         paths = keep(made, about, out)
         said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
-    jobs.discard(_work(out))
+    if {step["verb"] for step in provenance.history(made)} & {"holds", "modulus_spectrum"}:  # those that keep it
+        jobs.discard(_work(out))
     if as_json:
         typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in paths]}))
     else:
