@@ -61,6 +61,15 @@ def test_a_stored_result_of_any_kind_has_its_page(kind, tmp_path):
     assert heading in text
 
 
+def test_a_page_never_takes_the_place_of_results(tmp_path):
+    made = store.save(asperity.relax(table(tmp_path), draws=4), tmp_path / "made.nc")
+    before = made.read_bytes()
+    ran = CliRunner().invoke(app, ["report", str(made), "--out", str(made)])
+    assert ran.exit_code == 2
+    assert "give a name that ends in .html" in ran.stderr
+    assert made.read_bytes() == before
+
+
 def test_what_has_no_page_says_what_it_is(tmp_path):
     with pytest.raises(ArgumentError, match=r"results must be results of a fit, .*; what was given is force curves"):
         asperity.report(curves("hold"), tmp_path / "page.html")

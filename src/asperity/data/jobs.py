@@ -27,12 +27,15 @@ from asperity.data.disk import StoreError
 from asperity.data.provenance import plain
 from asperity.data.store import restored
 
-__all__ = ["RESULTS", "Chunks", "Progress", "chunk_file", "clear", "discard", "finished_chunks", "run"]
+__all__ = ["KEPT", "RESULTS", "Chunks", "Progress", "chunk_file", "clear", "discard", "finished_chunks", "run"]
 
 _log = logging.getLogger("asperity")
 
 #: called with (finished curves, all curves)
 Progress = Callable[[int, int], None]
+
+#: what an interruption of a job says that has something to go on from
+KEPT = "Finished chunks are kept: run the same command again to go on."
 
 #: what a job makes of its chunks, beside them in its folder
 RESULTS = ("results.nc", "results.zarr", "results.csv", "report.html")
@@ -163,11 +166,16 @@ def _finish(chunks: Chunks, finished: Sequence[int], work: Callable[[int], xr.Da
     if there:
         _log.info("going on: %d of %d chunks are finished", len(there), len(chunks))
     tell(done, total)
-    for number, size in enumerate(chunks.sizes):
-        if number not in there:
-            chunks.save(number, work(number))
-            done += size
-            tell(done, total)
+    try:
+        for number, size in enumerate(chunks.sizes):
+            if number not in there:
+                chunks.save(number, work(number))
+                done += size
+                tell(done, total)
+    except KeyboardInterrupt as stop:
+        if chunks.folder is not None and done:
+            stop.add_note(KEPT)
+        raise
 
 
 def _begin(folder: Path, manifest: Mapping[str, Any], chunks: Chunks, *, restart: bool) -> None:

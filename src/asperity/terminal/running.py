@@ -48,8 +48,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except typer.Exit:
             raise
-        except KeyboardInterrupt:
-            _say("\nInterrupted. Finished chunks are kept: run the same command again to go on.", "yellow")
+        except KeyboardInterrupt as stop:
+            _say(" ".join(["\nInterrupted.", *getattr(stop, "__notes__", ["Nothing of it is kept."])]), "yellow")
             raise typer.Exit(130) from None
         except (AsperityError, OSError) as error:
             _say(f"Error: {error}", "red")

@@ -40,6 +40,18 @@ def test_an_interrupted_relax_goes_on(tmp_path, monkeypatch):
     assert len(calls) == 5
 
 
+def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):
+    """Nothing before the first chunk is finished."""
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hold, "fit_step", stopped)
+    file = store.save(curves("hold"), tmp_path / "held.nc")
+    found = CliRunner().invoke(app, ["relax", str(file), "--radius", "5um", "--out", str(tmp_path / "r.nc")])
+    assert found.exit_code == 130
+    assert "Interrupted. Nothing of it is kept." in found.stderr
+
+
 def test_work_of_another_command_is_left_alone(tmp_path):
     """A table of the same name has no curves to keep; what an interrupted run finished there is not its own."""
     from asperity.data import jobs

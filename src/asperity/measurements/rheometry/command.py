@@ -38,7 +38,7 @@ def spectrum(
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     with progress() as tell:
         made = spectrum_of_file(source, {"name": model, **tip}, noise=noise, folder=_work(out), restart=restart,
-                            progress=tell)
+                                progress=tell)
     raise typer.Exit(_done(made, out, as_json))
 
 
@@ -60,7 +60,7 @@ def relax(
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     with progress() as tell:
         made = relaxation_of_file(source, {"name": model, **tip}, noise=noise, folder=_work(out), restart=restart,
-                            progress=tell)
+                                progress=tell)
     raise typer.Exit(_done(made, out, as_json))
 
 
