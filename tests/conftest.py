@@ -4,15 +4,19 @@ What guards correctness stands beside its chapter and runs with `pytest` alone; 
 stand under `tests/verify` and run where they are named: `make verify`, `pytest tests/verify`.
 """
 
+import functools
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
+import typer.testing
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _STUDIES = Path(__file__).parent / "verify"
+#: the commands are built once in a worker and not anew, in a tenth of a second, for each line that a test types
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 #: what `make test` tells the compiler: most of the time of the tests goes into compiling what runs once
 FEW_OPTIMIZATIONS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false"}
 

@@ -58,15 +58,14 @@ def one_curve(position, force, factor, noise):
     if good.sum() < 8:
         return np.nan, np.nan, np.nan, np.nan, Outcome.too_few_samples
     s, f = position[good], force[good]
-    best = None
-    for contact in np.linspace(s.min(), s.max(), 40)[4:-4]:
-        design = np.stack([np.ones_like(s), factor * np.clip(contact - s, 0, None) ** 1.5], axis=1)
-        solution, *_ = np.linalg.lstsq(design, f, rcond=None)
-        cost = np.sum((design @ solution - f) ** 2)
-        if best is None or cost < best[0]:
-            best = cost, contact, solution, design
-    _, contact, (offset, modulus), design = best
-    std = noise / np.linalg.norm(design[:, 1])
+    contacts = np.linspace(s.min(), s.max(), 40)[4:-4]
+    shapes = factor * np.clip(contacts[:, None] - s, 0, None) ** 1.5
+    centered = shapes - shapes.mean(axis=1, keepdims=True)
+    moduli = centered @ f / (centered**2).sum(axis=1)
+    offsets = f.mean() - moduli * shapes.mean(axis=1)
+    best = np.argmin(((offsets[:, None] + moduli[:, None] * shapes - f) ** 2).sum(axis=1))
+    contact, offset, modulus = contacts[best], offsets[best], moduli[best]
+    std = noise / np.linalg.norm(shapes[best])
     return modulus, std, contact, offset, Outcome.converged if modulus > 0 else Outcome.bound_hit
 
 

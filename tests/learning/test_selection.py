@@ -9,7 +9,7 @@ import pytest
 from benchmarks.selection_curves import Condition, contacts, measured, recorded
 
 from asperity.contact import jkr, maugis
-from asperity.learning import maugis_grid
+from asperity.learning import maugis_grid, wrong_models
 from asperity.learning.adequacy import Model, Tolerance, biases, labels
 from asperity.learning.classifier import features, quick_select
 from asperity.learning.lambda_posterior import SEPARATION_FACTOR
@@ -98,6 +98,15 @@ def test_limits_of_adequacy_from_the_pull_off_up(load, dmt, dmt_strict, jkr, jkr
         found = labels(parameter, np.full(3000, load), np.zeros(3000, bool), Tolerance(np.inf, tolerance))
         assert parameter[found == Model.dmt].max() == pytest.approx(low, rel=0.02)
         assert parameter[found == Model.jkr].min() == pytest.approx(high, rel=0.02)
+
+
+def test_the_stored_biases_are_what_the_models_infer():
+    """Some contacts computed anew; all of them where the table is made."""
+    rows, loads = slice(4, None, 25), slice(2, None, 11)
+    table = biases()
+    stored = np.stack([table.modulus, table.work_of_adhesion], 2)[:, :, :, rows, loads]
+    found = wrong_models.infer(wrong_models.PARAMETERS[rows], wrong_models.LOADS[loads])
+    np.testing.assert_allclose(found, stored, atol=1e-5)  # the minimum is known to the root of the rounding
 
 
 def test_biases_of_the_wrong_models():

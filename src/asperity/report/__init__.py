@@ -32,12 +32,14 @@ class _Report(ModuleType):
             raise ArgumentError(f"path = {shown(path)}: must be the name of the page to write")
         if not isinstance(title, str | None):
             raise ArgumentError(f"title = {shown(title)}: must be text, the heading of the page")
-        if Path(path).suffix in (".nc", ".zarr"):
-            raise ArgumentError(f"path = {shown(str(path))}: the page would stand in the place of a dataset; give a name "
-                                "that ends in .html")
         kind = kind_of(results) if hasattr(results, "data_vars") else ""
-        if kind not in _PAGES or not {"findings", "corrections"} & set(results.attrs):
-            return write_report(needed("results", results, "results"), Path(path), title=title)
+        of_fit = kind not in _PAGES or not {"findings", "corrections"} & set(results.attrs)
+        results = needed("results", results, "results") if of_fit else results
+        if Path(path).suffix in (".nc", ".zarr"):
+            raise ArgumentError(f"path = {shown(str(path))}: the page would stand in the place of a dataset; give a "
+                                "name that ends in .html")
+        if of_fit:
+            return write_report(results, Path(path), title=title)
         from asperity.report.page import write_page
 
         page = import_module(f"asperity.measurements.{_PAGES[kind]}").page(results)
