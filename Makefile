@@ -28,8 +28,8 @@ help:
 demo: $(STAMP)-core
 	$(BIN)/asperity demo --out asperity-demo
 
-# Three quarters of the tests' time would go into optimizing what runs once; tests/test_compiled.py holds that the
-# numbers are the same, and `make verify` runs what users run.
+# Three quarters of the tests' time would go into optimizing what runs once; tests/verify/test_compiled.py holds that
+# the numbers are the same, and `make verify` runs what users run.
 test: $(STAMP)-dev
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright

@@ -17,7 +17,7 @@ from tests.data.readers.force_curves.test_plain_csv import example
 
 SEED, COUNT = 20261122, 300
 #: cases of each other kind of file, by what one of them costs
-FEW = {"nc": 15, "zarr": 15, "chunk": 30, "job": 30, "history": 30, "recipe": 30, "thermal": 60,
+FEW = {"nc": 8, "zarr": 8, "chunk": 15, "job": 15, "history": 15, "recipe": 15, "thermal": 60,
        "image": 60, "table": 60}
 
 

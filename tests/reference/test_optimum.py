@@ -84,6 +84,7 @@ def test_sum_of_squares_is_never_above_the_peers():
     assert max(row.excess for row in compared()) < 2e-12
 
 
+@cache
 def off_the_optimum(row):
     """Relative distance of our modulus from that of the search of high precision."""
     exact = best_fit(MODELS[row.model], segment(row.file, row.curve, "approach"))

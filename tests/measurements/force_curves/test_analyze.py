@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -22,11 +24,18 @@ from tests import simple_fit
 MODEL = {"name": "hertz", "radius": 5e-6}
 
 
-@pytest.fixture(autouse=True)
-def plain_fit(monkeypatch):
-    """The fit of tests/simple_fit.py in the place of the real one; its calls are counted."""
-    monkeypatch.setitem(__import__("sys").modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
-    simple_fit.plain_page(monkeypatch)
+@pytest.fixture(scope="module", autouse=True)
+def in_its_place():
+    """The fit of tests/simple_fit.py in the place of the real one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
+        simple_fit.plain_page(patch)
+        yield
+
+
+@pytest.fixture
+def plain_fit():
+    """The calls of the fit."""
     simple_fit.CALLS.clear()
     return simple_fit.CALLS
 
@@ -36,17 +45,32 @@ def small_map():
     return virtual_map(rows=4, columns=5, samples=64)
 
 
-@pytest.fixture
-def folder(tmp_path, small_map):
+@pytest.fixture(scope="module")
+def laid_down(tmp_path_factory, small_map):
     """Two maps of different sessions, one damaged file, one that is not data."""
-    store.save(small_map, tmp_path / "in/a.nc")
+    place = tmp_path_factory.mktemp("laid down")
+    store.save(small_map, place / "in/a.nc")
     other = small_map.isel(curve=slice(0, 7), sample=slice(0, 60)).copy(deep=True)  # the map is everybody's
     other = other.assign_coords(session=("curve", ["day 2"] * 7), file=("curve", ["second"] * 7))
     other["sample_count"].values[:] = np.minimum(other["sample_count"], 60)
-    store.save(other, tmp_path / "in/deep/b.zarr")
-    (tmp_path / "in/broken.jpk-force").write_bytes(b"PK\x03\x04 cut off")
-    (tmp_path / "in/readme.txt").write_text("hello, no data here")
-    return tmp_path / "in"
+    store.save(other, place / "in/deep/b.zarr")
+    (place / "in/broken.jpk-force").write_bytes(b"PK\x03\x04 cut off")
+    (place / "in/readme.txt").write_text("hello, no data here")
+    return place / "in"
+
+
+@pytest.fixture
+def folder(tmp_path, laid_down):
+    """The same, of one's own."""
+    return shutil.copytree(laid_down, tmp_path / "in")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, laid_down):
+    """The outputs of an analysis."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    asperity.analyze(laid_down, MODEL, out=out, batch=8)
+    return out
 
 
 def test_analyze_a_folder(folder, tmp_path, caplog):
@@ -107,12 +131,12 @@ def test_the_same_call_does_nothing_twice(folder, tmp_path, plain_fit):
 @pytest.mark.parametrize("change", [
     {"model": {"name": "hertz", "radius": 6e-6}}, {"segment": "retract"}, {"radius_std": 0.1}, {"batch": 9},
     {"spring_constant": 0.06}])
-def test_another_analysis_is_not_mixed_in(folder, tmp_path, change):
-    asperity.analyze(folder, MODEL, out=tmp_path / "out", batch=8)
+def test_another_analysis_is_not_mixed_in(laid_down, finished, tmp_path, change):
+    out = shutil.copytree(finished, tmp_path / "out")
     arguments = {"model": MODEL, "batch": 8} | change
     with pytest.raises(store.StoreError, match=next(iter(change))):
-        asperity.analyze(folder, out=tmp_path / "out", **arguments)
-    asperity.analyze(folder, out=tmp_path / "out", **arguments, restart=True)
+        asperity.analyze(laid_down, out=out, **arguments)
+    asperity.analyze(laid_down, out=out, **arguments, restart=True)
 
 
 def test_a_changed_file_is_another_analysis(folder, tmp_path, small_map):
