@@ -14,6 +14,7 @@ from asperity.contact import Hertz
 from asperity.data import store
 from asperity.data.curves import Curves, to_dataset
 from asperity.data.results import IDENTITY, assumptions, codes
+from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.summary import flag_line
 from asperity.measurements.force_curves.table import write_csv
 from asperity.measurements.images.read import read_image
@@ -127,7 +128,7 @@ def test_a_curve_that_holds_cannot_fit_is_named_as_its_dataset_says(tmp_path):
     assert codes(made)[int(made["flag"][2])].name == "not_fitted"
     assert made["flag"].values[:2].tolist() == [0, 0]
     assert np.isfinite(made["contact_point_std"].values[:2]).all()
-    assert flag_line(made) == "1 of 3 curves flagged: 1 not_fitted"
+    assert flag_line(gathered(made)) == "1 of 3 curves flagged: 1 not_fitted"
     rows = write_csv(made, tmp_path / "table.csv").read_text(encoding="utf-8").splitlines()
     assert [line.count("not_fitted") for line in rows[1:]] == [0, 0, 1]
 

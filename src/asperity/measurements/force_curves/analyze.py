@@ -149,6 +149,7 @@ def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[s
     """The results of all chunks as one dataset, written as data, table and report if they are to be kept."""
     if out is None:
         return join(list(chunks)).assign_attrs(attrs)
+    from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.summary import flag_line
     from asperity.measurements.force_curves.table import write_csv
@@ -161,5 +162,5 @@ def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[s
         store.save(results, folder / "results.nc")
     write_csv(results, folder / "results.csv")
     write_report(results, folder / "report.html")
-    _log.info("%s", flag_line(results))
+    _log.info("%s", flag_line(gathered(results)))
     return results

@@ -55,18 +55,20 @@ def _arguments(
 def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not)."""
     from asperity.data.results import assumptions, listed
+    from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.words import closeness, findings, headline
     from asperity.measurements.force_curves.score import concerns, judged
     from asperity.measurements.force_curves.summary import causes, flag_line, summary
 
-    found = summary(results)
+    contents = gathered(results)
+    found = summary(contents)
     if as_json:
         typer.echo(json.dumps(found | {"outputs": [str(path) for path in outputs]}))
     else:
-        values = [f"{finding.name}: {finding.line}" for finding in findings(results)]
+        values = [f"{finding.name}: {finding.line}" for finding in findings(contents)]
         chosen = [str(line) for line in listed(results, "selection")]
-        lines = [headline(results), *chosen, *values, *closeness(results), flag_line(results), *causes(results),
-                 *_about_files(found), *assumptions(results), *concerns(judged(results))]
+        lines = [headline(contents), *chosen, *values, *closeness(contents), flag_line(contents), *causes(contents),
+                 *_about_files(found), *assumptions(results), *concerns(judged(contents))]
         typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
     return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
 

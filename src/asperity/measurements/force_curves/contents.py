@@ -1,18 +1,20 @@
-"""What a results dataset holds, as plain arrays: values, flags, files, grids. Missing parts are NaN."""
+"""What a results dataset holds, gathered once: flags, files, the fitted properties, any column as plain numbers."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from asperity.data.results import codes
+from asperity.data.results import Code, codes, listed
 from asperity.learning.outcome import Outcome
 from asperity.quantities import QUANTITIES
 
-__all__ = ["Grid", "error_parts", "file_names", "flags", "grids", "inputs", "measured", "median",
-           "unit_of", "usable", "values", "words_of"]
+__all__ = ["Columns", "Contents", "Grid", "Property", "gathered", "grids", "median", "of_files", "words_of"]
 
 #: fitted with every model, but about where and how a curve was recorded, not about the sample
 _NUISANCE = (
@@ -35,6 +37,131 @@ _SHORT = {
 _SPARSEST = 50
 
 
+class Columns(dict[str, np.ndarray]):
+    """Any variable as float64 per curve, read when it is first asked for, and only then.
+
+    One scalar serves all curves; a variable that is missing or has other dimensions is NaN.
+    """
+
+    def __init__(self, results: xr.Dataset) -> None:
+        super().__init__()
+        self._results = results
+
+    def __missing__(self, name: str) -> np.ndarray:
+        count = self._results.sizes.get("curve", 0)
+        if name not in self._results.variables or self._results[name].dims not in ((), ("curve",)):
+            self[name] = np.full(count, np.nan)
+        else:
+            self[name] = np.broadcast_to(np.asarray(self._results[name].values, dtype=float), (count,))
+        return self[name]
+
+
+@dataclass(frozen=True)
+class Property:
+    """A fitted property of the sample: numbers per curve in ``unit``, and what is typical of the usable curves.
+
+    ``words`` is the name for people; ``std`` the total standard deviation; ``parts`` (standard deviations,
+    label) those of noise and calibration, or the total where it is not split; ``median`` and ``typical``
+    (median standard deviation, label) are over the usable curves, NaN where nothing is known.
+    """
+
+    name: str
+    words: str
+    unit: str
+    values: np.ndarray
+    std: np.ndarray
+    parts: list[tuple[np.ndarray, str]]
+    median: float
+    typical: list[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the page, the screen and the scorecard ask of results; made once by `gathered`, then handed on.
+
+    ``flags`` and ``usable`` are per curve (``count`` of them); ``codes`` says what a flag means and
+    ``outcomes`` how many curves have it, the commonest first. ``which`` is the index in ``files`` per curve.
+    ``measured`` are the fitted properties that some usable curve has a value of, the modulus first;
+    ``columns`` is every other variable, ``units`` their units. ``results`` is where all this comes from:
+    its attributes and its curves of display are nowhere else.
+    """
+
+    results: xr.Dataset
+    count: int
+    flags: np.ndarray
+    usable: np.ndarray
+    codes: Mapping[int, Code]
+    outcomes: Mapping[int, int]
+    which: np.ndarray
+    files: list[str]
+    failed_files: list[Any]
+    measured: tuple[Property, ...]
+    columns: Columns
+    units: Mapping[str, str]
+
+
+def gathered(results: xr.Dataset) -> Contents:
+    """The contents of what a fit returned, or what was stored of it; any part may be missing."""
+    columns, known = Columns(results), codes(results)
+    flags = _flags(results, columns)
+    usable = np.isin(flags, [flag for flag, code in known.items() if code.usable])
+    units = {str(name): _unit(results, str(name)) for name in results.variables}
+    which, files = _files(results)
+    return Contents(
+        results=results,
+        count=len(flags),
+        flags=flags,
+        usable=usable,
+        codes=known,
+        outcomes=dict(Counter(flags.tolist()).most_common()),
+        which=which,
+        files=files,
+        failed_files=listed(results, "failed_files"),
+        measured=tuple(_property(columns, name, units[name], usable) for name in _measured(results, columns, usable)),
+        columns=columns,
+        units=units,
+    )
+
+
+def _unit(results: xr.Dataset, name: str) -> str:
+    """The unit that the dataset states, else that of the vocabulary, else none."""
+    return str(results[name].attrs.get("units", QUANTITIES[name].unit if name in QUANTITIES else "1"))
+
+
+def words_of(name: str) -> str:
+    """The name for people: ``work_of_adhesion`` is adhesion."""
+    return _SHORT.get(name, name.replace("_", " "))
+
+
+def _flags(results: xr.Dataset, columns: Columns) -> np.ndarray:
+    """The outcome of each curve as int; without the variable, a finite modulus counts as converged."""
+    if "flag" in results.variables:
+        return np.nan_to_num(columns["flag"], nan=float(Outcome.unreadable)).astype(int)
+    return np.where(np.isfinite(columns["modulus"]), int(Outcome.converged), int(Outcome.unreadable))
+
+
+def _measured(results: xr.Dataset, columns: Columns, usable: np.ndarray) -> list[str]:
+    """The fitted properties of the sample that have a value on some usable curve; the modulus first."""
+    found = [
+        str(name)
+        for name in results.data_vars
+        if results[name].dims == ("curve",)
+        and f"{name}_std" in results.variables
+        and name not in _NUISANCE
+        and not str(name).startswith("true_")
+        and np.isfinite(columns[str(name)][usable]).any()
+    ]
+    order = {"modulus": 0, "reduced_modulus": 1, "work_of_adhesion": 2, "pull_off_force": 9}
+    return sorted(found, key=lambda name: (order.get(name, 5), name))
+
+
+def _property(columns: Columns, name: str, unit: str, usable: np.ndarray) -> Property:
+    std, split = columns[f"{name}_std"], [(columns[f"{name}_std_{kind}"], kind) for kind in ("noise", "calibration")]
+    parts = [(part, kind) for part, kind in split if np.isfinite(part).any() and np.nanmax(part) > 0] or [(std, "")]
+    typical = [(median(part[usable]), kind) for part, kind in parts]
+    return Property(name, words_of(name), unit, columns[name], std, parts, median(columns[name][usable]), typical)
+
+
 @dataclass(frozen=True)
 class Grid:
     """The pixels of one file's map, oriented for drawing: ``curves[0, 0]`` is at the bottom left.
@@ -55,88 +182,13 @@ class Grid:
     note: str
 
 
-def values(results: xr.Dataset, name: str) -> np.ndarray:
-    """The variable as float64 per curve; one scalar serves all curves; NaN where it is missing."""
-    n = results.sizes.get("curve", 0)
-    if name not in results.variables or results[name].dims not in ((), ("curve",)):
-        return np.full(n, np.nan)
-    return np.broadcast_to(np.asarray(results[name].values, dtype=float), (n,))
-
-
-def unit_of(results: xr.Dataset, name: str) -> str:
-    """The unit that the dataset states, else that of the vocabulary, else none."""
-    known = QUANTITIES[name].unit if name in QUANTITIES else "1"
-    return str(results[name].attrs.get("units", known)) if name in results.variables else known
-
-
-def words_of(name: str) -> str:
-    """The name for people: ``work_of_adhesion`` is adhesion."""
-    return _SHORT.get(name, name.replace("_", " "))
-
-
-def flags(results: xr.Dataset) -> np.ndarray:
-    """The outcome of each curve as int; without the variable, a finite modulus counts as converged."""
-    if "flag" in results.variables:
-        return np.nan_to_num(values(results, "flag"), nan=float(Outcome.unreadable)).astype(int)
-    finite = np.isfinite(values(results, "modulus"))
-    return np.where(finite, int(Outcome.converged), int(Outcome.unreadable))
-
-
-def usable(results: xr.Dataset) -> np.ndarray:
-    """True per curve where its numbers may be used (see `asperity.data.results.codes`)."""
-    return np.isin(flags(results), [flag for flag, code in codes(results).items() if code.usable])
-
-
-def measured(results: xr.Dataset) -> list[str]:
-    """The fitted properties of the sample that have a value on some usable curve; the modulus first."""
-    found = [
-        str(name)
-        for name in results.data_vars
-        if results[name].dims == ("curve",)
-        and f"{name}_std" in results.variables
-        and name not in _NUISANCE
-        and not str(name).startswith("true_")
-        and np.isfinite(values(results, str(name))[usable(results)]).any()
-    ]
-    order = {"modulus": 0, "reduced_modulus": 1, "work_of_adhesion": 2, "pull_off_force": 9}
-    return sorted(found, key=lambda name: (order.get(name, 5), name))
-
-
-def error_parts(results: xr.Dataset, name: str) -> list[tuple[np.ndarray, str]]:
-    """(standard deviations per curve, label): noise and calibration, or the total where it is not split."""
-    split = [(values(results, f"{name}_std_{kind}"), kind) for kind in ("noise", "calibration")]
-    known = [(std, kind) for std, kind in split if np.isfinite(std).any() and np.nanmax(std) > 0]
-    return known or [(values(results, f"{name}_std"), "")]
-
-
 def median(array: np.ndarray) -> float:
     """The median of the finite entries; NaN if there is none."""
     finite = array[np.isfinite(array)]
     return float(np.median(finite)) if finite.size else float("nan")
 
 
-def inputs(results: xr.Dataset) -> list[str]:
-    """Names of the fixed inputs: calibration per curve, and every scalar that is a number or a text."""
-    per_curve = [
-        name
-        for name in (
-            "spring_constant",
-            "spring_constant_std",
-            "sensitivity",
-            "sensitivity_std",
-            "radius",
-            "radius_std",
-            "half_angle",
-            "thickness",
-            "poisson_ratio",
-        )
-        if name in results.variables and results[name].dims == ("curve",)
-    ]
-    scalars = [str(name) for name in results.variables if results[name].dims == ()]
-    return per_curve + scalars
-
-
-def file_names(results: xr.Dataset) -> tuple[np.ndarray, list[str]]:
+def _files(results: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     """(index of the file per curve, names): the part of the paths that differs, in order of appearance."""
     n = results.sizes.get("curve", 0)
     if "file" not in results.variables or n == 0:
@@ -156,20 +208,24 @@ def _shortened(paths: list[str]) -> list[str]:
     return ["/".join(path.split("/")[shared:]) for path in paths]
 
 
-def grids(results: xr.Dataset) -> list[Grid]:
+def of_files(contents: Contents, chosen: np.ndarray, count: int) -> list[np.ndarray]:
+    """The ``chosen`` curves of each of the first ``count`` files, in order; one pass, however many files."""
+    ordered = chosen[np.argsort(contents.which[chosen], kind="stable")]
+    return np.split(ordered, np.searchsorted(contents.which[ordered], np.arange(1, count + 1)))[:count]
+
+
+def grids(contents: Contents) -> list[Grid]:
     """One `Grid` for each file whose curves have rows and columns (at least two of both)."""
-    if not {"row", "column"} <= set(results.variables):
+    if not {"row", "column"} <= contents.units.keys():
         return []
-    which, names = file_names(results)
-    row, column = (np.nan_to_num(values(results, name), nan=-1).astype(int) for name in ("row", "column"))
-    x, y = values(results, "x"), values(results, "y")
-    placed = np.flatnonzero((row >= 0) & (column >= 0))
-    placed = placed[np.argsort(which[placed], kind="stable")]  # one pass, however many files
-    found = []
-    for name, curves in zip(names, np.split(placed, np.searchsorted(which[placed], np.arange(1, len(names))))):
-        if _is_grid(row[curves], column[curves]):
-            found.append(_grid(name, curves, row[curves], column[curves], np.stack([x, y])[:, curves]))
-    return found
+    row, column = (np.nan_to_num(contents.columns[name], nan=-1).astype(int) for name in ("row", "column"))
+    positions = np.stack([contents.columns["x"], contents.columns["y"]])
+    placed = of_files(contents, np.flatnonzero((row >= 0) & (column >= 0)), len(contents.files))
+    return [
+        _grid(name, curves, row[curves], column[curves], positions[:, curves])
+        for name, curves in zip(contents.files, placed)
+        if _is_grid(row[curves], column[curves])
+    ]
 
 
 def _is_grid(row: np.ndarray, column: np.ndarray) -> bool:

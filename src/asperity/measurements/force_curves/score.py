@@ -22,7 +22,7 @@ from asperity.data.verbs import verb
 from asperity.evaluation import accuracy, coverage, scaling, shift
 from asperity.evaluation.utility import utility
 from asperity.learning.outcome import Outcome
-from asperity.measurements.force_curves.contents import flags, measured, median, usable, values, words_of
+from asperity.measurements.force_curves.contents import Columns, Contents, Property, gathered, median
 
 __all__ = ["Verdict", "concerns", "judged", "rows", "score", "table"]
 
@@ -58,21 +58,22 @@ class _Row(NamedTuple):
 @verb(results="results")
 def score(results: xr.Dataset) -> xr.Dataset:
     """`judged`, with a step in the history."""
-    return provenance.record(judged(results), provenance.step("score", {}), before=results)
+    return provenance.record(judged(gathered(results)), provenance.step("score", {}), before=results)
 
 
-def judged(results: xr.Dataset) -> xr.Dataset:
+def judged(contents: Contents) -> xr.Dataset:
     """Judge the results of a fit.
 
     Args:
-        results: what `fit` or `analyze` returned, or what was stored of it. Any part may be missing.
+        contents: of what `fit` or `analyze` returned, or of what was stored of it. Any part may be missing.
 
     Returns:
         Dimension ``criterion`` (with ``kind``): ``value``, ``low`` and ``high`` (90 %), ``target``,
         ``verdict`` (see `Verdict`) and ``statement`` in words. All values are pure numbers.
     """
-    rows = [row for judge in (_accuracy, _consistency, _physics, _choice, _coverage, _shift, _provenance)
-            for row in judge(results)]
+    contact = _contact(contents)
+    rows = [*_accuracy(contents, contact), *_consistency(contents, contact),
+            *(row for judge in (_physics, _choice, _coverage, _shift, _provenance) for row in judge(contents))]
     columns = {name: ("criterion", [row[i] for row in rows])
                for i, name in enumerate(_Row._fields) if name not in ("criterion", "kind")}
     dataset = xr.Dataset(columns, {"criterion": [row.criterion for row in rows],
@@ -82,7 +83,8 @@ def judged(results: xr.Dataset) -> xr.Dataset:
                                 "flag_meanings": " ".join(v.name for v in Verdict)}
     for name in ("value", "low", "high", "target"):
         dataset[name].attrs["units"] = "1"
-    return dataset.assign_attrs({key: results.attrs[key] for key in ("model", "history") if key in results.attrs})
+    attrs = contents.results.attrs
+    return dataset.assign_attrs({key: attrs[key] for key in ("model", "history") if key in attrs})
 
 
 def table(scores: xr.Dataset) -> list[str]:
@@ -124,9 +126,9 @@ def _unknown(kind: str, criterion: str, statement: str) -> _Row:
     return _Row(kind, criterion, np.nan, np.nan, np.nan, np.nan, Verdict.unknown, statement)
 
 
-def _sessions(results: xr.Dataset) -> np.ndarray:
-    count = results.sizes.get("curve", 0)
-    return results["session"].values.astype(str) if "session" in results.variables else np.full(count, "")
+def _sessions(contents: Contents) -> np.ndarray:
+    known = "session" in contents.units
+    return contents.results["session"].values.astype(str) if known else np.full(contents.count, "")
 
 
 def _interval(statistic: Callable[..., float], arrays: list[np.ndarray], sessions: np.ndarray) -> tuple[float, ...]:
@@ -145,56 +147,55 @@ def _range(low: float, high: float, digits: str = ".2f") -> str:
 
 
 class _Contact(NamedTuple):
-    """The part of the curves of display that is loaded: indentation, force and fit, NaN elsewhere."""
+    """The part of the curves of display that is loaded: indentation, force and fit, NaN elsewhere; R2 of each curve."""
 
     indentation: np.ndarray
     force: np.ndarray
     fit: np.ndarray
+    explained: np.ndarray
     sessions: np.ndarray
 
 
-def _contact(results: xr.Dataset) -> _Contact | None:
+def _contact(contents: Contents) -> _Contact | None:
     names = ("display_tip_position", "display_force", "display_fit", "contact_point")
-    good = usable(results)
-    if any(name not in results.variables for name in names) or not good.any():
+    good = contents.usable
+    if not {*names} <= contents.units.keys() or not good.any():
         return None
-    position, force, fit = (np.asarray(results[name].values, float)[good] for name in names[:3])
-    indentation = values(results, "contact_point")[good, None] - position
+    position, force, fit = (np.asarray(contents.results[name].values, float)[good] for name in names[:3])
+    indentation = contents.columns["contact_point"][good, None] - position
     top = np.nanmax(np.where(np.isfinite(fit), fit, -np.inf), axis=1, keepdims=True)
     loaded = (fit > 0.2 * top) & (force > 0) & (indentation > 0)
     enough = loaded.sum(axis=1) >= 8
     if not enough.any():
         return None
     indentation, force, fit = (np.where(loaded, a, np.nan)[enough] for a in (indentation, force, fit))
-    return _Contact(indentation, force, fit, _sessions(results)[good][enough])
+    return _Contact(indentation, force, fit, _explained(force, fit), _sessions(contents)[good][enough])
 
 
-def _accuracy(results: xr.Dataset) -> Iterator[_Row]:
+def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[_Row]:
     """How well the fit follows the force, and the values the truth where it is known."""
-    contact = _contact(results)
     if contact is None:
         yield _unknown("accuracy", "force_r2", "No usable curve shows a contact to judge.")
     else:
-        value, low, high = _interval(median, [_explained(contact)], contact.sessions)
+        value, low, high = _interval(median, [contact.explained], contact.sessions)
         yield _Row("accuracy", "force_r2", value, low, high, 1.0, _graded(1 - value, 0.02, 0.1),
                    f"The fit explains R2 = {value:.4f} of the force in contact (the median curve).")
-    for name in measured(results):
-        truth, found = values(results, f"true_{name}"), values(results, name)
-        known = usable(results) & (truth > 0) & (found > 0)
+    for name, words, found in ((q.name, q.words, q.values) for q in contents.measured):
+        truth = contents.columns[f"true_{name}"]
+        known = contents.usable & (truth > 0) & (found > 0)
         if known.sum() < 3:
             continue
         error = np.log(found[known] / truth[known])
-        value, low, high = _interval(_usual_error, [error], _sessions(results)[known])
+        value, low, high = _interval(_usual_error, [error], _sessions(contents)[known])
         r2 = accuracy.r2(np.log(truth[known]), np.log(found[known]))
         yield _Row("accuracy", f"{name}_error", value, low, high, 0.0, _graded(value, 0.05, 0.2),
-                   f"{words_of(name).capitalize()}: 68 % of the curves are within {100 * value:.2g} % of the truth"
+                   f"{words.capitalize()}: 68 % of the curves are within {100 * value:.2g} % of the truth"
                    f"{_range(100 * low, 100 * high, '.2g')}; R2 of the logarithm, outliers included, {r2:.4f}.")
 
 
-def _explained(contact: _Contact) -> np.ndarray:
-    """R2 of each curve's force."""
-    shown = np.isfinite(contact.force)
-    return np.array([accuracy.r2(f[s], g[s]) for f, g, s in zip(contact.force, contact.fit, shown)])
+def _explained(force: np.ndarray, fit: np.ndarray) -> np.ndarray:
+    """R2 of each curve's force, (curve,)."""
+    return np.array([accuracy.r2(f[s], g[s]) for f, g, s in zip(force, fit, np.isfinite(force))])
 
 
 def _usual_error(error: np.ndarray) -> float:
@@ -208,9 +209,8 @@ def _slopes(indentation: np.ndarray, force: np.ndarray) -> np.ndarray:
     return np.nansum(x * y, axis=1) / np.nansum(x * x, axis=1)
 
 
-def _consistency(results: xr.Dataset) -> Iterator[_Row]:
+def _consistency(contents: Contents, contact: _Contact | None) -> Iterator[_Row]:
     """Whether the force grows with indentation, and the result with the tip radius, as theory says."""
-    contact = _contact(results)
     if contact is None:
         yield _unknown("consistency", "contact_exponent", "No usable curve shows a contact to judge.")
     else:
@@ -221,11 +221,11 @@ def _consistency(results: xr.Dataset) -> Iterator[_Row]:
         yield _Row("consistency", "contact_exponent", value, low, high, target, _graded(abs(off), 0.05, 0.15),
                    f"In contact the force grows as indentation^{value:.2f}{_range(low, high)}; the model says "
                    f"{target:.2f}{_reason(off)}.")
-        merit = utility(median(_explained(contact)), found, 0.0, theory)
+        merit = utility(median(contact.explained), found, 0.0, theory)
         yield _Row("consistency", "utility", merit.value, np.nan, np.nan, 1.0, _graded(1 - merit.value, 0.1, 0.5),
                    f"Utility U = {merit.value:.2f}: half R2 = {merit.accuracy:.3f}, half consistency of the exponent "
                    f"= {merit.consistency:.3f} (deviation allowed 0.2).")
-    yield from _against_radius(results)
+    yield from _against_radius(contents)
 
 
 def _reason(off: float) -> str:
@@ -235,11 +235,11 @@ def _reason(off: float) -> str:
             else ": flatter, as with a blunter tip, a yielding or a softening sample")
 
 
-def _against_radius(results: xr.Dataset) -> Iterator[_Row]:
+def _against_radius(contents: Contents) -> Iterator[_Row]:
     """The modulus must not depend on the tip; told where at least three radii and sessions are there."""
-    radius, modulus = values(results, "radius"), values(results, "modulus")
-    known = usable(results) & (radius > 0) & (modulus > 0)
-    sessions = _sessions(results)[known]
+    radius, modulus = contents.columns["radius"], contents.columns["modulus"]
+    known = contents.usable & (radius > 0) & (modulus > 0)
+    sessions = _sessions(contents)[known]
     if len(np.unique(radius[known])) < 3 or len(np.unique(sessions)) < 4:
         return
     found = scaling.power_law(radius[known], modulus[known], sessions)
@@ -249,50 +249,51 @@ def _against_radius(results: xr.Dataset) -> Iterator[_Row]:
                f"Across tips the modulus goes as radius^{mean:.2f} ± {std:.2f}; a property of the sample has 0.")
 
 
-def _physics(results: xr.Dataset) -> Iterator[_Row]:
+def _physics(contents: Contents) -> Iterator[_Row]:
     """What the model leaves over."""
-    fitted = np.isin(flags(results), [int(o) for o in Outcome if o.usable or o in (Outcome.misfit, Outcome.bound_hit)])
+    fitted = np.isin(contents.flags,
+                     [int(o) for o in Outcome if o.usable or o in (Outcome.misfit, Outcome.bound_hit)])
     if not fitted.any():
         yield _unknown("physics", "misfit", "No curve was fitted.")
         return
-    missed = (flags(results) == Outcome.misfit)[fitted]
-    value, low, high = _interval(np.mean, [missed.astype(float)], _sessions(results)[fitted])
+    missed = (contents.flags == Outcome.misfit)[fitted]
+    value, low, high = _interval(np.mean, [missed.astype(float)], _sessions(contents)[fitted])
     yield _Row("physics", "misfit", value, low, high, 0.0, _graded(value, 0.05, 0.3),
                f"{100 * value:.2g} % of {int(fitted.sum()):,} fitted curves leave a residual that the noise does not "
                "explain.")
-    ratio = values(results, "reduced_chi_square")
-    known = usable(results) & np.isfinite(ratio)
+    ratio = contents.columns["reduced_chi_square"]
+    known = contents.usable & np.isfinite(ratio)
     if known.any():
-        value, low, high = _interval(median, [ratio[known]], _sessions(results)[known])
+        value, low, high = _interval(median, [ratio[known]], _sessions(contents)[known])
         yield _Row("physics", "reduced_chi_square", value, low, high, 1.0,
                    _graded(abs(np.log(max(value, 1e-9))), np.log(1.5), np.log(4)),
                    f"Reduced chi-square in contact: {value:.2f}{_range(low, high)}; noise alone has 1.")
 
 
-def _choice(results: xr.Dataset) -> Iterator[_Row]:
+def _choice(contents: Contents) -> Iterator[_Row]:
     """How often a choice of the contact model (see `asperity.measurements.force_curves.select`) has an answer."""
-    if "reasons" in results.variables:
-        answered = (results["reasons"].values == 0).astype(float)
-        value, low, high = _interval(np.mean, [answered], _sessions(results)) if len(answered) else (0.0, 0.0, 0.0)
+    if "reasons" in contents.units:
+        answered = (contents.results["reasons"].values == 0).astype(float)
+        value, low, high = _interval(np.mean, [answered], _sessions(contents)) if len(answered) else (0.0, 0.0, 0.0)
         yield _Row("physics", "model_named", value, low, high, 1.0, _graded(1 - value, 0.2, 0.5),
                    f"A contact model is named for {100 * value:.0f} % of the curves; the others say why not.")
 
 
-def _coverage(results: xr.Dataset) -> Iterator[_Row]:
+def _coverage(contents: Contents) -> Iterator[_Row]:
     """Whether the stated intervals hold the truth, where it is known."""
     judged = False
-    for name in measured(results):
-        pull = _pulls(results, name)
+    for found in contents.measured:
+        pull = _pulls(contents, found)
         known = np.isfinite(pull)
         for level, width, tolerance in zip(_LEVELS, (1.0, 1.95996), (0.05, 0.03)):
             if known.sum() < 20:
                 continue
             judged = True
             value, low, high = _interval(functools.partial(_held, width=width), [pull[known]],
-                                         _sessions(results)[known])
-            yield _Row("coverage", f"{name}_{round(100 * level)}", value, low, high, level,
+                                         _sessions(contents)[known])
+            yield _Row("coverage", f"{found.name}_{round(100 * level)}", value, low, high, level,
                        _graded(abs(value - level), tolerance, 2 * tolerance),
-                       f"{words_of(name).capitalize()}: {round(100 * level)} % intervals hold the truth in "
+                       f"{found.words.capitalize()}: {round(100 * level)} % intervals hold the truth in "
                        f"{100 * value:.1f} % of {int(known.sum()):,} curves.")
     if not judged:
         yield _unknown("coverage", "intervals", "The truth is not known, so the intervals cannot be checked here; "
@@ -303,19 +304,18 @@ def _held(pull: np.ndarray, *, width: float) -> float:
     return float(np.mean(np.abs(pull) < width))
 
 
-def _pulls(results: xr.Dataset, name: str) -> np.ndarray:
+def _pulls(contents: Contents, found: Property) -> np.ndarray:
     """(value - truth) / stated uncertainty of the usable curves, NaN elsewhere."""
-    std = values(results, f"{name}_std")
     with np.errstate(divide="ignore", invalid="ignore"):
-        pull = (values(results, name) - values(results, f"true_{name}")) / std
-    return np.where(usable(results) & (std > 0), pull, np.nan)
+        pull = (found.values - contents.columns[f"true_{found.name}"]) / found.std
+    return np.where(contents.usable & (found.std > 0), pull, np.nan)
 
 
-def _shift(results: xr.Dataset) -> Iterator[_Row]:
+def _shift(contents: Contents) -> Iterator[_Row]:
     """Whether one session's curves are unlike those of the others, in ratios that have no unit."""
-    groups = _groups(results)
-    known = usable(results) & np.isfinite(groups).all(axis=1)
-    sessions = _sessions(results)
+    groups = _groups(contents.columns)
+    known = contents.usable & np.isfinite(groups).all(axis=1)
+    sessions = _sessions(contents)
     names, counts = np.unique(sessions[known], return_counts=True)
     names = names[(counts >= _LEAST_CURVES) & (known.sum() - counts >= _LEAST_CURVES)][:_SESSIONS]
     if not len(names):
@@ -333,20 +333,19 @@ def _shift(results: xr.Dataset) -> Iterator[_Row]:
                f"({100 * _FALSE_ALARM:.0f} % are by chance).")
 
 
-def _groups(results: xr.Dataset) -> np.ndarray:
+def _groups(columns: Columns) -> np.ndarray:
     """Logarithms of dimensionless groups of each curve, (curve, group)."""
-    size = values(results, "radius")
-    size = np.where(np.isfinite(size), size, 1.0)
-    force, depth = values(results, "force_max"), values(results, "indentation_max")
+    size = np.where(np.isfinite(columns["radius"]), columns["radius"], 1.0)
+    force, depth = columns["force_max"], columns["indentation_max"]
     with np.errstate(divide="ignore", invalid="ignore"):
-        columns = [depth / size, force / values(results, "noise_std"), force / (values(results, "modulus") * size**2),
-                   values(results, "noise_correlation")]
-        return np.stack([np.log(column) for column in columns], 1)
+        groups = [depth / size, force / columns["noise_std"], force / (columns["modulus"] * size**2),
+                  columns["noise_correlation"]]
+        return np.stack([np.log(group) for group in groups], 1)
 
 
-def _provenance(results: xr.Dataset) -> Iterator[_Row]:
+def _provenance(contents: Contents) -> Iterator[_Row]:
     """Whether the result says how it was made, of what, and how sure the calibration is."""
-    steps = [step for step in listed(results, "history") if isinstance(step, dict)]
+    steps = [step for step in listed(contents.results, "history") if isinstance(step, dict)]
     inputs = [entry for step in steps for entry in step.get("inputs") or []]
     known = bool(inputs) and all(isinstance(entry, dict) and entry.get("sha256") for entry in inputs)
     yield _Row("provenance", "history", float(known), np.nan, np.nan, 1.0,
@@ -354,9 +353,9 @@ def _provenance(results: xr.Dataset) -> Iterator[_Row]:
                f"{len(steps)} recorded step{'s' * (len(steps) != 1)}, {len(inputs)} input file"
                f"{'s' * (len(inputs) != 1)} with a checksum: the result can be made again." if known
                else "The history is incomplete: the result cannot be made again from it.")
-    parts = [values(results, f"{name}_std_calibration") for name in measured(results)[:1]]
-    stated = bool(parts) and np.nanmax(np.where(usable(results), parts[0], 0.0), initial=0.0) > 0
-    guessed = str(results.attrs.get("assumed", "{}")) not in ("{}", "")
+    parts = [contents.columns[f"{found.name}_std_calibration"] for found in contents.measured[:1]]
+    stated = bool(parts) and np.nanmax(np.where(contents.usable, parts[0], 0.0), initial=0.0) > 0
+    guessed = str(contents.results.attrs.get("assumed", "{}")) not in ("{}", "")
     yield _Row("provenance", "calibration", float(stated and not guessed), np.nan, np.nan, 1.0,
                Verdict.bad if guessed else Verdict.good if stated else Verdict.doubtful,
                "The tip was not known and was assumed: absolute values have no meaning until it is given." if guessed

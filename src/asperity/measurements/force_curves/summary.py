@@ -3,64 +3,58 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
-from asperity.data.results import codes, listed
-from asperity.measurements.force_curves.contents import error_parts, flags, measured, unit_of, usable, values
+from asperity.data.results import listed
+from asperity.measurements.force_curves.contents import Contents, Property
 
 __all__ = ["causes", "flag_line", "middle", "summary"]
 
 
-def _flag_counts(results: xr.Dataset) -> dict[str, int]:
-    names = codes(results)
-    return {names[flag].name: count for flag, count in Counter(flags(results).tolist()).most_common()}
+def _flag_counts(contents: Contents) -> dict[str, int]:
+    return {contents.codes[flag].name: count for flag, count in contents.outcomes.items()}
 
 
-def flag_line(results: xr.Dataset) -> str:
+def flag_line(contents: Contents) -> str:
     """One line: ``37 of 4096 curves flagged: 30 no_contact, 7 not_converged``."""
-    total = results.sizes["curve"]
-    sound = codes(results)[0].name
-    counts = {name: n for name, n in _flag_counts(results).items() if name != sound}
+    sound = contents.codes[0].name
+    counts = {name: n for name, n in _flag_counts(contents).items() if name != sound}
     if not counts:
-        return f"{total} of {total} curves fitted, none flagged"
+        return f"{contents.count} of {contents.count} curves fitted, none flagged"
     reasons = ", ".join(f"{n} {name}" for name, n in counts.items())
-    return f"{sum(counts.values())} of {total} curves flagged: {reasons}"
+    return f"{sum(counts.values())} of {contents.count} curves flagged: {reasons}"
 
 
-def causes(results: xr.Dataset) -> list[str]:
+def causes(contents: Contents) -> list[str]:
     """Where no curve is usable, the likeliest cause of each flag and what to do, the commonest first."""
-    if usable(results).any():
+    if contents.usable.any():
         return []
-    named = {code.name: code for code in codes(results).values()}
-    return [f"{name}: {named[name].meaning}" for name in _flag_counts(results)]
+    named = {code.name: code for code in contents.codes.values()}
+    return [f"{name}: {named[name].meaning}" for name in _flag_counts(contents)]
 
 
-def summary(results: xr.Dataset) -> dict[str, Any]:
+def summary(contents: Contents) -> dict[str, Any]:
     """Counts, flags, files, and the median of each measured quantity with its parts of uncertainty."""
-    good = usable(results)
+    attrs = contents.results.attrs
     return {
-        "curves": results.sizes["curve"],
-        "usable": int(good.sum()),
-        "flags": _flag_counts(results),
-        "files": len(np.unique(results["file"].values)),
-        "failed_files": listed(results, "failed_files"),
-        "skipped_files": listed(results, "skipped_files"),
-        "assumed": json.loads(results.attrs.get("assumed", "{}")),
-        "model": results.attrs.get("model", ""),
-        "quantities": {name: _quantity(results, name, good) for name in measured(results)},
+        "curves": contents.count,
+        "usable": int(contents.usable.sum()),
+        "flags": _flag_counts(contents),
+        "files": len(contents.files),
+        "failed_files": contents.failed_files,
+        "skipped_files": listed(contents.results, "skipped_files"),
+        "assumed": json.loads(attrs.get("assumed", "{}")),
+        "model": attrs.get("model", ""),
+        "quantities": {found.name: _quantity(found) for found in contents.measured},
     }
 
 
-def _quantity(results: xr.Dataset, name: str, good: np.ndarray) -> dict[str, Any]:
-    entry: dict[str, Any] = {"unit": unit_of(results, name), "median": middle(values(results, name)[good])}
-    return entry | {
-        f"median_std_{label}" if label else "median_std": middle(std[good])
-        for std, label in error_parts(results, name)
-    }
+def _quantity(found: Property) -> dict[str, Any]:
+    typical = {f"median_std_{label}" if label else "median_std": std for std, label in found.typical}
+    known = {name: value if np.isfinite(value) else None for name, value in {"median": found.median, **typical}.items()}
+    return {"unit": found.unit, **known}
 
 
 def middle(array: np.ndarray) -> float | None:

@@ -73,6 +73,7 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     """Store the result, write its page, print what it says; the exit code is 1 on an alarm or a curve not fitted."""
     from asperity.data import jobs, provenance, store
     from asperity.data.results import assumptions
+    from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.page.words import findings, headline
     from asperity.measurements.force_curves.summary import flag_line
@@ -81,7 +82,8 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
 
     if "parameter" in made.dims:
         paths = [store.save(made, out), write_report(made, out.with_suffix(".html"))]
-        said = [headline(made), *(f"{row.name}: {row.line}" for row in findings(made)), flag_line(made),
+        contents = gathered(made)
+        said = [headline(contents), *(f"{row.name}: {row.line}" for row in findings(contents)), flag_line(contents),
                 *assumptions(made)]
     else:
         about = page(made)

@@ -10,6 +10,8 @@ import pytest
 import xarray as xr
 
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves import contents
+from asperity.measurements.force_curves.contents import Columns, gathered
 from asperity.measurements.force_curves.page.curves import NOTHING, encode, exemplars, thinning
 from asperity.measurements.force_curves.page.html import render, write_report
 from tests.measurements.force_curves.page.examples import flagged, joined, map_results, off_grid
@@ -195,7 +197,7 @@ def test_exemplars_are_ranked_by_reduced_chi_square():
     results = map_results(3, 4)
     results["reduced_chi_square"].values[:] = [5, 1, 9, 2, 3, 4, 6, 7, 8, 10, 11, 50]
     results = flagged(results, {11: Outcome.contact_out_of_range})
-    found = {example.why: example.curve for example in exemplars(results)}
+    found = {example.why: example.curve for example in exemplars(gathered(results))}
     assert found == {"best fit": 1, "median fit": 6, "worst usable fit": 10, "a flagged curve": 11}
 
 
@@ -205,6 +207,13 @@ def test_a_64_by_64_map_fits_eight_megabytes_and_five_seconds(tmp_path):
     path = write_report(results, tmp_path / "report.html")
     assert time.process_time() - start <= 5.0  # measured: 1.5 s
     assert path.stat().st_size <= 8e6  # measured: 3.4 MB
+
+
+def test_what_the_results_hold_is_gathered_once_for_a_page(monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(contents, "Columns", lambda results: made.append(results) or Columns(results))
+    write_report(joined([map_results(3, 4), off_grid(map_results(1, 3, file="b.ibw"))]), tmp_path / "report.html")
+    assert len(made) == 1
 
 
 def test_importing_the_report_does_not_import_bokeh():

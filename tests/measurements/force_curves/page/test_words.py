@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.page import records as tables
 from asperity.measurements.force_curves.page import words
 from asperity.report import records
@@ -12,15 +13,15 @@ from tests.measurements.force_curves.page.examples import flagged, joined, map_r
 
 def test_the_headline_counts():
     results = flagged(map_results(6, 9), {3: Outcome.no_contact, 4: Outcome.misfit})
-    assert words.headline(results) == "53 of 54 curves from 1 file are usable."
-    assert words.headline(map_results(2, 2)) == "All 4 curves from 1 file are usable."
-    assert words.headline(map_results(1, 1)) == "The only curve, from 1 file, is usable."
+    assert words.headline(gathered(results)) == "53 of 54 curves from 1 file are usable."
+    assert words.headline(gathered(map_results(2, 2))) == "All 4 curves from 1 file are usable."
+    assert words.headline(gathered(map_results(1, 1))) == "The only curve, from 1 file, is usable."
     nothing = flagged(map_results(2, 2), dict.fromkeys(range(4), Outcome.uncalibrated))
-    assert words.headline(nothing) == "None of 4 curves from 1 file is usable."
+    assert words.headline(gathered(nothing)) == "None of 4 curves from 1 file is usable."
     lost = json.dumps([{"file": "a.jpk", "problem": "truncated"}])
     two = joined([map_results(2, 2), map_results(2, 2, file="other.nid")], failed_files=lost)
-    assert words.headline(two) == "All 8 curves from 2 files (1 more could not be read) are usable."
-    assert words.headline(two.isel(curve=slice(0, 0))) == "No curve could be read from 1 file."
+    assert words.headline(gathered(two)) == "All 8 curves from 2 files (1 more could not be read) are usable."
+    assert words.headline(gathered(two.isel(curve=slice(0, 0)))) == "No curve could be read from 1 file."
 
 
 def test_a_finding_is_the_median_of_the_usable_curves_with_typical_uncertainties():
@@ -29,7 +30,7 @@ def test_a_finding_is_the_median_of_the_usable_curves_with_typical_uncertainties
     results["modulus_std_noise"].values[:] = [20, 20, 30, 40, 50, 9e9]
     results["modulus_std_calibration"].values[:] = [100, 200, 300, 400, 500, 9e9]
     results["flag"].values[5] = Outcome.not_converged
-    finding = words.findings(results)[0]
+    finding = words.findings(gathered(results))[0]
     assert finding.name == "modulus"
     assert finding.line == "3.00 kPa ± 0.03 (noise) ± 0.30 (calibration)"
     assert "median of 5 curves; 68 % of them lie from 1.6 to 4.4 kPa" in finding.meaning
@@ -40,14 +41,14 @@ def test_noise_and_heterogeneity_are_told_apart():
     rng = np.random.default_rng(1)
     results["modulus_std_noise"].values[:] = 50.0
     results["modulus"].values[:] = 1000 + 50 * rng.standard_normal(400)
-    assert "about what the noise of a single curve makes" in words.findings(results)[0].meaning
+    assert "about what the noise of a single curve makes" in words.findings(gathered(results))[0].meaning
     results["modulus"].values[:] = 1000 + 250 * rng.standard_normal(400)
-    assert "times the noise of one curve" in words.findings(results)[0].meaning
+    assert "times the noise of one curve" in words.findings(gathered(results))[0].meaning
 
 
 def test_failures_are_sentences_with_counts():
     outcomes = {0: Outcome.no_contact, 1: Outcome.no_contact, 2: Outcome.saturated, 3: Outcome.misfit}
-    lines = {line.flag: line for line in words.flag_lines(flagged(map_results(6, 9), outcomes))}
+    lines = {line.flag: line for line in words.flag_lines(gathered(flagged(map_results(6, 9), outcomes)))}
     assert lines[Outcome.no_contact].curves == 2
     assert lines[Outcome.no_contact].share == "3.7 %"
     assert lines[Outcome.no_contact].examples == [0, 1]
@@ -59,7 +60,7 @@ def test_failures_are_sentences_with_counts():
 def test_an_unknown_flag_is_named_and_not_used():
     results = map_results(1, 2)
     results["flag"].values[0] = 99
-    (line,) = [line for line in words.flag_lines(results) if line.flag == 99]
+    (line,) = [line for line in words.flag_lines(gathered(results)) if line.flag == 99]
     assert line.name == "flag 99"
     assert not line.usable
 
@@ -68,13 +69,13 @@ def test_coverage_is_counted_against_the_truth():
     results = map_results(10, 10)
     pull = np.repeat([0.5, 1.5, 2.5], [60, 30, 10])  # 60 % within 1, 90 % within 1.96 standard deviations
     results["modulus"].values[:] = results["true_modulus"].values + pull * results["modulus_std_noise"].values
-    text = words.closeness(results)[0]
+    text = words.closeness(gathered(results))[0]
     assert (
         "The noise intervals hold the truth in 60.0 % (nominal 68 %) and 90.0 % (nominal 95 %) of 100" in text
     )
     relative = np.median(pull * results["modulus_std_noise"].values / results["true_modulus"].values)
     assert f"the median error is {100 * relative:.2g} %" in text
-    assert words.closeness(results.drop_vars(["true_modulus", "true_contact_point"])) == []
+    assert words.closeness(gathered(results.drop_vars(["true_modulus", "true_contact_point"]))) == []
 
 
 def test_faults_put_in_on_purpose_are_compared_with_the_flags():
@@ -82,27 +83,27 @@ def test_faults_put_in_on_purpose_are_compared_with_the_flags():
     truth = np.zeros(10, dtype=np.int8)
     truth[[0, 9]] = Outcome.no_contact
     results["true_outcome"] = ("curve", truth)
-    assert words.closeness(results)[-1] == (
+    assert words.closeness(gathered(results))[-1] == (
         "Of 2 curves spoiled on purpose, 1 are flagged as unusable; of 8 sound ones, 1."
     )
 
 
 def test_remarks_warn_of_mixed_files_misfit_and_missing_calibration():
     plain = map_results(3, 3)
-    assert not any("files" in text or "No uncertainty" in text for text in words.remarks(plain))
-    assert any("2 files" in text for text in words.remarks(joined([plain, map_results(2, 2, file="b.nid")])))
+    assert not any("files" in text or "No uncertainty" in text for text in words.remarks(gathered(plain)))
+    assert any("2 files" in text for text in words.remarks(gathered(joined([plain, map_results(2, 2, file="b.nid")]))))
     plain["reduced_chi_square"].values[:] = 4.0
-    assert any("misses part of the data" in text for text in words.remarks(plain))
+    assert any("misses part of the data" in text for text in words.remarks(gathered(plain)))
     plain["modulus_std_calibration"].values[:] = 0.0
-    assert any("No uncertainty of spring constant" in text for text in words.remarks(plain))
+    assert any("No uncertainty of spring constant" in text for text in words.remarks(gathered(plain)))
 
 
 def test_records_list_files_calibration_and_history():
     results = joined([map_results(2, 2), off_grid(map_results(1, 3, file="b.nid"))])
-    rows = tables.file_rows(results)
+    rows = tables.file_rows(gathered(results))
     assert [row[:3] for row in rows] == [["map.jpk-force-map", "4", "4"], ["b.nid", "3", "3"]]
-    assert len(rows[0]) == len(tables.file_header(results))
-    calibration = dict(tables.calibration_rows(results))
+    assert len(rows[0]) == len(tables.file_header(gathered(results)))
+    calibration = dict(tables.calibration_rows(gathered(results)))
     assert calibration["spring constant"] == "45.0 mN/m ± 8.0 %"
     assert calibration["radius"] == "5.00 µm ± 10 %"
     assert [step.verb for step in records.history(map_results(2, 2))] == ["read", "fit"]
@@ -112,7 +113,7 @@ def test_records_list_files_calibration_and_history():
 def test_an_absolute_standard_uncertainty_keeps_its_unit():
     results = map_results(2, 2)
     results = results.assign_coords(radius_std=((), 2.5e-7, {"units": "m"}))
-    assert dict(tables.calibration_rows(results))["radius"] == "5.00 µm ± 250 nm"
+    assert dict(tables.calibration_rows(gathered(results)))["radius"] == "5.00 µm ± 250 nm"
 
 
 @pytest.mark.parametrize("count", [3, 40])

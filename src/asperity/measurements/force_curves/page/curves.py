@@ -5,21 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
-from asperity.data.results import codes
-from asperity.measurements.force_curves.contents import (
-    Grid,
-    file_names,
-    flags,
-    measured,
-    usable,
-    values,
-    words_of,
-)
+from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.measurements.force_curves.page.maps import pixel_centers
 from asperity.measurements.force_curves.page.words import curve_texts
-from asperity.report.numbers import plain, prefix
+from asperity.report.numbers import measurement, plain, prefix
 from asperity.report.style import DATA, FIT, quiet_figure
 
 if TYPE_CHECKING:
@@ -66,11 +56,12 @@ class Exemplar(NamedTuple):
     words: str
 
 
-def display(results: xr.Dataset, name: str) -> np.ndarray:
-    """A display variable as float64 (curve, point); without the variable no points."""
+def display(contents: Contents, name: str, curves: int | slice = slice(None)) -> np.ndarray:
+    """A display variable as float64 (curve, point), or of one curve (point,); without the variable NaN."""
+    results = contents.results
     if name not in results.variables or results[name].dims != ("curve", "point"):
-        return np.full((results.sizes.get("curve", 0), results.sizes.get("point", 0)), np.nan)
-    return np.asarray(results[name].values, dtype=float)
+        return np.full((contents.count, results.sizes.get("point", 0)), np.nan)[curves]
+    return np.asarray(results[name][curves].values, dtype=float)
 
 
 def thinning(curves: int, points: int) -> Thinning:
@@ -103,7 +94,7 @@ def _range(array: np.ndarray, widened: float) -> tuple[np.ndarray, np.ndarray]:
     return low - widened * span, (1 + 2 * widened) * span / (2 * _HALF)
 
 
-def store_sources(results: xr.Dataset, thin: Thinning) -> list[ColumnDataSource]:
+def store_sources(contents: Contents, thin: Thinning) -> list[ColumnDataSource]:
     """The display curves as flat 16-bit columns, and their scales; fits are clipped far outside the data.
 
     The resolution is 1/64 000 of the positions and 1/21 000 of the force of each curve: far below
@@ -111,7 +102,7 @@ def store_sources(results: xr.Dataset, thin: Thinning) -> list[ColumnDataSource]
     """
     from bokeh.models import ColumnDataSource
 
-    position, force, fit = (display(results, name)[np.ix_(thin.curves, thin.points)] for name in _CHANNELS)
+    position, force, fit = (display(contents, name)[np.ix_(thin.curves, thin.points)] for name in _CHANNELS)
     at, up = _range(position, 0.0), _range(force, 1.0)
     codes = {"position": encode(position, *at), "force": encode(force, *up), "fit": encode(fit, *up)}
     scales: dict[str, Any] = {
@@ -128,22 +119,21 @@ def store_sources(results: xr.Dataset, thin: Thinning) -> list[ColumnDataSource]
     ]
 
 
-def curve_source(results: xr.Dataset, grids: list[Grid], thin: Thinning) -> ColumnDataSource:
+def curve_source(contents: Contents, grids: list[Grid], thin: Thinning) -> ColumnDataSource:
     """What the page knows of each curve: its texts, its place on a map, its window, its slot in the store."""
     from bokeh.models import ColumnDataSource
 
-    n = results.sizes.get("curve", 0)
-    slot = np.full(n, -1, dtype=np.int32)
+    slot = np.full(contents.count, -1, dtype=np.int32)
     slot[thin.curves] = np.arange(len(thin.curves))
-    columns: dict[str, Any] = {name: curve_texts(results, name) for name in measured(results)}
+    columns: dict[str, Any] = {found.name: curve_texts(found) for found in contents.measured}
     columns |= {
-        "flag": flags(results).astype(np.int16),
+        "flag": contents.flags.astype(np.int16),
         "slot": slot,
-        "file": file_names(results)[0].astype(np.int32),
-        "curve_in_file": _integers(values(results, "curve_in_file")),
+        "file": contents.which.astype(np.int32),
+        "curve_in_file": _integers(contents.columns["curve_in_file"]),
     }
     columns |= {
-        name: values(results, name).copy()
+        name: contents.columns[name].copy()
         for name in (
             "contact_point",
             "window_start",
@@ -154,8 +144,8 @@ def curve_source(results: xr.Dataset, grids: list[Grid], thin: Thinning) -> Colu
             "y",
         )
     }
-    columns |= {name: _integers(values(results, name)) for name in ("row", "column")}
-    return ColumnDataSource(columns | _places(n, grids), name="curves")
+    columns |= {name: _integers(contents.columns[name]) for name in ("row", "column")}
+    return ColumnDataSource(columns | _places(contents.count, grids), name="curves")
 
 
 def _integers(array: np.ndarray) -> np.ndarray:
@@ -238,12 +228,12 @@ def _draw(top: figure, low: figure, source: ColumnDataSource) -> None:
         plot.min_border_left = 66
 
 
-def exemplars(results: xr.Dataset) -> list[Exemplar]:
+def exemplars(contents: Contents) -> list[Exemplar]:
     """The best, the median and the worst fit by reduced chi-square, and the worst flagged curve."""
-    ratio = values(results, "reduced_chi_square")
-    shown = np.isfinite(display(results, "display_force")).any(axis=1)
-    fitted = shown & np.isfinite(display(results, "display_fit")).any(axis=1)
-    good = np.flatnonzero(usable(results) & fitted & np.isfinite(ratio))
+    ratio = contents.columns["reduced_chi_square"]
+    shown = np.isfinite(display(contents, "display_force")).any(axis=1)
+    fitted = shown & np.isfinite(display(contents, "display_fit")).any(axis=1)
+    good = np.flatnonzero(contents.usable & fitted & np.isfinite(ratio))
     order = good[np.argsort(ratio[good], kind="stable")]
     found = []
     if len(order) >= 3:
@@ -254,31 +244,36 @@ def exemplars(results: xr.Dataset) -> list[Exemplar]:
         ]
     elif len(order):
         found = [("fit", curve) for curve in order]
-    rest = np.flatnonzero(~usable(results) & shown)
+    rest = np.flatnonzero(~contents.usable & shown)
     if len(rest):
         badness = np.nan_to_num(np.where(fitted, ratio, np.nan)[rest], nan=-1.0)
         why = "worst flagged curve" if badness.max() > 0 else "a flagged curve"
         found.append((why, rest[int(np.argmax(badness))]))
-    return [Exemplar(why, int(curve), _describe(results, int(curve))) for why, curve in found]
+    return [Exemplar(why, int(curve), _describe(contents, int(curve))) for why, curve in found]
 
 
-def _describe(results: xr.Dataset, curve: int) -> str:
-    ratio = values(results, "reduced_chi_square")[curve]
+def _describe(contents: Contents, curve: int) -> str:
+    ratio, flag = contents.columns["reduced_chi_square"][curve], int(contents.flags[curve])
     said = [f"reduced chi-square {plain(ratio)}"] if np.isfinite(ratio) else []
-    if flags(results)[curve] != 0:
-        said.append(codes(results)[int(flags(results)[curve])].name.replace("_", " "))
-    one = results.isel(curve=[curve])
-    return "; ".join(
-        [*said, *(f"{words_of(name)} {curve_texts(one, name)[0]}" for name in measured(one)[:1])]
-    )
+    if flag != 0:
+        said.append(contents.codes[flag].name.replace("_", " "))
+    known = [found for found in contents.measured if contents.usable[curve] and np.isfinite(found.values[curve])]
+    return "; ".join([*said, *(_own_text(found, curve) for found in known[:1])])
 
 
-def exemplar_figures(results: xr.Dataset, curve: int) -> list[figure]:
+def _own_text(found: Property, curve: int) -> str:
+    """The property of one curve; its total uncertainty where this curve has no part of it."""
+    parts = [(float(std[curve]), label) for std, label in found.parts if std[curve] > 0]
+    value = float(found.values[curve])
+    return f"{found.words} {measurement(value, found.unit, parts or [(float(found.std[curve]), '')])}"
+
+
+def exemplar_figures(contents: Contents, curve: int) -> list[figure]:
     """Data with fit, and below it the residual if there is a fit, against the distance to the contact."""
     from bokeh.models import BasicTicker, ColumnDataSource, Range1d
 
-    position, force, fit = (display(results, name)[curve] for name in _CHANNELS)
-    contact = values(results, "contact_point")[curve]
+    position, force, fit = (display(contents, name, curve) for name in _CHANNELS)
+    contact = contents.columns["contact_point"][curve]
     position = position - (contact if np.isfinite(contact) else 0.0)
     (x_factor, x_unit), (y_factor, y_unit) = prefix(_extent(position)), prefix(_extent(force), "N")
     residual = force - fit

@@ -10,9 +10,8 @@ import numpy as np
 import xarray as xr
 
 from asperity.data import disk
-from asperity.data.results import codes
 from asperity.measurements.force_curves import score as scorecard
-from asperity.measurements.force_curves.contents import Grid, file_names, flags, grids, measured, words_of
+from asperity.measurements.force_curves.contents import Contents, Grid, gathered, grids
 from asperity.measurements.force_curves.page import curves, maps, sequences, words
 from asperity.measurements.force_curves.page import records as files
 from asperity.report import records
@@ -59,45 +58,46 @@ def render(results: xr.Dataset, title: str | None = None) -> str:
     template = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string(texts["html"])
-    context = _words(results) | _figures(results)
+    contents = gathered(results)
+    context = _words(contents) | _figures(contents)
     return template.render(
         **context,
-        title=title or _title(results),
+        title=title or _title(contents),
         css=texts["css"],
         js=texts["js"],
         bokeh=Resources(mode="inline", components=["bokeh"]).render(),
     )
 
 
-def _title(results: xr.Dataset) -> str:
-    names = file_names(results)[1]
+def _title(contents: Contents) -> str:
+    names = contents.files
     return "No data" if not names else names[0] if len(names) == 1 else f"{len(names)} files"
 
 
-def _words(results: xr.Dataset) -> dict[str, Any]:
+def _words(contents: Contents) -> dict[str, Any]:
     """Everything on the page that is text."""
-    lines = words.flag_lines(results)
+    lines, results = words.flag_lines(contents), contents.results
     return {
-        "headline": words.headline(results),
-        "scorecard": scorecard.rows(scorecard.judged(results)) if results.sizes.get("curve", 0) else [],
-        "findings": words.findings(results),
-        "legend": words.legend(results),
-        "made": records.made(results),
-        "remarks": words.remarks(results),
-        "closeness": words.closeness(results),
-        "failed_files": words.failed_files(results),
+        "headline": words.headline(contents),
+        "findings": words.findings(contents),
+        "legend": words.legend(contents),
+        "remarks": words.remarks(contents),
+        "closeness": words.closeness(contents),
+        "failed_files": words.failed_files(contents),
         "flag_lines": lines,
         "problems": [line for line in lines if not line.usable],
         "cautions": [line for line in lines if line.usable and line.flag != 0],
-        "file_header": files.file_header(results),
-        "file_rows": files.file_rows(results),
-        "file_count": len(file_names(results)[1]),
-        "calibration": files.calibration_rows(results),
+        "colors": {line.flag: maps.flag_color(line.name.replace(" ", "_")) for line in lines},
+        "scorecard": scorecard.rows(scorecard.judged(contents)) if contents.count else [],
+        "file_header": files.file_header(contents),
+        "file_rows": files.file_rows(contents),
+        "file_count": len(contents.files),
+        "calibration": files.calibration_rows(contents),
+        "made": records.made(results),
         "history": records.history(results),
         "raw_history": records.raw_history(results),
         "citations": records.citations(results),
         "model": str(results.attrs.get("model", "")),
-        "colors": {line.flag: maps.flag_color(line.name.replace(" ", "_")) for line in lines},
         "version": _version(),
     }
 
@@ -108,30 +108,30 @@ def _version() -> str:
     return asperity.__version__
 
 
-def _figures(results: xr.Dataset) -> dict[str, Any]:
+def _figures(contents: Contents) -> dict[str, Any]:
     """Everything on the page that is drawn: Bokeh's script, and the places where it puts the figures."""
-    found = grids(results)
-    drawn, off_grid = found[:MOST_MAPS], _off_grid(results, found)
-    has_curves = bool(np.isfinite(curves.display(results, "display_force")).any())
-    thin = curves.thinning(results.sizes.get("curve", 0), results.sizes.get("point", 0) if has_curves else 0)
-    source = curves.curve_source(results, drawn, thin)
-    chosen = curves.exemplars(results) if has_curves else []
-    shown = chosen if results.sizes["curve"] > 1 else []  # a single curve is in the panel already
+    found = grids(contents)
+    drawn, off_grid = found[:MOST_MAPS], _off_grid(contents, found)
+    has_curves = bool(np.isfinite(curves.display(contents, "display_force")).any())
+    thin = curves.thinning(contents.count, contents.results.sizes.get("point", 0) if has_curves else 0)
+    source = curves.curve_source(contents, drawn, thin)
+    chosen = curves.exemplars(contents) if has_curves else []
+    shown = chosen if contents.count > 1 else []  # a single curve is in the panel already
     models: dict[str, Any] = {}
     for i, grid in enumerate(drawn):
-        models |= {f"map_{i}_{j}": plot for j, plot in enumerate(maps.map_figures(results, grid, source, i))}
+        models |= {f"map_{i}_{j}": plot for j, plot in enumerate(maps.map_figures(contents, grid, source, i))}
     if len(off_grid) > 1:
         models |= {
             f"sequence_{j}": plot
-            for j, plot in enumerate(sequences.sequence_figures(results, off_grid, source))
+            for j, plot in enumerate(sequences.sequence_figures(contents, off_grid, source))
         }
-    models |= {f"histogram_{j}": plot for j, plot in enumerate(sequences.histograms(results))}
+    models |= {f"histogram_{j}": plot for j, plot in enumerate(sequences.histograms(contents))}
     if has_curves:
-        models |= curves.panel_figures([source, *curves.store_sources(results, thin)])
+        models |= curves.panel_figures([source, *curves.store_sources(contents, thin)])
     for j, exemplar in enumerate(shown):
         models |= {
             f"exemplar_{j}_{k}": plot
-            for k, plot in enumerate(curves.exemplar_figures(results, exemplar.curve))
+            for k, plot in enumerate(curves.exemplar_figures(contents, exemplar.curve))
         }
     script, places = _embedded(models)
     return {
@@ -143,7 +143,7 @@ def _figures(results: xr.Dataset) -> dict[str, Any]:
         "thinning": thin.words,
         "has_curves": has_curves,
         "off_grid": len(off_grid),
-        "page": _page(results, chosen),
+        "page": _page(contents, chosen),
     }
 
 
@@ -161,22 +161,21 @@ def _embedded(models: dict[str, Any]) -> tuple[str, dict[str, str]]:
     return components(models)
 
 
-def _off_grid(results: xr.Dataset, found: list[Grid]) -> np.ndarray:
+def _off_grid(contents: Contents, found: list[Grid]) -> np.ndarray:
     """The curves that are on none of the grids, if there is a property to draw."""
     on_grid = [grid.curves[grid.curves >= 0] for grid in found]
-    rest = np.setdiff1d(np.arange(results.sizes.get("curve", 0)), np.concatenate([*on_grid, np.arange(0)]))
-    return rest if measured(results) else rest[:0]
+    rest = np.setdiff1d(np.arange(contents.count), np.concatenate([*on_grid, np.arange(0)]))
+    return rest if contents.measured else rest[:0]
 
 
-def _page(results: xr.Dataset, chosen: list[curves.Exemplar]) -> dict[str, Any]:
+def _page(contents: Contents, chosen: list[curves.Exemplar]) -> dict[str, Any]:
     """What the script of the page needs beside the figures."""
-    names = codes(results)
-    present = {flag: names[flag] for flag in np.unique(flags(results)).tolist()}
+    present = {flag: contents.codes[flag] for flag in sorted(contents.outcomes)}
     middle = [exemplar.curve for exemplar in chosen if exemplar.why == "median fit"]
     return {
-        "files": file_names(results)[1],
+        "files": contents.files,
         "first": (middle or [exemplar.curve for exemplar in chosen] or [0])[0],
-        "properties": [[name, words_of(name)] for name in measured(results)],
+        "properties": [[found.name, found.words] for found in contents.measured],
         "outcomes": {flag: code.name.replace("_", " ") for flag, code in present.items()},
         "meanings": {flag: code.meaning for flag, code in present.items() if flag != 0},
     }

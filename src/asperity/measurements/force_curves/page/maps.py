@@ -5,20 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 
-from asperity.data.results import codes
 from asperity.learning.outcome import Outcome
-from asperity.measurements.force_curves.contents import (
-    Grid,
-    error_parts,
-    flags,
-    measured,
-    unit_of,
-    usable,
-    values,
-    words_of,
-)
+from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.report.numbers import prefix
 from asperity.report.style import FLAG_COLORS, MISSING, MUTED, hover_tool, quiet_figure
 
@@ -47,27 +36,24 @@ class PropertyMap(NamedTuple):
     palette: str
 
 
-def property_maps(results: xr.Dataset) -> list[PropertyMap]:
+def property_maps(contents: Contents) -> list[PropertyMap]:
     """The maps worth drawing: the first property, its relative uncertainty, then the other properties."""
-    good = usable(results)
-    found = [
-        _property_map(results, name, good, palette)
-        for name, palette in zip(measured(results), ("Viridis256", "Cividis256", "Cividis256", "Cividis256"))
-    ]
-    if found:
-        name = measured(results)[0]
-        std, label = error_parts(results, name)[0]
+    good = contents.usable
+    palettes = ("Viridis256", "Cividis256", "Cividis256", "Cividis256")
+    found = [_property_map(shown, good, palette) for shown, palette in zip(contents.measured, palettes)]
+    for first in contents.measured[:1]:
+        std, label = first.parts[0]
         with np.errstate(divide="ignore", invalid="ignore"):
-            percent = np.where(good, 100 * std / np.abs(values(results, name)), np.nan)
-        what = f"uncertainty of the {words_of(name)}" + (f", {label}" if label else "")
+            percent = np.where(good, 100 * std / np.abs(first.values), np.nan)
+        what = f"uncertainty of the {first.words}" + (f", {label}" if label else "")
         found.insert(1, PropertyMap(what, percent, "%", "Magma256"))
     return found
 
 
-def _property_map(results: xr.Dataset, name: str, good: np.ndarray, palette: str) -> PropertyMap:
-    array = np.where(good, values(results, name), np.nan)
-    factor, unit = prefix(float(np.nanmedian(np.abs(array))), unit_of(results, name))
-    return PropertyMap(words_of(name), array / factor, unit, palette)
+def _property_map(shown: Property, good: np.ndarray, palette: str) -> PropertyMap:
+    array = np.where(good, shown.values, np.nan)
+    factor, unit = prefix(float(np.nanmedian(np.abs(array))), shown.unit)
+    return PropertyMap(shown.words, array / factor, unit, palette)
 
 
 def _length(extent: float, unit: str) -> tuple[float, str]:
@@ -87,7 +73,7 @@ def pixel_centers(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return grid.curves[row, column], x / factor, y / factor
 
 
-def map_figures(results: xr.Dataset, grid: Grid, curves: ColumnDataSource, number: int) -> list[figure]:
+def map_figures(contents: Contents, grid: Grid, curves: ColumnDataSource, number: int) -> list[figure]:
     """The maps of one grid side by side: same axes, one marker, hover and click on every pixel."""
     from bokeh.models import ColumnDataSource, Range1d
 
@@ -108,13 +94,13 @@ def map_figures(results: xr.Dataset, grid: Grid, curves: ColumnDataSource, numbe
         tags=[frame["dw"] / grid.curves.shape[1], frame["dh"] / grid.curves.shape[0]],
     )
     labels = [f"{label} ({unit})" if unit != "pixel" else label for label in grid.labels]
-    hover = hover_columns(results)
+    hover = hover_columns(contents)
     found = []
-    for shown in (*property_maps(results), None):
+    for shown in (*property_maps(contents), None):
         title = "outcome" if shown is None else f"{shown.title} ({shown.unit})"
         plot = quiet_figure(title, *labels, **_frame_size(grid), **ranges)
-        image = _image(plot, grid, frame, _outcome_index(results) if shown is None else shown.array)
-        mapper = _outcome_colors(results, plot) if shown is None else _colors(plot, shown, grid)
+        image = _image(plot, grid, frame, _outcome_index(contents) if shown is None else shown.array)
+        mapper = _outcome_colors(contents, plot) if shown is None else _colors(plot, shown, grid)
         image.glyph.color_mapper = mapper
         _mark(plot, marker, frame, grid)
         plot.add_tools(hover_tool(curves, hover, renderers=[image], attachment="horizontal"))
@@ -124,10 +110,10 @@ def map_figures(results: xr.Dataset, grid: Grid, curves: ColumnDataSource, numbe
     return found
 
 
-def hover_columns(results: xr.Dataset) -> list[tuple[str, str]]:
+def hover_columns(contents: Contents) -> list[tuple[str, str]]:
     """(label, what) for the hover box of any figure whose marks are curves."""
     return [
-        *((words_of(name), name) for name in measured(results)),
+        *((found.words, found.name) for found in contents.measured),
         ("outcome", "outcome"),
         ("curve", "label"),
     ]
@@ -181,13 +167,9 @@ def _add_color_bar(plot: figure, mapper: Any, unit: str, **options: Any) -> None
     )
 
 
-def _present(results: xr.Dataset) -> list[int]:
-    return np.unique(flags(results)).tolist()
-
-
-def _outcome_index(results: xr.Dataset) -> np.ndarray:
+def _outcome_index(contents: Contents) -> np.ndarray:
     """The position of each curve's flag among the flags that occur."""
-    return np.searchsorted(_present(results), flags(results)).astype(float)
+    return np.searchsorted(sorted(contents.outcomes), contents.flags).astype(float)
 
 
 def flag_color(name: str) -> str:
@@ -195,13 +177,12 @@ def flag_color(name: str) -> str:
     return FLAG_COLORS[Outcome[name]] if name in Outcome.__members__ else "#000000"
 
 
-def _outcome_colors(results: xr.Dataset, plot: figure) -> Any:
+def _outcome_colors(contents: Contents, plot: figure) -> Any:
     from bokeh.models import FixedTicker, LinearColorMapper
 
-    present, known = _present(results), codes(results)
-    names = [known[flag].name for flag in present]
+    names = [contents.codes[flag].name for flag in sorted(contents.outcomes)]
     mapper = LinearColorMapper(
-        palette=[flag_color(name) for name in names], low=-0.5, high=len(present) - 0.5, nan_color="#ffffff"
+        palette=[flag_color(name) for name in names], low=-0.5, high=len(names) - 0.5, nan_color="#ffffff"
     )
     labels = {i: name.replace("_", " ") for i, name in enumerate(names)}
     _add_color_bar(
@@ -211,7 +192,7 @@ def _outcome_colors(results: xr.Dataset, plot: figure) -> Any:
         ticker=FixedTicker(ticks=list(labels)),
         major_label_overrides=labels,
         major_tick_line_color=None,
-        height=min(24 * len(present), plot.frame_height or _SIDE),
+        height=min(24 * len(names), plot.frame_height or _SIDE),
     )
     return mapper
 

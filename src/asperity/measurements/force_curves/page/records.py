@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import xarray as xr
 
-from asperity.measurements.force_curves.contents import (
-    error_parts,
-    file_names,
-    inputs,
-    measured,
-    median,
-    unit_of,
-    usable,
-    values,
-    words_of,
-)
+from asperity.measurements.force_curves.contents import Contents, Property, median, of_files, words_of
 from asperity.report.numbers import measurement, plain, spread
 
 __all__ = ["MOST_FILES", "calibration_rows", "file_header", "file_rows"]
@@ -23,78 +12,98 @@ __all__ = ["MOST_FILES", "calibration_rows", "file_header", "file_rows"]
 
 #: rows and list entries beyond this are counted, not printed
 MOST_FILES = 200
+#: the inputs that may differ from curve to curve, in the order of the table
+_CALIBRATION = (
+    "spring_constant",
+    "spring_constant_std",
+    "sensitivity",
+    "sensitivity_std",
+    "radius",
+    "radius_std",
+    "half_angle",
+    "thickness",
+    "poisson_ratio",
+)
 
 
-def file_header(results: xr.Dataset) -> list[str]:
+def file_header(contents: Contents) -> list[str]:
     """The column titles that belong to `file_rows`."""
     return [
         "file",
         "curves",
         "usable",
-        *(f"{words_of(name)}, median" for name in measured(results)),
+        *(f"{found.words}, median" for found in contents.measured),
         "spring constant",
         "sensitivity",
     ]
 
 
-def file_rows(results: xr.Dataset) -> list[list[str]]:
+def file_rows(contents: Contents) -> list[list[str]]:
     """One row per file (at most 200): counts, medians with their typical uncertainty, calibration."""
-    which, names = file_names(results)
-    good = usable(results)
+    names = contents.files[:MOST_FILES]
+    parts = of_files(contents, np.arange(contents.count), len(names))
+    return [_file_row(contents, name, curves) for name, curves in zip(names, parts)]
+
+
+def _file_row(contents: Contents, name: str, curves: np.ndarray) -> list[str]:
+    good = curves[contents.usable[curves]]
     return [
-        [
-            name,
-            f"{int((which == i).sum()):,}",
-            f"{int((good & (which == i)).sum()):,}",
-            *(_typical(results, q, good & (which == i)) for q in measured(results)),
-            _values_in_words(results, "spring_constant", which == i),
-            _values_in_words(results, "sensitivity", which == i),
-        ]
-        for i, name in enumerate(names[:MOST_FILES])
+        name,
+        f"{len(curves):,}",
+        f"{len(good):,}",
+        *(_typical(found, good) for found in contents.measured),
+        *(_values_in_words(contents, name, curves) for name in ("spring_constant", "sensitivity")),
     ]
 
 
-def _typical(results: xr.Dataset, name: str, chosen: np.ndarray) -> str:
-    parts = [(median(std[chosen]), label) for std, label in error_parts(results, name)]
-    value = median(values(results, name)[chosen])
-    return measurement(value, unit_of(results, name), parts) if np.isfinite(value) else "–"
+def _typical(found: Property, curves: np.ndarray) -> str:
+    value = median(found.values[curves])
+    parts = [(median(std[curves]), label) for std, label in found.parts]
+    return measurement(value, found.unit, parts) if np.isfinite(value) else "–"
 
 
-def _values_in_words(results: xr.Dataset, name: str, chosen: np.ndarray) -> str:
+def _values_in_words(contents: Contents, name: str, curves: np.ndarray | slice) -> str:
     """The one value, or the range of several."""
-    found = np.unique(values(results, name)[chosen])
+    found = np.unique(contents.columns[name][curves])
     found = found[np.isfinite(found)]
-    if found.size <= 1:
-        return plain(float(found[0]), unit_of(results, name)) if found.size else "–"
-    return f"{spread(found[0], found[-1], unit_of(results, name))} ({found.size} values)"
+    if not found.size:
+        return "–"
+    unit = contents.units[name]
+    if found.size == 1:
+        return plain(float(found[0]), unit)
+    return f"{spread(found[0], found[-1], unit)} ({found.size} values)"
 
 
-def calibration_rows(results: xr.Dataset) -> list[tuple[str, str]]:
+def calibration_rows(contents: Contents) -> list[tuple[str, str]]:
     """(name, value) of every fixed input that the results hold, each with its standard uncertainty."""
-    names = inputs(results)
+    names = _inputs(contents)
     owned = {f"{name}_std" for name in names}
-    rows = [(words_of(name), _input_text(results, name)) for name in names if name not in owned]
+    rows = [(words_of(name), _input_text(contents, name)) for name in names if name not in owned]
     return [row for row in rows if row[1] not in ("unknown", "–", "")]
 
 
-def _input_text(results: xr.Dataset, name: str) -> str:
-    variable = results[name]
+def _inputs(contents: Contents) -> list[str]:
+    """Names of the fixed inputs: calibration per curve, and every scalar that is a number or a text."""
+    dims = {str(name): variable.dims for name, variable in contents.results.variables.items()}
+    per_curve = [name for name in _CALIBRATION if dims.get(name) == ("curve",)]
+    return per_curve + [name for name in dims if dims[name] == ()]
+
+
+def _input_text(contents: Contents, name: str) -> str:
+    variable, unit = contents.results[name], contents.units[name]
     if variable.dtype.kind not in "fiu":
         return str(variable.values) if variable.ndim == 0 else ""
-    everywhere = np.ones(results.sizes.get("curve", 0), dtype=bool)
     text = (
-        plain(float(variable.values), unit_of(results, name))
+        plain(float(variable.values), unit)
         if variable.ndim == 0
-        else _values_in_words(results, name, everywhere)
+        else _values_in_words(contents, name, slice(None))
     )
-    std = (
-        median(np.atleast_1d(np.asarray(results[f"{name}_std"].values, dtype=float)))
-        if f"{name}_std" in results.variables
-        else float("nan")
-    )
+    if f"{name}_std" not in contents.units:
+        return text
+    stated = contents.results[f"{name}_std"]
+    std = median(np.atleast_1d(np.asarray(stated.values, dtype=float)))
     if not std > 0:
         return text
-    stated = str(results[f"{name}_std"].attrs.get("units", unit_of(results, name)))
-    if stated in ("1", "") and unit_of(results, name) not in ("1", ""):
+    if str(stated.attrs.get("units", unit)) in ("1", "") and unit not in ("1", ""):
         return f"{text} ± {plain(100 * std, '%', 2)}"
-    return f"{text} ± {plain(std, unit_of(results, name), 2)}"
+    return f"{text} ± {plain(std, unit, 2)}"

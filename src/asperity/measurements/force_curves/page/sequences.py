@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
-from asperity.measurements.force_curves.contents import (
-    error_parts,
-    file_names,
-    measured,
-    unit_of,
-    usable,
-    values,
-    words_of,
-)
+from asperity.measurements.force_curves.contents import Contents, Property
 from asperity.measurements.force_curves.page.maps import hover_columns
 from asperity.report.numbers import prefix
 from asperity.report.style import DATA, FIT, MUTED, hover_tool, quiet_figure
@@ -30,7 +21,7 @@ __all__ = ["histograms", "sequence_figures"]
 _LOG_RATIO = 20.0
 
 
-def sequence_figures(results: xr.Dataset, chosen: np.ndarray, curves: ColumnDataSource) -> list[figure]:
+def sequence_figures(contents: Contents, chosen: np.ndarray, curves: ColumnDataSource) -> list[figure]:
     """Value against curve number with error bars, for the curves that are on no grid.
 
     Dark bars are the noise, light ones the total; crosses at the bottom are curves without a usable
@@ -40,12 +31,12 @@ def sequence_figures(results: xr.Dataset, chosen: np.ndarray, curves: ColumnData
 
     marker = ColumnDataSource({"x": []}, name="sequence-marker")
     x_range = Range1d(start=chosen.min() - 0.7, end=chosen.max() + 0.7)
-    return [_sequence(results, name, chosen, (curves, marker), x_range) for name in measured(results)]
+    return [_sequence(contents, shown, chosen, (curves, marker), x_range) for shown in contents.measured]
 
 
 def _sequence(
-    results: xr.Dataset,
-    name: str,
+    contents: Contents,
+    shown: Property,
     chosen: np.ndarray,
     sources: tuple[ColumnDataSource, ColumnDataSource],
     x_range: Any,
@@ -53,24 +44,24 @@ def _sequence(
     from bokeh.models import ColumnDataSource, Range1d
 
     curves, marker = sources
-    array = np.where(usable(results), values(results, name), np.nan)[chosen]
+    array = np.where(contents.usable, shown.values, np.nan)[chosen]
     found = array[np.isfinite(array)]
     log = found.size > 1 and found.min() > 0 and found.max() > _LOG_RATIO * found.min()
-    factor, unit = prefix(float(np.median(np.abs(found))), unit_of(results, name))
-    total = values(results, f"{name}_std")[chosen] / factor
-    array, noise = array / factor, error_parts(results, name)[0][0][chosen] / factor
+    factor, unit = prefix(float(np.median(np.abs(found))), shown.unit)
+    total = shown.std[chosen] / factor
+    array, noise = array / factor, shown.parts[0][0][chosen] / factor
     low, high = _room(array, total, log)
     plot = quiet_figure(
-        f"{words_of(name)} of the curves without a grid",
+        f"{shown.words} of the curves without a grid",
         "curve",
-        f"{words_of(name)} ({unit})",
+        f"{shown.words} ({unit})",
         height=260,
         sizing_mode="stretch_width",
         x_range=x_range,
         y_range=Range1d(start=low, end=high),
         y_axis_type="log" if log else "linear",
     )
-    _bands(plot, results, chosen)
+    _bands(plot, contents, chosen)
     plot.vspan(x="x", source=marker, line_color="#d00000", line_width=1.5)
     source = ColumnDataSource(
         {
@@ -83,7 +74,7 @@ def _sequence(
             "rest": np.where(np.isfinite(array), np.nan, low),
         }
     )
-    _points(plot, source, hover_tool(curves, hover_columns(results)))
+    _points(plot, source, hover_tool(curves, hover_columns(contents)))
     return plot
 
 
@@ -112,11 +103,11 @@ def _room(array: np.ndarray, std: np.ndarray, log: bool) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _bands(plot: figure, results: xr.Dataset, chosen: np.ndarray) -> None:
+def _bands(plot: figure, contents: Contents, chosen: np.ndarray) -> None:
     """A light band behind every second file."""
     from bokeh.models import BoxAnnotation
 
-    which = file_names(results)[0][chosen]
+    which = contents.which[chosen]
     for file in np.unique(which)[1::2][:100]:
         members = chosen[which == file]
         plot.add_layout(
@@ -131,17 +122,19 @@ def _bands(plot: figure, results: xr.Dataset, chosen: np.ndarray) -> None:
         )
 
 
-def histograms(results: xr.Dataset) -> list[figure]:
+def histograms(contents: Contents) -> list[figure]:
     """Distributions over the usable curves: each property, the reduced chi-square, the normalized error."""
-    good = usable(results)
-    found = []
-    for name in measured(results):
-        array = values(results, name)[good]
-        factor, unit = prefix(float(np.nanmedian(np.abs(array))), unit_of(results, name))
-        found.append(_histogram(array / factor, words_of(name), unit, log=name.endswith("modulus")))
-    found.append(_histogram(values(results, "reduced_chi_square")[good], "reduced chi-square", "", log=True))
-    found += [_pull_histogram(results, name, good) for name in measured(results)]
+    good = contents.usable
+    found = [_property_histogram(shown, good) for shown in contents.measured]
+    found.append(_histogram(contents.columns["reduced_chi_square"][good], "reduced chi-square", "", log=True))
+    found += [_pull_histogram(contents, shown) for shown in contents.measured]
     return [plot for plot in found if plot is not None]
+
+
+def _property_histogram(shown: Property, good: np.ndarray) -> figure | None:
+    array = shown.values[good]
+    factor, unit = prefix(float(np.nanmedian(np.abs(array))), shown.unit)
+    return _histogram(array / factor, shown.words, unit, log=shown.name.endswith("modulus"))
 
 
 def _edges(array: np.ndarray) -> np.ndarray:
@@ -186,15 +179,15 @@ def _counts(array: np.ndarray, edges: np.ndarray, title: str, label: str, **opti
     return plot
 
 
-def _pull_histogram(results: xr.Dataset, name: str, good: np.ndarray) -> figure | None:
+def _pull_histogram(contents: Contents, shown: Property) -> figure | None:
     """(value - truth) / noise standard deviation, with the curve of the standard normal distribution."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        pull = (values(results, name) - values(results, f"true_{name}")) / error_parts(results, name)[0][0]
-    pull = pull[good & np.isfinite(pull)]
+        pull = (shown.values - contents.columns[f"true_{shown.name}"]) / shown.parts[0][0]
+    pull = pull[contents.usable & np.isfinite(pull)]
     if pull.size < 20:
         return None
     edges = np.linspace(-5, 5, 41)
-    plot = _counts(pull, edges, f"error of the {words_of(name)}", "(fitted − true) / stated noise")
+    plot = _counts(pull, edges, f"error of the {shown.words}", "(fitted − true) / stated noise")
     at = np.linspace(-5, 5, 201)
     plot.line(at, len(pull) * 0.25 * np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), line_color=FIT, line_width=2)
     return plot

@@ -6,21 +6,10 @@ import json
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 
-from asperity.data.results import assumptions, codes, listed
+from asperity.data.results import assumptions, listed
 from asperity.learning.outcome import Outcome
-from asperity.measurements.force_curves.contents import (
-    error_parts,
-    file_names,
-    flags,
-    measured,
-    median,
-    unit_of,
-    usable,
-    values,
-    words_of,
-)
+from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
 from asperity.report.numbers import measurement, plain, spread
 from asperity.report.page import Finding
 
@@ -59,15 +48,14 @@ def count_of(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def headline(results: xr.Dataset) -> str:
+def headline(contents: Contents) -> str:
     """The first sentence: how many of how many curves of how many files can be used."""
-    total, files = results.sizes.get("curve", 0), len(file_names(results)[1])
-    failed = len(listed(results, "failed_files"))
+    total, files, failed = contents.count, len(contents.files), len(contents.failed_files)
     if total == 0:
         return (
             f"No curve could be read from {count_of(failed, 'file')}." if failed else "There are no curves."
         )
-    good = int(usable(results).sum())
+    good = int(contents.usable.sum())
     origin = f"{count_of(files, 'file')}" + (f" ({failed} more could not be read)" if failed else "")
     if good == 0:
         return (
@@ -81,26 +69,23 @@ def headline(results: xr.Dataset) -> str:
     return f"{who} {count_of(total, 'curve')} from {origin} {'is' if good == 1 else 'are'} usable."
 
 
-def findings(results: xr.Dataset) -> list[Finding]:
+def findings(contents: Contents) -> list[Finding]:
     """Each measured property: median over the usable curves with a typical noise and calibration part."""
-    good = usable(results)
-    return [_finding(results, name, good) for name in measured(results)]
+    return [_finding(found, contents.usable) for found in contents.measured]
 
 
-def _finding(results: xr.Dataset, name: str, good: np.ndarray) -> Finding:
-    array, unit = values(results, name)[good], unit_of(results, name)
-    parts = [(std[good], label) for std, label in error_parts(results, name)]
-    line = measurement(median(array), unit, [(median(std), label) for std, label in parts])
-    found = array[np.isfinite(array)]
-    if len(found) == 1:
-        return Finding(words_of(name), line, "one curve")
-    low, high = np.quantile(found, _MIDDLE)
-    noise, meaning = median(parts[0][0]), f"median of {len(found):,} curves"
-    if len(found) >= 5:
-        meaning += f"; 68 % of them lie from {spread(low, high, unit)}"
-    if len(found) >= 20 and parts[0][1] == "noise" and noise > 0:
+def _finding(found: Property, good: np.ndarray) -> Finding:
+    line = measurement(found.median, found.unit, found.typical)
+    known = found.values[good & np.isfinite(found.values)]
+    if len(known) == 1:
+        return Finding(found.words, line, "one curve")
+    low, high = np.quantile(known, _MIDDLE)
+    (noise, label), meaning = found.typical[0], f"median of {len(known):,} curves"
+    if len(known) >= 5:
+        meaning += f"; 68 % of them lie from {spread(low, high, found.unit)}"
+    if len(known) >= 20 and label == "noise" and noise > 0:
         meaning += f", {_spread_against_noise((high - low) / 2 / noise)}"
-    return Finding(words_of(name), line, meaning)
+    return Finding(found.words, line, meaning)
 
 
 def _spread_against_noise(ratio: float) -> str:
@@ -112,10 +97,10 @@ def _spread_against_noise(ratio: float) -> str:
     return f"± {size} times the noise of one curve: they differ by {far}more than noise"
 
 
-def legend(results: xr.Dataset) -> str:
+def legend(contents: Contents) -> str:
     """What the ± of the findings stand for; empty if there are none."""
-    labels = {label for name in measured(results) for _, label in error_parts(results, name)}
-    many = int(usable(results).sum()) > 1
+    labels = {label for found in contents.measured for _, label in found.parts}
+    many = int(contents.usable.sum()) > 1
     said = [
         text
         for label, text in (
@@ -132,23 +117,20 @@ def legend(results: xr.Dataset) -> str:
     return "; ".join(said).capitalize() + "." if said else ""
 
 
-def flag_lines(results: xr.Dataset) -> list[FlagLine]:
+def flag_lines(contents: Contents) -> list[FlagLine]:
     """Every outcome that occurs, the most frequent first, in the words of its meaning."""
-    found, counts = np.unique(flags(results), return_counts=True)
-    total, names = results.sizes.get("curve", 0), codes(results)
     lines = []
-    for flag, count in sorted(zip(found.tolist(), counts.tolist()), key=lambda pair: -pair[1]):
-        code = names[flag]
-        examples = np.flatnonzero(flags(results) == flag)[:5].tolist()
+    for flag, count in sorted(contents.outcomes.items(), key=lambda pair: (-pair[1], pair[0])):
+        code = contents.codes[flag]
         lines.append(
             FlagLine(
                 flag,
                 code.name.replace("_", " "),
                 count,
-                _percent(count / total),
+                _percent(count / contents.count),
                 code.usable,
                 code.meaning,
-                examples,
+                np.flatnonzero(contents.flags == flag)[:5].tolist(),
             )
         )
     return lines
@@ -159,23 +141,21 @@ def _percent(share: float) -> str:
     return f"{100 * share:.{3 if share >= 0.1 else 2}g} %"
 
 
-def failed_files(results: xr.Dataset) -> list[tuple[str, str]]:
+def failed_files(contents: Contents) -> list[tuple[str, str]]:
     """(file, problem) of the files that could not be read."""
-    entries = [
-        entry if isinstance(entry, dict) else {"problem": entry} for entry in listed(results, "failed_files")
-    ]
+    entries = [entry if isinstance(entry, dict) else {"problem": entry} for entry in contents.failed_files]
     return [
         (str(entry.get("file", "a file")), str(entry.get("problem", "no reason given"))) for entry in entries
     ]
 
 
-def remarks(results: xr.Dataset) -> list[str]:
+def remarks(contents: Contents) -> list[str]:
     """What a careful reader must know beside the numbers: several files, misfit, missing calibration."""
+    results, good = contents.results, contents.usable
     said = [" ".join(str(line).strip() for line in listed(results, "selection")), *assumptions(results)]
-    good, names = usable(results), file_names(results)[1]
-    if len(names) > 1 and good.any():
+    if len(contents.files) > 1 and good.any():
         said.append(
-            f"The medians run over {len(names)} files, which may be different samples, tips or settings: "
+            f"The medians run over {len(contents.files)} files, which may be different samples, tips or settings: "
             "the table of files below has each by itself."
         )
     if "averaged" in results.attrs:
@@ -184,16 +164,12 @@ def remarks(results: xr.Dataset) -> list[str]:
             f"{count_of(taken['curves'], 'curve')} of very many samples: the fit is to means of up to "
             f"{taken['samples']} neighboring samples, and noise and sample count are those of the means."
         )
-    ratio = values(results, "reduced_chi_square")[good]
+    ratio = contents.columns["reduced_chi_square"][good]
     if np.isfinite(ratio).any():
         said.append(_fit_quality(median(ratio), int(np.isfinite(ratio).sum())))
-    if good.any() and not measured(results):
+    if good.any() and not contents.measured:
         said.append("The results name no fitted property with an uncertainty.")
-    if (
-        good.any()
-        and "modulus" in measured(results)
-        and error_parts(results, "modulus")[-1][1] != "calibration"
-    ):
+    if any(found.name == "modulus" and found.parts[-1][1] != "calibration" for found in contents.measured):
         said.append(
             "No uncertainty of spring constant, sensitivity or tip radius was propagated: the true "
             "error of the absolute values is larger than the ± says."
@@ -217,16 +193,17 @@ def _fit_quality(ratio: float, count: int) -> str:
     )
 
 
-def closeness(results: xr.Dataset) -> list[str]:
+def closeness(contents: Contents) -> list[str]:
     """Where the truth is known: how far the results are from it, and how often the intervals hold it."""
-    names = [*measured(results), "contact_point"]
-    said = [_closeness(results, name) for name in names if np.isfinite(_error(results, name)).any()]
-    return said + ([_spoiled(results)] if "true_outcome" in results.variables else [])
+    names = [*(found.name for found in contents.measured), "contact_point"]
+    errors = {name: _error(contents, name) for name in names}
+    said = [_closeness(contents, name, error) for name, error in errors.items() if np.isfinite(error).any()]
+    return said + ([_spoiled(contents)] if "true_outcome" in contents.units else [])
 
 
-def _spoiled(results: xr.Dataset) -> str:
+def _spoiled(contents: Contents) -> str:
     """How well the flags tell the curves that were spoiled on purpose from the sound ones."""
-    spoiled, good = values(results, "true_outcome") != Outcome.converged, usable(results)
+    spoiled, good = contents.columns["true_outcome"] != Outcome.converged, contents.usable
     caught, lost = int((spoiled & ~good).sum()), int((~spoiled & ~good).sum())
     return (
         f"Of {count_of(int(spoiled.sum()), 'curve')} spoiled on purpose, {caught:,} are flagged as unusable; "
@@ -234,14 +211,13 @@ def _spoiled(results: xr.Dataset) -> str:
     )
 
 
-def _error(results: xr.Dataset, name: str) -> np.ndarray:
+def _error(contents: Contents, name: str) -> np.ndarray:
     """Value minus truth of the usable curves, NaN elsewhere."""
-    return np.where(usable(results), values(results, name) - values(results, f"true_{name}"), np.nan)
+    return np.where(contents.usable, contents.columns[name] - contents.columns[f"true_{name}"], np.nan)
 
 
-def _closeness(results: xr.Dataset, name: str) -> str:
-    error, truth = _error(results, name), values(results, f"true_{name}")
-    unit = unit_of(results, name)
+def _closeness(contents: Contents, name: str, error: np.ndarray) -> str:
+    unit, truth = contents.units[name], contents.columns[f"true_{name}"]
     if name == "contact_point":
         center, (low, high) = median(error), np.nanquantile(error, _MIDDLE)
         start = f"the median error is {plain(center, unit, 2)}, 68 % lie from {spread(low, high, unit)}"
@@ -254,13 +230,13 @@ def _closeness(results: xr.Dataset, name: str) -> str:
             start = f"the median error is {middle}, 68 % lie from {spread(low, high, '%')}"
         else:
             start = f"the median error is {plain(median(error), unit, 2)}"
-    held = [_coverage(error, std, label) for std, label in _intervals(results, name)]
+    held = [_coverage(error, std, label) for std, label in _intervals(contents, name)]
     return f"{words_of(name).capitalize()}: {start}. " + " ".join(text for text in held if text)
 
 
-def _intervals(results: xr.Dataset, name: str) -> list[tuple[np.ndarray, str]]:
+def _intervals(contents: Contents, name: str) -> list[tuple[np.ndarray, str]]:
     """The noise interval and, where it differs, the total one."""
-    noise, total = values(results, f"{name}_std_noise"), values(results, f"{name}_std")
+    noise, total = contents.columns[f"{name}_std_noise"], contents.columns[f"{name}_std"]
     if not np.isfinite(noise).any():
         return [(total, "standard")]
     return (
@@ -282,12 +258,10 @@ def _coverage(error: np.ndarray, std: np.ndarray, label: str) -> str:
     return f"The {label} intervals hold the truth in {' and '.join(shares)} of {of}."
 
 
-def curve_texts(results: xr.Dataset, name: str) -> list[str]:
+def curve_texts(found: Property) -> list[str]:
     """The property of every curve as text, with its own uncertainty."""
-    unit = unit_of(results, name)
-    parts = error_parts(results, name)
-    rows = zip(values(results, name).tolist(), *[std.tolist() for std, _ in parts])
+    rows = zip(found.values.tolist(), *[std.tolist() for std, _ in found.parts])
     return [
-        measurement(value, unit, [(std, label) for std, (_, label) in zip(stds, parts)])
+        measurement(value, found.unit, [(std, label) for std, (_, label) in zip(stds, found.parts)])
         for value, *stds in rows
     ]
