@@ -180,16 +180,16 @@ def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[_Row]:
         value, low, high = _interval(median, [contact.explained], contact.sessions)
         yield _Row("accuracy", "force_r2", value, low, high, 1.0, _graded(1 - value, 0.02, 0.1),
                    f"The fit explains R2 = {value:.4f} of the force in contact (the median curve).")
-    for name, words, found in ((q.name, q.words, q.values) for q in contents.measured):
-        truth = contents.columns[f"true_{name}"]
-        known = contents.usable & (truth > 0) & (found > 0)
+    for found in contents.measured:
+        truth = contents.columns[f"true_{found.name}"]
+        known = contents.usable & (truth > 0) & (found.values > 0)
         if known.sum() < 3:
             continue
-        error = np.log(found[known] / truth[known])
+        error = np.log(found.values[known] / truth[known])
         value, low, high = _interval(_usual_error, [error], _sessions(contents)[known])
-        r2 = accuracy.r2(np.log(truth[known]), np.log(found[known]))
-        yield _Row("accuracy", f"{name}_error", value, low, high, 0.0, _graded(value, 0.05, 0.2),
-                   f"{words.capitalize()}: 68 % of the curves are within {100 * value:.2g} % of the truth"
+        r2 = accuracy.r2(np.log(truth[known]), np.log(found.values[known]))
+        yield _Row("accuracy", f"{found.name}_error", value, low, high, 0.0, _graded(value, 0.05, 0.2),
+                   f"{found.words.capitalize()}: 68 % of the curves are within {100 * value:.2g} % of the truth"
                    f"{_range(100 * low, 100 * high, '.2g')}; R2 of the logarithm, outliers included, {r2:.4f}.")
 
 

@@ -14,6 +14,7 @@ from asperity.measurements.force_curves import contents
 from asperity.measurements.force_curves.contents import Columns, gathered
 from asperity.measurements.force_curves.page.curves import NOTHING, encode, exemplars, thinning
 from asperity.measurements.force_curves.page.html import render, write_report
+from asperity.measurements.force_curves.summary import summary
 from tests.measurements.force_curves.page.examples import flagged, joined, map_results, off_grid
 
 
@@ -125,6 +126,7 @@ def test_any_part_may_be_missing(missing):
     results = map_results(3, 4).drop_vars(missing)
     results.attrs.clear()
     assert "12 curves" in page(results).text
+    assert summary(gathered(results))["files"] == 1
 
 
 def test_a_bare_dataset_and_an_empty_one_are_reported():
