@@ -6,6 +6,8 @@ import numpy as np
 import xarray as xr
 
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.contents import gathered
+from asperity.measurements.force_curves.page import html
 from asperity.quantities import variable_attributes
 
 RADIUS, POISSON, NOISE = 5e-6, 0.5, 3e-11
@@ -114,6 +116,12 @@ def map_results(rows=6, columns=9, *, file="map.jpk-force-map", seed=0, points=1
         "citations": json.dumps(["@article{Hertz1881,\n  author = {Hertz, H.},\n  year = {1881}\n}"]),
     }
     return xr.Dataset(data, coords, attrs)
+
+
+def without_figures(monkeypatch):
+    """Pages of text alone, for tests that do not look at the figures, which take nearly all of the time."""
+    none = html._figures(gathered(xr.Dataset(coords={"curve": np.arange(0)})))
+    monkeypatch.setattr(html, "_figures", lambda contents: none)
 
 
 def flagged(results, outcomes):
