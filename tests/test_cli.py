@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import asperity
+from asperity.contact.named import ModelError, contact_model
 from asperity.data import store
 from asperity.virtual.force_map import virtual_map
 from asperity.virtual.specimen import Specimen
@@ -177,12 +179,75 @@ def test_wrong_options_say_what_is_expected(map_file, tmp_path, options, message
     assert re.search(message, err.replace("\n", " "))
 
 
-def test_another_analysis_in_the_same_folder_is_refused(map_file, tmp_path):
+def test_another_analysis_in_the_same_folder_is_refused(map_file, tmp_path, monkeypatch):
     assert run("analyze", map_file, "--radius", "5um", "--out", tmp_path / "o")[0] == 0
-    code, _, err = run("analyze", map_file, "--radius", "6um", "--out", tmp_path / "o")
+    (tmp_path / "o-2").mkdir()
+    typed = ["analyze", map_file, "--out", str(tmp_path / "o"), "--radius", "6um"]
+    monkeypatch.setattr(sys, "argv", ["asperity", *typed])
+    code, _, err = run(*typed)
     assert code == 2
     assert "--restart" in err
+    words = shlex.split(err.split("For example: asperity ")[1])
+    assert words == ["analyze", map_file, "--radius", "6um", "--out", str(tmp_path / "o-3")]
+    assert run(*words)[0] == 0
     assert run("analyze", map_file, "--radius", "6um", "--out", tmp_path / "o", "--restart")[0] == 0
+
+
+def test_the_folder_of_results_stands_for_them(map_file, tmp_path):
+    assert run("analyze", map_file, "--radius", "5um", "--out", tmp_path / "o")[0] == 0
+    for command in ("score", "recipe", "cite", "replay"):
+        assert run(command, tmp_path / "o") == run(command, tmp_path / "o/results.nc")
+    assert run("report", tmp_path / "o", "--out", tmp_path / "new/folder/page.html")[0] == 0
+    assert (tmp_path / "new/folder/page.html").stat().st_size > 0
+    (tmp_path / "empty").mkdir()
+    code, _, err = run("score", tmp_path / "empty")
+    assert code == 2
+    assert "a folder without results.nc or results.zarr" in err
+
+
+def test_files_of_other_kinds_are_counted(map_file, tmp_path):
+    """A folder of 20,000 pictures was a screen of 20,000 lines."""
+    for i in range(30):
+        (tmp_path / f"note {i}.txt").write_text("no data")
+        (tmp_path / f"broken {i}.jpk-force").write_bytes(b"PK\x03\x04 cut off")
+    (tmp_path / "README").write_text("no data")
+    code, out, _ = run("analyze", map_file, tmp_path, "--radius", "5um", "--out", tmp_path / "o")
+    assert code == 1
+    assert "skipped: 31 files that hold no force curves (30 .txt, 1 no ending)" in out
+    assert sum(line.startswith("failed: ") for line in out.splitlines()) == 21
+    assert "failed: 10 more; the report names them" in out
+    code, out, _ = run("read", tmp_path)
+    assert code == 1
+    assert "skipped: 31 files that hold no force curves (30 .txt, 1 no ending)" in out
+
+
+def test_reading_nothing_is_no_success(tmp_path):
+    (tmp_path / "note.txt").write_text("no data")
+    assert run("read", tmp_path)[0] == 1
+    assert run("read", tmp_path, "--json")[0] == 1
+
+
+def test_version():
+    assert run("--version") == (0, f"asperity {asperity.__version__}\n", "")
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("Hertz", "Hertz"), ("JKR", "JKR"), ("Maugis-Dugdale", "MaugisDugdale")])
+def test_a_model_is_known_however_it_is_written(typed, meant):
+    assert type(contact_model(typed)).__name__ == meant
+
+
+@pytest.mark.parametrize(("wrong", "close"), [("herz", "hertz"), ("Hertzian", "hertz"), ("jkr-spere", "jkr_sphere")])
+def test_a_slip_in_a_model_is_mended_by_the_message(wrong, close, map_file, tmp_path):
+    code, _, err = run("analyze", map_file, "--model", wrong, "--out", tmp_path / "o")
+    assert code == 2
+    assert f"there is no contact model '{wrong}'; did you mean '{close}'? known: cone" in err
+
+
+def test_a_length_in_another_unit_is_no_tip(map_file):
+    """In Python numbers are in SI: a bare 5 is 5 m."""
+    with pytest.raises(ModelError, match=r"radius = 5: must be at most 0\.1 m; numbers are in SI: 5 um is 5e-6"):
+        asperity.analyze(map_file, {"name": "hertz", "radius": 5})
+    assert float(contact_model("hertz", {"radius": 5.0}).radius) == pytest.approx(1e-6)  # as if it stated none
 
 
 def test_an_assumed_tip_is_said_aloud(map_file, tmp_path):

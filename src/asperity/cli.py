@@ -7,6 +7,8 @@ flagged or some files failed; 2: failed altogether; 130: interrupted.
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -20,10 +22,23 @@ from asperity.terminal.running import guarded, insist_on_interrupts, keep_compil
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    help="From raw AFM force curves to moduli with honest error bars.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"asperity {version('asperity')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """From raw AFM force curves to moduli with honest error bars."""
 
 
 @guarded

@@ -24,22 +24,29 @@ _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
     "rad": {"rad": (1.0, True), "deg": (math.pi / 180, False), "°": (math.pi / 180, False)},
     "1": {"": (1.0, False), "%": (0.01, False)},
 }
+#: SI unit -> what people mostly count in
+_OFTEN = {"m": ("um", "nm"), "N": ("nN", "pN"), "Pa": ("kPa", "MPa"), "V": ("V", "mV"), "A": ("nA", "pA"), "K": ("K",),
+          "s": ("s", "ms"), "N/m": ("N/m", "mN/m"), "m/V": ("nm/V",), "rad": ("deg", "rad")}
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
 
 
-def parse(text: str | float, unit: str) -> float:
-    """The number of ``unit`` (SI) that ``text`` says; a bare number is taken to be in SI already.
+def parse(text: str, unit: str) -> float:
+    """The number of ``unit`` (SI) that ``text`` says.
 
-    >>> parse("5um", "m"), parse("30 mN/m", "N/m"), parse("10%", "1"), parse("2e-6", "m")
-    (5e-06, 0.03, 0.1, 2e-06)
+    A number without its unit is refused, for nobody knows what it counts; 0 is the same in every unit.
+
+    >>> parse("5um", "m"), parse("30 mN/m", "N/m"), parse("10%", "1"), parse("0", "m")
+    (5e-06, 0.03, 0.1, 0.0)
 
     Raises:
-        ValueError: not a number, or another unit; the message says what is expected.
+        ValueError: not a number, no unit, or another one; the message says what is expected.
     """
-    match = _NUMBER.match(str(text))
+    match = _NUMBER.match(text)
     if match is None:
         raise ArgumentError(f"'{text}' is not a number with a unit; expected for example {_example(unit)}")
     number, written = match.groups()
+    if not written and unit != "1" and float(number):
+        raise ArgumentError(f"'{text}' lacks its unit: {' or '.join(number + often for often in _OFTEN[unit])}?")
     factor = 1.0 if not written else _factors(unit).get(written)
     if factor is None:
         raise ArgumentError(f"'{text}' has '{written}' where {_words(unit)} belongs; expected for example "

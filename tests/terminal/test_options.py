@@ -34,6 +34,7 @@ class Typed(NamedTuple):
 
     option: str  # "" for an argument
     kind: type  # float, int, str, Path
+    metavar: str | None  # of a number with a unit
 
 
 def commands(group=app, path=()):
@@ -54,7 +55,8 @@ def typed_as(name, hint):
     kinds += [*outer, *(inner for part in outer for inner in typing.get_args(part))]  # list[Path] | None
     kind = next(kind for kind in kinds if kind in (float, int, str, bool, Path))
     argument = any(isinstance(one, ArgumentInfo) for one in about)
-    return Typed("" if argument else f"--{name.replace('_', '-')}", kind)
+    metavar = next((one.metavar for one in about if hasattr(one, "metavar")), None)
+    return Typed("" if argument else f"--{name.replace('_', '-')}", kind, metavar)
 
 
 COMMANDS = dict(commands())
@@ -116,6 +118,48 @@ def test_every_command_has_working_arguments():
     assert len(CASES) > 80
 
 
+def refused(command, name, value, folder, monkeypatch):
+    """What is said of one value of an option, which ends the command before it opens a file."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.chdir(folder)
+    before = sorted(folder.iterdir())
+    found = CliRunner().invoke(app, typed(command, COMMANDS[command][name].option, value))
+    assert found.exit_code == 2, found.output
+    assert f"Invalid value for '{COMMANDS[command][name].option}'" in found.stderr
+    assert sorted(folder.iterdir()) == before
+    return found.stderr
+
+
+UNITS = {"LENGTH": "nm?", "ANGLE": "deg or ", "STIFFNESS": "mN/m?", "LENGTH/V": "nm/V?", "TENSION": "mN/m?",
+         "TEMPERATURE": "K?"}
+
+
+@pytest.mark.parametrize(("command", "name"), [case for case in CASES if COMMANDS[case[0]][case[1]].kind is float])
+def test_no_number_is_taken_without_its_unit(command, name, folder, monkeypatch):
+    """A bare radius was in m, an angle in radians, an uncertainty of 5 was 500 %."""
+    metavar = COMMANDS[command][name].metavar
+    said = refused(command, name, "5", folder, monkeypatch)
+    if metavar in UNITS:
+        assert "'5' lacks its unit: 5" in said
+        assert UNITS[metavar] in said
+    else:
+        assert metavar in ("RELATIVE", "NUMBER")
+        assert "'5' lies outside of" in said
+
+
+OUTPUTS = [(command, "out") for command, found in COMMANDS.items() if "out" in found]
+
+
+@pytest.mark.parametrize(("command", "name"), OUTPUTS)
+@pytest.mark.parametrize(("value", "why"), [("notes.txt", ""), ("notes.txt/results.nc", "is no folder"),
+                                            ("notes.txt/page.html", "")])
+def test_where_to_write_is_asked_before_the_work(command, name, value, why, folder, monkeypatch):
+    """A whole fit was lost to a name that nothing can be stored by."""
+    if COMMANDS[command][name].option == "--out":
+        assert why in refused(command, name, value, folder, monkeypatch) or command == ("report",)
+
+
 @pytest.mark.parametrize(("command", "name"), CASES)
 def test_a_wrong_value_ends_in_a_short_message(command, name, folder, tmp_path, monkeypatch):
     for module, names in WORK.items():
@@ -132,7 +176,7 @@ def walk(command, name, folder, tmp_path, monkeypatch):
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     monkeypatch.chdir(tmp_path)
-    option, kind = COMMANDS[command][name]
+    option, kind, _ = COMMANDS[command][name]
     for value in NONSENSE[kind]:
         found = CliRunner().invoke(app, typed(command, option, value))
         said = f"{command} {option} {value[:30]!r}: {found.exit_code} {found.stderr}"

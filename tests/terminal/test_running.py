@@ -1,12 +1,15 @@
 """Messages for people are one line, a defect shows its traceback, and a Ctrl-C is never lost."""
 
+import io
 import subprocess
 import sys
 
 import pytest
 import typer
+from rich.console import Console
 
 from asperity.messages import AsperityError, DataError
+from asperity.terminal import running
 from asperity.terminal.running import guarded
 
 #: an interruption that falls into a callback of the garbage collector, then work that goes on for long. It is
@@ -44,6 +47,17 @@ def test_other_dropped_errors_are_still_told():
     done = subprocess.run([sys.executable, "-c", code, "insist"], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "went on"
     assert "ValueError: told" in done.stderr
+
+
+def test_the_first_chunk_says_that_it_compiles(monkeypatch):
+    shown = Console(file=io.StringIO(), force_terminal=True, width=120)
+    monkeypatch.setattr(running, "_err", shown)
+    with running.progress() as tell:
+        tell(0, 20)
+        assert "compiling the model, once: some 10 s; curves" in shown.file.getvalue()
+        tell(10, 20)
+        tell(20, 20)
+    assert "compiling" not in shown.file.getvalue().split("curves")[-1]
 
 
 @pytest.mark.parametrize(("error", "says"), [

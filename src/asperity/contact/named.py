@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import numbers
 import re
@@ -30,6 +31,10 @@ Model = str | Mapping[str, Any] | AbstractContactModel
 ASSUMED = {"radius": 1e-6, "half_angle": math.radians(20), "punch_radius": 1e-6}
 
 
+#: m; what is larger was meant in another unit: a bare 5 is 5 m
+_LARGEST = {"radius": 0.1, "punch_radius": 0.1, "thickness": 0.1}
+
+
 class ModelError(ArgumentError):
     """A contact model that does not exist, or an input that it does not have."""
 
@@ -47,10 +52,13 @@ def _parts(model: str | Mapping[str, Any]) -> tuple[str, type[AbstractContactMod
                          f"{{'name': 'hertz', 'radius': 5e-6}}; {known}")
     given = {"name": model} if isinstance(model, str) else dict(model)
     name = str(given.pop("name", "hertz"))
-    if name == "auto":
+    if _plain(name) == "auto":
         raise ModelError(f"the model 'auto' is for analyze, which lets the data choose; name one here; {known}")
+    name = next((one for one in models if _plain(one) == _plain(name)), name)
     if name not in models:
-        raise ModelError(f"there is no contact model {shown(name)}; {known}")
+        close = difflib.get_close_matches(_plain(name), models, 1)
+        raise ModelError(f"there is no contact model {shown(name)}; {f'did you mean {close[0]!r}? ' if close else ''}"
+                         f"{known}")
     wrong = sorted(set(given) - {field.name for field in dataclasses.fields(models[name])})
     if wrong:
         raise ModelError(
@@ -60,9 +68,15 @@ def _parts(model: str | Mapping[str, Any]) -> tuple[str, type[AbstractContactMod
     return name, models[name], given
 
 
+def _plain(name: str) -> str:
+    """A name without what people write in many ways: ``Maugis-Dugdale``, ``JKR sphere``."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
 def is_auto(model: Model) -> bool:
     """Whether the data are to choose the model."""
-    return model == "auto" or (isinstance(model, Mapping) and model.get("name") == "auto")
+    name = model.get("name") if isinstance(model, Mapping) else model
+    return isinstance(name, str) and _plain(name) == "auto"
 
 
 def usual_segment(model: Model) -> str:
@@ -87,9 +101,18 @@ def assumed_inputs(model: Model, attrs: Mapping[Any, Any] | None = None) -> dict
 
 
 def _stated(attrs: Mapping[Any, Any]) -> dict[str, float]:
-    """The tip that the attributes of the data state: positive finite numbers."""
-    found = {name: attrs[name] for name in ASSUMED if isinstance(attrs.get(name), numbers.Real)}
-    return {name: float(value) for name, value in found.items() if math.isfinite(value) and value > 0}
+    """The tip that the attributes of the data state: positive numbers that a tip can have."""
+    found = {name: float(attrs[name]) for name in ASSUMED if isinstance(attrs.get(name), numbers.Real)}
+    return {name: value for name, value in found.items() if 0 < value <= _LARGEST.get(name, math.pi / 2)}
+
+
+def _require_size(given: Mapping[str, Any]) -> None:
+    """Refuse a length that was meant in another unit."""
+    for name in _LARGEST.keys() & given.keys():
+        value = given[name]
+        if isinstance(value, numbers.Real) and float(value) > _LARGEST[name]:
+            raise ModelError(f"{name} = {shown(value)}: must be at most {_LARGEST[name]:g} m; numbers are in SI: 5 um "
+                             "is 5e-6")
 
 
 def contact_model(model: Model, attrs: Mapping[Any, Any] | None = None) -> AbstractContactModel:
@@ -101,13 +124,14 @@ def contact_model(model: Model, attrs: Mapping[Any, Any] | None = None) -> Abstr
 
     Raises:
         ModelError: unknown name, or an input that this model does not have; both say what there is. Or
-            an input is missing for which nothing can be assumed (the thickness of a layer).
+            an input is missing for which nothing can be assumed (the thickness of a layer), or no tip is so large.
     """
     import jax
 
     if isinstance(model, AbstractContactModel):
         return model
     name, kind, given = _parts(model)
+    _require_size(given)
     known = {**ASSUMED, **_stated(attrs or {})}
     tip = {name: known[name] for name in _unsaid(model)}
     missing = [field.name for field in dataclasses.fields(kind)

@@ -27,7 +27,8 @@ from asperity.data.disk import StoreError
 from asperity.data.provenance import plain
 from asperity.data.store import restored
 
-__all__ = ["KEPT", "RESULTS", "Chunks", "Progress", "chunk_file", "clear", "discard", "finished_chunks", "run"]
+__all__ = ["KEPT", "RESULTS", "Chunks", "OtherJob", "Progress", "chunk_file", "clear", "discard", "finished_chunks",
+           "run"]
 
 _log = logging.getLogger("asperity")
 
@@ -82,6 +83,10 @@ def run(job: Mapping[str, Any], sizes: Sequence[int], work: Callable[[int], xr.D
         _begin(Path(folder), manifest, chunks, restart=restart)
         _finish(chunks, chunks.finished(), work, progress)
         yield chunks
+
+
+class OtherJob(StoreError):
+    """The folder holds the work of another job."""
 
 
 class Chunks:
@@ -249,8 +254,8 @@ def _require_same(found: Mapping[str, Any], wanted: Mapping[str, Any], folder: P
     if differ:
         details = "; ".join(f"{name}: {_short(found.get(name))} there, {_short(wanted.get(name))} now"
                             for name in differ)
-        raise StoreError(f"{folder} holds the unfinished or finished work of another analysis ({details}). "
-                         "Give another --out, or --restart to throw that work away.")
+        raise OtherJob(f"{folder} holds the unfinished or finished work of another analysis ({details}). "
+                       "Give another --out, or --restart to throw that work away.")
 
 
 def _require_own(place: Path, mark: str, folder: Path) -> None:

@@ -151,12 +151,12 @@ def _chunking(block: xr.Dataset) -> dict[Any, dict[str, tuple[int, ...]]]:
 
 
 def open_store(path: str | PathLike[str]) -> xr.Dataset:
-    """Open what `save` wrote, lazily; ``close()`` it after use.
+    """Open what `save` wrote, lazily; ``close()`` it after use. A folder stands for the results in it.
 
     Raises:
         StoreError: unknown ending, no such file, not a dataset, or not what was written there.
     """
-    path = Path(path)
+    path = _results(Path(path))
     kind = _kind(path)
     if not os.path.lexists(path) and path.parent.is_dir():
         disk.sweep(path.parent, path.name)
@@ -171,6 +171,17 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
     except Exception as error:  # h5py and zarr raise a dozen types on damage
         cause = " ".join(str(error).split())
         raise StoreError(f"{path}: not a {kind} dataset of asperity ({cause or type(error).__name__})") from error
+
+
+def _results(path: Path) -> Path:
+    """The results in the folder of an analysis; any other path as it is."""
+    if path.suffix in ENDINGS or not path.is_dir():
+        return path
+    found = [path / f"results{ending}" for ending in ENDINGS if (path / f"results{ending}").exists()]
+    if not found:
+        raise StoreError(f"{printable(path)}: a folder without results.nc or results.zarr; 'asperity analyze' writes "
+                         "them when it has finished")
+    return found[0]
 
 
 def _ordered(dataset: xr.Dataset) -> xr.Dataset:

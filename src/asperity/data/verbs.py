@@ -46,7 +46,7 @@ _LEAST = {
 #: real numbers beside the quantities: above the first, at most the second
 _ABOVE = {
     "features": (0.0, math.inf),  # robust standard deviations
-    "noise": (0.0, 10.0),  # relative; beyond it nothing was measured
+    "noise": (0.0, 1.0),  # relative; beyond it nothing was measured
     "pitch": (0.0, 1.0),  # m; no scanner goes so far
     "separation": (0.0, 1e-3),  # m; of surfaces that attract each other
 }
@@ -54,9 +54,10 @@ _ABOVE = {
 _FROM = {
     "mass": (0.0, 1.0),  # kg, of a lever
     "noise_bound": (0.0, 1.0),  # m
+    "separation_std": (0.0, 3.0),  # of the logarithm: a factor 20 either way
     "surface_tension": (0.0, 1e3),  # N/m; liquid metals have 2
 }
-_LARGEST_STD = 100.0  # relative, or of a logarithm; beyond it nothing is known
+_LARGEST_STD = 1.0  # relative; beyond it nothing is known
 
 #: types in words; a list comes after what it is a list of
 _LIST = "a list of such"
@@ -118,7 +119,7 @@ def _check_number(name: str, value: Any, inside: str = "") -> None:
     elif name in _ABOVE:
         number(told, value, above=_ABOVE[name][0], most=_ABOVE[name][1])
     else:
-        least, most = (0.0, _LARGEST_STD) if name.endswith("_std") else _FROM.get(name, (-math.inf, math.inf))
+        least, most = _FROM.get(name, (0.0, _LARGEST_STD) if name.endswith("_std") else (-math.inf, math.inf))
         number(told, value, least=least, most=most)
 
 

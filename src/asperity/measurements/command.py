@@ -12,6 +12,7 @@ import asperity
 from asperity.terminal.options import (
     Json,
     Results,
+    output,
 )
 from asperity.terminal.running import guarded
 
@@ -21,7 +22,7 @@ __all__ = ["cite", "recipe", "replay", "report", "score"]
 @guarded
 def report(
     results: Results,
-    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    out: Annotated[Path, output("The page; ends in .html.", ".html")] = Path("report.html"),
     title: str | None = None,
 ) -> None:
     """Write the report of stored results again, for instance with another title."""

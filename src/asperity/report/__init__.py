@@ -24,6 +24,7 @@ class _Report(ModuleType):
             ArgumentError: they are no results, or of a kind without a page; the message says what was given.
             StoreError: the disk refuses; what was at ``path`` is still there.
         """
+        from asperity.data import disk
         from asperity.data.kinds import kind_of, needed
         from asperity.measurements.force_curves.page.html import write_report
         from asperity.messages import ArgumentError, shown
@@ -38,6 +39,8 @@ class _Report(ModuleType):
         if Path(path).suffix in (".nc", ".zarr"):
             raise ArgumentError(f"path = {shown(str(path))}: the page would stand in the place of a dataset; give a "
                                 "name that ends in .html")
+        with disk.told(Path(path)):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
         if of_fit:
             return write_report(results, Path(path), title=title)
         from asperity.report.page import write_page

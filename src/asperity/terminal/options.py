@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,37 +12,73 @@ from asperity.units import parse
 
 __all__ = ["Batch", "Calibration", "Channel", "HalfAngle", "Images", "Json", "Model", "Out", "Paths", "Pixel",
            "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart", "Results", "Segment",
-           "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd", "Thickness", "Unit", "given",
-           "option"]
+           "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd", "Stored", "Thickness", "Unit",
+           "given", "option", "output"]
 
 
-def option(unit: str, metavar: str, text: str) -> Any:
-    """An option whose value is a number with a unit, ``5um``, read in SI."""
+#: unit -> the least and the most that a person can mean: what lies beyond is a slip of the sign or of the unit
+_WITHIN = {"m": ("1pm", "100mm"), "rad": ("0deg", "89deg"), "N/m": ("1uN/m", "1MN/m"), "m/V": ("1pm/V", "1mm/V"),
+           "K": ("1K", "2000K"), "1": ("0%", "100%")}
+
+
+def option(unit: str, metavar: str, text: str, within: tuple[str, str] | None = None) -> Any:
+    """An option whose value is a number with a unit, ``5um``, read in SI; ``within`` are its bounds, both included."""
+    least, most = within or _WITHIN[unit]
 
     def parser(written: str) -> float:
         try:
-            return parse(written, unit)
+            found = parse(written, unit)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
+        if not parse(least, unit) <= found <= parse(most, unit):
+            meant = f"; did you mean {written}%?" if unit == "1" and 1 < found <= 100 and "%" not in written else ""
+            raise typer.BadParameter(f"'{written}' lies outside of {least} to {most}{meant}")
+        return found
 
     return typer.Option(parser=parser, metavar=metavar, help=text, show_default=False)
+
+
+def output(text: str, *endings: str) -> Any:
+    """An option that names what is written: asked before the work whether it can be, not after it.
+
+    Args:
+        endings: those that its name may have; none for a folder.
+    """
+
+    def check(path: Path | None) -> Path | None:
+        if path is None:
+            return None
+        if endings and path.suffix not in endings:
+            raise typer.BadParameter(f"'{path}' must end in {' or '.join(endings)}")
+        if path.exists() and (path.suffix != ".zarr" if endings else False) == path.is_dir():
+            raise typer.BadParameter(f"'{path}' is {'a folder' if path.is_dir() else 'a file'}; give another name")
+        there = next(above for above in path.absolute().parents if above.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            why = "is no folder" if not there.is_dir() else "may not be written to"
+            raise typer.BadParameter(f"'{path}' cannot be written: '{there}' {why}")
+        return path
+
+    return typer.Option(help=text, callback=check)
 
 
 Paths = Annotated[
     list[Path],
     typer.Argument(help="Files and folders; folders are searched to any depth.", show_default=False),
 ]
-Results = Annotated[Path, typer.Argument(help="A results.nc or results.zarr.", show_default=False)]
+Results = Annotated[
+    Path, typer.Argument(help="A results.nc or results.zarr, or the folder that it is in.", show_default=False)
+]
 Model = Annotated[
     str | None,
     typer.Option(help="See 'asperity models'; 'auto': the data choose. (default: hertz)", show_default=False),
 ]
 Radius = Annotated[float | None, option("m", "LENGTH", "Radius of the tip, e.g. 5um.")]
 PunchRadius = Annotated[float | None, option("m", "LENGTH", "Radius of a flat punch, e.g. 2um.")]
-HalfAngle = Annotated[float | None, option("rad", "ANGLE", "Half-opening angle of the tip, e.g. 20deg.")]
+HalfAngle = Annotated[float | None, option("rad", "ANGLE", "Half-opening angle of the tip, e.g. 20deg.",
+                                                ("1deg", "89deg"))]
 Thickness = Annotated[float | None, option("m", "LENGTH", "Thickness of the sample layer, e.g. 2um.")]
 PoissonRatio = Annotated[
-    float | None, option("1", "NUMBER", "Poisson's ratio of the sample. (default: 0.5)")
+    float | None, option("1", "NUMBER", "Poisson's ratio of the sample. (default: 0.5)", ("-1", "0.5"))
 ]
 Segment = Annotated[
     str | None,
@@ -56,7 +93,8 @@ Calibration = Annotated[
     list[Path] | None,
     typer.Option(help="From 'asperity calibrate'; may be given several times.", show_default=False),
 ]
-Out = Annotated[Path, typer.Option(help="Folder for results.nc, results.csv, report.html.")]
+Out = Annotated[Path, output("Folder for results.nc, results.csv, report.html.")]
+Stored = Annotated[Path, output("Ends in .nc or .zarr.", ".nc", ".zarr")]
 Recipe = Annotated[
     Path | None,
     typer.Option(help="A saved history (see 'asperity recipe'); options win over it.", show_default=False),

@@ -68,7 +68,8 @@ def progress() -> Iterator[Callable[[int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     speed = TextColumn("{task.fields[rate]}")
-    bar = Progress(TextColumn("curves"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn(), console=_err)
+    what = TextColumn("{task.description}")
+    bar = Progress(what, BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn(), console=_err)
     task = bar.add_task("curves", total=None, rate="")
     begun: list[tuple[float, int]] = []  # when, and how many were finished by an earlier run
 
@@ -78,7 +79,9 @@ def progress() -> Iterator[Callable[[int, int], None]]:
         seconds, curves = begun[-1][0] - begun[0][0], done - begun[0][1]
         rate = curves / max(seconds, 1e-9)
         said = f"{rate:.0f}/s" if rate > 9 else f"{rate:.2g}/s"
-        bar.update(task, completed=done, total=total, rate=said if curves else "")
+        first = done < total and not curves
+        bar.update(task, completed=done, total=total, rate=said if curves else "", refresh=True,
+                   description="compiling the model, once: some 10 s; curves" if first else "curves")
 
     try:
         yield tell

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.terminal.options import Channel, Images, Json, Paths, Sensitivity, given, option
+from asperity.terminal.options import Channel, Images, Json, Paths, Sensitivity, given, option, output
 from asperity.terminal.running import guarded
 
 __all__ = ["calibrate"]
 
 calibrate = typer.Typer(no_args_is_help=True, help="Measure the instrument: each result is a file for --calibration.")
 
-CalibrationOut = Annotated[Path, typer.Option(help="Ends in .nc; the page beside it in .html.")]
+CalibrationOut = Annotated[Path, output("Ends in .nc; the page beside it in .html.", ".nc", ".zarr")]
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:
@@ -90,7 +90,8 @@ def tip(
     shape: Annotated[str, typer.Option(help="sphere_cone, paraboloid or pyramid.")] = "sphere_cone",
     channel: Channel = "height",
     noise: Annotated[
-        float | None, option("m", "LENGTH", "Greatest error of a pixel. (default: from trace and retrace)")
+        float | None,
+        option("m", "LENGTH", "Greatest error of a pixel. (default: from trace and retrace)", ("0m", "1mm")),
     ] = None,
     out: CalibrationOut = Path("tip.nc"),
     as_json: Json = False,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import shlex
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +33,7 @@ from asperity.terminal.options import (
     SensitivityStd,
     SpringConstant,
     SpringConstantStd,
+    Stored,
     Thickness,
     given,
     option,
@@ -36,6 +41,12 @@ from asperity.terminal.options import (
 from asperity.terminal.running import guarded, progress
 
 __all__ = ["analyze", "convert", "correct", "demo", "fit", "formats", "models", "read", "select"]
+
+
+#: files that failed and are named on the screen, each with its reason
+MOST_NAMED = 20
+#: files of other kinds that are named; more are counted
+FEW = 3
 
 
 def _arguments(
@@ -74,12 +85,21 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
 
 
 def _about_files(found: dict[str, Any]) -> list[str]:
-    lines = [
-        f"{kind}: {entry['file']}: {entry['problem']}"
-        for kind in ("failed", "skipped")
-        for entry in found[f"{kind}_files"]
-    ]
-    return lines
+    """The files that failed, the first ones each by its line; what holds no force curves is counted by its ending."""
+    failed, skipped = found["failed_files"], found["skipped_files"]
+    lines = [f"failed: {entry['file']}: {entry['problem']}" for entry in failed[:MOST_NAMED]]
+    if len(failed) > MOST_NAMED:
+        lines.append(f"failed: {len(failed) - MOST_NAMED} more; the report names them")
+    if len(skipped) <= FEW:
+        return lines + [f"skipped: {entry['file']}: {entry['problem']}" for entry in skipped]
+    return [*lines, _counted(skipped)]
+
+
+def _counted(skipped: Sequence[dict[str, Any]]) -> str:
+    """Files of other kinds in one line: how many of which ending."""
+    kinds = Counter(Path(entry["file"]).suffix or "no ending" for entry in skipped).most_common()
+    some = [f"{count} {kind}" for kind, count in kinds[:FEW]] + (["..."] if len(kinds) > FEW else [])
+    return f"skipped: {len(skipped)} files that hold no force curves ({', '.join(some)})"
 
 
 @guarded
@@ -105,6 +125,7 @@ def analyze(
     as_json: Json = False,
 ) -> None:
     """Read, correct, fit and report all force curves; the same command goes on after an interruption."""
+    from asperity.data.jobs import OtherJob
 
     tip = given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
                  poisson_ratio=poisson_ratio)
@@ -118,11 +139,21 @@ def analyze(
         sensitivity_std=sensitivity_std,
         radius_std=radius_std,
     )
-    with progress() as tell:
-        results = asperity.analyze(
-            paths, **_arguments(recipe, model, tip, options), out=out, restart=restart, progress=tell
-        )
+    try:
+        with progress() as tell:
+            results = asperity.analyze(
+                paths, **_arguments(recipe, model, tip, options), out=out, restart=restart, progress=tell
+            )
+    except OtherJob as error:
+        raise OtherJob(f"{error} For example: {_elsewhere(sys.argv[1:], out)}") from None
     raise typer.Exit(_print(results, as_json, _outputs(out)))
+
+
+def _elsewhere(typed: Sequence[str], out: Path) -> str:
+    """The same command with a folder that does not exist yet."""
+    free = next(f"{out}-{number}" for number in itertools.count(2) if not Path(f"{out}-{number}").exists())
+    kept = [word for i, word in enumerate(typed) if not word.startswith("--out") and typed[max(i - 1, 0)] != "--out"]
+    return shlex.join(["asperity", *kept, "--out", free])
 
 
 def _outputs(out: Path) -> list[Path]:
@@ -146,14 +177,18 @@ def read(paths: Paths, as_json: Json = False) -> None:
     from asperity.measurements.force_curves.describe import describe
 
     found = describe(paths)
-    typer.echo(json.dumps(found) if as_json else "\n".join(entry["text"] for entry in found))
-    raise typer.Exit(0 if all(entry["outcome"] != "failed" for entry in found) else 1)
+    skipped = [entry for entry in found if entry["outcome"] == "skipped"]
+    shown = [entry["text"] for entry in found if entry["outcome"] != "skipped" or len(skipped) <= FEW]
+    lines = [*shown, *([_counted(skipped)] if len(skipped) > FEW else [])]
+    typer.echo(json.dumps(found) if as_json else "\n".join(lines))
+    outcomes = {entry["outcome"] for entry in found}
+    raise typer.Exit(0 if "read" in outcomes and "failed" not in outcomes else 1)
 
 
 @guarded
 def convert(
     paths: Paths,
-    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")],
+    out: Stored,
     spring_constant: SpringConstant = None,
     sensitivity: Sensitivity = None,
 ) -> None:
@@ -176,7 +211,7 @@ def fit(
     sensitivity_std: SensitivityStd = None,
     radius_std: RadiusStd = None,
     batch: Batch = None,
-    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("results.nc"),
+    out: Stored = Path("results.nc"),
     as_json: Json = False,
 ) -> None:
     """Fit force curves in memory and store the results; 'analyze' does more and can be interrupted."""
@@ -191,7 +226,9 @@ def fit(
         radius_std=radius_std,
         batch=batch,
     )
-    results = asperity.fit(asperity.read(paths), **_arguments(None, model, tip, options))
+    curves = asperity.read(paths)
+    with progress() as tell:
+        results = asperity.fit(curves, **_arguments(None, model, tip, options), progress=tell)
     raise typer.Exit(_print(results, as_json, [store.save(results, out)]))
 
 
@@ -204,7 +241,7 @@ def select(
         float | None, option("m", "LENGTH", "Equilibrium separation of the surfaces. (default: 0.4nm)")
     ] = None,
     separation_std: Annotated[
-        float | None, option("1", "RELATIVE", "Its uncertainty. (default: 100%, a factor 2.7)")
+        float | None, option("1", "RELATIVE", "Its uncertainty. (default: 100%, a factor 2.7)", ("0%", "300%"))
     ] = None,
     surface_tension: Annotated[float | None, option("N/m", "TENSION", "Of a soft sample, e.g. 0.07N/m.")] = None,
     thickness: Thickness = None,
@@ -214,7 +251,7 @@ def select(
     sensitivity_std: SensitivityStd = None,
     radius_std: RadiusStd = None,
     quick: Annotated[bool, typer.Option("--quick", help="For large maps: a network answers where it is sure.")] = False,
-    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("selection.nc"),
+    out: Stored = Path("selection.nc"),
     as_json: Json = False,
 ) -> None:
     """Choose the contact model of every curve (Hertz, DMT, JKR, Maugis-Dugdale), or say why none is named."""
@@ -231,9 +268,9 @@ def select(
         radius_std=radius_std,
     )
     curves = asperity.read(paths, **given(spring_constant=spring_constant, sensitivity=sensitivity))
-    chosen = asperity.select(
-        curves, instrument=instrument, quick=quick, **given(radius=radius, poisson_ratio=poisson_ratio)
-    )
+    with progress() as tell:
+        chosen = asperity.select(curves, instrument=instrument, quick=quick, progress=tell,
+                                 **given(radius=radius, poisson_ratio=poisson_ratio))
     lines = [*choosing.in_words(chosen), f"-> {store.save(chosen, out)}"]
     typer.echo(json.dumps(choosing.summary(chosen)) if as_json else "\n".join(lines))
     raise typer.Exit(0 if (chosen["reasons"].values == 0).all() else 1)
@@ -261,7 +298,7 @@ def correct(
     calibration: Calibration = None,
     spring_constant: SpringConstant = None,
     sensitivity: Sensitivity = None,
-    out: Annotated[Path, typer.Option(help="Ends in .nc or .zarr.")] = Path("corrected.nc"),
+    out: Stored = Path("corrected.nc"),
 ) -> None:
     """Store force curves with another calibration and with the heights that the scanner really took."""
     from asperity.data import store

@@ -7,14 +7,15 @@ import xarray as xr
 from asperity.contact.named import Model, usual_segment
 from asperity.data import provenance
 from asperity.data.curve_files import Source
+from asperity.data.jobs import Progress
 from asperity.data.verbs import verb
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
     averages_taken,
     by_session,
+    each,
     fit_chunk,
-    join,
     plan,
 )
 from asperity.measurements.force_curves.tip import resolved
@@ -26,7 +27,7 @@ __all__ = ["fit"]
 @verb(dataset="curves")
 def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = None,
         spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
-        batch: int = 512) -> xr.Dataset:
+        batch: int = 512, progress: Progress | None = None) -> xr.Dataset:
     """Fit a contact model to every curve.
 
     Args:
@@ -37,6 +38,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
         spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties (0.1 is 10 %)
             of the calibration; they become the part ``modulus_std_calibration``.
         batch: curves in memory at a time.
+        progress: called with (finished curves, all curves).
 
     Returns:
         One entry per curve: the fitted quantities with ``_std``, the flag, the fixed inputs, and the
@@ -48,7 +50,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     sources = list(by_session(Source(dataset, {})))
     template = resolved(model, [dataset])
     noise = SessionNoise(sources, template, segment)
-    results = join([fit_chunk(sources, chunk, noise, options) for chunk in plan(sources, batch)])
+    results = each(plan(sources, batch), lambda chunk: fit_chunk(sources, chunk, noise, options), progress)
     step = provenance.step("fit", {"model": template.record, **options, "batch": batch})
     named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment))
     return provenance.record(named, step, before=dataset)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.terminal.options import Channel, Images, Json, Pixel, Unit
+from asperity.terminal.options import Channel, Images, Json, Pixel, Unit, output
 from asperity.terminal.running import guarded
 
 __all__ = ["drift", "image"]
@@ -51,7 +51,7 @@ def image(
     tip: Annotated[Path | None, typer.Option(help="From 'calibrate tip'.", show_default=False)] = None,
     pixel: Pixel = None,
     unit: Unit = None,
-    out: Annotated[Path | None, typer.Option(help="Ends in .nc; the page beside it.", show_default=False)] = None,
+    out: Annotated[Path | None, output("Ends in .nc; the page beside it.", ".nc", ".zarr")] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is in an image, level it, and if asked free it of noise and of the tip's shape."""
@@ -71,7 +71,7 @@ def drift(
     reach: Annotated[int, typer.Option(help="Frames up to so far apart are compared.")] = 3,
     pixel: Pixel = None,
     unit: Unit = None,
-    out: Annotated[Path, typer.Option(help="Ends in .nc; the page beside it.")] = Path("drift.nc"),
+    out: Annotated[Path, output("Ends in .nc; the page beside it.", ".nc", ".zarr")] = Path("drift.nc"),
 ) -> None:
     """Follow the drift over a film, or over several images in the order of their time."""
     from asperity import correct

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.terminal.options import HalfAngle, Json, PoissonRatio, Radius, given, option
+from asperity.terminal.options import HalfAngle, Json, PoissonRatio, Radius, given, option, output
 from asperity.terminal.running import guarded, progress
 
 __all__ = ["relax", "spectrum"]
@@ -17,7 +17,7 @@ Source = Annotated[Path, typer.Argument(help="A table with units, or a file of f
 Noise = Annotated[float | None, option("1", "RELATIVE", "Of the moduli, e.g. 2%. (default: the source's, else 5%)")]
 Contact = Annotated[str, typer.Option(help="Contact model of force curves, without adhesion.")]
 Restart = Annotated[bool, typer.Option(help="Throw away the curves that an interrupted run finished.")]
-Out = Annotated[Path, typer.Option(help="Ends in .nc; the page beside it in .html.")]
+Out = Annotated[Path, output("Ends in .nc; the page beside it in .html.", ".nc", ".zarr")]
 
 
 @guarded
