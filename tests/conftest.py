@@ -8,6 +8,7 @@ import functools
 import os
 import shutil
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ _STUDIES = Path(__file__).parent / "verify"
 #: the commands are built once in a worker and not anew, in a tenth of a second, for each line that a test types
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 #: what `make test` tells the compiler: most of the time of the tests goes into compiling what runs once
-FEW_OPTIMIZATIONS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false"}
+FEW_OPTIMIZATIONS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+if version("jax").startswith("0.10."):  # later ones know no such flag, and end the process on it
+    FEW_OPTIMIZATIONS["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
 
 
 def pytest_configure(config):
@@ -27,6 +30,8 @@ def pytest_configure(config):
     A folder per run: nothing compiled by other versions of jax, or of this program, is ever used. Whoever
     sets JAX_COMPILATION_CACHE_DIR keeps it from run to run.
     """
+    if os.environ.get("JAX_DISABLE_MOST_OPTIMIZATIONS") == "1":
+        os.environ.update({name: os.environ.get(name, value) for name, value in FEW_OPTIMIZATIONS.items()})
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.mkdtemp(prefix="asperity-compiled-")
         os.environ["JAX_COMPILATION_CACHE_DIR"] = folder  # before jax is imported, here and in every child
