@@ -112,7 +112,7 @@ _ALL = (
              scale=1e-6),
     Quantity("baseline_offset", "N", "b_0", "force of the baseline at the contact point", scale=1e-11),
     Quantity("baseline_tilt", "N/m", "b_1", "slope of the baseline against tip position", scale=1e-4),
-    Quantity("pull_off_force", "N", "F_po", "largest attractive force below the baseline (a magnitude)",
+    Quantity("pull_off_force", "N", "F_po", "largest attractive force of the retraction (a magnitude)",
              0.0, scale=1e-9),
     Quantity("force_max", "N", "F_max", "largest force above the baseline", scale=1e-9),
     Quantity("indentation_max", "m", "delta_max", "largest indentation in the fit", scale=1e-7),

@@ -20,6 +20,22 @@ DEAD = {"dead_zero.csv": Outcome.no_contact, "n06_short.csv": Outcome.too_few_sa
         "jpk_aborted_short.jpk-force": Outcome.unreadable, "qi_all_dead.jpk-qi-data": Outcome.no_contact}
 
 
+#: attraction on the retraction alone, fitted on the approach: pull-off force and how far it may be off, N
+PULL_OFF = {"adh_retract_2nN.csv": (2.0e-9, 0.06e-9),  # one sample of the last rise, and the noise
+            "ruptures3.csv": (0.3e-9, 0.06e-9),
+            "k1_spikes.csv": (0.0, 0.2e-9)}  # three samples of 6 nN in the approach are glitches
+
+
+@pytest.mark.parametrize("name", PULL_OFF)
+def test_the_pull_off_is_that_of_the_retraction(name):
+    if not CASES.is_dir():
+        pytest.skip("the cases are not beside this checkout (../shared/cases)")
+    made = asperity.analyze(CASES / name, MODEL)
+    force, near = PULL_OFF[name]
+    assert abs(float(made["pull_off_force"][0]) - force) < near
+    assert abs(float(made["pull_off_force"][0]) - force) < 3 * float(made["pull_off_force_std"][0])
+
+
 def test_files_without_a_baseline_are_flagged_and_the_rest_is_fitted(tmp_path):
     if not CASES.is_dir():
         pytest.skip("the cases are not beside this checkout (../shared/cases)")

@@ -268,9 +268,9 @@ def select(
         radius_std=radius_std,
     )
     curves = asperity.read(paths, **given(spring_constant=spring_constant, sensitivity=sensitivity))
-    with progress() as tell:
-        chosen = asperity.select(curves, instrument=instrument, quick=quick, progress=tell,
-                                 **given(radius=radius, poisson_ratio=poisson_ratio))
+    chosen = asperity.select(
+        curves, instrument=instrument, quick=quick, **given(radius=radius, poisson_ratio=poisson_ratio)
+    )
     lines = [*choosing.in_words(chosen), f"-> {store.save(chosen, out)}"]
     typer.echo(json.dumps(choosing.summary(chosen)) if as_json else "\n".join(lines))
     raise typer.Exit(0 if (chosen["reasons"].values == 0).all() else 1)

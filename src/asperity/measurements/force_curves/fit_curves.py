@@ -13,6 +13,7 @@ from asperity.contact import AbstractContactModel
 from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
+from asperity.learning.detachment import Detachment, read_detachment
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import BaselineNoise
 from asperity.learning.uncertainty import block_covariance, estimate
@@ -106,7 +107,18 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Basel
     force_std = float(np.linalg.norm(
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
     level = Level(std, samples, np.array([len(b) for b in baselines]), force_std)
-    return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level))
+    retracting = segment.startswith("retract")
+    detached = _detached(dataset, segment if retracting else "retract", std, samples)
+    return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level, detached,
+                                          retracting))
+
+
+def _detached(dataset: xr.Dataset, name: str, std: np.ndarray, correlation: np.ndarray) -> Detachment:
+    """The pull-off read off the retraction; NaN where there is none."""
+    if name not in dataset["segment"].values:
+        return Detachment(np.full(len(std), np.nan), np.full(len(std), np.nan))
+    retraction = segment_of(dataset, name)
+    return read_detachment(retraction.force, retraction.counted, std, correlation)
 
 
 def _noise_of_curves(noise: BaselineNoise | Mapping[str, BaselineNoise], dataset: xr.Dataset,

@@ -10,6 +10,7 @@ import xarray as xr
 from asperity.contact import AbstractContactModel
 from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
 from asperity.learning.batches import Scaled
+from asperity.learning.detachment import Detachment
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
 from asperity.learning.uncertainty import ParameterEstimates
@@ -47,6 +48,8 @@ class Fitted(NamedTuple):
     fit: Fit
     found: ParameterEstimates
     level: Level
+    detached: Detachment  # of the retraction, whatever segment is fitted
+    retracting: bool  # whether that is the one that is fitted
 
 
 class _Residuals(NamedTuple):
@@ -163,13 +166,16 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
 
 
 def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]:
-    """The largest attraction and its uncertainty from the noise, (curve,) N.
+    """The largest attraction of the retraction and its uncertainty from the noise, (curve,) N.
 
-    The lowest of many noisy samples lies too low. Where the fit follows the pull-off, its own minimum is taken,
-    moved by the mean residual of the samples beside it: right whatever the noise, and free of the model's level.
+    Where the fit is of the retraction and follows the pull-off, its own minimum is taken, moved by the mean residual
+    of the samples beside it: right whatever the noise, and free of the model's level. Elsewhere it is read off the
+    retraction: an approach shows the jump into contact instead.
     """
+    raw, raw_std = fitted.detached
+    if not fitted.retracting:
+        return raw, raw_std
     model, std = fitted.found.model_force, fitted.level.std
-    raw = np.maximum(-np.min(np.where(fitted.segment.present, rest.corrected, 0.0), axis=1), 0.0)
     known = np.isfinite(rest.residual)
     seen = np.where(known, model, np.inf)
     place, least = seen.argmin(axis=1), seen.min(axis=1, initial=0.0)
@@ -177,8 +183,18 @@ def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]
     number = np.maximum(beside.sum(axis=1), 1)
     moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
     followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
-    averaged = std * np.sqrt(np.minimum(fitted.level.correlation, number) / number)
-    return np.where(followed, moved, raw), np.where(followed, averaged, std)
+    averaged = std**2 * np.minimum(fitted.level.correlation, number) / number
+    averaged = np.sqrt(averaged + _baseline_variance(fitted, place))
+    return np.where(followed, moved, raw), np.where(followed, averaged, raw_std)
+
+
+def _baseline_variance(fitted: Fitted, place: np.ndarray) -> np.ndarray:
+    """The variance (curve,) N^2 of the fitted baseline at one sample of each curve."""
+    x = fitted.scaled.x[np.arange(len(place)), place]
+    point, _, tilt = fitted.found.values[:, -3:].T
+    away = fitted.scaled.top - fitted.scaled.span * x - point
+    change = np.stack([-tilt, np.ones(len(place)), away], axis=1)  # of contact point, offset there, tilt
+    return np.maximum(np.einsum("bi,bij,bj->b", change, fitted.found.covariance[:, -3:, -3:], change), 0.0)
 
 
 def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:

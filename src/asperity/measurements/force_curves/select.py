@@ -19,7 +19,6 @@ import xarray as xr
 from asperity.contact import DMT, JKR, MaugisDugdale
 from asperity.data import provenance
 from asperity.data.curve_files import Source
-from asperity.data.jobs import Progress
 from asperity.data.results import assumptions
 from asperity.data.verbs import verb
 from asperity.learning import selection
@@ -36,8 +35,8 @@ from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
     by_session,
-    each,
     in_parts,
+    join,
     plan,
 )
 from asperity.measurements.force_curves.tip import resolved
@@ -249,8 +248,7 @@ def in_words(chosen: xr.Dataset) -> list[str]:
 @verb(dataset="curves")
 def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: float = 0.5,
            segment: str = "retract", instrument: Mapping[str, float] | None = None,
-           tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256,
-           progress: Progress | None = None) -> xr.Dataset:
+           tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256) -> xr.Dataset:
     """Choose the contact model of every curve: Hertz, DMT, JKR or Maugis-Dugdale, or say why none is named.
 
     Args:
@@ -263,7 +261,6 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
         tolerance: accepted relative errors, ``modulus`` and ``work_of_adhesion`` (``inf``: not asked for).
         quick: for large maps: a network answers where it is sure, without the other checks and averages.
         batch: curves in memory at a time.
-        progress: called with (finished curves, all curves).
 
     Returns:
         as `choose`: the model with its probability, or the reasons; modulus and work of
@@ -274,8 +271,8 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     known = InputQuantities(**known_keys("instrument", instrument, InputQuantities._fields))
     options = Options(Tolerance(**known_keys("tolerance", tolerance, Tolerance._fields)))
     sources, template = list(by_session(Source(dataset, {}))), resolved(model, [dataset])
-    chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, progress, instrument=known,
-                        options=options, quick=quick)
+    chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, instrument=known, options=options,
+                        quick=quick)
     step = provenance.step("select", {
         "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
         "tolerance": dict(tolerance or {}), "quick": quick, "batch": batch})
@@ -283,12 +280,11 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     return provenance.record(named, step, before=dataset)
 
 
-def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, progress: Progress | None = None,
-               **options: Any) -> xr.Dataset:
+def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
     """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
     def of_part(curves: xr.Dataset, noises: Mapping[str, BaselineNoise], _: list[int], source: Source) -> xr.Dataset:
         template = noise.template.of(source)
         assert isinstance(template, JKR)
         return choose(curves, template, noises, segment=noise.segment, **options)
 
-    return each(plan(sources, batch), lambda chunk: in_parts(sources, chunk, noise, of_part), progress)
+    return join([in_parts(sources, chunk, noise, of_part) for chunk in plan(sources, batch)])
