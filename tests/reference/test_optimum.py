@@ -80,8 +80,8 @@ def test_every_fit_converges():
 
 
 def test_sum_of_squares_is_never_above_the_peers():
-    """Up to the 1e-12 at which the fitter stops."""
-    assert max(row.excess for row in compared()) < 2e-12
+    """Up to the 1e-12 that the fitter promises when it stops, and the rounding of a sum of thousands of squares."""
+    assert max(row.excess for row in compared()) < 5e-12
 
 
 @cache

@@ -66,7 +66,9 @@ def test_a_page_never_takes_the_place_of_results(tmp_path):
     before = made.read_bytes()
     ran = CliRunner().invoke(app, ["report", str(made), "--out", str(made)])
     assert ran.exit_code == 2
-    assert "give a name that ends in .html" in ran.stderr
+    assert "must end in .html" in ran.stderr
+    with pytest.raises(ArgumentError, match=r"give a name that ends in \.html"):
+        asperity.report(store.load(made), made)
     assert made.read_bytes() == before
 
 

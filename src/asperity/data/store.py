@@ -79,11 +79,11 @@ def save(dataset: xr.Dataset, path: str | PathLike[str]) -> Path:
         return save_blocks(_blocks(dataset), path)
     stored = _storable(dataset)
     # in memory first: HDF5 ends the process if the disk is full when it closes a file
-    whole = stored.to_netcdf(None, engine="h5netcdf", encoding=_checked(stored))
-    _prepare(path)
-    with disk.replacing(path) as temporary, open(temporary, "wb") as stream:
-        stream.write(whole)
-        stream.write(_seal(whole))
+    with memoryview(stored.to_netcdf(None, engine="h5netcdf", encoding=_checked(stored))) as whole:
+        _prepare(path)
+        with disk.replacing(path) as temporary, open(temporary, "wb") as stream:
+            stream.write(whole)
+            stream.write(_seal(whole))
     return path
 
 

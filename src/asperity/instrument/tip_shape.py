@@ -80,7 +80,7 @@ class RoundedPyramid(AbstractTipShape):
 
     radius: Any  # m
     half_angle: Any  # rad, between axis and faces
-    rotation: Any  # rad, of the normal of a face from the x axis
+    rotation: Any  # rad, of the normal of a face from the x axis; of a fit within an eighth of a turn
 
     limits: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, np.inf), (0.01, 1.56), (-np.inf, np.inf))
 
@@ -182,8 +182,10 @@ def fit_shape(kind: type[AbstractTipShape], heights: Any, *, pixel: tuple[float,
     spread, misfit = _spread(best.jac, best.fun, data)
     spread = spread[: len(names), : len(names)] * np.outer(scale, scale)
     residual = np.where(np.isfinite(data.heights), best.fun * data.std, np.nan) * data.unit
-    best_shape = kind(**dict(zip(names, (float(p * s) for p, s in zip(parameters, scale)))))
-    return ShapeFit(best_shape, dict(zip(names, map(float, np.sqrt(np.diag(spread))))), spread,
+    values = {name: float(p * s) for name, p, s in zip(names, parameters, scale)}
+    if "rotation" in values:  # four faces are the same every quarter of a turn
+        values["rotation"] = (values["rotation"] + np.pi / 4) % (np.pi / 2) - np.pi / 4
+    return ShapeFit(kind(**values), dict(zip(names, map(float, np.sqrt(np.diag(spread))))), spread,
                     (float(y * data.unit), float(x * data.unit)), float(top * data.unit), misfit,
                     residual.reshape(np.shape(heights)))
 

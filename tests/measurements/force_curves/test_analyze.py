@@ -267,7 +267,7 @@ def test_a_file_without_the_segment_fails_alone(folder, small_map):
 
 
 @pytest.mark.parametrize(("model", "message"), [
-    ("herz", "no contact model 'herz'; known: .*hertz"),
+    ("herz", "no contact model 'herz'; did you mean 'hertz'. known: .*hertz"),
     ({"name": "hertz", "half_angle": 0.3}, "no half_angle")])
 def test_wrong_models_are_named(folder, model, message):
     with pytest.raises(ModelError, match=message):
