@@ -24,8 +24,10 @@ from asperity.learning.batches import Scaled, block_size, compiled, solve_small
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import BaselineNoise, bands
 
-__all__ = ["ParameterEstimates", "block_covariance", "estimate"]
+__all__ = ["BESIDE", "ParameterEstimates", "block_covariance", "block_width", "estimate"]
 
+#: samples on either side of the fit's minimum that its force is averaged over
+BESIDE = 4
 _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
 _REMEMBERED = 1024  # pairs of lengths whose covariances are kept, 9 kB each
 
@@ -40,6 +42,7 @@ class ParameterEstimates(NamedTuple):
     baseline: np.ndarray  # (batch, sample) N, the fitted baseline
     model_force: np.ndarray  # (batch, sample) N, the fitted force of contact
     slope: np.ndarray  # (batch, sample) N/m, the slope of the contact force against indentation
+    lowest: np.ndarray  # (batch,) N^2, variance of the mean force about the fit's minimum, against the baseline there
 
 
 def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_constant: np.ndarray,
@@ -75,10 +78,15 @@ def block_covariance(noise: BaselineNoise, strengths: np.ndarray, samples: int) 
         noise, strengths: the noise's bands, and how strong each is in each curve (N^2).
         samples: of a curve, which are cut into 64 blocks.
     """
-    lags, count = _block_lags(noise.length, -(-samples // _BLOCKS)), len(strengths)
+    lags, count = _block_lags(noise.length, block_width(samples)), len(strengths)
     size = block_size(count, samples)
     parts = [strengths[np.arange(first, first + size) % count] @ lags for first in range(0, count, size)]
     return np.concatenate(parts)[:count]
+
+
+def block_width(samples: int) -> int:
+    """Samples of a block of a curve of so many."""
+    return -(-samples // _BLOCKS)
 
 
 @lru_cache(_REMEMBERED)
@@ -122,8 +130,20 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sou
     covariance = gradient @ spread @ jnp.swapaxes(gradient, 1, 2)
     calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
     force_scale = scaled.force_scale[:, None]
+    above = _above_line(scaled, contact * one, jacobian, inverse, tilt)
+    lowest = _noise_form([above * gain], lag_sums)[:, 0, 0] * scaled.force_scale**2
     return (values, covariance, calibration, line * force_scale + scaled.force_zero[:, None],
-            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None])
+            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None], lowest)
+
+
+def _above_line(scaled: Scaled, contact, jacobian, inverse, tilt):
+    """The weight of every sample in the mean force about the fit's minimum above the fitted line, (batch, sample)."""
+    distance = jnp.abs(jnp.arange(contact.shape[1]) - jnp.argmin(contact, axis=1)[:, None])
+    beside = ((distance <= BESIDE) & scaled.counted).astype(contact.dtype)
+    beside = beside / jnp.maximum(beside.sum(axis=1, keepdims=True), 1.0)
+    place = (beside * scaled.x).sum(axis=1)
+    line = inverse[:, :, 0] + (place[:, None] * inverse[:, :, 1] if tilt else 0.0)  # of the parameters, by J^T e
+    return beside - sum(line[:, j, None] * column for j, column in enumerate(jacobian))
 
 
 def _inverse_normal(jacobian):
@@ -144,7 +164,7 @@ def _projections(jacobian, changes):
 def _noise_form(jacobian, lag_sums):
     """J^T C J over blocks of samples, (batch, p, p)."""
     batch, samples = jacobian[0].shape
-    width = -(-samples // _BLOCKS)
+    width = block_width(samples)
     padded = [jnp.pad(column, ((0, 0), (0, width * _BLOCKS - samples))) for column in jacobian]
     sums = jnp.stack([column.reshape(batch, _BLOCKS, width).sum(axis=2) for column in padded], 2)
     distance = np.abs(np.arange(_BLOCKS)[:, None] - np.arange(_BLOCKS))

@@ -13,7 +13,7 @@ from asperity.learning.batches import Scaled
 from asperity.learning.detachment import Detachment
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
-from asperity.learning.uncertainty import ParameterEstimates
+from asperity.learning.uncertainty import BESIDE, ParameterEstimates, block_width
 from asperity.measurements.force_curves.segments import Segment
 from asperity.quantities import variable_attributes
 
@@ -25,7 +25,6 @@ _MISFIT = 3.0  # residual over noise, and
 _MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 _PULL = 6.0  # pull-off over noise, from which the fit may say where it is
-_BESIDE = 4  # samples on either side of the pull-off that are averaged
 _POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
@@ -179,22 +178,18 @@ def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]
     known = np.isfinite(rest.residual)
     seen = np.where(known, model, np.inf)
     place, least = seen.argmin(axis=1), seen.min(axis=1, initial=0.0)
-    beside = known & (np.abs(np.arange(model.shape[1]) - place[:, None]) <= _BESIDE)
+    beside = known & (np.abs(np.arange(model.shape[1]) - place[:, None]) <= BESIDE)
     number = np.maximum(beside.sum(axis=1), 1)
     moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
     followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
-    averaged = std**2 * np.minimum(fitted.level.correlation, number) / number
-    averaged = np.sqrt(averaged + _baseline_variance(fitted, place))
-    return np.where(followed, moved, raw), np.where(followed, averaged, raw_std)
+    spread = np.sqrt(fitted.found.lowest + std**2 * _within_a_block(fitted, number))
+    return np.where(followed, moved, raw), np.where(followed, spread, raw_std)
 
 
-def _baseline_variance(fitted: Fitted, place: np.ndarray) -> np.ndarray:
-    """The variance (curve,) N^2 of the fitted baseline at one sample of each curve."""
-    x = fitted.scaled.x[np.arange(len(place)), place]
-    point, _, tilt = fitted.found.values[:, -3:].T
-    away = fitted.scaled.top - fitted.scaled.span * x - point
-    change = np.stack([-tilt, np.ones(len(place)), away], axis=1)  # of contact point, offset there, tilt
-    return np.maximum(np.einsum("bi,bij,bj->b", change, fitted.found.covariance[:, -3:, -3:], change), 0.0)
+def _within_a_block(fitted: Fitted, number: np.ndarray) -> np.ndarray:
+    """What the mean of so many samples varies more than that of a block, over the variance of one, (curve,)."""
+    correlation, width = fitted.level.correlation, block_width(fitted.segment.force.shape[1])
+    return np.maximum(np.minimum(correlation, number) / number - np.minimum(correlation, width) / width, 0.0)
 
 
 def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:
