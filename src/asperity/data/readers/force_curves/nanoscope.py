@@ -36,6 +36,7 @@ from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.vendors.nanoscope_header import (
     NanoscopeHeader,
     Section,
+    are_aligned,
     parse_length,
     parse_number,
     parse_scale,
@@ -71,7 +72,7 @@ def open_curves(path: Path) -> Curves:
     ``height_drive``; the segments ``approach`` and ``retract``.
 
     Raises:
-        CorruptFile: truncated or inconsistent, or the decoded deflection contradicts the header.
+        CorruptFile: truncated, with more bytes than it lists, or the decoded deflection contradicts the header.
         Unsupported: images, PeakForce captures, ramps with stored hold data.
     """
     header = NanoscopeHeader.read(path)
@@ -79,6 +80,7 @@ def open_curves(path: Path) -> Curves:
     section = _deflection(header)
     layout = _layout(header, section)
     channel = _channel(header, section, layout)
+    header.check_end(lambda: all(are_aligned(channel.words(curve)) for curve in layout.probes))
     check = _Check.of(header, channel)
     counts = _recorded(channel)
     check.file(counts)
@@ -186,8 +188,7 @@ def _channel(header: NanoscopeHeader, section: Section, layout: _Layout) -> _Cha
     """Place and scale of one channel; the declared sizes must fit each other and the file."""
     offset, size = header.count("data offset", section), header.count("data length", section)
     if offset + size > header.file_size:
-        raise CorruptFile(header.path, f"'{_label(section)}' should end at byte {offset + size}, "
-                          f"the file has {header.file_size}.", "It is truncated; copy it again.")
+        raise header.too_short(_label(section), offset + size)
     samples = layout.n_curves * (layout.extend + layout.retract)
     width = size // samples
     if width not in _INTEGER or width * samples != size:
