@@ -1,4 +1,4 @@
-"""Tables of numbers in text files and zip archives: decoding, units, cells, segments.
+"""Tables of numbers in texts: units, cells, segments.
 
 Shared by the text readers. Every failure is a `CorruptFile` that names the file, the line and the
 column; nothing else is raised for a damaged table.
@@ -7,26 +7,16 @@ column; nothing else is raised for a damaged table.
 from __future__ import annotations
 
 import math
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile
-from asperity.data.readers.vendors.zip_archive import Archive, open_archive
 
-__all__ = ["Segments", "align_segments", "check_lines", "count_samples", "cut", "decode", "head_text", "parse_number",
-           "parse_rows", "read_text", "read_texts", "remembering", "require_rising", "split_at_minimum",
-           "unit_factor"]
-
-#: characters; a line of a hundred thousand pixels has fewer
-_LONGEST_LINE = 8 * 2**20
-#: lines; more samples in one text do not fit into memory
-_MOST_LINES = 10_000_000
+__all__ = ["Segments", "align_segments", "count_samples", "cut", "parse_number", "parse_rows", "remembering",
+           "require_rising", "split_at_minimum", "unit_factor"]
 
 #: the names of a curve's segments and their n + 1 bounds as sample indices
 Segments = tuple[tuple[str, ...], tuple[int, ...]]
@@ -62,90 +52,6 @@ def _simple_factor(unit: str) -> tuple[float, str]:
         if unit.endswith(base) and prefix in _PREFIXES:
             return _PREFIXES[prefix], base
     raise ValueError(f"unknown unit '{unit}' (expected e.g. m, um, nm, N, nN, pN, V, mV, s, ms, N/m, nm/V)")
-
-
-def decode(raw: bytes) -> str:
-    """Text of bytes: UTF-8 (with or without mark), else Latin-1; line ends become ``\\n``."""
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def head_text(head: bytes) -> str:
-    """The text that the first bytes of a file hold, looking into a zip's first member; "" if binary.
-
-    For recognition only: other than ASCII characters may come out wrong.
-    """
-    raw = _zip_start(head) if head[:4] == b"PK\x03\x04" else head
-    text = raw.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
-    return "" if "\x00" in text else text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _zip_start(head: bytes) -> bytes:
-    """The first bytes of the first real member of a zip archive, from its local header."""
-    at = 0
-    while head[at : at + 4] == b"PK\x03\x04" and len(head) >= at + 30:
-        method = int.from_bytes(head[at + 8 : at + 10], "little")
-        size = int.from_bytes(head[at + 18 : at + 22], "little")
-        start = at + 30 + int.from_bytes(head[at + 26 : at + 28], "little") \
-            + int.from_bytes(head[at + 28 : at + 30], "little")
-        name_end = at + 30 + int.from_bytes(head[at + 26 : at + 28], "little")
-        if not head[at + 30 : name_end].endswith(b"/"):
-            return _inflate_start(head[start:]) if method == zipfile.ZIP_DEFLATED else head[start:]
-        at = start + size
-    return b""
-
-
-def _inflate_start(packed: bytes) -> bytes:
-    try:
-        return zlib.decompressobj(-15).decompress(packed, 16384)
-    except zlib.error:
-        return b""
-
-
-def check_lines(path: Path, raw: bytes) -> bytes:
-    """The bytes of a text, if its lines fit into memory one by one and together; else raises `CorruptFile`."""
-    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == ord("\n" if b"\n" in raw else "\r"))
-    longest = int(np.diff(ends, prepend=-1, append=len(raw)).max())
-    if longest > _LONGEST_LINE or len(ends) > _MOST_LINES:
-        raise CorruptFile(path, f"it has {len(ends)} lines of up to {longest} characters, which no table of "
-                                "measurements has.", "Store it in a binary format if it is complete.")
-    return raw
-
-
-def read_text(path: Path) -> str:
-    """The decoded text of a file."""
-    return decode(check_lines(path, opening.read_bytes(path, opening.LONGEST_TEXT)))
-
-
-def read_texts(path: Path, names: Sequence[str] | None = None) -> list[tuple[str, str]]:
-    """(name, text) of the one text that a file is, or of the members of the zip archive that it is."""
-    zipped = opening.read_head(path).startswith(b"PK\x03\x04")
-    return _read_members(path, names) if zipped else [(path.name, read_text(path))]
-
-
-def _read_members(path: Path, names: Sequence[str] | None = None) -> list[tuple[str, str]]:
-    """(name, text) of the members of a zip archive, of all that are files or only of ``names``.
-
-    Raises:
-        CorruptFile: the archive or a member is truncated, damaged or implausibly large, alone or together.
-    """
-    archive = open_archive(path)
-    wanted = names if names is not None else _file_names(archive)
-    declared = sum(archive.members[name].size for name in wanted if name in archive.members)
-    if declared > opening.most_unpacked(path.stat().st_size):
-        raise CorruptFile(path, f"its members unpack to {declared >> 20} MB, more than texts of measurements do.",
-                          opening.DAMAGED)
-    with archive.open() as stream:
-        return [(name, decode(check_lines(path, archive.read(stream, name)))) for name in wanted]
-
-
-def _file_names(archive: Archive) -> list[str]:
-    return [name for name in archive.members
-            if not name.endswith("/") and not Path(name).name.startswith(".")
-            and not name.startswith("__MACOSX/")]
 
 
 def parse_number(path: Path, text: str, line: int, what: str) -> float:

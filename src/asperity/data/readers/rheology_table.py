@@ -16,7 +16,8 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
-from asperity.data.readers._table import read_text, unit_factor
+from asperity.data.readers._table import unit_factor
+from asperity.data.readers._text import read_text
 from asperity.quantities import QUANTITIES
 
 __all__ = ["read_table"]

@@ -27,7 +27,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.curves import Curves, SchemaError, to_dataset
-from asperity.data.opening import DAMAGED, naming, read_head
+from asperity.data.opening import DAMAGED, naming
 from asperity.data.readers._errors import (
     CorruptFile,
     MissingCalibration,
@@ -35,6 +35,7 @@ from asperity.data.readers._errors import (
     ReadError,
     Unsupported,
 )
+from asperity.data.readers._text import read_head
 from asperity.quantities import QUANTITIES
 
 __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported",

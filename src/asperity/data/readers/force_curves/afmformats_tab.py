@@ -20,16 +20,8 @@ import numpy as np
 
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile
-from asperity.data.readers._table import (
-    Segments,
-    count_samples,
-    cut,
-    head_text,
-    parse_rows,
-    read_text,
-    remembering,
-    require_rising,
-)
+from asperity.data.readers._table import Segments, count_samples, cut, parse_rows, remembering, require_rising
+from asperity.data.readers._text import head_text, read_text
 from asperity.data.readers.force_curves.afmformats_hdf5 import (
     COLUMNS,
     attributes,

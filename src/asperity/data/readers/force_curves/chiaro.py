@@ -24,13 +24,12 @@ from asperity.data.readers._table import (
     align_segments,
     count_samples,
     cut,
-    head_text,
     parse_number,
     parse_rows,
-    read_texts,
     remembering,
     require_rising,
 )
+from asperity.data.readers._text import head_text, read_texts
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 

@@ -16,21 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._table import (
     Segments,
     align_segments,
-    check_lines,
     count_samples,
     cut,
-    decode,
     parse_rows,
     remembering,
     require_rising,
     unit_factor,
 )
+from asperity.data.readers._text import decode, read_part, read_utf8
 from asperity.data.readers.vendors.jpk_properties import HeaderError, kind_of
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
@@ -106,7 +104,7 @@ def open_curves(path: Path) -> Curves:
 
 def _tables(path: Path) -> list[_Table]:
     """The tables of the file in order; a header entry holds until it is given again."""
-    data = check_lines(path, opening.read_bytes(path, opening.LONGEST_TEXT))
+    data = read_utf8(path)
     if not data.endswith(b"\n"):
         raise CorruptFile(path, "the file ends in the middle of a line.", _AGAIN)
     tables: list[_Table] = []
@@ -188,9 +186,7 @@ def _load(path: Path, tables: Sequence[_Table], sources: Sequence[Mapping[str, _
 
 
 def _parse(path: Path, table: _Table) -> dict[str, np.ndarray]:
-    with opening.stream(path) as stream:
-        stream.seek(table.start)
-        text = decode(stream.read(table.stop - table.start))
+    text = read_part(path, table.start, table.stop)
     names = table.header["columns"].split()
     values = parse_rows(path, [line.rstrip() for line in text.split("\n")], table.line, " ", names)
     if len(values) != table.rows:

@@ -19,7 +19,8 @@ import numpy as np
 
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile
-from asperity.data.readers._table import head_text, parse_rows, read_text, remembering
+from asperity.data.readers._table import parse_rows, remembering
+from asperity.data.readers._text import head_text, read_text
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 

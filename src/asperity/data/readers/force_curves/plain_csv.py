@@ -23,15 +23,14 @@ from asperity.data.readers._table import (
     align_segments,
     count_samples,
     cut,
-    head_text,
     parse_number,
     parse_rows,
-    read_text,
     remembering,
     require_rising,
     split_at_minimum,
     unit_factor,
 )
+from asperity.data.readers._text import head_text, read_text
 from asperity.quantities import QUANTITIES, canonical_name
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]

@@ -18,14 +18,8 @@ import numpy as np
 
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
-from asperity.data.readers._table import (
-    head_text,
-    parse_number,
-    parse_rows,
-    read_texts,
-    remembering,
-    unit_factor,
-)
+from asperity.data.readers._table import parse_number, parse_rows, remembering, unit_factor
+from asperity.data.readers._text import head_text, read_texts
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 

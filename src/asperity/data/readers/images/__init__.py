@@ -22,8 +22,9 @@ from types import ModuleType
 
 import numpy as np
 
-from asperity.data.opening import DAMAGED, naming, read_head
+from asperity.data.opening import DAMAGED, naming
 from asperity.data.readers._errors import CorruptFile, NotRecognized
+from asperity.data.readers._text import read_head
 from asperity.data.readers.images._channels import Channel, Images, si_unit
 
 __all__ = ["READERS", "Channel", "Images", "find_reader", "open_images"]

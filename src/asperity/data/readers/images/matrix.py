@@ -18,7 +18,8 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
-from asperity.data.readers._table import head_text, parse_rows, read_text
+from asperity.data.readers._table import parse_rows
+from asperity.data.readers._text import head_text, read_text
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -34,8 +35,9 @@ def matches(head: bytes, name: str) -> bool:
     """True for a NumPy array, or a text whose first line that is no comment is two or more numbers."""
     if head.startswith(_NUMPY):
         return True
-    lines = [line for line in head_text(head).split("\n")[:-1] if line.strip() and not line.startswith("#")]
-    cells = _cells(lines[0]) if lines else []
+    *lines, rest = head_text(head).split("\n")
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    cells = _cells(lines[0]) if lines else [] if rest.startswith("#") else _cells(rest)[:-1]  # a line beyond the head
     return len(cells) > 1 and all(_NUMBER.fullmatch(cell) for cell in cells)
 
 

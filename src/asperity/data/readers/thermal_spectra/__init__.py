@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from asperity.data.opening import DAMAGED, naming, read_head
+from asperity.data.opening import DAMAGED, naming
 from asperity.data.readers._errors import CorruptFile, NotRecognized
+from asperity.data.readers._text import read_head
 from asperity.data.readers.thermal_spectra import jpk_tnd, nanosurf_nid
 
 __all__ = ["open_spectrum"]

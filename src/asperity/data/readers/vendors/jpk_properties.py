@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asperity.data.readers._text import decode
+
 __all__ = ["Deflection", "HeaderError", "Scale", "UnknownHeader", "channel_record", "deflection_of",
            "height_scale", "kind_of", "parse_properties", "records", "segment_record", "setpoint_of"]
 
@@ -63,8 +65,8 @@ class Deflection(NamedTuple):
 
 
 def parse_properties(text: bytes) -> dict[str, str]:
-    """The entries of a Java properties file written as ``key=value`` lines (Latin-1, escapes)."""
-    lines = text.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    """The entries of a Java properties file written as ``key=value`` lines (escapes)."""
+    lines = decode(text)
     if "\\\n" in lines:
         lines = re.sub(r"\\\n[ \t]*", "", lines)
     entries = {}

@@ -12,6 +12,7 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile
+from asperity.data.readers._text import as_text
 
 __all__ = ["NanoscopeHeader", "NanoscopeScale", "Section", "are_aligned", "parse_length", "parse_number", "parse_scale",
            "positive"]
@@ -48,7 +49,7 @@ class NanoscopeHeader:
             raise CorruptFile(path, "the NanoScope header has no end ('\\*File list end').",
                               "The file is truncated or damaged; copy it again from the instrument.")
         line_end = re.search(rb"\r*\n|\r", text)
-        return cls(path, _sections(text.decode("latin-1")), path.stat().st_size,
+        return cls(path, _sections(as_text(text)), path.stat().st_size,
                    line_end[0].decode("latin-1") if line_end else "")
 
     def all(self, name: str) -> list[Section]:
