@@ -49,7 +49,8 @@ def text_files(folder):
     (folder / "wide.txt").write_text(wide, encoding="utf-8")
     return {name: (path, open_dataset) for name, path in curves.items()} | {
         "units": (folder / "units.csv", open_dataset), "workshop": (folder / "workshop.csv", open_dataset),
-        "matrix": (tiny_images.tiny_image("matrix", folder)[0], open_images), "wide": (folder / "wide.txt", open_images),
+        "matrix": (tiny_images.tiny_image("matrix", folder)[0], open_images),
+        "wide": (folder / "wide.txt", open_images),
         "table": (folder / "spectrum.txt", read_table), "tnd": (tnd(folder / "a.tnd"), open_spectrum)}
 
 

@@ -15,6 +15,7 @@ A package adds a reader by the entry-point group ``asperity.readers``.
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -34,12 +35,15 @@ from asperity.data.readers._errors import (
     NotRecognized,
     ReadError,
     Unsupported,
+    printable,
 )
 from asperity.data.readers._text import read_head
 from asperity.quantities import QUANTITIES
 
 __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported",
            "find_reader", "open_curves", "open_dataset"]
+
+_log = logging.getLogger("asperity")
 
 #: the formats, asked in this order; the specific ones first
 READERS = ("jpk", "nanoscope", "nanosurf", "igor", "chiaro", "workshop", "ntmdt", "jpk_text",
@@ -83,6 +87,8 @@ def open_curves(path: str | PathLike[str]) -> Curves:
     module, path = find_reader(path), Path(path)
     with naming(path, module.NAME):
         curves = module.open_curves(path)
+    if said := curves.attrs.get("left_out"):
+        _log.warning("%s: %s", printable(path), said)
     counts = np.asarray(curves.counts)
     if counts.size == 0 or counts.min() < 0 or counts.max() == 0 or counts.sum(axis=1).max() > _LONGEST_CURVE:
         raise CorruptFile(path, f"{counts.shape[0]} curves of up to {counts.max(initial=0)} samples "
