@@ -100,7 +100,7 @@ def test_measured_files_are_read_and_refused_when_bytes_are_added(name, tmp_path
     path, read = shared_data(name), MEASURED[name]
     read(path)
     raw, damaged = path.read_bytes(), tmp_path / path.name
-    start = int(re.search(rb"Data offset: (\d+)", raw)[1])
+    start = int(re.findall(rb"Data offset: (\d+)", raw)[0])
     for content in (raw[:start] + raw[start:].replace(b"\n", b"\r\n"), raw[:500] + b"x" + raw[500:],
                     raw[: (start + len(raw)) // 2] + b"\0" + raw[(start + len(raw)) // 2 :]):
         damaged.write_bytes(content)

@@ -18,7 +18,7 @@ import numpy as np
 
 from asperity.data.readers._text import decode
 
-__all__ = ["Deflection", "HeaderError", "Scale", "UnknownHeader", "channel_record", "deflection_of",
+__all__ = ["Deflection", "HeaderError", "LackingScale", "Scale", "UnknownHeader", "channel_record", "deflection_of",
            "height_scale", "kind_of", "parse_properties", "records", "segment_record", "setpoint_of"]
 
 _DTYPES = {"signedshort": ">i2", "unsignedshort": ">u2", "signedinteger": ">i4", "unsignedinteger": ">u4",
@@ -34,6 +34,10 @@ _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 class HeaderError(ValueError):
     """A header that lacks an entry or holds an impossible one."""
+
+
+class LackingScale(HeaderError):
+    """A header without the scale of its numbers, as programs leave it that process curves and save them again."""
 
 
 class UnknownHeader(HeaderError):
@@ -239,6 +243,8 @@ def _number(record: Mapping[str, str], key: str, missing: float | None = None) -
         value = _NAN
     if np.isfinite(value):
         return value
+    if missing is None and key not in record and key.endswith("multiplier"):
+        raise LackingScale(f"'{key}' is missing: it looks like a processed export, whose numbers have lost their scale")
     if missing is None:
         raise HeaderError(f"'{key}' is missing or not a number")
     return missing
