@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from asperity.data.readers._appearance import appearance, is_foreign
 from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported, printable
 from asperity.data.readers._table import (
     is_no_number,
@@ -32,7 +33,7 @@ from asperity.data.readers._table import (
     to_number,
     unit_factor,
 )
-from asperity.data.readers._text import read_text
+from asperity.data.readers._text import read_head, read_text
 from asperity.quantities import QUANTITIES
 
 __all__ = ["read_table"]
@@ -69,13 +70,17 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
         ReadError: the file cannot be read, has no such columns, an unknown unit, or rows that are no numbers.
     """
     path = Path(path)
+    if is_foreign(head := read_head(path)):
+        raise NotRecognized(path, f"it is no text but {appearance(head)}.", "Save the table as CSV.")
     lines = read_text(path).split("\n")
     rows = [i for i, line in enumerate(lines) if line.strip() and not line.startswith(("#", '"#'))]
     if len(rows) < 3:
-        raise CorruptFile(path, "it has fewer than three lines.", _WANTED)
+        raise CorruptFile(path, f"it has fewer than three lines, and looks like {appearance(head)}.", _WANTED)
     separator = separator_of(lines[rows[0]])
     titles = split_cells(lines[rows[0]], separator)
     named = [_named(title) for title in titles]
+    if not any(quantity for quantity, _ in named):
+        raise NotRecognized(path, f"the columns are unknown; it looks like {appearance(head)}.", _WANTED)
     units, first = [unit for _, unit in named], rows[1]
     cells = split_cells(lines[first], separator)
     if not any(units) and not all(is_no_number(cell) or math.isfinite(to_number(cell)) for cell in cells):

@@ -44,7 +44,7 @@ def test_a_processed_export_without_scales_is_told_from_damage(tmp_path):
                for name, raw in read_members(path)]
     write_members(tmp_path / "b.jpk-force-map", members)
     for lost in (tmp_path / "b.jpk-force-map", shared_case("jpk_no_multiplier.jpk-force")):
-        with pytest.raises(CorruptFile, match="looks like a processed export.*Take the file that the inst") as caught:
+        with pytest.raises(CorruptFile, match=r"looks like a processed export.*Take the file that the inst") as caught:
             jpk.open_curves(lost)
         assert "damaged" not in str(caught.value)
 

@@ -29,6 +29,7 @@ import xarray as xr
 
 from asperity.data.curves import Curves, SchemaError, to_dataset
 from asperity.data.opening import DAMAGED, naming
+from asperity.data.readers._appearance import appearance
 from asperity.data.readers._errors import (
     CorruptFile,
     MissingCalibration,
@@ -74,7 +75,7 @@ def find_reader(path: str | PathLike[str]) -> ModuleType:
         if module.matches(head, path.name.lower()):
             return module
     formats = "; ".join(f"{m.NAME} ({', '.join(m.EXTENSIONS)})" for m in _modules())
-    raise NotRecognized(path, "the format is not recognized.",
+    raise NotRecognized(path, f"the format is not recognized: it looks like {appearance(head)}.",
                         f"Known formats: {formats}. Other data can be brought in as plain CSV.")
 
 

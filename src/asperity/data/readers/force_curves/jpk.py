@@ -24,6 +24,7 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
+from asperity.data.readers._appearance import is_foreign
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.vendors.jpk_properties import (
     Deflection,
@@ -173,7 +174,8 @@ def _remedy(error: Exception) -> str:
 def matches(head: bytes, name: str) -> bool:
     """A zip archive with JPK's first member or JPK's ending."""
     first = head[30 : 30 + int.from_bytes(head[26:28], "little")]
-    return head[:4] == b"PK\3\4" and (first.startswith(_FIRST_MEMBERS) or name.endswith(EXTENSIONS))
+    named = name.endswith(EXTENSIONS) and not is_foreign(head)
+    return head[:4] == b"PK\3\4" and (first.startswith(_FIRST_MEMBERS) or named)
 
 
 def open_curves(path: Path) -> Curves:

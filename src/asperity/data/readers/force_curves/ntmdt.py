@@ -72,8 +72,9 @@ def _parse(path: Path) -> tuple[np.ndarray, np.ndarray, Rows]:
     steps = np.diff(table[:, 0])
     if len(table) < 4 or not ((steps > 0).all() or (steps < 0).all()):
         row = int(np.flatnonzero(np.sign(steps) != np.sign(steps.sum()))[0]) + 2 if len(table) >= 4 else 1
-        raise CorruptFile(path, f"line {row}: the heights in the first column are not in order.",
-                          "An NT-MDT export holds height, approach and retract signal.")
+        raise CorruptFile(path, f"line {row}: the heights in the first column are not in order; three columns without "
+                                "titles are taken for height, approach and retract of an NT-MDT export.",
+                          "If it is another table, write its titles with units above it (docs/plain_csv.md).")
     rising = table if steps[0] > 0 else table[::-1]
     return _without_padding(path, rising[:, [0, 1]])[::-1], _without_padding(path, rising[:, [0, 2]]), rows
 

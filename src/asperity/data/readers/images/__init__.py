@@ -24,6 +24,7 @@ from types import ModuleType
 import numpy as np
 
 from asperity.data.opening import DAMAGED, naming
+from asperity.data.readers._appearance import appearance
 from asperity.data.readers._errors import CorruptFile, NotRecognized, printable
 from asperity.data.readers._text import read_head
 from asperity.data.readers.images._channels import Channel, Images, si_unit, unfinished_lines
@@ -58,8 +59,9 @@ def find_reader(path: Path) -> ModuleType:
         if module.matches(head, path.name.lower()):
             return module
     formats = "; ".join(f"{m.NAME} ({', '.join(m.EXTENSIONS)})" for m in _modules() if m.EXTENSIONS)
-    raise NotRecognized(path, "the format is not recognized as an image.", f"Known formats: {formats}. "
-                        "pip install asperity[images] adds more. Other data can be brought in as a plain matrix.")
+    raise NotRecognized(path, f"the format is not recognized as an image: it looks like {appearance(head)}.",
+                        f"Known formats: {formats}. pip install asperity[images] adds more. Other data can be brought "
+                        "in as a plain matrix.")
 
 
 def open_images(path: Path, unit: str = "") -> Images:

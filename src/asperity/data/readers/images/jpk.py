@@ -134,7 +134,8 @@ def _pages(path: Path, content: bytes) -> list[Page]:
         pages.append({number: value for number, value in tags if value is not None})
         at = struct.unpack_from(order + "I", content, at + 2 + 12 * count)[0]
     if len(pages) < 2:
-        raise CorruptFile(path, "it has no page with a channel.")
+        raise CorruptFile(path, "it is a TIFF picture without JPK's channels: an exported picture, or damaged.",
+                          "Take the file that the JPK program saved.")
     return pages
 
 

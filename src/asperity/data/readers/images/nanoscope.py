@@ -15,7 +15,6 @@ bytes do not say which of the two they are: they are refused, as one of the read
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -148,22 +147,14 @@ def _offset(scan: Section, axis: str) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def _date(header: NanoscopeHeader) -> str:
-    text = header.text("date")
-    try:
-        return datetime.strptime(text, "%I:%M:%S %p %a %b %d %Y").isoformat()
-    except ValueError:
-        return text
-
-
 def _session(header: NanoscopeHeader) -> str:
     """Same day, scanner, tip and calibration of the height."""
-    parts = (_date(header)[:10], header.text("description"), header.text("serial number"),
+    parts = (header.date()[:10], header.text("description"), header.text("serial number"),
              header.text("tip serial number"), f"zsens={header.sensitivity('Sens. Zsens'):g}")
     return " ".join(("nanoscope", *(part for part in parts if part)))
 
 
 def _attributes(header: NanoscopeHeader, scan: Section, section: Section) -> dict[str, str | float]:
     return {"instrument": header.text("microscope"), "software": f"NanoScope {header.text('version')}",
-            "date": _date(header), "frame_direction": section.get("frame direction", "").lower(),
+            "date": header.date(), "frame_direction": section.get("frame direction", "").lower(),
             "scan_angle_as_written": scan.get("rotate ang.", "")}

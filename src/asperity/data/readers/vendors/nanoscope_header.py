@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,6 +64,14 @@ class NanoscopeHeader:
     def text(self, key: str) -> str:
         """The value of ``key`` in the first section that has it, else ''."""
         return next((section[key] for _, section in self.sections if section.get(key)), "")
+
+    def date(self) -> str:
+        """The date of the measurement as ISO text, or the header's own words."""
+        text = self.text("date")
+        try:
+            return datetime.strptime(text, "%I:%M:%S %p %a %b %d %Y").isoformat()
+        except ValueError:
+            return text
 
     def count(self, key: str, section: Section) -> int:
         """A value that must be a positive whole number, else `CorruptFile`."""
