@@ -48,6 +48,14 @@ def test_decimal_commas_are_read_in_every_table(kind, tmp_path):
             np.testing.assert_array_equal(found[name], expected[name], err_msg=f"{separator!r} {quoted} {comma}")
 
 
+@pytest.mark.parametrize("rows", ['0.5,2,"1,234"\n1.5,1,"1,235"\n', '"0,5";2;1.5\n"1,5";1;2.5\n',
+                                  "0,5\t2\t1.5\n1\t1\t2\n"])
+def test_commas_of_thousands_are_not_taken_for_decimal_ones(rows, tmp_path):
+    separator = next(s for s in (";", "\t", ",") if s in rows)
+    with pytest.raises(CorruptFile, match=r"numbers with a comma .* and with a point"):
+        opened(tmp_path / "curve.csv", separator.join(TITLES["curve"]) + "\n" + rows)
+
+
 @pytest.mark.parametrize("entry", [
     "# spring constant = 0.05N/m", "# spring constant: 0.05 N/m", "# spring constant:0.05N/m", "#k=50mN/m",
     "# spring constant = 0,05 N/m", "# spring constant (N/m) = 0.05", "# spring constant [mN/m]: 50",

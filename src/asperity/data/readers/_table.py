@@ -33,6 +33,12 @@ _NO_NUMBER = re.compile(r"|-+|[-+]?nan(?:\(\w*\))?|[-+]?1[.,]#(?:ind|qnan|snan)\
                         r"|#(?:num!|n/a|nv|div/0!|value!|wert!|ref!|zahl!)", re.IGNORECASE)
 #: the characters between cells; the first that occurs is it
 _SEPARATORS = (";", "\t", ",")
+#: a comma within a number
+_COMMA = re.compile(r"\d,\d")
+#: the same where commas separate cells: in quotes
+_QUOTED_COMMA = re.compile(r'"[^",]*\d,\d[^"]*"')
+#: a point within a number
+_POINT = re.compile(r"\d\.\d")
 #: a header entry: key, unit behind it, value
 _ENTRY = re.compile(r"([^=:(\[]+)(?:[(\[]([^)\]]*)[)\]])?\s*[=:](.*)", re.DOTALL)
 #: a number with its unit, behind it or in brackets
@@ -214,6 +220,7 @@ def parse_cells(path: Path, lines: Sequence[str], first: int, separator: str,
 
     Arguments and errors are those of `parse_rows`.
     """
+    _require_one_mark(path, lines, first, separator)
     plain = _with_points(lines, separator)
     kept = [i for i, line in enumerate(plain) if line.strip()]
     if not kept:
@@ -226,6 +233,17 @@ def parse_cells(path: Path, lines: Sequence[str], first: int, separator: str,
         if table.shape != (len(kept), len(columns)) or np.isinf(table).any():
             raise CorruptFile(path, f"the table from line {first} on is not a table of numbers.")
     return table, np.array(kept)
+
+
+def _require_one_mark(path: Path, lines: Sequence[str], first: int, separator: str) -> None:
+    """Raise `CorruptFile` if commas and points stand within numbers of one table: 1,234 may then be 1234."""
+    comma = _QUOTED_COMMA if separator == "," else _COMMA
+    place = next((i for i, line in enumerate(lines) if "," in line and comma.search(line)), None) \
+        if separator != "," or any('"' in line for line in lines) else None
+    point = None if place is None else next((i for i, line in enumerate(lines) if _POINT.search(line)), None)
+    if place is not None and point is not None:
+        raise CorruptFile(path, f"numbers with a comma (line {first + place}) and with a point (line {first + point}): a "
+                                "comma is a decimal mark or separates thousands.", "Export it with one decimal mark.")
 
 
 def _with_points(lines: Sequence[str], separator: str) -> list[str]:
