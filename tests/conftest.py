@@ -55,6 +55,14 @@ def shared_data(name: str) -> Path:
     return path
 
 
+def shared_case(name: str) -> Path:
+    """A small file made after a public report of a fault, or a skip that says what is missing."""
+    path = _SHARED.parent / "cases" / name
+    if not path.exists():
+        pytest.skip(f"the case '{name}' is not beside this checkout (../shared/cases)")
+    return path
+
+
 @pytest.fixture
 def x64():
     """Run the test in 64-bit arithmetic."""

@@ -101,11 +101,11 @@ def _opener(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def read_head(path: Path) -> bytes:
-    """The first 4096 bytes of a file. Raises as `check`."""
+def read_head(path: Path, most: int = 4096) -> bytes:
+    """The first ``most`` bytes of a file. Raises as `check`."""
     with stream(path) as file:
         try:
-            return file.read(4096)
+            return file.read(most)
         except OSError as error:
             raise _refused(path, error) from error
 

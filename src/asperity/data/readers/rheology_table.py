@@ -2,80 +2,124 @@
 
 One title line with the columns, the unit in brackets behind the name or in a second line; comma, semicolon, tab or
 blanks between. Columns: ``frequency`` (Hz) or ``angular_frequency`` (rad/s) with ``storage_modulus`` and
-``loss_modulus``, or ``time`` with ``relaxation_modulus``; each may have ``..._std``. Common short names are known.
+``loss_modulus``, or with ``abs_modulus`` and ``phase``, or with ``storage_modulus`` and ``loss_tangent``:
+
+    E' = |E*| cos(phase), E'' = |E*| sin(phase); E'' = E' tan(phase);
+
+or ``time`` with ``relaxation_modulus``; each may have ``..._std``. Common short names are known. A row at frequency or
+time 0, where a spectrum over decades has no place, is left out, and so is a row with a cell without a number.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
-from asperity.data.readers._table import read_text, unit_factor
+from asperity.data.readers._appearance import appearance, is_foreign
+from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported, printable
+from asperity.data.readers._table import (
+    is_no_number,
+    left_out,
+    parse_rows,
+    separator_of,
+    split_cells,
+    to_number,
+    unit_factor,
+)
+from asperity.data.readers._text import read_head, read_text
 from asperity.quantities import QUANTITIES
 
 __all__ = ["read_table"]
 
+_log = logging.getLogger("asperity")
+
 _NAMES = {
-    "frequency": ("frequency", "f", "freq"), "angular_frequency": ("angular_frequency", "omega", "w"),
+    "frequency": ("frequency", "f", "freq"), "angular_frequency": ("angular_frequency", "omega", "w", "ω"),
     "storage_modulus": ("storage_modulus", "storage", "e'", "e_stor", "e_storage"),
     "loss_modulus": ("loss_modulus", "loss", "e''", 'e"', "e_loss"),
     "shear_storage_modulus": ("shear_storage_modulus", "g'", "g_stor"),
     "shear_loss_modulus": ("shear_loss_modulus", "g''", 'g"', "g_loss"),
+    "abs_modulus": ("abs_modulus", "|e*|", "|e|", "abs(e*)", "complex_modulus"),
+    "shear_abs_modulus": ("shear_abs_modulus", "abs_shear_modulus", "|g*|", "|g|", "abs(g*)", "complex_shear_modulus"),
+    "phase": ("phase", "phase_angle", "loss_angle", "delta", "δ", "phi"),
+    "loss_tangent": ("loss_tangent", "tan_delta", "tan(delta)", "tan(δ)", "tan δ", "tan delta", "tandelta"),
     "time": ("time", "t"), "relaxation_modulus": ("relaxation_modulus", "e_relax", "e(t)", "modulus")}
-_UNITS = {"angular_frequency": "rad/s", "frequency": "Hz", "time": "s"}
+#: SI unit of what is no modulus
+_UNITS = {"angular_frequency": "rad/s", "frequency": "Hz", "time": "s", "phase": "rad", "loss_tangent": "1"}
 _TITLE = re.compile(r"^\s*(.*?)\s*(?:[\[(]([^\])]*)[\])])?\s*$")
+#: rows at 0 that a table may have: more are no first point of a recording
+_MOST_AT_ZERO = 3
 _WANTED = ("Name the columns, with units, for example: frequency (Hz), storage_modulus (kPa), loss_modulus (kPa); or "
-           "time (s), relaxation_modulus (kPa).")
+           "frequency (Hz), abs_modulus (kPa), phase (deg); or time (s), relaxation_modulus (kPa).")
 
 
 def read_table(path: str | PathLike[str]) -> xr.Dataset:
     """A spectrum over ``frequency`` (Hz) or a relaxation over ``time`` (s), ascending, in SI.
 
-    Shear moduli stay shear moduli (``shear_storage_modulus``): E* and G* are never mixed.
+    Shear moduli stay shear moduli (``shear_storage_modulus``): E* and G* are never mixed. The attributes
+    ``rows_left_out`` and ``left_out`` say what the table has and the dataset has not, if there is such.
 
     Raises:
         ReadError: the file cannot be read, has no such columns, an unknown unit, or rows that are no numbers.
     """
     path = Path(path)
-    rows = [row for row in read_text(path).splitlines() if row.strip() and row[0] != "#"]
+    if is_foreign(head := read_head(path)):
+        raise NotRecognized(path, f"it is no text but {appearance(head)}.", "Save the table as CSV.")
+    lines = read_text(path).split("\n")
+    rows = [i for i, line in enumerate(lines) if line.strip() and not line.startswith(("#", '"#'))]
     if len(rows) < 3:
-        raise CorruptFile(path, "it has fewer than three lines.", _WANTED)
-    titles = [_TITLE.match(cell) for cell in _cells(rows[0])]
-    names = [match.group(1).strip().lower() if match else "" for match in titles]
-    units = [match.group(2) if match else None for match in titles]
-    body = rows[1:]
-    if not any(units) and not _numbers(body[0]):
-        units, body = list(_cells(body[0])), body[1:]
-    known = {quantity: i for i, name in enumerate(names) if (quantity := _quantity(name))}
-    numbers = [_numbers(row) for row in body]
-    wrong = next((i for i, row in enumerate(numbers) if row is None or len(row) != len(names)), None)
-    if wrong is not None:
-        raise CorruptFile(path, f"not {len(names)} numbers in the line {body[wrong][:80]!r}.",
-                          "Mend or leave out that line.")
-    columns = {quantity: _in_si(path, quantity, units[i] if i < len(units) else None,
-                                np.array([row[i] for row in numbers if row is not None]))
-               for quantity, i in known.items()}
-    return _dataset(path, columns)
+        raise CorruptFile(path, f"it has fewer than three lines, and looks like {appearance(head)}.", _WANTED)
+    separator = separator_of(lines[rows[0]])
+    titles = split_cells(lines[rows[0]], separator)
+    named = [_named(title) for title in titles]
+    if not any(quantity for quantity, _ in named):
+        raise NotRecognized(path, f"the columns are unknown; it looks like {appearance(head)}.", _WANTED)
+    units, first = [unit for _, unit in named], rows[1]
+    cells = split_cells(lines[first], separator)
+    if not any(units) and not all(is_no_number(cell) or math.isfinite(to_number(cell)) for cell in cells):
+        units, first = cells, rows[2]
+    body = ["" if line.startswith("#") else line for line in lines[first:]]
+    table = parse_rows(path, body, first + 1, separator, titles)
+    columns = {quantity: _in_si(path, quantity, units[i] if i < len(units) else None, table.values[:, i])
+               for i, (quantity, _) in enumerate(named) if quantity}
+    found = _dataset(path, _with_parts(columns), left_out([table]))
+    if "left_out" in found.attrs:
+        _log.warning("%s: %s", printable(path), found.attrs["left_out"])
+    return found
 
 
-def _cells(row: str) -> list[str]:
-    for separator in (",", ";", "\t"):
-        if separator in row:
-            return [cell.strip() for cell in row.split(separator)]
-    return row.split()
+def _named(title: str) -> tuple[str | None, str | None]:
+    """The quantity that a title names, None if it is not known, and its unit, None if there is none."""
+    if whole := _quantity(title.strip('"').strip().lower()):
+        return whole, None
+    match = _TITLE.match(title.strip('"'))
+    return (_quantity(match[1].strip().lower()), match[2]) if match else (None, None)
 
 
-def _numbers(row: str) -> list[float] | None:
-    try:
-        return [float(cell) for cell in _cells(row)]
-    except ValueError:
-        return None
+def _with_parts(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns with storage and loss modulus, from magnitude and phase or from the loss tangent where they lack."""
+    made = dict(columns)
+    phase, tangent = (made.pop(name, None) for name in ("phase", "loss_tangent"))
+    phase_std, _ = (made.pop(f"{name}_std", None) for name in ("phase", "loss_tangent"))
+    for kind in ("", "shear_"):
+        size, size_std = made.pop(f"{kind}abs_modulus", None), made.pop(f"{kind}abs_modulus_std", None)
+        storage, loss = f"{kind}storage_modulus", f"{kind}loss_modulus"
+        if size is not None and phase is not None and not {storage, loss} & set(made):
+            cosine, sine = np.cos(phase), np.sin(phase)
+            made |= {storage: size * cosine, loss: size * sine}
+            if size_std is not None and phase_std is not None:
+                made |= {f"{storage}_std": np.hypot(cosine * size_std, size * sine * phase_std),
+                         f"{loss}_std": np.hypot(sine * size_std, size * cosine * phase_std)}
+        elif tangent is not None and storage in made and loss not in made:
+            made[loss] = made[storage] * tangent
+    return made
 
 
 def _quantity(title: str) -> str | None:
@@ -88,6 +132,8 @@ def _quantity(title: str) -> str | None:
 def _in_si(path: Path, name: str, unit: str | None, values: np.ndarray) -> np.ndarray:
     bare = name.removesuffix("_std")
     wanted = _UNITS.get(bare, "Pa")
+    if wanted == "1" and not (unit or "").strip("- "):
+        return values
     if unit is None or not unit.strip():
         raise Unsupported(path, f"the column '{name}' has no unit.", _WANTED)
     try:
@@ -99,7 +145,7 @@ def _in_si(path: Path, name: str, unit: str | None, values: np.ndarray) -> np.nd
     return values * factor
 
 
-def _dataset(path: Path, columns: dict[str, np.ndarray]) -> xr.Dataset:
+def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any]) -> xr.Dataset:
     if "angular_frequency" in columns:
         columns["frequency"] = columns.pop("angular_frequency") / (2 * math.pi)
     axis = "frequency" if "frequency" in columns else "time" if "time" in columns else None
@@ -108,12 +154,24 @@ def _dataset(path: Path, columns: dict[str, np.ndarray]) -> xr.Dataset:
     if axis is None or not any(set(pair) <= set(columns) for pair in (pairs[:2] if axis == "frequency" else pairs[2:])):
         raise NotRecognized(path, f"the columns are {', '.join(columns) or 'unknown'}.", _WANTED)
     along = columns.pop(axis)
+    zero = along == 0
+    if 0 < zero.sum() <= _MOST_AT_ZERO and not zero.all():
+        along, columns = along[~zero], {name: values[~zero] for name, values in columns.items()}
+        lost = _with_zero(lost, axis, int(zero.sum()))
     if not (np.isfinite(along).all() and (along > 0).all() and len(np.unique(along)) == len(along)):
         raise CorruptFile(path, f"the {axis} is not positive and different in every line.", "Mend the table.")
     order = np.argsort(along)
     variables = {name: (axis, values[order], {"units": "Pa", "long_name": _meaning(name)})
                  for name, values in columns.items()}
-    return xr.Dataset(variables, {axis: (axis, along[order], {"units": _UNITS[axis]})}, {"file": str(path)})
+    return xr.Dataset(variables, {axis: (axis, along[order], {"units": _UNITS[axis]})}, {"file": str(path)} | lost)
+
+
+def _with_zero(lost: dict[str, Any], axis: str, count: int) -> dict[str, Any]:
+    """What was left out, and the rows at frequency or time 0."""
+    rows = "the row" if count == 1 else f"{count} rows"
+    words = f"{rows} at {axis} 0 {'is' if count == 1 else 'are'} left out: over decades there is no place for 0"
+    return {"rows_left_out": lost.get("rows_left_out", 0) + count,
+            "left_out": "; ".join([*([lost["left_out"]] if lost else []), words])}
 
 
 def _meaning(name: str) -> str:

@@ -52,7 +52,8 @@ def _headline(found: Mapping[str, Any]) -> str:
         return "Denoising changed what it must keep: do not use the denoised heights."
     if "certain" in found:
         return f"The tip touched {100 * found['certain']:.0f} % of the pixels for sure."
-    return "Leveled" + (f"; {100 * found['missing']:.2g} % of the pixels are scars." if found["missing"] else ".")
+    share = f"{100 * found['missing']:.2g} % of the pixels"
+    return "Leveled" + (f"; {share} are missing: scars, or not recorded." if found["missing"] else ".")
 
 
 def _findings(found: Mapping[str, Any], unit: str) -> tuple[Finding, ...]:

@@ -79,8 +79,8 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     made = made.assign(_fit_table(omega, fitted, bands))
     step = provenance.step("spectrum", {"noise": noise, "draws": draws, **_named(source)}, inputs=inputs)
     origin = _origin(data, kramers_kronig, passivity, relaxation_spectrum)
-    named = made.assign_attrs(origin, findings=json.dumps([*said, *_in_words(report)]), alarm=int(report.alarm),
-                              modulus=kind or "young")
+    findings = json.dumps([*_left_out(data), *said, *_in_words(report)])
+    named = made.assign_attrs(origin, findings=findings, alarm=int(report.alarm), modulus=kind or "young")
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
 
@@ -122,9 +122,15 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
              **_density(fitted, bands)}
     made = kept.drop_attrs(deep=False).assign(found).assign_coords(fit_time=("fit_time", grid, {"units": "s"}))
     step = provenance.step("relax", {"noise": noise, "draws": draws, **_named(source)}, inputs=inputs)
-    named = made.assign_attrs(_origin(data, relaxation_spectrum), findings=json.dumps([*said, *_about(fitted, "E(t)")]),
-                              alarm=0)
+    findings = json.dumps([*_left_out(data), *said, *_about(fitted, "E(t)")])
+    named = made.assign_attrs(_origin(data, relaxation_spectrum), findings=findings, alarm=0)
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
+
+
+def _left_out(data: xr.Dataset) -> list[str]:
+    """What the table has and the spectrum has not, as a finding."""
+    words = str(data.attrs.get("left_out", ""))
+    return [f"{words[0].upper()}{words[1:]}."] if words else []
 
 
 def _opened(source: Any) -> tuple[xr.Dataset, list[dict[str, Any]]]:

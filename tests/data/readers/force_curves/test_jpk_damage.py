@@ -12,6 +12,7 @@ import pytest
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.force_curves import jpk
 from asperity.data.readers.vendors import zip_archive
+from tests.conftest import shared_case
 from tests.data.readers.force_curves.jpk_archives import (
     ENCODERS,
     STYLES,
@@ -34,6 +35,18 @@ def test_archive_equals_zipfile(tmp_path, compression, front):
     archive = zip_archive.open_archive(path)
     with archive.open() as stream:
         assert {name: archive.read(stream, name) for name in archive.members} == dict(read_members(path))
+
+
+def test_a_processed_export_without_scales_is_told_from_damage(tmp_path):
+    """Programs that process curves and save them again leave the encoder's multiplier out."""
+    path = build_map(tmp_path / "a.jpk-force-map", {0: (50, 3, 6)})
+    members = [(name, b"\n".join(line for line in raw.split(b"\n") if b"encoder.scaling.multiplier" not in line))
+               for name, raw in read_members(path)]
+    write_members(tmp_path / "b.jpk-force-map", members)
+    for lost in (tmp_path / "b.jpk-force-map", shared_case("jpk_no_multiplier.jpk-force")):
+        with pytest.raises(CorruptFile, match=r"looks like a processed export.*Take the file that the inst") as caught:
+            jpk.open_curves(lost)
+        assert "damaged" not in str(caught.value)
 
 
 def test_zip64_entries(tmp_path):

@@ -271,3 +271,20 @@ def test_one_curve_of_the_volume_is_read_alone(monkeypatch):
     monkeypatch.setattr(np, "fromfile", counted)
     to_dataset(curves, str(path)).deflection_voltage[77].load()
     assert read == [8192]
+
+
+@pytest.mark.parametrize("variant", ["two bytes", "four bytes", "fraction zero"])
+@pytest.mark.parametrize("room", [True, False])
+def test_an_aborted_ramp_keeps_its_short_half(tmp_path, variant, room):
+    """``Samps/line: 40 25``: 25 samples from the sample outwards, then junk where there is room for 40, then 40."""
+    counts = counts_of_a_ramp()
+    words = as_stored(counts, variant)
+    words[25:40] = 0x5A5A
+    stored = words if room else np.delete(words, slice(25, 40))
+    lists = image_list("DeflectionError", stored.nbytes).replace("Samps/line: 40 40", "Samps/line: 40 25")
+    data = open_dataset(file_of(tmp_path / "a.spm", stored, lists=lists)).load()
+    assert data.sample_count.values.tolist() == [[25, 40]]
+    whole = open_dataset(file_of(tmp_path / "b.spm", as_stored(counts, variant))).load()
+    for name in ("deflection_voltage", "height", "time"):
+        np.testing.assert_array_equal(data[name].values[0, 0, :25], whole[name].values[0, 0, 15:40])
+        np.testing.assert_array_equal(data[name].values[0, 1], whole[name].values[0, 1])

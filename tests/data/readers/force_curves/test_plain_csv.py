@@ -103,11 +103,11 @@ def test_repeated_segments_are_numbered(opened):
     ("deflection (nm)", "tip_position (nm)", "line 6: no column for force or deflection"),
     ("1,approach,0.01,1.10", "1,approach,0.01,1.1.0", r"line 8, column 4 \('height \(um\)'\): '1.1.0' "),
     ("1,approach,0.01,1.10,", "1,approach,0.01,", "line 8: 6 columns, expected 7"),
-    ("1,approach,0.01,", "1,approach,nan,", "line 8, column 3 .*'nan' is not a finite"),
+    ("1,approach,0.01,", "1,approach,inf,", "line 8, column 3 .*'inf' is not a finite"),
     ("1,pause", "1,wait", r"data row 4 \(near line 10\): segment 'wait', expected approach, pause"),
     ("2,retract", "1,retract", "data row 9 .*curve '1' continues after another"),
-    ("0.05 N/m", "0.05", "line 1: 'spring_constant' is in '1', expected a unit of N/m"),
-    ("0.05 N/m", "soft N/m", "line 1: 'spring_constant' is 'soft', expected a number"),
+    ("0.05 N/m", "0.05", "line 1: 'spring_constant' is 0.05 without a unit.*0.05 N/m"),
+    ("0.05 N/m", "soft N/m", "line 1: 'spring_constant' is 'soft N/m', expected a number"),
     ("1,approach,0.02", "1,approach,0.001", "the time falls"),
 ])
 def test_errors_name_line_and_column(opened, old, new, message):

@@ -15,6 +15,7 @@ A package adds a reader by the entry-point group ``asperity.readers``.
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -27,18 +28,23 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.curves import Curves, SchemaError, to_dataset
-from asperity.data.opening import DAMAGED, naming, read_head
+from asperity.data.opening import DAMAGED, naming
+from asperity.data.readers._appearance import appearance
 from asperity.data.readers._errors import (
     CorruptFile,
     MissingCalibration,
     NotRecognized,
     ReadError,
     Unsupported,
+    printable,
 )
+from asperity.data.readers._text import read_head
 from asperity.quantities import QUANTITIES
 
 __all__ = ["READERS", "CorruptFile", "MissingCalibration", "NotRecognized", "ReadError", "Unsupported",
            "find_reader", "open_curves", "open_dataset"]
+
+_log = logging.getLogger("asperity")
 
 #: the formats, asked in this order; the specific ones first
 READERS = ("jpk", "nanoscope", "nanosurf", "igor", "chiaro", "workshop", "ntmdt", "jpk_text",
@@ -69,7 +75,7 @@ def find_reader(path: str | PathLike[str]) -> ModuleType:
         if module.matches(head, path.name.lower()):
             return module
     formats = "; ".join(f"{m.NAME} ({', '.join(m.EXTENSIONS)})" for m in _modules())
-    raise NotRecognized(path, "the format is not recognized.",
+    raise NotRecognized(path, f"the format is not recognized: it looks like {appearance(head)}.",
                         f"Known formats: {formats}. Other data can be brought in as plain CSV.")
 
 
@@ -82,6 +88,8 @@ def open_curves(path: str | PathLike[str]) -> Curves:
     module, path = find_reader(path), Path(path)
     with naming(path, module.NAME):
         curves = module.open_curves(path)
+    if said := curves.attrs.get("left_out"):
+        _log.warning("%s: %s", printable(path), said)
     counts = np.asarray(curves.counts)
     if counts.size == 0 or counts.min() < 0 or counts.max() == 0 or counts.sum(axis=1).max() > _LONGEST_CURVE:
         raise CorruptFile(path, f"{counts.shape[0]} curves of up to {counts.max(initial=0)} samples "

@@ -21,15 +21,16 @@ import numpy as np
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile
 from asperity.data.readers._table import (
+    Rows,
     Segments,
     count_samples,
     cut,
-    head_text,
+    left_out,
     parse_rows,
-    read_text,
     remembering,
     require_rising,
 )
+from asperity.data.readers._text import head_text, read_text
 from asperity.data.readers.force_curves.afmformats_hdf5 import (
     COLUMNS,
     attributes,
@@ -58,17 +59,17 @@ def open_curves(path: Path) -> Curves:
     Raises:
         CorruptFile: metadata or columns are missing, or the table is truncated or damaged.
     """
-    meta, columns, segments = _parse(path)
+    meta, columns, segments, table = _parse(path)
     names = segments[0]
     channels = choose_channels(path, list(columns))
     load = remembering(lambda curve: _parse(path))
     return Curves(segments=names, counts=count_samples(names, [segments]),
                   channels={channel: partial(_channel, load, title) for title, channel in channels.items()},
-                  **identity(path, [meta]), attrs=attributes(meta))
+                  **identity(path, [meta]), attrs=attributes(meta) | left_out([table]))
 
 
-def _parse(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], Segments]:
-    """Metadata, columns, and names and bounds of the segments."""
+def _parse(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], Segments, Rows]:
+    """Metadata, columns, names and bounds of the segments, and the table."""
     lines = read_text(path).split("\n")
     start = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), len(lines))
     line = next((i for i in reversed(range(start)) if "\t" in lines[i]), start - 1)
@@ -78,13 +79,13 @@ def _parse(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray], Segments]
                           "It may be truncated; export it again.")
     rows = [row.replace("False", "0").replace("True", "1") for row in lines[line + 1 :]]
     table = parse_rows(path, rows, line + 2, "\t", titles)
-    columns = {title: table[:, i] for i, title in enumerate(titles)}
+    columns = {title: table.values[:, i] for i, title in enumerate(titles)}
     meta = _metadata(path, lines[:line])
-    _check_count(path, meta, len(table))
+    _check_count(path, meta, len(table) + len(table.left_out))
     if "time" in columns:
         require_rising(path, columns["time"], "the table")
     return meta, {name: columns[name] for name in COLUMNS if name in columns}, \
-        segment_runs(path, "the curve", columns["segment"], meta_count(meta))
+        segment_runs(path, "the curve", columns["segment"], meta_count(meta)), table
 
 
 def _titles(line: str) -> list[str]:
@@ -117,5 +118,5 @@ def _metadata(path: Path, lines: Sequence[str]) -> dict[str, Any]:
 
 
 def _channel(load: Any, title: str, curve: int) -> list[np.ndarray]:
-    _, columns, segments = load(curve)
+    _, columns, segments, _ = load(curve)
     return cut(columns[title], segments[0], segments)

@@ -20,17 +20,18 @@ import numpy as np
 from asperity.data.curves import Curves, number_segments
 from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
 from asperity.data.readers._table import (
+    Rows,
     Segments,
     align_segments,
     count_samples,
     cut,
-    head_text,
+    left_out,
     parse_number,
     parse_rows,
-    read_texts,
     remembering,
     require_rising,
 )
+from asperity.data.readers._text import head_text, read_texts
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 
@@ -51,6 +52,7 @@ class _Curve:
     header: dict[str, tuple[str, int]]  # name -> (value, line)
     channels: dict[str, np.ndarray]
     segments: Segments
+    rows: Rows
 
 
 def matches(head: bytes, name: str) -> bool:
@@ -80,7 +82,7 @@ def open_curves(path: Path) -> Curves:
         y=_header_values(path, curves, "Y-position (um)", 1e-6, np.nan),
         row=_header_values(path, curves, "Y (#)", 1, 0).astype(int) - 1,
         column=_header_values(path, curves, "X (#)", 1, 0).astype(int) - 1,
-        attrs=_attributes(path, curves[0]),
+        attrs=_attributes(path, curves[0]) | left_out(curve.rows for curve in curves),
     )
 
 
@@ -105,12 +107,12 @@ def _parse(path: Path, text: str) -> _Curve:
     missing = [title for title in _COLUMNS if title not in titles]
     if missing:
         raise CorruptFile(path, f"line {start + 1}: no column {missing[0]!r} among {titles}.")
-    table = parse_rows(path, lines[start + 1 :], start + 2, "\t", titles)
-    channels = {name: table[:, titles.index(title)] * factor for title, (name, factor) in _COLUMNS.items()}
+    rows = parse_rows(path, lines[start + 1 :], start + 2, "\t", titles)
+    channels = {name: rows.values[:, titles.index(title)] * factor for title, (name, factor) in _COLUMNS.items()}
     header = _header(lines[:start])
     require_rising(path, channels["time"], "the table")
     _check_load(path, header, channels)
-    return _Curve(header, channels, _segments(path, header, channels["time"], channels["height"]))
+    return _Curve(header, channels, _segments(path, header, channels["time"], channels["height"]), rows)
 
 
 def _header(lines: Sequence[str]) -> dict[str, tuple[str, int]]:

@@ -24,6 +24,7 @@ import numpy as np
 from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._text import as_text
 from asperity.data.readers.vendors.igor_header import (
     HEADERS,
     LABEL,
@@ -106,7 +107,7 @@ class _Wave:
                 raise Unsupported(path, f"an image ({shape[0]} x {shape[1]} x {shape[2]} samples), no force curve.")
             dtype = check_sizes(path, sizes, samples, kind, shape, order)
             stream.seek(WAVE_START + sizes["wave"] + sizes["formula"])
-            note = stream.read(sizes["note"]).decode("latin-1")
+            note = as_text(stream.read(sizes["note"]))
             stream.seek(sum(sizes[key] for key in ("data units", "units", "row labels")), 1)
             labels = stream.read(sizes["column labels"])
         if not (0 < step < math.inf):
@@ -143,7 +144,7 @@ class _Wave:
 
 def _names(labels: bytes, columns: int) -> tuple[str, ...]:
     """The names of the columns; the first label is that of the whole dimension."""
-    texts = [labels[i: i + LABEL].split(b"\0")[0].decode("latin-1").strip()
+    texts = [as_text(labels[i: i + LABEL].split(b"\0")[0]).strip()
              for i in range(LABEL, len(labels), LABEL)]
     return tuple(texts[:max(columns, 1)])
 

@@ -24,10 +24,12 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
+from asperity.data.readers._appearance import is_foreign
 from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.vendors.jpk_properties import (
     Deflection,
     HeaderError,
+    LackingScale,
     Scale,
     UnknownHeader,
     channel_record,
@@ -52,6 +54,7 @@ _DRIVES = ("height", "head-height", "cellhesion-height")
 _DEFLECTION = "vDeflection"
 _CACHED_SEGMENTS = 8192  # whose parsed headers are kept; then all are let go
 _DAMAGED = "The file is damaged; copy it again from the instrument."
+_PROCESSED = "Take the file that the instrument wrote, or export the curves as text from the JPK program."
 _POSITION = {axis: re.compile(rb"header\.position\.%s=(\S+)" % axis) for axis in (b"x", b"y")}
 
 Records = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -89,7 +92,7 @@ class _File:
         except ReadError as error:
             raise type(error)(self.archive.path, f"curve {curve}: {error.problem}", error.remedy) from error
         except Exception as error:  # a damaged header can break a parser anywhere: still name the curve
-            raise CorruptFile(self.archive.path, f"curve {curve}: {error}.", _DAMAGED) from error
+            raise CorruptFile(self.archive.path, f"curve {curve}: {error}.", _remedy(error)) from error
 
     def _times(self, segments: Sequence[_Segment | None]) -> list[np.ndarray]:
         start, times = 0.0, []
@@ -163,10 +166,16 @@ class _Loader:
         return self.file.load(self.variable, curve)
 
 
+def _remedy(error: Exception) -> str:
+    """What to do about a file whose header cannot be read."""
+    return _PROCESSED if isinstance(error, LackingScale) else _DAMAGED
+
+
 def matches(head: bytes, name: str) -> bool:
     """A zip archive with JPK's first member or JPK's ending."""
     first = head[30 : 30 + int.from_bytes(head[26:28], "little")]
-    return head[:4] == b"PK\3\4" and (first.startswith(_FIRST_MEMBERS) or name.endswith(EXTENSIONS))
+    named = name.endswith(EXTENSIONS) and not is_foreign(head)
+    return head[:4] == b"PK\3\4" and (first.startswith(_FIRST_MEMBERS) or named)
 
 
 def open_curves(path: Path) -> Curves:
@@ -187,7 +196,7 @@ def open_curves(path: Path) -> Curves:
         except UnknownHeader as error:
             raise Unsupported(path, f"{error}.", "Please report the file if it is not damaged.") from error
         except ValueError as error:  # a number that is none, a record that is missing
-            raise CorruptFile(path, f"{error}.", _DAMAGED) from error
+            raise CorruptFile(path, f"{error}.", _remedy(error)) from error
 
 
 def _curves(archive: Archive, stream: BinaryIO, roots: tuple[str, ...], numbers: tuple[int, ...],

@@ -16,21 +16,21 @@ from typing import Any
 
 import numpy as np
 
-from asperity.data import opening
 from asperity.data.curves import Curves, number_segments
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._table import (
     Segments,
     align_segments,
-    check_lines,
     count_samples,
     cut,
-    decode,
+    is_no_number,
     parse_rows,
     remembering,
     require_rising,
+    to_number,
     unit_factor,
 )
+from asperity.data.readers._text import decode, read_part, read_utf8
 from asperity.data.readers.vendors.jpk_properties import HeaderError, kind_of
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
@@ -43,6 +43,8 @@ _MARKS = (b"# columns:", b"# units:", b"# segment:")
 _SENSORS = ("measuredHeight", "capacitiveSensorHeight", "strainGaugeHeight")
 _DRIVES = ("height", "head-height", "cellhesion-height")
 _DEFLECTION = {"N": "force", "m": "deflection", "V": "deflection_voltage"}
+#: what is in a row of numbers only if a cell is none: another character than theirs, or a dash alone
+_OTHER = re.compile(rb"[^-+.,eE\d\s]|(?:^|\s)-+(?:\s|$)")
 _AGAIN = "It may be truncated; export it again."
 _DATE = re.compile(r"\w+ (\w{3}) (\d+) ([\d:]+) .*(\d{4})$")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -55,8 +57,9 @@ class _Table:
     header: dict[str, str]
     start: int
     stop: int
-    rows: int
+    rows: int  # with numbers
     line: int
+    left_out: int  # rows without
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def open_curves(path: Path) -> Curves:
         return lambda curve: cut(load(curve)[variable], names, segments[curve])
 
     headers = [tables[0].header for tables in curves]
-    attrs = _attributes(headers[0], sources[0][0])
+    attrs = _attributes(headers[0], sources[0][0]) | _left_out(curves)
     each = {key: np.array([_number(header, key) for header in headers])
             for key in ("springConstant", "sensitivity", "xPosition", "yPosition")}
     return Curves(names, count_samples(names, segments), {v: channel(v) for v in sorted(variables)},
@@ -106,26 +109,27 @@ def open_curves(path: Path) -> Curves:
 
 def _tables(path: Path) -> list[_Table]:
     """The tables of the file in order; a header entry holds until it is given again."""
-    data = check_lines(path, opening.read_bytes(path, opening.LONGEST_TEXT))
+    data = read_utf8(path)
     if not data.endswith(b"\n"):
         raise CorruptFile(path, "the file ends in the middle of a line.", _AGAIN)
     tables: list[_Table] = []
     header: dict[str, str] = {}
-    start = rows = first = position = 0
+    start = rows = lost = first = position = 0
     for number, line in enumerate(data.splitlines(keepends=True), start=1):
         if line.startswith(b"#"):
-            if rows:
-                tables.append(_Table(dict(header), start, position, rows, first))
-                rows = 0
+            if rows or lost:
+                tables.append(_Table(dict(header), start, position, rows, first, lost))
+                rows = lost = 0
             key, _, value = decode(line[1:]).partition(":")
             header[key.strip()] = value.strip()
         elif line.strip():
-            if not rows:
+            if not (rows or lost):
                 start, first = position, number
-            rows += 1
+            lacking = _OTHER.search(line) is not None and any(map(is_no_number, decode(line).split()))
+            rows, lost = rows + (not lacking), lost + lacking
         position += len(line)
-    if rows:
-        tables.append(_Table(header, start, position, rows, first))
+    if rows or lost:
+        tables.append(_Table(header, start, position, rows, first, lost))
     if not tables or "columns" not in tables[0].header:
         raise CorruptFile(path, "it holds no table of samples.", _AGAIN)
     return tables
@@ -188,21 +192,24 @@ def _load(path: Path, tables: Sequence[_Table], sources: Sequence[Mapping[str, _
 
 
 def _parse(path: Path, table: _Table) -> dict[str, np.ndarray]:
-    with opening.stream(path) as stream:
-        stream.seek(table.start)
-        text = decode(stream.read(table.stop - table.start))
+    text = read_part(path, table.start, table.stop)
     names = table.header["columns"].split()
-    values = parse_rows(path, [line.rstrip() for line in text.split("\n")], table.line, " ", names)
-    if len(values) != table.rows:
-        raise CorruptFile(path, f"line {table.line}: {len(values)} rows where {table.rows} were counted.")
-    return dict(zip(names, values.T))
+    found = parse_rows(path, text.split("\n"), table.line, " ", names)
+    if len(found) != table.rows:
+        raise CorruptFile(path, f"line {table.line}: {len(found)} rows where {table.rows} were counted.")
+    return dict(zip(names, found.values.T))
+
+
+def _left_out(curves: Sequence[Sequence[_Table]]) -> dict[str, Any]:
+    """Attributes that say how many rows have no number in a cell."""
+    tables = [table for tables in curves for table in tables]
+    lost = sum(table.left_out for table in tables)
+    words = f"{lost} of {lost + sum(table.rows for table in tables)} rows are left out, for a cell holds no number"
+    return {"rows_left_out": lost, "left_out": words} if lost else {}
 
 
 def _number(header: Mapping[str, str], key: str) -> float:
-    try:
-        return float(header[key])
-    except (KeyError, ValueError):
-        return np.nan
+    return to_number(header.get(key, ""))
 
 
 def _attributes(header: Mapping[str, str], sources: Mapping[str, _Source]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ lie inside the converter's 16-bit range; a file that does not is refused with bo
 
 Height: the ramp (``Ramp Size`` times ``Sens. Zsens``), one step per sample period, zero at the turning
 point; a height-sensor channel is preferred where the file has one. Far ends that hold the lowest count
-(-32768) were not recorded, because the trigger came first: they are cut off.
+(-32768) were not recorded, because the trigger came first: they are cut off. So is what follows the B samples of the
+first half in an aborted ramp, ``Samps/line: A B`` with A > B: the half has room for A, the rest of it is arbitrary.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from asperity.data.readers._errors import CorruptFile, ReadError, Unsupported
 from asperity.data.readers.vendors.nanoscope_header import (
     NanoscopeHeader,
     Section,
+    are_aligned,
     parse_length,
     parse_number,
     parse_scale,
@@ -71,7 +72,7 @@ def open_curves(path: Path) -> Curves:
     ``height_drive``; the segments ``approach`` and ``retract``.
 
     Raises:
-        CorruptFile: truncated or inconsistent, or the decoded deflection contradicts the header.
+        CorruptFile: truncated, with more bytes than it lists, or the decoded deflection contradicts the header.
         Unsupported: images, PeakForce captures, ramps with stored hold data.
     """
     header = NanoscopeHeader.read(path)
@@ -79,6 +80,7 @@ def open_curves(path: Path) -> Curves:
     section = _deflection(header)
     layout = _layout(header, section)
     channel = _channel(header, section, layout)
+    header.check_end(lambda: all(are_aligned(channel.words(curve)) for curve in layout.probes))
     check = _Check.of(header, channel)
     counts = _recorded(channel)
     check.file(counts)
@@ -102,8 +104,10 @@ class _Layout:
 
     rows: int
     columns: int
-    extend: int  # samples
+    extend: int  # samples as stored
     retract: int
+    steps: int  # of the whole ramp in the time of the extend part
+    recorded: int  # samples of the extend part; the far ones of an aborted ramp are not of it
 
     @property
     def n_curves(self) -> int:
@@ -135,6 +139,7 @@ class _Channel:
         if words.size != count:
             raise CorruptFile(self.path, f"curve {curve} of '{self.name}' is cut off: "
                                          f"{words.size} of {count} samples.")
+        words[self.layout.recorded : self.layout.extend] = 0
         return words
 
     def load(self, curve: int) -> tuple[np.ndarray, np.ndarray]:
@@ -179,15 +184,18 @@ def _layout(header: NanoscopeHeader, section: Section) -> _Layout:
         image = header.first("ciao image list")
         rows = header.count("number of lines", image) if image else header.count(
             "lines", header.first("ciao scan list"))
-    return _Layout(rows, columns, int(samples[0]), int(samples[-1]))
+    first, second = int(samples[0]), int(samples[-1])
+    if first <= second:
+        return _Layout(rows, columns, first, second, first, first)
+    whole = header.count("data length", section) % (2 * first * rows * columns) == 0  # aborted: the short half is first
+    return _Layout(rows, columns, first if whole else second, first, first, second)
 
 
 def _channel(header: NanoscopeHeader, section: Section, layout: _Layout) -> _Channel:
     """Place and scale of one channel; the declared sizes must fit each other and the file."""
     offset, size = header.count("data offset", section), header.count("data length", section)
     if offset + size > header.file_size:
-        raise CorruptFile(header.path, f"'{_label(section)}' should end at byte {offset + size}, "
-                          f"the file has {header.file_size}.", "It is truncated; copy it again.")
+        raise header.too_short(_label(section), offset + size)
     samples = layout.n_curves * (layout.extend + layout.retract)
     width = size // samples
     if width not in _INTEGER or width * samples != size:
@@ -222,11 +230,11 @@ def _recorded(channel: _Channel) -> np.ndarray:
     layout = channel.layout
     shape = (layout.n_curves, layout.extend + layout.retract)
     words = opening.mapped_array(channel.path, channel.dtype, shape, channel.offset)
-    counts = np.tile([layout.extend, layout.retract], (layout.n_curves, 1))
+    counts = np.tile([layout.recorded, layout.retract], (layout.n_curves, 1))
     for segment, part in enumerate((words[:, : layout.extend], words[:, layout.extend:])):
         for curve in np.flatnonzero(part[:, -1] <= -(2**15) * channel.fraction):
             known = np.flatnonzero(part[curve] > -(2**15) * channel.fraction)
-            counts[curve, segment] = known[-1] + 1 if known.size else 0
+            counts[curve, segment] = min(counts[curve, segment], known[-1] + 1 if known.size else 0)
     return counts
 
 
@@ -301,7 +309,7 @@ def _heights(header: NanoscopeHeader, section: Section, layout: _Layout) -> dict
     size = _ramp_size(header, section)
 
     def ramp(curve: int) -> Sequence[np.ndarray]:
-        return (size * np.arange(layout.extend - 1, -1, -1.0) / layout.extend,
+        return (size * np.arange(layout.extend - 1, -1, -1.0) / layout.steps,
                 size * np.arange(layout.retract, dtype=float) / layout.retract)
 
     sensors = [s for s in header.all(_CHANNEL) if "sensor" in s.get("image data", "").lower()]
@@ -325,9 +333,10 @@ def _ramp_size(header: NanoscopeHeader, section: Section) -> float:
 def _sensor_factor(header: NanoscopeHeader, section: Section, channel: _Channel, size: float) -> float:
     """m per V of the height sensor, signed so that height falls in the approach; checked against the ramp."""
     factor = header.sensitivity(parse_scale(section["z scale"]).sensitivity)
-    approach = channel.load(channel.layout.probes[len(channel.layout.probes) // 2])[0]
+    layout = channel.layout
+    approach = channel.load(layout.probes[len(layout.probes) // 2])[0][-layout.recorded:]
     travel = float(approach[0] - approach[-1]) * factor
-    if not size / SHORTFALL < abs(travel) < size * OVERSHOOT:
+    if not size * layout.recorded / layout.steps / SHORTFALL < abs(travel) < size * OVERSHOOT:
         raise CorruptFile(header.path, f"the self-check failed: '{channel.name}' moves by "
                                        f"{abs(travel):.4g} m in a ramp of {size:.4g} m.", _REMEDY)
     return math.copysign(factor, travel)
@@ -345,7 +354,7 @@ def _time(header: NanoscopeHeader, layout: _Layout) -> Loader:
     turn = forward + (hold if hold > 0 else 0.0)
 
     def load(curve: int) -> Sequence[np.ndarray]:
-        return (forward * np.arange(layout.extend) / layout.extend,
+        return (forward * np.arange(layout.steps - layout.extend, layout.steps) / layout.steps,
                 turn + backward * np.arange(layout.retract) / layout.retract)
     return load
 
@@ -362,19 +371,10 @@ def _positions(header: NanoscopeHeader, layout: _Layout) -> dict[str, np.ndarray
             "y": y + pixel * (row + 0.5 - layout.rows / 2)}
 
 
-def _date(header: NanoscopeHeader) -> str:
-    """The date of the measurement as ISO text, or the header's own words."""
-    text = header.text("date")
-    try:
-        return datetime.strptime(text, "%I:%M:%S %p %a %b %d %Y").isoformat()
-    except ValueError:
-        return text
-
-
 def _session(header: NanoscopeHeader, section: Section) -> str:
     """Same day, scanner, lever and calibration."""
     scale = parse_scale(section.get("z scale", ""))
-    parts = (_date(header)[:10], header.text("description"), header.text("serial number"),
+    parts = (header.date()[:10], header.text("description"), header.text("serial number"),
              header.text("tip serial number"), f"k={section.get('spring constant', 'unknown')}",
              f"s={header.sensitivity(scale.sensitivity):g}")
     return " ".join(("nanoscope", *(part for part in parts if part)))
@@ -383,6 +383,6 @@ def _session(header: NanoscopeHeader, section: Section) -> str:
 def _attributes(header: NanoscopeHeader) -> dict[str, str | float]:
     """Instrument, software, date, the vendor's channel names and the trigger."""
     return {"format": NAME, "instrument": header.text("microscope"),
-            "software": f"NanoScope {header.text('version')}", "date": _date(header),
+            "software": f"NanoScope {header.text('version')}", "date": header.date(),
             "vendor_channels": ", ".join(map(_label, header.all(_CHANNEL))),
             "trigger_mode": header.text("trigger mode"), "setpoint_voltage": _threshold(header)}

@@ -10,6 +10,7 @@ ampere, and the sensitivity to be given is in m/A (10 nm/nA is 10).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,8 @@ import numpy as np
 
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile
-from asperity.data.readers._table import head_text, parse_rows, read_text, remembering
+from asperity.data.readers._table import Rows, is_no_number, left_out, parse_rows, remembering, to_number
+from asperity.data.readers._text import head_text, read_text
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 
@@ -31,9 +33,18 @@ _ROW = re.compile(r"\s*(?:[-+]?\d+(?:[.,]\d*)?(?:[eE][-+]?\d+)?(?:\t|$)\s*){3}")
 
 
 def matches(head: bytes, name: str) -> bool:
-    """True if the first full lines (at least two) are nothing but three tab-separated numbers."""
+    """True if the first full lines (at least two) are nothing but three tab-separated numbers, or lack one of them."""
     lines = head_text(head).split("\n")[:-1]
-    return len(lines) >= 2 and all(_ROW.fullmatch(line) for line in lines)
+    rows = [line for line in lines if _ROW.fullmatch(line)]
+    rest = [line for line in lines if not (_ROW.fullmatch(line) or _lacks_one(line))]
+    return len(rows) >= 2 and not rest
+
+
+def _lacks_one(line: str) -> bool:
+    """True for three cells, of which one says that there is no number."""
+    cells = line.strip("\r\n").split("\t")
+    return len(cells) == len(_COLUMNS) and sum(map(is_no_number, cells)) == 1 and \
+        sum(math.isfinite(to_number(cell)) for cell in cells) == 2
 
 
 def open_curves(path: Path) -> Curves:
@@ -42,7 +53,7 @@ def open_curves(path: Path) -> Curves:
     Raises:
         CorruptFile: a row is not three numbers, the heights are not in order, or a signal is constant.
     """
-    approach, retract = _parse(path)
+    approach, retract, rows = _parse(path)
     load = remembering(lambda curve: _parse(path))
     return Curves(
         segments=("approach", "retract"),
@@ -50,20 +61,22 @@ def open_curves(path: Path) -> Curves:
         channels={"height": partial(_channel, load, 0), "deflection_voltage": partial(_channel, load, 1)},
         session=f"NT-MDT {re.split(r'[ _]Curve', path.stem)[0]}",
         attrs={"instrument": "NT-MDT", "vendor_channels": "Height (nm), DFL (nA)",
-               "signal_unit": "A: deflection_voltage is DFL in ampere; give the sensitivity in m/A"},
+               "signal_unit": "A: deflection_voltage is DFL in ampere; give the sensitivity in m/A"} | left_out([rows]),
     )
 
 
-def _parse(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """(height in m, signal in A) of approach and retract, each (sample, 2) in time order."""
-    table = parse_rows(path, read_text(path).split("\n"), 1, "\t", _COLUMNS) * 1e-9
+def _parse(path: Path) -> tuple[np.ndarray, np.ndarray, Rows]:
+    """(height in m, signal in A) of approach and retract, each (sample, 2) in time order, and the table."""
+    rows = parse_rows(path, read_text(path).split("\n"), 1, "\t", _COLUMNS)
+    table = rows.values * 1e-9
     steps = np.diff(table[:, 0])
     if len(table) < 4 or not ((steps > 0).all() or (steps < 0).all()):
         row = int(np.flatnonzero(np.sign(steps) != np.sign(steps.sum()))[0]) + 2 if len(table) >= 4 else 1
-        raise CorruptFile(path, f"line {row}: the heights in the first column are not in order.",
-                          "An NT-MDT export holds height, approach and retract signal.")
+        raise CorruptFile(path, f"line {row}: the heights in the first column are not in order; three columns without "
+                                "titles are taken for height, approach and retract of an NT-MDT export.",
+                          "If it is another table, write its titles with units above it (docs/plain_csv.md).")
     rising = table if steps[0] > 0 else table[::-1]
-    return _without_padding(path, rising[:, [0, 1]])[::-1], _without_padding(path, rising[:, [0, 2]])
+    return _without_padding(path, rising[:, [0, 1]])[::-1], _without_padding(path, rising[:, [0, 2]]), rows
 
 
 def _without_padding(path: Path, samples: np.ndarray) -> np.ndarray:
@@ -74,5 +87,5 @@ def _without_padding(path: Path, samples: np.ndarray) -> np.ndarray:
     return samples[changes[0] :]
 
 
-def _channel(load: Callable[[int], tuple[np.ndarray, ...]], column: int, curve: int) -> list[np.ndarray]:
-    return [np.ascontiguousarray(samples[:, column]) for samples in load(curve)]
+def _channel(load: Callable[[int], tuple[np.ndarray, np.ndarray, Rows]], column: int, curve: int) -> list[np.ndarray]:
+    return [np.ascontiguousarray(samples[:, column]) for samples in load(curve)[:2]]

@@ -6,6 +6,7 @@ numbers. Comma, semicolon or tab; ``segment`` and ``curve`` columns are optional
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,19 +20,24 @@ import numpy as np
 from asperity.data.curves import SAMPLED, SEGMENT_KINDS, Curves, number_segments, segment_kind
 from asperity.data.readers._errors import CorruptFile
 from asperity.data.readers._table import (
+    Rows,
     Segments,
     align_segments,
     count_samples,
     cut,
-    head_text,
-    parse_number,
+    left_out,
+    parse_quantity,
     parse_rows,
-    read_text,
+    parse_unit,
     remembering,
     require_rising,
+    separator_of,
     split_at_minimum,
-    unit_factor,
+    split_cells,
+    split_entry,
+    to_number,
 )
+from asperity.data.readers._text import head_text, read_text
 from asperity.quantities import QUANTITIES, canonical_name
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
@@ -39,7 +45,6 @@ __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 NAME = "asperity plain CSV"
 EXTENSIONS = (".csv", ".tsv", ".txt")
 
-_SEPARATORS = (";", "\t", ",")
 _TITLE = re.compile(r"\s*\"?(.+?)\s*(?:[(\[]([^)\]]+)[)\]])?\"?\s*")
 _LABELS = ("segment", "curve")
 _POSITIONS = ("x", "y")
@@ -54,14 +59,16 @@ class _File:
     bounds: tuple[int, ...]  # n_curves + 1
     segments: tuple[Segments, ...]
     header: dict[str, Any]
+    rows: Rows
 
 
 def matches(head: bytes, name: str) -> bool:
     """True if the first line that is no comment names a signal or a height in one of its columns."""
     for line in head_text(head).split("\n"):
-        if line.strip() and not line.startswith("#"):
-            names = {_name(title) for title in line.split(_separator(line))}
-            return bool(names & (set(SAMPLED) - {"time"})) and not _is_number(line.split(_separator(line))[0])
+        if line.strip() and not _is_comment(line):
+            titles = split_cells(line, _separator(line))
+            names = {_name(title) for title in titles}
+            return bool(names & (set(SAMPLED) - {"time"})) and not math.isfinite(to_number(titles[0]))
     return False
 
 
@@ -82,7 +89,7 @@ def open_curves(path: Path) -> Curves:
                   channels={channel: partial(_channel, load, names, channel)
                             for channel in file.columns if channel in SAMPLED},
                   session=str(header.pop("session", f"plain CSV {path.stem}")),
-                  **known, **position, attrs=header)
+                  **known, **position, attrs=header | left_out([file.rows]))
 
 
 def _channel(load: Any, names: Sequence[str], channel: str, curve: int) -> list[np.ndarray]:
@@ -93,29 +100,29 @@ def _channel(load: Any, names: Sequence[str], channel: str, curve: int) -> list[
 
 def _parse(path: Path) -> _File:
     lines = read_text(path).split("\n")
-    start = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
+    start = next((i for i, line in enumerate(lines) if line.strip() and not _is_comment(line)), None)
     if start is None:
         raise CorruptFile(path, "no line of column titles.", f"Expected {_EXAMPLE}.")
     header = _header(path, lines[:start])
     separator = _separator(lines[start])
-    titles = [title.strip().strip('"') for title in lines[start].split(separator)]
+    titles = [title.strip('"') for title in split_cells(lines[start], separator)]
     table, labels = _table(path, titles, lines[start + 1 :], start + 2, separator)
-    columns = _columns(path, titles, table, start + 1)
+    columns = _columns(path, titles, table.values, start + 1)
     bounds = _curve_bounds(path, labels.get("curve"), len(table), start + 2)
     rows = [slice(a, b) for a, b in pairwise(bounds)]
     if "time" in columns:
         for i, part in enumerate(rows):
             require_rising(path, columns["time"][part], f"curve {i}")
     segments = tuple(_segments(path, labels.get("segment"), columns, part, start + 2) for part in rows)
-    return _File(columns, bounds, segments, header)
+    return _File(columns, bounds, segments, header, table)
 
 
 def _separator(line: str) -> str:
-    return next((separator for separator in _SEPARATORS if separator in line), ",")
+    return separator_of(line).replace(" ", ",")
 
 
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"\s*[-+]?[\d.]+(?:[eE][-+]?\d+)?\s*", cell) is not None
+def _is_comment(line: str) -> bool:
+    return line.startswith(("#", '"#'))
 
 
 def _name(title: str) -> str | None:
@@ -125,51 +132,40 @@ def _name(title: str) -> str | None:
 
 
 def _header(path: Path, lines: Sequence[str]) -> dict[str, Any]:
-    """Values of the ``# key = value unit`` lines: SI numbers of known quantities, other keys as text."""
+    """Values of the ``# key = value unit`` lines: SI numbers of known quantities, other keys as text.
+
+    A colon does for a known quantity, too, if a number follows; other lines with colons are comments.
+    """
     header: dict[str, Any] = {}
     for number, line in enumerate(lines, start=1):
-        key, equals, value = line.lstrip("#").partition("=")
+        key, unit, value = split_entry(line)
         name = canonical_name(key)
-        if equals and name in QUANTITIES and name not in SAMPLED:
-            header[name] = _quantity(path, name, value.strip(), number)
-        elif equals and key.strip():
+        if name in QUANTITIES and name not in SAMPLED and ("=" in line or re.search(r"\d", value)):
+            header[name] = parse_quantity(path, value, f"line {number}: '{name}'", QUANTITIES[name].unit, unit)
+            continue
+        key, equals, value = line.strip().rstrip(",;\t").strip('"').lstrip("#").partition("=")
+        if equals and key.strip():
             header[re.sub(r"\W+", "_", key.strip())] = value.strip()
     return header
 
 
-def _quantity(path: Path, name: str, value: str, line: int) -> float:
-    """A header value in the SI unit of its quantity."""
-    number, _, unit = value.partition(" ")
-    factor = _factor(path, f"line {line}: '{name}'", unit.strip() or "1", QUANTITIES[name].unit)
-    return parse_number(path, number, line, name) * factor
-
-
-def _factor(path: Path, where: str, unit: str, expected: str) -> float:
-    try:
-        factor, found = unit_factor(unit)
-    except ValueError as error:
-        raise CorruptFile(path, f"{where}: {error}.") from None
-    if found != expected:
-        raise CorruptFile(path, f"{where} is in '{unit}', expected a unit of {expected}.")
-    return factor
-
-
 def _table(path: Path, titles: Sequence[str], lines: Sequence[str], first: int, separator: str
-           ) -> tuple[np.ndarray, dict[str, list[str]]]:
-    """The numbers, (row, column) with NaN in label columns, and the cells of the label columns."""
+           ) -> tuple[Rows, dict[str, list[str]]]:
+    """The rows of numbers, with 0 in label columns, and the cells of the label columns in these rows."""
     places = {name: titles.index(name) for name in _LABELS if name in titles}
     if not places:
         return parse_rows(path, lines, first, separator, titles), {}
-    labels: dict[str, list[str]] = {name: [] for name in places}
+    labels: dict[int, dict[str, str]] = {}
     numeric = list(lines)
     for i, line in enumerate(lines):
-        cells = line.split(separator)
-        if len(cells) == len(titles):
-            for name, place in places.items():
-                labels[name].append(cells[place].strip().strip('"'))
+        cells = [f'"{cell}"' if separator in cell else cell for cell in split_cells(line, separator)]
+        if len(cells) == len(titles) and any(cells):
+            labels[i] = {name: cells[place] for name, place in places.items()}
+            for place in places.values():
                 cells[place] = "0"
             numeric[i] = separator.join(cells)
-    return parse_rows(path, numeric, first, separator, titles), labels
+    rows = parse_rows(path, numeric, first, separator, titles)
+    return rows, {name: [labels[i][name] for i in rows.kept] for name in places}
 
 
 def _columns(path: Path, titles: Sequence[str], table: np.ndarray, line: int) -> dict[str, np.ndarray]:
@@ -198,7 +194,7 @@ def _title(path: Path, where: str, title: str) -> tuple[str, float]:
         raise CorruptFile(path, f"{where} has no unit.", f"Write it in brackets, {_EXAMPLE}.")
     if name == "deflection" and found[2].endswith("V"):
         name = "deflection_voltage"
-    return name, _factor(path, where, found[2].strip(), QUANTITIES[name].unit)
+    return name, parse_unit(path, where, found[2].strip(), QUANTITIES[name].unit)
 
 
 def _require_channels(path: Path, columns: Mapping[str, Any], line: int) -> None:

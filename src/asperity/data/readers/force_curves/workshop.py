@@ -18,14 +18,8 @@ import numpy as np
 
 from asperity.data.curves import Curves
 from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
-from asperity.data.readers._table import (
-    head_text,
-    parse_number,
-    parse_rows,
-    read_texts,
-    remembering,
-    unit_factor,
-)
+from asperity.data.readers._table import Rows, left_out, parse_number, parse_rows, remembering, unit_factor
+from asperity.data.readers._text import head_text, read_texts
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
 
@@ -47,6 +41,7 @@ class _Curve:
 
     header: dict[str, tuple[str, int]]
     samples: dict[tuple[str, str], np.ndarray]
+    rows: Rows
 
     def channels(self) -> list[str]:
         return sorted({channel for channel, _ in self.samples})
@@ -78,7 +73,7 @@ def open_curves(path: Path) -> Curves:
         channels={channel: partial(_channel, load, channel) for channel in curves[0].channels()},
         session=" ".join(["AFM Workshop", curves[0].header.get("Date", ("", 0))[0]]).strip(),
         spring_constant=spring_constant, sensitivity=sensitivity,
-        x=x, y=y, row=row, column=column, attrs=_attributes(curves[0]),
+        x=x, y=y, row=row, column=column, attrs=_attributes(curves[0]) | left_out(curve.rows for curve in curves),
     )
 
 
@@ -114,24 +109,24 @@ def _parse(path: Path, text: str, member: str) -> _Curve:
     for number, line in enumerate(lines[:start], start=1):
         name, _, value = line.partition(":")
         header.setdefault(name.strip(), (value.strip(), number))
-    return _Curve(header, _samples(where, titles, lines[start + 1 :], start + 1))
+    return _Curve(header, *_samples(where, titles, lines[start + 1 :], start + 1))
 
 
 def _samples(path: Path, titles: Sequence[str], lines: Sequence[str], line: int
-             ) -> dict[tuple[str, str], np.ndarray]:
-    """SI samples by (channel, segment) from the table under the titles in ``line``."""
-    table = parse_rows(path, lines, line + 1, ",", titles)
+             ) -> tuple[dict[tuple[str, str], np.ndarray], Rows]:
+    """SI samples by (channel, segment) from the table under the titles in ``line``, and that table."""
+    rows = parse_rows(path, lines, line + 1, ",", titles)
     samples: dict[tuple[str, str], np.ndarray] = {}
     for column, title in enumerate(titles):
         key, factor = _column(path, title, line, column + 1)
         if key is not None:
-            samples[key] = factor * table[:, column]
+            samples[key] = factor * rows.values[:, column]
     channels = {channel for channel, _ in samples}
     if "height" not in channels or channels == {"height"}:
         raise CorruptFile(path, f"line {line}: no Z-Sense or no signal (T-B, Force) in {list(titles)}.")
     if len(samples) != len(channels) * len(_SEGMENTS):
         raise CorruptFile(path, f"line {line}: a column lacks its Extend or Retract side: {list(titles)}.")
-    return samples
+    return samples, rows
 
 
 def _column(path: Path, title: str, line: int, column: int) -> tuple[tuple[str, str] | None, float]:

@@ -14,7 +14,8 @@ on opening as on loading. A package adds a reader by the entry-point group ``asp
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
+import logging
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,14 +23,18 @@ from types import ModuleType
 
 import numpy as np
 
-from asperity.data.opening import DAMAGED, naming, read_head
-from asperity.data.readers._errors import CorruptFile, NotRecognized
-from asperity.data.readers.images._channels import Channel, Images, si_unit
+from asperity.data.opening import DAMAGED, naming
+from asperity.data.readers._appearance import appearance
+from asperity.data.readers._errors import CorruptFile, NotRecognized, printable
+from asperity.data.readers._text import read_head
+from asperity.data.readers.images._channels import Channel, Images, si_unit, unfinished_lines
 
 __all__ = ["READERS", "Channel", "Images", "find_reader", "open_images"]
 
 #: the formats, asked in this order; ``surface_topography`` (an optional extra) takes what is left
 READERS = ("nanoscope", "picoview", "igor", "nanosurf", "jpk", "gwyddion", "nanonis", "matrix", "surface_topography")
+
+_log = logging.getLogger("asperity")
 
 #: pixels of a grid; a larger one is not what an instrument writes
 _MOST_PIXELS = 2**28
@@ -54,8 +59,9 @@ def find_reader(path: Path) -> ModuleType:
         if module.matches(head, path.name.lower()):
             return module
     formats = "; ".join(f"{m.NAME} ({', '.join(m.EXTENSIONS)})" for m in _modules() if m.EXTENSIONS)
-    raise NotRecognized(path, "the format is not recognized as an image.", f"Known formats: {formats}. "
-                        "pip install asperity[images] adds more. Other data can be brought in as a plain matrix.")
+    raise NotRecognized(path, f"the format is not recognized as an image: it looks like {appearance(head)}.",
+                        f"Known formats: {formats}. pip install asperity[images] adds more. Other data can be brought "
+                        "in as a plain matrix.")
 
 
 def open_images(path: Path, unit: str = "") -> Images:
@@ -64,14 +70,15 @@ def open_images(path: Path, unit: str = "") -> Images:
     ``unit`` is that of the channels for which the file says none.
 
     A loaded channel is checked: its shape is the one announced, no pixel is infinite, some are known, and none
-    is larger than an instrument can measure.
+    is larger than an instrument can measure. Lines that a broken-off scan did not reach become NaN, and that is said.
     """
     module = find_reader(path)
     with naming(path, module.NAME):
         images = module.open_images(path)
     _check_grid(path, images)
     named = [replace(channel, unit=channel.unit or unit) for channel in images.channels]
-    checked = (replace(channel, load=partial(_checked, path, module.NAME, channel, images.shape)) for channel in named)
+    checked = (replace(channel, load=partial(_checked, path, module.NAME, channel, images.shape, _Said()))
+               for channel in named)
     return replace(images, channels=tuple(checked), attrs={"format": module.NAME, **images.attrs})
 
 
@@ -87,11 +94,18 @@ def _check_grid(path: Path, images: Images) -> None:
                                 f"x = {images.center[1]:g} m, y = {images.center[0]:g} m cannot be.", DAMAGED)
 
 
-def _checked(path: Path, form: str, channel: Channel, shape: tuple[int, ...]) -> np.ndarray:
+@dataclass
+class _Said:
+    """Whether people were told what was left out of a channel: once is enough, however often it is loaded."""
+
+    done: bool = False
+
+
+def _checked(path: Path, form: str, channel: Channel, shape: tuple[int, ...], said: _Said) -> np.ndarray:
     """The pixels of one channel, if they are what the header announced."""
     where = f"channel '{channel.name}': "
     with naming(path, form, where):
-        pixels = np.asarray(channel.load(), dtype=np.float64)
+        pixels = np.array(channel.load(), dtype=np.float64)
     if pixels.shape != shape:
         raise CorruptFile(path, f"{where}{pixels.shape} pixels, announced {shape}.", DAMAGED)
     if np.isinf(pixels).any() or np.isnan(pixels).all():
@@ -101,4 +115,20 @@ def _checked(path: Path, form: str, channel: Channel, shape: tuple[int, ...]) ->
     if largest > _LARGEST.get(unit, np.inf):
         raise CorruptFile(path, f"{where}it reaches {largest:.3g} {unit}, more than any instrument has.",
                           "It is damaged, or in another unit than it says.")
+    for words in _leave_out_unfinished(pixels if pixels.ndim == 3 else pixels[None]):
+        if not said.done:
+            _log.warning("%s: %s%s, as in a scan that was broken off: they are left out", printable(path), where, words)
+    said.done = True
     return pixels
+
+
+def _leave_out_unfinished(frames: np.ndarray) -> list[str]:
+    """Put NaN into the lines that a scan which was broken off did not reach, and say which."""
+    words = []
+    for number, frame in enumerate(frames, start=1):
+        lines = unfinished_lines(frame)
+        if count := lines.stop - lines.start:
+            where = f"frame {number}, " if len(frames) > 1 else ""
+            words.append(f"{where}{count} of {len(frame)} lines hold one value, {frame[lines][0, 0]:g}")
+            frame[lines] = np.nan
+    return words

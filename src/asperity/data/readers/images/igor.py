@@ -19,6 +19,7 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._text import as_text
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 from asperity.data.readers.vendors.igor_header import (
     HEADERS,
@@ -80,10 +81,10 @@ class _Wave(NamedTuple):
                                   "Force curves are read by open_dataset.")
             dtype = check_sizes(path, sizes, samples, kind, shape, order)
             stream.seek(WAVE_START + sizes["wave"] + sizes["formula"])
-            note = stream.read(sizes["note"]).decode("latin-1")
+            note = as_text(stream.read(sizes["note"]))
             stream.seek(sum(sizes[key] for key in ("data units", "units", "row labels", "column labels")), 1)
             labels = stream.read(sizes["other labels"])
-        names = tuple(labels[i: i + LABEL].split(b"\0")[0].decode("latin-1").strip()
+        names = tuple(as_text(labels[i: i + LABEL].split(b"\0")[0]).strip()
                       for i in range(LABEL, len(labels), LABEL))[: shape[2]]
         if len(names) != shape[2] or not all(names):
             raise Unsupported(path, f"{shape[2]} channels with the names {names}: each needs one.", AS_MATRIX)

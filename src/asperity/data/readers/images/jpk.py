@@ -19,6 +19,7 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._text import as_text
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 from asperity.data.readers.vendors.zip_archive import open_archive
 
@@ -133,7 +134,8 @@ def _pages(path: Path, content: bytes) -> list[Page]:
         pages.append({number: value for number, value in tags if value is not None})
         at = struct.unpack_from(order + "I", content, at + 2 + 12 * count)[0]
     if len(pages) < 2:
-        raise CorruptFile(path, "it has no page with a channel.")
+        raise CorruptFile(path, "it is a TIFF picture without JPK's channels: an exported picture, or damaged.",
+                          "Take the file that the JPK program saved.")
     return pages
 
 
@@ -158,7 +160,7 @@ def _number(path: Path, page: Page, tag: int) -> float:
 
 def _text(page: Page, tag: int) -> str:
     value = page.get(tag, (b"",))[0]
-    return value.split(b"\0")[0].decode("latin-1") if isinstance(value, bytes) else ""
+    return as_text(value.split(b"\0")[0]) if isinstance(value, bytes) else ""
 
 
 def _channel(path: Path, content: bytes, page: Page) -> Channel:

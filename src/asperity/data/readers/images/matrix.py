@@ -18,8 +18,9 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
-from asperity.data.readers._table import head_text, parse_rows, read_text
-from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
+from asperity.data.readers._table import is_no_number, parse_cells, parse_quantity, split_entry
+from asperity.data.readers._text import head_text, read_text
+from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 
@@ -27,16 +28,18 @@ NAME = "plain matrix (text or NumPy)"
 EXTENSIONS = (".txt", ".csv", ".asc", ".npy")
 
 _NUMPY = b"\x93NUMPY"
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def matches(head: bytes, name: str) -> bool:
     """True for a NumPy array, or a text whose first line that is no comment is two or more numbers."""
     if head.startswith(_NUMPY):
         return True
-    lines = [line for line in head_text(head).split("\n")[:-1] if line.strip() and not line.startswith("#")]
-    cells = _cells(lines[0]) if lines else []
-    return len(cells) > 1 and all(_NUMBER.fullmatch(cell) for cell in cells)
+    *lines, rest = head_text(head).split("\n")
+    lines = [line for line in lines if line.strip() and not line.startswith("#")]
+    cells = _cells(lines[0]) if lines else [] if rest.startswith("#") else _cells(rest)[:-1]  # a line beyond the head
+    numbers = [cell for cell in cells if not is_no_number(cell)]
+    return len(cells) > 1 and len(numbers) > 0 and all(_NUMBER.fullmatch(cell) for cell in numbers)
 
 
 def open_images(path: Path) -> Images:
@@ -80,8 +83,10 @@ def _open_text(path: Path) -> Images:
     cells = _cells(lines[start])
     separator = _separator(lines[start])
     body = [line.rstrip("\t ;,").strip() for line in lines[start:]]
-    body = [re.sub(r"\s+", " ", line) for line in body] if separator == " " else body
-    table = parse_rows(path, body, start + 1, separator, [f"pixel {i + 1}" for i in range(len(cells))])
+    table, _ = parse_cells(path, body, start + 1, separator, [f"pixel {i + 1}" for i in range(len(cells))])
+    if len(table) < 2:
+        raise CorruptFile(path, f"it is a single line of {len(cells)} numbers, no image.",
+                          "Write one line of the image per line of the text; a line profile is not read.")
     width, height = (_length(path, header, key) for key in ("width", "height"))
     channel = Channel(header.get("channel", ""), header.get("value units", ""), partial(np.flipud, table))
     return Images((channel,), table.shape, f"matrix {path.name}",
@@ -89,19 +94,15 @@ def _open_text(path: Path) -> Images:
 
 
 def _header(lines: list[str]) -> dict[str, str]:
-    pairs = (line.lstrip("# ").partition(":") for line in lines)
-    return {key.strip().lower(): value.strip() for key, colon, value in pairs if colon}
+    entries = [split_entry(line) for line in lines]
+    return {key.lower(): f"{value} {unit}".strip() for key, unit, value in entries if key}
 
 
 def _length(path: Path, header: dict[str, str], key: str) -> float:
     """A length like ``5.00 µm`` of the header in m; NaN where it is not said."""
     if key not in header:
         return math.nan
-    number, _, unit = header[key].partition(" ")
-    factor, si = si_unit(unit)
-    if not _NUMBER.fullmatch(number) or si != "m":
-        raise CorruptFile(path, f"'{key}: {header[key]}' in its header is no length.", "Write for example '5 um'.")
-    return float(number) * factor
+    return parse_quantity(path, header[key].replace("~m", "um"), f"'{key}' in its header", "m")
 
 
 def _separator(line: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._text import as_text
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -77,7 +78,7 @@ def _read(path: Path) -> tuple[Header, int]:
         raise CorruptFile(path, "its header has no end (':SCANIT_END:').", "It is truncated or damaged.")
     header: Header = {}
     values: list[str] = []
-    for line in text[:stop].decode("latin-1").splitlines():
+    for line in as_text(text[:stop]).splitlines():
         if line.startswith(":") and line.rstrip().endswith(":"):
             values = header.setdefault(line.strip().strip(":"), [])
         elif line.strip():

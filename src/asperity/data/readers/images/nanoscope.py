@@ -15,7 +15,6 @@ bytes do not say which of the two they are: they are refused, as one of the read
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, s
 from asperity.data.readers.vendors.nanoscope_header import (
     NanoscopeHeader,
     Section,
+    are_aligned,
     parse_length,
     parse_number,
     parse_scale,
@@ -50,7 +50,7 @@ def open_images(path: Path) -> Images:
     """Open a NanoScope image; reads the header only.
 
     Raises:
-        CorruptFile: truncated, or sizes that contradict each other.
+        CorruptFile: truncated, with more bytes than it lists, or sizes that contradict each other.
         Unsupported: no image in it, or channels of different sizes.
     """
     header = NanoscopeHeader.read(path)
@@ -63,8 +63,10 @@ def open_images(path: Path) -> Images:
                           "Export them into files of their own.")
     rows, columns, height, width = grids.pop()
     scan = header.first("ciao scan list")
+    channels = tuple(_channel(header, section, rows, columns) for section in sections)
+    header.check_end(lambda: all(_is_aligned(header, section) for section in sections))
     return Images(
-        channels=tuple(_channel(header, section, rows, columns) for section in sections),
+        channels=channels,
         shape=(rows, columns), session=_session(header), pitch=(height / rows, width / columns),
         center=(_offset(scan, "y"), _offset(scan, "x")),
         line_time=1 / positive(parse_number(scan.get("scan rate", ""))),
@@ -92,8 +94,7 @@ def _channel(header: NanoscopeHeader, section: Section, rows: int, columns: int)
     name = _label(section)
     offset, size = header.count("data offset", section), header.count("data length", section)
     if offset + size > header.file_size:
-        raise CorruptFile(header.path, f"'{name}' should end at byte {offset + size}, the file has "
-                                       f"{header.file_size}.", "It is truncated; copy it again.")
+        raise header.too_short(name, offset + size)
     width = size // (rows * columns)
     if width not in _INTEGER or width * rows * columns != size:
         raise CorruptFile(header.path, f"'{name}': {size} bytes are no 2- or 4-byte samples of {rows} x {columns} "
@@ -102,6 +103,12 @@ def _channel(header: NanoscopeHeader, section: Section, rows: int, columns: int)
     return Channel(name, unit, partial(_load, header.path, name, offset, _INTEGER[width], (rows, columns), factor),
                    retrace=section.get("line direction", "").lower() == "retrace",
                    second_pass=section.get("scan line", "").lower() in ("interleave", "lift"))
+
+
+def _is_aligned(header: NanoscopeHeader, section: Section) -> bool:
+    """True if the samples of a channel show by themselves that no byte was inserted before or among them."""
+    offset, size = header.count("data offset", section), header.count("data length", section)
+    return are_aligned(opening.array(header.path, _INTEGER[4], size // 4, offset))
 
 
 def _scale(header: NanoscopeHeader, section: Section, name: str) -> tuple[float, str]:
@@ -140,22 +147,14 @@ def _offset(scan: Section, axis: str) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def _date(header: NanoscopeHeader) -> str:
-    text = header.text("date")
-    try:
-        return datetime.strptime(text, "%I:%M:%S %p %a %b %d %Y").isoformat()
-    except ValueError:
-        return text
-
-
 def _session(header: NanoscopeHeader) -> str:
     """Same day, scanner, tip and calibration of the height."""
-    parts = (_date(header)[:10], header.text("description"), header.text("serial number"),
+    parts = (header.date()[:10], header.text("description"), header.text("serial number"),
              header.text("tip serial number"), f"zsens={header.sensitivity('Sens. Zsens'):g}")
     return " ".join(("nanoscope", *(part for part in parts if part)))
 
 
 def _attributes(header: NanoscopeHeader, scan: Section, section: Section) -> dict[str, str | float]:
     return {"instrument": header.text("microscope"), "software": f"NanoScope {header.text('version')}",
-            "date": _date(header), "frame_direction": section.get("frame direction", "").lower(),
+            "date": header.date(), "frame_direction": section.get("frame direction", "").lower(),
             "scan_angle_as_written": scan.get("rotate ang.", "")}

@@ -17,6 +17,7 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._text import as_text
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
@@ -70,7 +71,7 @@ def _read(path: Path) -> tuple[Section, list[Section], int, np.dtype]:
         raise CorruptFile(path, "its header has no end ('data').", "It is truncated or damaged; copy it again.")
     header: Section = {}
     buffers: list[Section] = []
-    for line in text[:at].decode("latin-1").splitlines():
+    for line in as_text(text[:at]).splitlines():
         key, value = line[:_KEY].strip(), line[_KEY:].strip()
         if key == "bufferLabel":
             buffers.append({})

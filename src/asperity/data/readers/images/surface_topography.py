@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from asperity.data import opening
+from asperity.data.readers._appearance import is_foreign
 from asperity.data.readers._errors import Unsupported
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images, si_unit
 
@@ -38,8 +39,8 @@ _ENDINGS = (".al3d", ".bcrf", ".bcr", ".datx", ".dzi", ".ezd", ".frt", ".lext", 
 
 
 def matches(head: bytes, name: str) -> bool:
-    """True for an ending that SurfaceTopography reads."""
-    return name.endswith(_ENDINGS)
+    """True for an ending that SurfaceTopography reads, unless the file is a picture or a document under that name."""
+    return name.endswith(_ENDINGS) and not is_foreign(head)
 
 
 def open_images(path: Path) -> Images:

@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from asperity.data.opening import DAMAGED, naming, read_head
+from asperity.data.opening import DAMAGED, naming
+from asperity.data.readers._appearance import appearance
 from asperity.data.readers._errors import CorruptFile, NotRecognized
+from asperity.data.readers._text import read_head
 from asperity.data.readers.thermal_spectra import jpk_tnd, nanosurf_nid
 
 __all__ = ["open_spectrum"]
@@ -37,7 +39,7 @@ def open_spectrum(path: str | PathLike[str]) -> xr.Dataset:
     head = read_head(path)
     reader = next((r for r in _READERS if r.matches(head)), None)
     if reader is None:
-        raise NotRecognized(path, "not a known file of a thermal spectrum.",
+        raise NotRecognized(path, f"not a known file of a thermal spectrum: it looks like {appearance(head)}.",
                             f"Known are: {'; '.join(r.NAME for r in _READERS)}.")
     with naming(path, reader.NAME):
         spectrum = reader.read(path)

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.readers._errors import CorruptFile, Unsupported
-from asperity.data.readers._table import read_text
+from asperity.data.readers._text import read_text
 
 __all__ = ["NAME", "matches", "read"]
 

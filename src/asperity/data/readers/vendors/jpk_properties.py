@@ -16,7 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Deflection", "HeaderError", "Scale", "UnknownHeader", "channel_record", "deflection_of",
+from asperity.data.readers._text import decode
+
+__all__ = ["Deflection", "HeaderError", "LackingScale", "Scale", "UnknownHeader", "channel_record", "deflection_of",
            "height_scale", "kind_of", "parse_properties", "records", "segment_record", "setpoint_of"]
 
 _DTYPES = {"signedshort": ">i2", "unsignedshort": ">u2", "signedinteger": ">i4", "unsignedinteger": ">u4",
@@ -32,6 +34,10 @@ _CONTROL = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 
 class HeaderError(ValueError):
     """A header that lacks an entry or holds an impossible one."""
+
+
+class LackingScale(HeaderError):
+    """A header without the scale of its numbers, as programs leave it that process curves and save them again."""
 
 
 class UnknownHeader(HeaderError):
@@ -63,8 +69,8 @@ class Deflection(NamedTuple):
 
 
 def parse_properties(text: bytes) -> dict[str, str]:
-    """The entries of a Java properties file written as ``key=value`` lines (Latin-1, escapes)."""
-    lines = text.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    """The entries of a Java properties file written as ``key=value`` lines (escapes)."""
+    lines = decode(text)
     if "\\\n" in lines:
         lines = re.sub(r"\\\n[ \t]*", "", lines)
     entries = {}
@@ -237,6 +243,8 @@ def _number(record: Mapping[str, str], key: str, missing: float | None = None) -
         value = _NAN
     if np.isfinite(value):
         return value
+    if missing is None and key not in record and key.endswith("multiplier"):
+        raise LackingScale(f"'{key}' is missing: it looks like a processed export, whose numbers have lost their scale")
     if missing is None:
         raise HeaderError(f"'{key}' is missing or not a number")
     return missing

@@ -12,6 +12,7 @@ import numpy as np
 
 from asperity.data import opening
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._text import as_text
 
 __all__ = ["ChannelBlock", "NanosurfHeader", "Section", "parse_number"]
 
@@ -80,7 +81,7 @@ class NanosurfHeader:
         """Parse the header; raises `CorruptFile` unless the blocks fill the rest of the file exactly."""
         with opening.mapped(path) as content:
             end, size = content.find(b"\n#!", 0, _HEADER_LIMIT), len(content)
-            text = content[: max(end, 0)].decode("utf-8", errors="replace")
+            text = as_text(content[: max(end, 0)])
         if end < 0:
             raise CorruptFile(path, "the Nanosurf header has no end ('#!').",
                               "The file is truncated or damaged; copy it again from the instrument.")
