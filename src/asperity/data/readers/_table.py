@@ -242,8 +242,8 @@ def _require_one_mark(path: Path, lines: Sequence[str], first: int, separator: s
         if separator != "," or any('"' in line for line in lines) else None
     point = None if place is None else next((i for i, line in enumerate(lines) if _POINT.search(line)), None)
     if place is not None and point is not None:
-        raise CorruptFile(path, f"numbers with a comma (line {first + place}) and with a point (line {first + point}): a "
-                                "comma is a decimal mark or separates thousands.", "Export it with one decimal mark.")
+        raise CorruptFile(path, f"numbers with a comma (line {first + place}) and with a point (line {first + point}): "
+                                "is the comma a decimal mark, or of thousands?", "Export it with one decimal mark.")
 
 
 def _with_points(lines: Sequence[str], separator: str) -> list[str]:

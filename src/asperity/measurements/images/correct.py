@@ -99,6 +99,8 @@ def _roughness(height: np.ndarray, pitch: tuple[float, float], steps: Steps) -> 
     lines_off = {"mean": 0, "difference": None}.get(str(steps.lines), steps.lines)
     if lines_off is None and (steps.level is None or steps.lines is not None):
         return measured
+    scanned = np.flatnonzero(np.isfinite(height).any(axis=1))  # lines that a scan did not reach tell nothing
+    height = height[scanned[0] : scanned[-1] + 1] if scanned.size else height
     options: dict[str, Any] = {"lines": lines_off} if lines_off is not None else {"polynomial": steps.level}
     try:
         found = roughness_bias.corrected_roughness(height, pitch, **options)
