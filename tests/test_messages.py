@@ -11,7 +11,7 @@ import asperity
 from asperity.messages import ArgumentError, AsperityError, known_keys, number, one_of, shown, whole
 
 #: errors that never leave the readers: what is wrong with a header becomes a `CorruptFile` that names the file
-INSIDE = {"HeaderError", "UnknownHeader"}
+INSIDE = {"HeaderError", "LackingScale", "UnknownHeader"}
 
 
 def own_errors():

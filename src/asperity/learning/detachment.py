@@ -11,7 +11,8 @@ $$ \mathrm{var} = \sigma^2 \left[ f + \frac{\kappa}{n}
 with f of the parabola (least squares), n samples in the line, $\kappa$ samples that count as one independent one, and
 i the index of the sample. The largest of M noisy places is some $\sqrt{2 \ln M}$ standard deviations where there is no
 attraction at all: up to that nothing is reported, up to twice as much a part, and what is in doubt is part of the
-uncertainty. A sample or two that differ from their neighbors on both sides, which agree, are a glitch and do not count.
+uncertainty. Where neighboring samples differ from a parabola by more than the noise, the lowest of them is the
+pull-off. A sample or two that differ from their neighbors on both sides, which agree, are a glitch and do not count.
 """
 
 from __future__ import annotations
@@ -31,16 +32,20 @@ _HELD = 0.5  # of the attraction: below it the tip holds on
 _GRADUAL = 0.03  # of the samples: a release that takes longer is no jump
 _FLIGHT = 3  # samples that a jump may be caught in
 _GLITCH = 6.0  # noise, by which a glitch differs from its neighbors
+_UNUSUAL = 4.0  # of the usual change from one sample to the next, by which it also does
+_AROUND = 10  # samples on either side that show what is usual
 _FEWEST = 24  # samples of a baseline
 _SHARE = 0.9  # of the samples before the surface is felt, that the baseline is drawn through
 _NEAR = 0.75  # of these samples, from which on an attraction is looked for
 _FAR = 0.2  # of the samples, that show the baseline before anything is known
 
+_ROUGH = 3.0  # noise, by which neighboring samples may differ from a parabola; what differs more is not smoothed away
 _CACHED = 1 << 15  # samples that are worked on at once
 
 _POWERS = np.vander(np.arange(-_HALF, _HALF + 1.0), 3)
 _MIDDLE = np.linalg.pinv(_POWERS)[2]  # weights of nine values of a parabola by least squares: in its middle,
 _FIRST = _POWERS[0] @ np.linalg.pinv(_POWERS)  # and at its first place
+_SMOOTHED = (_POWERS @ np.linalg.pinv(_POWERS)).T  # nine values to those of the parabola
 _SLOPE = np.linalg.pinv(_POWERS[:, 1:])[0]  # and of a straight line: its slope
 
 
@@ -86,7 +91,8 @@ def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation
         line = _line(force, counted, first + np.maximum(_FEWEST, _SHARE * (onset - first)).astype(int))
     noise = np.maximum(noise, _rms(force - line.values, counted & (index < first[:, None] + line.number[:, None])))
     rest = np.where(counted, force - line.values, 0.0)
-    value, place, white, more = _lowest(rest, counted, whole, first + (_NEAR * (onset - first)).astype(int), of_nine)
+    value, place, white, more = _lowest(rest, counted, whole, first + (_NEAR * (onset - first)).astype(int), of_nine,
+                                          noise)
     own = np.minimum(white * correlation, 1.0)
     share = np.minimum(correlation / np.maximum(line.number, 1), 1.0)
     of_line = share * (1 + (place - line.middle) ** 2 / np.maximum(line.spread, 1.0))
@@ -114,12 +120,16 @@ def _line(force: np.ndarray, counted: np.ndarray, stop: np.ndarray) -> _Baseline
 def _without_glitches(force: np.ndarray, counted: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """The force with one or two samples replaced that both neighbors contradict, and that these neighbors agree on."""
     found = force.copy()
+    steps = np.pad(np.abs(np.diff(force, axis=1)), ((0, 0), (_AROUND + 1, _AROUND)), mode="reflect").cumsum(axis=1)
+    usual = (steps[:, 2 * _AROUND :] - steps[:, : -2 * _AROUND]) / (2 * _AROUND)  # from sample to sample, thereabouts
+    usual = np.pad(usual, ((0, 0), (0, force.shape[1] - usual.shape[1])), mode="edge")
+    least = np.maximum(_GLITCH * noise[:, None], _UNUSUAL * usual)
     for width in (1, 2):
         before, after = force[:, : -width - 1], force[:, width + 1 :]
         for inside in range(width):
             at = slice(1 + inside, force.shape[1] - width + inside)
             off = np.minimum(np.abs(force[:, at] - before), np.abs(force[:, at] - after))
-            odd = (off > _GLITCH * noise[:, None]) & (np.abs(before - after) < 0.5 * off)
+            odd = (off > least[:, at]) & (np.abs(before - after) < 0.5 * off)
             odd &= counted[:, : -width - 1] & counted[:, width + 1 :]
             found[:, at] = np.where(odd, (before + after) / 2, found[:, at])
     return found
@@ -142,7 +152,7 @@ def _rms(residual: np.ndarray, use: np.ndarray) -> np.ndarray:
 
 
 def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, stop: np.ndarray,
-            of_nine: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+            of_nine: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The largest attraction of each curve, where it is, its variance over that of white noise, and a variance, N^2."""
     index, rows = np.arange(rest.shape[1]), np.arange(len(rest))
     near = counted & (index >= stop[:, None])
@@ -160,7 +170,7 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, stop: np.n
     flat = smooth < smooth[rows, middle][:, None] + _FLAT * of_nine[:, None]
     start = np.where(~flat & (index < middle[:, None]), index, -1).max(axis=1) + 1 - _HALF
     end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + _HALF
-    least, place, variance = _vertex(rest, start, end)
+    least, place, variance, rough = _vertex(rest, start, end)
     caught = (index >= first_on[:, None]) & (index <= first_on[:, None] + _FLIGHT)
     edge = np.minimum(np.where(caught, rest, np.inf).argmin(axis=1), rest.shape[1] - 2 * _HALF - 1)
     nine = np.take_along_axis(rest, edge[:, None] + np.arange(2 * _HALF + 1), axis=1)
@@ -168,12 +178,16 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, stop: np.n
     last = nine @ _FIRST - step / 2
     least = np.where(np.isfinite(smooth[rows, middle]), least, 0.0)
     at_edge = jumps & (last < least)
-    return (-np.where(at_edge, last, least), np.where(at_edge, edge, place),
-            np.where(at_edge, (_FIRST**2).sum(), variance), np.where(at_edge, step**2 / 12, 0.0))
+    rough = np.where(at_edge, np.sqrt(((nine - nine @ _SMOOTHED) ** 2).sum(axis=1) / (len(_FIRST) - 3)), rough)
+    alone = (rough > _ROUGH * noise) & (depth > 2 * _VISIBLE * of_nine)  # what varies so is force, not noise
+    return (np.where(alone, depth, -np.where(at_edge, last, least)),
+            np.where(alone, deepest, np.where(at_edge, edge, place)),
+            np.where(alone, 1.0, np.where(at_edge, (_FIRST**2).sum(), variance)),
+            np.where(at_edge & ~alone, step**2 / 12, 0.0))
 
 
-def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The lowest value of the parabola through the samples from ``start`` to ``end``, its index, and its variance."""
+def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of the parabola through the samples from ``start`` to ``end``: lowest value, its index, its variance, misfit."""
     index = np.arange(rest.shape[1])
     center, half = (start + end) / 2, np.maximum((end - start) / 2, float(_HALF))
     use = (index >= start[:, None]) & (index <= end[:, None])
@@ -183,4 +197,7 @@ def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.nd
     level, slope, bend = (inverse @ (powers @ rest[:, :, None]))[:, :, 0].T
     at = np.clip(np.where(bend > 0, -slope / (2 * np.where(bend > 0, bend, 1.0)), 0.0), -0.5, 0.5)
     row = np.stack([np.ones(len(at)), at, at**2], axis=1)
-    return level + slope * at + bend * at**2, center + at * half, (row[:, None] @ inverse @ row[:, :, None])[:, 0, 0]
+    left = rest - (np.stack([level, slope, bend], axis=1)[:, None] @ powers)[:, 0]
+    rough = np.sqrt(np.where(use, left**2, 0.0).sum(axis=1) / np.maximum(use.sum(axis=1) - 3, 1))
+    variance = (row[:, None] @ inverse @ row[:, :, None])[:, 0, 0]
+    return level + slope * at + bend * at**2, center + at * half, variance, rough

@@ -14,9 +14,9 @@ from asperity.virtual.force_map import virtual_map
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
 MODEL = {"name": "hertz", "radius": 5e-6}
 
-#: without a baseline to learn noise from: a dead channel, too few samples, no or no possible spring constant
+#: without a baseline to learn noise from: a dead channel, too few samples, no possible spring constant
 DEAD = {"dead_zero.csv": Outcome.no_contact, "n06_short.csv": Outcome.too_few_samples,
-        "no_spring_constant.csv": Outcome.uncalibrated, "k_zero.csv": Outcome.uncalibrated,
+        "k_zero.csv": Outcome.uncalibrated,
         "jpk_aborted_short.jpk-force": Outcome.unreadable, "qi_all_dead.jpk-qi-data": Outcome.no_contact}
 
 
@@ -34,6 +34,15 @@ def test_the_pull_off_is_that_of_the_retraction(name):
     force, near = PULL_OFF[name]
     assert abs(float(made["pull_off_force"][0]) - force) < near
     assert abs(float(made["pull_off_force"][0]) - force) < 3 * float(made["pull_off_force_std"][0])
+
+
+def test_a_spring_constant_behind_a_colon_is_read():
+    """The case of this name was without one, for it says "spring constant: 0.05 N/m"."""
+    if not CASES.is_dir():
+        pytest.skip("the cases are not beside this checkout (../shared/cases)")
+    made = asperity.analyze(CASES / "no_spring_constant.csv", MODEL)
+    assert float(made["spring_constant"][0]) == 0.05
+    assert float(made["modulus"][0]) == pytest.approx(5000, rel=0.02)
 
 
 def test_files_without_a_baseline_are_flagged_and_the_rest_is_fitted(tmp_path):
