@@ -7,11 +7,11 @@ flagged or some files failed; 2: failed altogether; 130: interrupted.
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+import asperity
 from asperity.measurements import command as stored
 from asperity.measurements.calibration import command as calibration
 from asperity.measurements.force_curves import command as force_curves
@@ -28,7 +28,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"asperity {version('asperity')}")
+        typer.echo(f"asperity {asperity.__version__}")
         raise typer.Exit
 
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["find_jump"]
+__all__ = ["VISIBLE", "find_jump", "is_sudden", "release"]
 
-_VISIBLE = 6.0  # pull-off force over noise, from which the jump is taken from the data
+#: pull-off force over noise, from which the jump is taken from the data
+VISIBLE = 6.0
+_OFF = 0.3  # of the pull-off force: above it the tip is off,
+_ON = 0.5  # of the pull-off force: below it the tip is attached
 _GUARD = 2  # samples beside the jump, on the side of contact, that do not count
 _GRADUAL = 0.03  # a release that takes more than this part of the samples is no jump
 
@@ -32,15 +35,8 @@ def find_jump(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.nd
     index = np.arange(force.shape[1])
     level, noise = _baseline(force, counted)
     below = np.where(counted, force - level[:, None], np.inf)
-    deepest = below.argmin(axis=1)
-    depth = -below[np.arange(len(force)), deepest]
-    off = (below > -0.3 * depth[:, None]) & (index < deepest[:, None]) & counted
-    last_off = np.where(off.any(axis=1), force.shape[1] - 1 - off[:, ::-1].argmax(axis=1), -1)
-    after = (index > last_off[:, None]) & (below < -0.5 * depth[:, None])
-    first_on = np.where(after.any(axis=1), after.argmax(axis=1), force.shape[1])
-    flight = first_on - last_off - 1
-    jumps = (depth > _VISIBLE * noise) & (last_off >= 0) & (flight <= max(4, _GRADUAL * force.shape[1]))
-    jumps = jumps.reshape(-1, 1)
+    depth, _, last_off, first_on = release(below, counted)
+    jumps = ((depth > VISIBLE * noise) & (last_off >= 0) & is_sudden(last_off, first_on, force.shape[1])).reshape(-1, 1)
     attached = np.where(index >= first_on[:, None], 1, np.where(index <= last_off[:, None], -1, 0))
     quiet = np.maximum(4 * noise, 0.1 * depth).reshape(-1, 1)
     since = last_off[:, None] - index
@@ -48,6 +44,27 @@ def find_jump(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.nd
     beside = (index > last_off[:, None]) & (index < first_on[:, None] + _GUARD)
     use = counted & ~(jumps & (beside | ringing))
     return np.where(jumps, attached, 0).astype(np.int8), use
+
+
+def release(below: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where the tip lets go, per curve: (largest attraction, its sample, the last sample off, the first one on).
+
+    Args:
+        below: (batch, sample) N, the force above the baseline, infinite where it does not count; farthest first.
+        counted: (batch, sample) bool.
+    """
+    index, samples = np.arange(below.shape[1]), below.shape[1]
+    deepest = below.argmin(axis=1)
+    depth = -below[np.arange(len(below)), deepest]
+    off = (below > -_OFF * depth[:, None]) & (index < deepest[:, None]) & counted
+    last_off = np.where(off.any(axis=1), samples - 1 - off[:, ::-1].argmax(axis=1), -1)
+    after = (index > last_off[:, None]) & (below < -_ON * depth[:, None])
+    return depth, deepest, last_off, np.where(after.any(axis=1), after.argmax(axis=1), samples)
+
+
+def is_sudden(last_off: np.ndarray, first_on: np.ndarray, samples: int | np.ndarray) -> np.ndarray:
+    """Whether the tip flies off within few of the ``samples``, as in a jump."""
+    return first_on - last_off - 1 <= np.maximum(4, _GRADUAL * samples)
 
 
 def _baseline(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

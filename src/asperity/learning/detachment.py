@@ -20,16 +20,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
+from scipy.signal import savgol_coeffs
+
+from asperity.learning.attachment import VISIBLE, is_sudden, release
 
 __all__ = ["Detachment", "read_detachment"]
 
 _HALF = 4  # samples on either side of the middle of a parabola
-_VISIBLE = 6.0  # attraction over its noise, from which a jump is seen
 _FELT = 4.5  # force over the noise of nine samples, from which the surface is felt: by chance once in 1e5 places
 _FLAT = 3.0  # noise of nine samples, by which what lies around the lowest of them may differ and belong to it
-_LEVEL = 0.3  # of the attraction: above it the tip is off,
-_HELD = 0.5  # of the attraction: below it the tip holds on
-_GRADUAL = 0.03  # of the samples: a release that takes longer is no jump
 _FLIGHT = 3  # samples that a jump may be caught in
 _GLITCH = 6.0  # noise, by which a glitch differs from its neighbors
 _UNUSUAL = 4.0  # of the usual change from one sample to the next, by which it also does
@@ -38,15 +38,14 @@ _FEWEST = 24  # samples of a baseline
 _SHARE = 0.9  # of the samples before the surface is felt, that the baseline is drawn through
 _NEAR = 0.75  # of these samples, from which on an attraction is looked for
 _FAR = 0.2  # of the samples, that show the baseline before anything is known
-
 _ROUGH = 3.0  # noise, by which neighboring samples may differ from a parabola; what differs more is not smoothed away
 _CACHED = 1 << 15  # samples that are worked on at once
 
-_POWERS = np.vander(np.arange(-_HALF, _HALF + 1.0), 3)
-_MIDDLE = np.linalg.pinv(_POWERS)[2]  # weights of nine values of a parabola by least squares: in its middle,
-_FIRST = _POWERS[0] @ np.linalg.pinv(_POWERS)  # and at its first place
-_SMOOTHED = (_POWERS @ np.linalg.pinv(_POWERS)).T  # nine values to those of the parabola
-_SLOPE = np.linalg.pinv(_POWERS[:, 1:])[0]  # and of a straight line: its slope
+_NINE = 2 * _HALF + 1
+#: the weights of nine values in a parabola through them by least squares, at each of its places (a row each)
+_PARABOLA = np.array([savgol_coeffs(_NINE, 2, pos=place, use="dot") for place in range(_NINE)])
+_MIDDLE, _FIRST = _PARABOLA[_HALF], _PARABOLA[0]
+_SLOPE = savgol_coeffs(_NINE, 1, deriv=1, use="dot")  # and in a straight line: of its slope
 
 
 class Detachment(NamedTuple):
@@ -96,7 +95,7 @@ def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation
     own = np.minimum(white * correlation, 1.0)
     share = np.minimum(correlation / np.maximum(line.number, 1), 1.0)
     of_line = share * (1 + (place - line.middle) ** 2 / np.maximum(line.spread, 1.0))
-    apart = np.maximum((number - _NEAR * (onset - first)) / np.maximum(2 * _HALF + 1, correlation), 2.0)
+    apart = np.maximum((number - _NEAR * (onset - first)) / np.maximum(_NINE, correlation), 2.0)
     largest = noise * np.sqrt(2 * np.log(apart) * own)  # of so many places without any attraction
     doubt = np.clip(2 - value / largest, 0.0, 1.0) * largest
     std = np.sqrt(noise**2 * (own + of_line) + more + doubt**2 / 4)
@@ -120,9 +119,8 @@ def _line(force: np.ndarray, counted: np.ndarray, stop: np.ndarray) -> _Baseline
 def _without_glitches(force: np.ndarray, counted: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """The force with one or two samples replaced that both neighbors contradict, and that these neighbors agree on."""
     found = force.copy()
-    steps = np.pad(np.abs(np.diff(force, axis=1)), ((0, 0), (_AROUND + 1, _AROUND)), mode="reflect").cumsum(axis=1)
-    usual = (steps[:, 2 * _AROUND :] - steps[:, : -2 * _AROUND]) / (2 * _AROUND)  # from sample to sample, thereabouts
-    usual = np.pad(usual, ((0, 0), (0, force.shape[1] - usual.shape[1])), mode="edge")
+    steps = np.abs(np.diff(force, axis=1, prepend=force[:, :1]))
+    usual = uniform_filter1d(steps, 2 * _AROUND + 1, axis=1)  # from sample to sample, thereabouts
     least = np.maximum(_GLITCH * noise[:, None], _UNUSUAL * usual)
     for width in (1, 2):
         before, after = force[:, : -width - 1], force[:, width + 1 :]
@@ -137,14 +135,12 @@ def _without_glitches(force: np.ndarray, counted: np.ndarray, noise: np.ndarray)
 
 def _smooth(force: np.ndarray) -> np.ndarray:
     """The parabola through the nine samples around every sample, in its middle; of no use within four of the ends."""
-    padded = np.pad(force, ((0, 0), (_HALF, _HALF)))
-    return np.add.reduce([weight * padded[:, j : j + force.shape[1]] for j, weight in enumerate(_MIDDLE)])
+    return correlate1d(force, _MIDDLE, axis=1, mode="constant")
 
 
 def _whole(counted: np.ndarray) -> np.ndarray:
     """Where all nine samples around are counted."""
-    padded = np.pad(counted, ((0, 0), (_HALF, _HALF)))
-    return np.logical_and.reduce([padded[:, j : j + counted.shape[1]] for j in range(2 * _HALF + 1)])
+    return minimum_filter1d(counted.astype(np.uint8), _NINE, axis=1, mode="constant").astype(bool)
 
 
 def _rms(residual: np.ndarray, use: np.ndarray) -> np.ndarray:
@@ -156,14 +152,9 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, stop: np.n
     """The largest attraction of each curve, where it is, its variance over that of white noise, and a variance, N^2."""
     index, rows = np.arange(rest.shape[1]), np.arange(len(rest))
     near = counted & (index >= stop[:, None])
-    deepest = np.where(near, rest, np.inf).argmin(axis=1)
-    depth = -rest[rows, deepest]
-    off = counted & (rest > -_LEVEL * depth[:, None]) & (index < deepest[:, None])
-    last_off = np.where(off.any(axis=1), rest.shape[1] - 1 - off[:, ::-1].argmax(axis=1), -1)
-    holds = (index > last_off[:, None]) & (rest < -_HELD * depth[:, None])
-    first_on = np.where(holds.any(axis=1), holds.argmax(axis=1), 0)
-    jumps = (depth > 2 * _VISIBLE * of_nine) & (
-        first_on - last_off - 1 <= np.maximum(4, _GRADUAL * counted.sum(axis=1)))
+    depth, deepest, last_off, first_on = release(np.where(near, rest, np.inf), counted)
+    visible = depth > 2 * VISIBLE * of_nine
+    jumps = visible & is_sudden(last_off, first_on, counted.sum(axis=1))
     inside = near & whole & (~jumps[:, None] | (index >= first_on[:, None] + _HALF))
     smooth = np.where(inside, _smooth(rest), np.inf)
     middle = smooth.argmin(axis=1)
@@ -172,14 +163,14 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, stop: np.n
     end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + _HALF
     least, place, variance, rough = _vertex(rest, start, end)
     caught = (index >= first_on[:, None]) & (index <= first_on[:, None] + _FLIGHT)
-    edge = np.minimum(np.where(caught, rest, np.inf).argmin(axis=1), rest.shape[1] - 2 * _HALF - 1)
-    nine = np.take_along_axis(rest, edge[:, None] + np.arange(2 * _HALF + 1), axis=1)
+    edge = np.minimum(np.where(caught, rest, np.inf).argmin(axis=1), rest.shape[1] - _NINE)
+    nine = np.take_along_axis(rest, edge[:, None] + np.arange(_NINE), axis=1)
     step = np.maximum(nine @ _SLOPE, 0.0)  # how long the tip held on between this sample and the next is not known
     last = nine @ _FIRST - step / 2
     least = np.where(np.isfinite(smooth[rows, middle]), least, 0.0)
     at_edge = jumps & (last < least)
-    rough = np.where(at_edge, np.sqrt(((nine - nine @ _SMOOTHED) ** 2).sum(axis=1) / (len(_FIRST) - 3)), rough)
-    alone = (rough > _ROUGH * noise) & (depth > 2 * _VISIBLE * of_nine)  # what varies so is force, not noise
+    rough = np.where(at_edge, np.sqrt(((nine - nine @ _PARABOLA.T) ** 2).sum(axis=1) / (_NINE - 3)), rough)
+    alone = visible & (rough > _ROUGH * noise)  # what varies so is force, not noise
     return (np.where(alone, depth, -np.where(at_edge, last, least)),
             np.where(alone, deepest, np.where(at_edge, edge, place)),
             np.where(alone, 1.0, np.where(at_edge, (_FIRST**2).sum(), variance)),

@@ -48,9 +48,10 @@ def output(text: str, *endings: str) -> Any:
     def check(path: Path | None) -> Path | None:
         if path is None:
             return None
+        folder = not endings or path.suffix == ".zarr"
         if endings and path.suffix not in endings:
             raise typer.BadParameter(f"'{path}' must end in {' or '.join(endings)}")
-        if path.exists() and (path.suffix != ".zarr" if endings else False) == path.is_dir():
+        if path.exists() and path.is_dir() != folder:
             raise typer.BadParameter(f"'{path}' is {'a folder' if path.is_dir() else 'a file'}; give another name")
         there = next(above for above in path.absolute().parents if above.exists())
         if not there.is_dir() or not os.access(there, os.W_OK):

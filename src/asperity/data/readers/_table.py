@@ -17,9 +17,10 @@ import numpy as np
 
 from asperity.data.readers._errors import CorruptFile
 
-__all__ = ["Rows", "Segments", "align_segments", "count_samples", "cut", "is_no_number", "left_out", "parse_cells",
-           "parse_number", "parse_quantity", "parse_rows", "parse_unit", "remembering", "require_rising",
-           "separator_of", "split_at_minimum", "split_cells", "split_entry", "to_number", "unit_factor"]
+__all__ = ["Rows", "Segments", "align_segments", "count_samples", "cut", "is_no_number", "left_out", "lost_rows",
+           "parse_cells", "parse_number", "parse_quantity", "parse_rows", "parse_unit", "remembering",
+           "require_rising", "separator_of", "split_at_minimum", "split_cells", "split_entry", "to_number",
+           "unit_factor"]
 
 #: the names of a curve's segments and their n + 1 bounds as sample indices
 Segments = tuple[tuple[str, ...], tuple[int, ...]]
@@ -156,12 +157,14 @@ def left_out(tables: Iterable[Rows]) -> dict[str, Any]:
     """Attributes that say what was left out of the tables: ``rows_left_out``, the count, and ``left_out``, in words."""
     tables = list(tables)
     found = [row for table in tables for row in table.left_out]
-    if not found:
-        return {}
-    total = len(found) + sum(len(table) for table in tables)
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
-    return {"rows_left_out": len(found), "left_out": f"{len(found)} of {total} rows are left out, for a cell holds no "
-            f"number ({'; '.join(found[:3])}{more})"}
+    return lost_rows(len(found), sum(map(len, tables)), f" ({'; '.join(found[:3])}{more})")
+
+
+def lost_rows(lost: int, kept: int, named: str = "") -> dict[str, Any]:
+    """As `left_out`, where it is known how many rows there are."""
+    words = f"{lost} of {lost + kept} rows are left out, for a cell holds no number{named}"
+    return {"rows_left_out": lost, "left_out": words} if lost else {}
 
 
 def separator_of(line: str) -> str:

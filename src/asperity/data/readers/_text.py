@@ -176,5 +176,3 @@ def _file_names(archive: Archive) -> list[str]:
     return [name for name in archive.members
             if not name.endswith("/") and not Path(name).name.startswith(".")
             and not name.startswith("__MACOSX/")]
-
-

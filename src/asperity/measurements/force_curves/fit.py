@@ -5,17 +5,16 @@ from __future__ import annotations
 import xarray as xr
 
 from asperity.contact.named import Model, usual_segment
-from asperity.data import provenance
+from asperity.data import jobs, provenance
 from asperity.data.curve_files import Source
-from asperity.data.jobs import Progress
 from asperity.data.verbs import verb
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
     averages_taken,
     by_session,
-    each,
     fit_chunk,
+    join,
     plan,
 )
 from asperity.measurements.force_curves.tip import resolved
@@ -27,7 +26,7 @@ __all__ = ["fit"]
 @verb(dataset="curves")
 def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = None,
         spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
-        batch: int = 512, progress: Progress | None = None) -> xr.Dataset:
+        batch: int = 512, progress: jobs.Progress | None = None) -> xr.Dataset:
     """Fit a contact model to every curve.
 
     Args:
@@ -50,7 +49,10 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     sources = list(by_session(Source(dataset, {})))
     template = resolved(model, [dataset])
     noise = SessionNoise(sources, template, segment)
-    results = each(plan(sources, batch), lambda chunk: fit_chunk(sources, chunk, noise, options), progress)
+    chunks = plan(sources, batch)
+    with jobs.run({}, [chunk.size for chunk in chunks], lambda i: fit_chunk(sources, chunks[i], noise, options),
+                  progress=progress) as finished:
+        results = join(list(finished))
     step = provenance.step("fit", {"model": template.record, **options, "batch": batch})
     named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment))
     return provenance.record(named, step, before=dataset)

@@ -108,17 +108,17 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Basel
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
     level = Level(std, samples, np.array([len(b) for b in baselines]), force_std)
     retracting = segment.startswith("retract")
-    detached = _detached(dataset, segment if retracting else "retract", std, samples)
+    detached = _detached(dataset, solution.segment if retracting else None, std, samples)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level, detached,
                                           retracting))
 
 
-def _detached(dataset: xr.Dataset, name: str, std: np.ndarray, correlation: np.ndarray) -> Detachment:
-    """The pull-off read off the retraction; NaN where there is none."""
-    if name not in dataset["segment"].values:
+def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, correlation: np.ndarray) -> Detachment:
+    """The pull-off read off the retraction, the ``fitted`` one if it is; NaN where there is none."""
+    if fitted is None and "retract" not in dataset["segment"].values:
         return Detachment(np.full(len(std), np.nan), np.full(len(std), np.nan))
-    retraction = segment_of(dataset, name)
-    return read_detachment(retraction.force, retraction.counted, std, correlation)
+    retraction = fitted or segment_of(dataset, "retract")
+    return read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
 
 
 def _noise_of_curves(noise: BaselineNoise | Mapping[str, BaselineNoise], dataset: xr.Dataset,

@@ -25,7 +25,7 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
-__all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "each", "fit_chunk",
+__all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "fit_chunk",
            "in_parts", "join", "load_part", "numbered", "over_curves", "parts_of", "plan"]
 
 _log = logging.getLogger("asperity")
@@ -250,17 +250,6 @@ def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[st
             return fit_curves(curve_files.blank(curves, [0]), model, **options), [0]
     parts = [_fitted(curves.isel(curve=[i]), model, options) for i in range(curves.sizes["curve"])]
     return join([part for part, _ in parts]), [i for i, (_, failed) in enumerate(parts) if failed]
-
-
-def each(chunks: Sequence[Chunk], work: Callable[[Chunk], xr.Dataset], progress: jobs.Progress | None) -> xr.Dataset:
-    """The results of ``work`` on one chunk after another; ``progress`` is called with (finished curves, all curves)."""
-    tell = progress or (lambda done, total: None)
-    total, found = sum(chunk.size for chunk in chunks), []
-    tell(0, total)
-    for chunk in chunks:
-        found.append(work(chunk))
-        tell(sum(made.sizes["curve"] for made in found), total)
-    return join(found)
 
 
 def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], job: Mapping[str, Any], *, batch: int,

@@ -24,6 +24,7 @@ from asperity.data.readers._table import (
     count_samples,
     cut,
     is_no_number,
+    lost_rows,
     parse_rows,
     remembering,
     require_rising,
@@ -203,9 +204,7 @@ def _parse(path: Path, table: _Table) -> dict[str, np.ndarray]:
 def _left_out(curves: Sequence[Sequence[_Table]]) -> dict[str, Any]:
     """Attributes that say how many rows have no number in a cell."""
     tables = [table for tables in curves for table in tables]
-    lost = sum(table.left_out for table in tables)
-    words = f"{lost} of {lost + sum(table.rows for table in tables)} rows are left out, for a cell holds no number"
-    return {"rows_left_out": lost, "left_out": words} if lost else {}
+    return lost_rows(sum(table.left_out for table in tables), sum(table.rows for table in tables))
 
 
 def _number(header: Mapping[str, str], key: str) -> float:
