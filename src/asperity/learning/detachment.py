@@ -44,7 +44,8 @@ _CACHED = 1 << 15  # samples that are worked on at once
 _NINE = 2 * _HALF + 1
 #: the weights of nine values in a parabola through them by least squares, at each of its places (a row each)
 _PARABOLA = np.array([savgol_coeffs(_NINE, 2, pos=place, use="dot") for place in range(_NINE)])
-_MIDDLE, _FIRST = _PARABOLA[_HALF], _PARABOLA[0]
+_MIDDLE = _PARABOLA[_HALF]  # those at its middle,
+_FIRST = _PARABOLA[0]  # and at its first place
 _SLOPE = savgol_coeffs(_NINE, 1, deriv=1, use="dot")  # and in a straight line: of its slope
 
 
