@@ -24,35 +24,52 @@ def bends(noise_curve, width):
     return contrast @ noise_curve[np.abs(index[:, None] - index)] @ contrast
 
 
+def learnt(samples):
+    """The noise that baselines (list) share, and the spectrum of each."""
+    size = noise_model.baseline_length(samples)
+    length = max(len(b) for b in samples)
+    seen = noise_model.of_baselines(samples, size, length)
+    noise = noise_model.learn(seen, length, size)
+    return noise, noise_model.spectra(noise, seen)
+
+
 @pytest.mark.parametrize("width", [1, 4, 16, 64])
 @pytest.mark.parametrize(("memory", "white"), [(0.0, 0.0), (0.5, 0.0), (0.9, 0.0), (0.98, 1.0)])
 def test_the_variance_of_bends_is_recovered(memory, white, width):
-    """300 baselines of 512 samples hold it to a few per cent; the bands are 1.4 to 1.9 wide in frequency."""
+    """300 baselines of 512 samples hold it to a few per cent; a knot stands for a factor of two in frequency."""
     rng = np.random.default_rng(1)
     samples = autoregressive(300, 512, memory, rng) + white * rng.standard_normal((300, 512))
-    noise = noise_model.learn(list(samples + 3.0))
-    found = noise.shared @ noise_model.autocovariance(noise, 3 * width)
+    noise, _ = learnt(list(samples + 3.0))
+    found = np.exp(noise.mean) @ noise_model.autocovariance(noise.length, 3 * width)
     lags = np.arange(3 * width)
     assert bends(found, width) == pytest.approx(bends(memory**lags + white**2 * (lags == 0), width), rel=0.15)
 
 
-def test_the_expected_periodogram_knows_of_the_removed_line():
-    """Monte Carlo of one smooth band: the mean periodogram equals the expected one within 5 %."""
+def test_the_expected_squares_know_of_the_removed_line():
+    """Monte Carlo of the slowest knots: the mean squares equal the expected ones."""
     length, rng = 64, np.random.default_rng(2)
-    curve = noise_model.autocovariance(noise_model.learn([rng.standard_normal(length)]), length)[-2]
+    curve = noise_model.autocovariance(length, length)[:3].sum(axis=0)
     covariance = curve[np.abs(np.arange(length)[:, None] - np.arange(length))]
     draws = rng.multivariate_normal(np.zeros(length), covariance, 20000, method="eigh")
-    mean = np.mean([noise_model._periodogram(draw, length) for draw in draws], axis=0)
-    expected = noise_model._expected_periodogram(length)[:, -2]
+    mean = np.mean([noise_model._squares(draw, length) for draw in draws], axis=0)
+    expected = noise_model._expected(length, length)[:, :3].sum(axis=1)
     np.testing.assert_allclose(mean[:10], expected[:10], rtol=5 * np.sqrt(2 / 20000))
+
+
+def test_white_noise_has_one_density_and_orders_are_taken_together_without_loss():
+    white = noise_model.autocovariance(160, 100).sum(axis=0)
+    np.testing.assert_allclose(white, np.arange(100) == 0, atol=1e-12)
+    samples = [np.random.default_rng(0).normal(size=100)]
+    seen = noise_model.of_baselines(samples, 100, 160)
+    assert (seen.power * seen.number).sum() == pytest.approx(noise_model._squares(samples[0], 100).sum(), rel=1e-12)
+    assert seen.number.sum() == 98
 
 
 def test_noisier_curves_are_told_apart():
     rng = np.random.default_rng(3)
     size = np.repeat([1.0, 3.0], 50)
     samples = rng.standard_normal((100, 200)) * size[:, None]
-    noise = noise_model.learn(list(samples))
-    own = noise_model.level(noise, noise_model.strengths(noise, list(samples)))
+    own = noise_model.level(*learnt(list(samples)))
     np.testing.assert_allclose(own[:50].mean(), 1.0, rtol=0.15)
     np.testing.assert_allclose(own[50:].mean(), 3.0, rtol=0.15)
 
@@ -60,35 +77,50 @@ def test_noisier_curves_are_told_apart():
 def test_like_curves_share_their_noise():
     rng = np.random.default_rng(4)
     samples = list(rng.standard_normal((100, 200)))
-    noise = noise_model.learn(samples)
-    own = noise_model.level(noise, noise_model.strengths(noise, samples))
+    own = noise_model.level(*learnt(samples))
     alone = np.array([s.std() for s in samples])
     assert own.std() < 0.5 * alone.std()
 
 
-def test_short_baselines_use_the_shared_noise():
+def test_a_curve_that_shows_nothing_has_the_noise_of_its_session_and_is_less_sure_of_it():
     rng = np.random.default_rng(5)
-    noise = noise_model.learn(list(rng.standard_normal((20, 100))))
-    np.testing.assert_array_equal(noise_model.strengths(noise, [np.zeros(5)])[0], noise.shared)
-    with pytest.raises(ValueError, match="no baseline of at least"):
-        noise_model.learn([np.zeros(5)])
+    noise, found = learnt(list(rng.standard_normal((20, 100))))
+    nothing = noise_model.spectra(noise, noise_model.of_baselines([np.zeros(5)], noise.baseline, noise.length))
+    np.testing.assert_allclose(nothing.mean[0], noise.mean, rtol=1e-9)
+    variances = np.diagonal(found.covariance, axis1=1, axis2=2)
+    assert (np.diag(nothing.covariance[0]) > variances - 1e-12).all()
+    assert noise_model.baseline_length([np.zeros(5)]) == 0
+    assert noise_model.of_baselines([np.zeros(5)], 0, 100).power.shape == (1, 0)
 
 
 def test_the_correlation_counts_dependent_samples():
     rng = np.random.default_rng(6)
-    samples = list(autoregressive(100, 512, 0.8, rng))
-    noise = noise_model.learn(samples)
-    assert noise_model.correlation(noise, noise.shared[None])[0] == pytest.approx(9.0, rel=0.2)  # (1 + r) / (1 - r)
+    noise, found = learnt(list(autoregressive(100, 512, 0.8, rng)))
+    counted = noise_model.correlation(noise, found)
+    assert np.median(counted) == pytest.approx(9.0, rel=0.2)  # (1 + r) / (1 - r)
 
 
 def test_a_dead_channel_tells_nothing_of_the_others():
-    """Bit for bit, and where all are dead there is no noise, and no warning."""
+    """To rounding, and where all are dead there is no noise, and no warning."""
     live = list(autoregressive(12, 256, 0.5, np.random.default_rng(3)))
-    alone, beside = noise_model.learn(live), noise_model.learn([*live, np.full(256, 2.0), np.zeros(0)])
-    np.testing.assert_array_equal(beside.shared, alone.shared)
-    dead = np.zeros(64)
-    short = noise_model.learn([dead, live[0][: noise_model.MINIMUM_BASELINE - 1]])  # all that is left: no error
-    assert not short.shared.any()
-    none = noise_model.learn([dead] * 2)
-    assert not none.shared.any()
-    assert not noise_model.level(none, noise_model.strengths(none, [np.zeros(64)])).any()
+    alone, beside = learnt(live)[0], learnt([*live, np.full(256, 2.0), np.zeros(0)])[0]
+    np.testing.assert_allclose(beside.mean, alone.mean, rtol=1e-12)
+    none, found = learnt([np.zeros(64)] * 2)
+    assert np.isneginf(none.mean).all()
+    assert not noise_model.level(none, found).any()
+
+
+def test_the_order_and_the_unit_of_curves_do_not_matter():
+    samples = list(autoregressive(9, 128, 0.9, np.random.default_rng(7)))
+    noise, found = learnt(samples)
+    turned, other = learnt([1e-9 * b for b in samples[::-1]])
+    np.testing.assert_allclose(turned.mean, noise.mean - 18 * np.log(10), rtol=1e-6)
+    np.testing.assert_allclose(other.mean[::-1], found.mean - 18 * np.log(10), rtol=1e-6)
+    np.testing.assert_allclose(other.covariance[::-1], found.covariance, rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("ordinates", [1, 3, 20])
+def test_degrees_of_freedom_come_back(ordinates):
+    """The logarithm of chi-square of so many degrees has the variance that is solved for."""
+    draws = np.log(np.random.default_rng(8).chisquare(ordinates, 400_000))
+    assert noise_model.degrees_of_freedom(np.array(draws.var())) == pytest.approx(ordinates, rel=0.02)

@@ -3,13 +3,14 @@
 import jax
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from asperity.contact import JKR, Hertz
 from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import scale
 from asperity.learning.least_squares import least_squares
-from asperity.learning.uncertainty import _block_average, block_covariance, estimate
+from asperity.learning.uncertainty import _block_spectra, _squared, error_bars, estimate, of_windows
 from tests.learning.test_least_squares import curves
 from tests.learning.test_noise import autoregressive
 
@@ -20,16 +21,18 @@ NONE = {"spring_constant": 0.0, "sensitivity": 0.0, "radius": 0.0}
 
 
 def solve(model, position, force, start=None, spring_constant=np.inf, baselines=None, relative=NONE):
-    """Fit and estimate; the noise is learnt from ``baselines`` (N), by default white of unit strength."""
+    """Fit and estimate: the estimates, the error bars, the curves; the noise is learnt from ``baselines`` (N)."""
     counted = np.ones(force.shape, bool)
     attached, counted = find_jump(force, counted) if "work_of_adhesion" in model.fitted else (None, counted)
     scaled = scale(position, force, counted, attached, retracting=True)
     fit = least_squares(model, scaled, start=start)
-    learnt = noise_model.learn(baselines if baselines is not None else [np.random.default_rng(0).normal(size=64)])
-    strengths = np.tile(learnt.shared, (len(force), 1))
-    k = np.full(len(force), spring_constant)
-    covariance = block_covariance(learnt, strengths, force.shape[1])
-    return estimate(model, scaled, fit, k, covariance, relative), fit, scaled
+    k, samples = np.full(len(force), spring_constant), force.shape[1]
+    found = estimate(model, scaled, fit, k, relative)
+    baselines = [np.random.default_rng(0).normal(size=64)] if baselines is None else baselines
+    size = noise_model.baseline_length(baselines)
+    noise = noise_model.learn(noise_model.of_baselines(baselines, size, samples), samples, size)
+    seen = noise_model.spectra(noise, noise_model.of_baselines([np.zeros(0)] * len(force), size, samples))
+    return found, error_bars(found.response, seen, samples, samples), scaled
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.9])
@@ -38,8 +41,8 @@ def test_stated_noise_is_the_scatter_of_repeated_fits(memory):
     rng = np.random.default_rng(1)
     position, force, _ = curves(HERTZ, count=1)
     errors = 0.01 * np.ptp(force) * autoregressive(400, force.shape[1], memory, rng)
-    found, _, _ = solve(HERTZ, np.tile(position, (400, 1)), force + errors, baselines=list(errors))
-    stated = np.sqrt(found.covariance[:, [0, 1], [0, 1]].mean(axis=0))
+    found, bars, _ = solve(HERTZ, np.tile(position, (400, 1)), force + errors, baselines=list(errors))
+    stated = np.sqrt((bars.std[:, :2] ** 2).mean(axis=0))
     np.testing.assert_allclose(stated, found.values[:, :2].std(axis=0), rtol=0.15)
 
 
@@ -49,11 +52,11 @@ def test_noise_in_the_deflection_moves_the_abscissa_too():
     position, force, _ = curves(HERTZ, count=1)
     k = 2e-3  # N/m, comparable to the slope of the contact
     errors = 2e-3 * np.ptp(force) * rng.standard_normal((400, force.shape[1]))
-    found, _, _ = solve(HERTZ, position + errors / k, force + errors, spring_constant=k, baselines=list(errors))
-    stated = np.sqrt(found.covariance[:, 0, 0].mean())
-    ignored, _, _ = solve(HERTZ, position + errors / k, force + errors, baselines=list(errors))
+    found, bars, _ = solve(HERTZ, position + errors / k, force + errors, spring_constant=k, baselines=list(errors))
+    stated = np.sqrt((bars.std[:, 0] ** 2).mean())
+    _, ignored, _ = solve(HERTZ, position + errors / k, force + errors, baselines=list(errors))
     assert stated == pytest.approx(found.values[:, 0].std(), rel=0.15)
-    assert np.sqrt(ignored.covariance[:, 0, 0].mean()) < 0.8 * stated
+    assert np.sqrt((ignored.std[:, 0] ** 2).mean()) < 0.8 * stated
 
 
 def test_calibration_equals_a_refit_with_other_constants():
@@ -89,19 +92,66 @@ def test_adhesion_follows_the_spring_constant():
 
 
 def test_blocks_of_samples_stand_for_the_whole_covariance():
-    """The quadratic form over 64 blocks against the full matrix, for a smooth column."""
+    """The quadratic form over 64 blocks against the full matrix, for a smooth column and each knot."""
     length, width = 512, 8
-    lags = 0.97 ** np.arange(length)[None] + (np.arange(length) == 0)
-    full = lags[0][np.abs(np.arange(length)[:, None] - np.arange(length))]
+    lags = noise_model.autocovariance(length, length)
+    full = lags[:, np.abs(np.arange(length)[:, None] - np.arange(length))]
     column = np.maximum(np.linspace(-1, 1, length), 0) ** 1.5
     sums = column.reshape(64, width).sum(axis=1)
-    blocks = _block_average(lags, width)[0][np.abs(np.arange(64)[:, None] - np.arange(64))]
-    assert sums @ blocks @ sums == pytest.approx(column @ full @ column, rel=5e-3)
+    exact = np.einsum("i,kij,j->k", column, full, column)
+    np.testing.assert_allclose(_block_spectra(length, width) @ _squared(sums), exact, rtol=5e-3,
+                               atol=2e-4 * exact.max())
+
+
+def test_contrasts_are_what_noise_leaves_of_itself():
+    """Of one slow wave of noise on a soft lever: each contrast is its response to the wave, but for rounding."""
+    position, force, _ = curves(HERTZ, count=1)
+    k, samples = 0.05, force.shape[1]  # N/m: F'/k is up to 0.2, and the tilt of the baseline 1e-3 of k
+    wave = 1e-6 * np.ptp(force) * np.sin(np.linspace(0, 9, samples))[None]
+    quiet, noisy = (solve(HERTZ, position + f * wave / k, force + f * wave, spring_constant=k)[0] for f in (0.0, 1.0))
+    width = -(-samples // 64)
+    means = np.pad(wave[0], (0, 64 * width - samples)).reshape(64, width).sum(axis=1) / width
+    np.testing.assert_allclose(noisy.seen[0] - quiet.seen[0], noisy.left[0] @ means, rtol=0,
+                               atol=0.01 * np.abs(noisy.seen[0]).max())
+    seen = of_windows(noisy, samples, samples)
+    assert seen.number[0].sum() >= 8  # a line and a contact take up no more than four of the twelve
 
 
 def test_estimates_do_not_depend_on_the_batch():
     position, force, _ = curves(HERTZ, count=40, noise=0.01)
-    every, _, _ = solve(HERTZ, position, force)
-    one, _, _ = solve(HERTZ, position[7:8], force[7:8])
+    found, every, _ = solve(HERTZ, position, force)
+    _, one, _ = solve(HERTZ, position[7:8], force[7:8])
     np.testing.assert_allclose(one.covariance[0], every.covariance[7], rtol=1e-6)
-    assert jax.tree.all(jax.tree.map(lambda a: np.isfinite(a).all(), every))
+    assert jax.tree.all(jax.tree.map(lambda a: np.isfinite(a).all(), (found, every)))
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.9, 0.99])
+def test_the_error_of_a_single_curve_is_within_its_bar(memory):
+    """Each of 150 curves is its own session, of which nothing else is known: 68 and 95 % within 3 sigma of the count,
+    or above: what one curve says of its slow noise is little, and the prior allows for more than is there."""
+    rng = np.random.default_rng(9)
+    position, force, point = curves(HERTZ, count=1)
+    samples = force.shape[1]
+    noisy = force + 0.01 * np.ptp(force) * autoregressive(150, samples, memory, rng)
+    counted = np.ones(noisy.shape, bool)
+    scaled = scale(np.tile(position, (150, 1)), noisy, counted, None, retracting=True)
+    found = estimate(HERTZ, scaled, least_squares(HERTZ, scaled), np.full(150, np.inf), NONE)
+    residual = noisy - found.baseline - found.model_force
+    before = int((np.abs(found.model_force) < 1e-12 * np.ptp(force)).all(axis=0).sum() * 0.95)
+    error, stated, freedom = [], [], []
+    for i in range(150):
+        alone = type(found)(*(part[i : i + 1] for part in found))
+        seen = noise_model.together(of_windows(alone, samples, samples),
+                                    noise_model.of_baselines([residual[i, :before]], before, samples, slow=False))
+        noise = noise_model.learn(seen, samples, before)
+        bars = error_bars(alone.response, noise_model.spectra(noise, seen), samples, samples)
+        error.append(alone.values[0, :2] - [HERTZ.modulus, point[0]])
+        stated.append(bars.std[0, :2])
+        freedom.append(bars.freedom[0, :2])
+    error, stated, freedom = np.array(error), np.array(stated), np.array(freedom)
+    wide = stated * student.ppf(0.975, freedom) / student.ppf(0.5 + 0.6827 / 2, freedom)
+    within = (np.abs(error) < stated).mean(axis=0), (np.abs(error) < wide).mean(axis=0)
+    assert (within[0] > 0.6827 - 3 * np.sqrt(0.6827 * 0.3173 / 150)).all(), within
+    assert (within[1] > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 150)).all(), within
+    assert (freedom > 1).all()
+    assert (freedom < 60).all()  # one curve

@@ -1,19 +1,23 @@
-r"""The noise of a set of curves, learnt from the part before contact.
+r"""The noise of a set of curves, learnt from what their fits leave.
 
-Baselines of real instruments are not white: they drift, they carry the waviness of stray light, the
-detector is filtered. What the error bar of a fit needs is the covariance of the noise over the whole
-fit window, above all at low frequencies. The autocovariance is modelled as a nonnegative mixture
+What the error bar of a fit needs is the noise's spectrum down to frequencies that no curve shows well: the
+fit itself absorbs them, and a baseline is shorter than the window. The logarithm of the spectral density S
+is a smooth function of the logarithm of the frequency, given at knots,
 
-$$C(l) = \sum_k c_k\, A_k(l), \qquad A_k(0) = 1$$
+$$u = \ln S, \qquad \bar u \sim N(m, \Sigma), \qquad u_i \sim N(\bar u, B):$$
 
-of spectral bands (triangles in the logarithm of the frequency, up to Nyquist's) and two exponential
-correlations for drift that is slower than the baseline is long. The strengths c are found by Whittle's
-likelihood (iterated weighted nonnegative least squares) from the periodograms of the baselines after
-removal of a straight line; the effect of that removal on the expected periodogram is exact.
-All curves of a session share the shape; a curve's own overall power, and then its own strengths, are
-shrunk towards the shared ones by as much as the curves resemble each other (empirical Bayes).
+the slope of the session's $\bar u$ is a Gaussian process with a memory, and each curve's own $u_i$ scatters
+about $\bar u$, more at low frequencies than at high ones. What a curve shows are contrasts of its residual:
+linear combinations, whose squares P have an expectation $\sum_k A_k e^{u_k}$ that is known, through the
+fit's own projection. The logarithm of a mean of $m$ squares of Gaussian variables has the mean
+$\ln E P + \psi(m/2) - \ln(m/2)$ and the variance $\psi'(m/2)$, so that $u$ is found by nonlinear regression
+of logarithms: it holds for one curve, where a likelihood's maximum would lie far too low, and a single odd
+curve or wave decides little. The posterior of u has a covariance, so that the variance of a parameter,
+$V = \sum_k q_k e^{u_k}$, is known as well as its logarithm: the error follows Student's distribution, with
+the degrees of freedom that give $\ln V$ that uncertainty.
 
-Source: Whittle, J. R. Stat. Soc. B 15, 125 (1953); Efron, Morris, J. Am. Stat. Assoc. 70, 311 (1975).
+Source: Geweke, Porter-Hudak, J. Time Ser. Anal. 4, 221 (1983) (regression of log-periodograms); Efron, Morris,
+J. Am. Stat. Assoc. 70, 311 (1975); JCGM 100:2008, annex G (degrees of freedom).
 """
 
 from __future__ import annotations
@@ -24,115 +28,278 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.fft import dct
-from scipy.optimize import nnls
+from scipy.special import digamma, polygamma
 
-from asperity.messages import DataError
-
-__all__ = ["MINIMUM_BASELINE", "BaselineNoise", "autocovariance", "bands", "correlation", "learn", "level", "strengths"]
+__all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SessionNoise", "Spectra", "SpectrumPrior",
+           "autocovariance", "baseline_length", "correlation", "degrees_of_freedom", "evidence", "knots", "learn",
+           "level", "of_baselines", "spectra", "together"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
+#: slow contrasts of the whole window
+CONTRASTS = 12
+_KNOTS = 13  # frequencies at which a spectrum is given,
+_SLOWEST = 4.0  # windows, the period of the slowest: what is slower looks like a line in one window
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
-_ITERATIONS = 20  # of Fisher scoring on Whittle's likelihood
+_SINGLE = 12  # orders of a baseline that stand alone; the others are taken together
+_TOGETHER = 16  # bands of the others
 _REMEMBERED = 128  # lengths of baselines whose tables are kept; 0.3 MB for the longest
-_LOG_VARIANCE = np.pi**2 / 2  # of the logarithm of one ordinate, a squared Gaussian
-_ROUGH = (0.25, 2.0)  # baselines, correlation lengths of drift with an exponential correlation
-_SMOOTH = (0.125, 0.25, 0.5, 1.0)  # baselines, correlation lengths of drift with a Gaussian correlation
+_STEPS = 24  # of the regression, each of at most
+_STEP = 2.0  # in the logarithm of the density,
+_SMALL = 2e-3  # until none is larger than this
+_ANY_LEVEL = 5.0  # standard deviation of the prior of ln S, as a whole
+_SCATTER = (0.1, 0.3, 0.6, 1.0, 1.6)  # how much more or less than usual the curves of a session may differ
+_USUAL = 0.7  # standard deviation of the logarithm of that factor
+_LOUDER = (0.0, 0.1, 0.3, 1.0)  # standard deviations of ln S, as a whole, among the curves of a session
+_NUGGET = 1e-6  # variance of a knot by itself, which makes matrices regular
 
 
-class BaselineNoise(NamedTuple):
-    """What a session's baselines have in common."""
+class SpectrumPrior(NamedTuple):
+    """What is known of the spectra of force noise before a session is seen; frequencies in natural logarithms."""
 
-    length: int  # samples of the baselines it was learnt from
-    shared: np.ndarray  # (band,) strengths c_k in N^2, of a curve of middling power
-    power: tuple[float, float]  # mean logarithm of the curves' own power, and how far one is trusted (0 to 1)
-    likeness: np.ndarray  # (band,) how many own degrees of freedom the shared value is worth
-    expected: np.ndarray  # (frequency, band) expected periodogram of a detrended baseline, per strength
-    spectrum: np.ndarray  # (frequency,) the shared expected periodogram, N^2
+    slope: float  # of ln S against ln f, its mean
+    slope_std: float  # how much it changes with the frequency, as a process with a memory
+    slope_length: float  # of this length
+    bumps: float  # standard deviation of ln S of each knot by itself
+    scatter_slow: float  # standard deviation of a curve's ln S about that of its session, at the slowest knot,
+    scatter_fast: float  # and at the fastest
+    scatter_length: float  # over which it changes
 
 
-def learn(baselines: Sequence[np.ndarray]) -> BaselineNoise:
-    """Learn the noise from forces (N) before contact, each evenly sampled and ordered towards contact.
+#: learnt from measured baselines of five instruments by `asperity.learning.noise_prior`
+PRIOR = SpectrumPrior(slope=-1.34, slope_std=1.86, slope_length=0.86, bumps=0.35, scatter_slow=0.4, scatter_fast=0.02,
+                      scatter_length=1.95)
 
-    The length is that of the fifth part of the shortest baselines; shorter ones are left out.
 
-    Raises:
-        ValueError: no baseline has `MINIMUM_BASELINE` samples.
+class Contrasts(NamedTuple):
+    """What curves show of their noise: mean squares of contrasts of the residual."""
+
+    power: np.ndarray  # (curve, row) N^2
+    expected: np.ndarray  # (curve, row, knot) its expectation per N^2 of density at each knot
+    number: np.ndarray  # (curve, row) how many independent contrasts it is the mean of; 0 where there is none
+
+
+class SessionNoise(NamedTuple):
+    """What the curves of a session have in common."""
+
+    length: int  # samples of a window, which the knots belong to
+    baseline: int  # samples of a baseline; 0: none was long enough
+    mean: np.ndarray  # (knot,) ln S of a middling curve, S in N^2 per unit of frequency in cycles a sample
+    covariance: np.ndarray  # (knot, knot) of that
+    scatter: np.ndarray  # (knot, knot) covariance of a curve's own ln S about it
+
+
+class Spectra(NamedTuple):
+    """The spectrum of each curve's noise."""
+
+    mean: np.ndarray  # (curve, knot) ln S
+    covariance: np.ndarray  # (curve, knot, knot)
+
+
+def knots(length: int) -> np.ndarray:
+    """The logarithms of the frequencies (cycles a sample) at which the noise of windows of ``length`` is given."""
+    return np.log(np.geomspace(1 / (_SLOWEST * length), 0.5, _KNOTS))
+
+
+@lru_cache(_REMEMBERED)
+def autocovariance(length: int, lags: int) -> np.ndarray:
+    """The autocovariance of a unit density at each knot, (knot, lag): S is interpolated in ln f, flat below."""
+    size = 1 << int(4 * _SLOWEST * max(length, lags) - 1).bit_length()
+    frequency = np.log(np.maximum(np.fft.rfftfreq(size), 1e-12))
+    return np.array([np.fft.irfft(np.interp(frequency, knots(length), unit), size)[:lags] for unit in np.eye(_KNOTS)])
+
+
+def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior = PRIOR) -> SessionNoise:
+    """What the curves of one session have in common.
+
+    Args:
+        seen: the contrasts of its curves.
+        length, baseline: samples of the windows and of the baselines that they belong to.
+        prior: of spectra.
+
+    Where no curve shows any noise, the density is zero: its logarithm is minus infinity.
     """
-    # a dead channel tells of no other
-    baselines = [b for b in baselines if len(b) >= MINIMUM_BASELINE and np.ptp(b) > 0] or baselines
-    lengths = np.array([len(b) for b in baselines])
-    usable = lengths[lengths >= MINIMUM_BASELINE]
-    if not len(usable):
-        raise DataError(f"no baseline of at least {MINIMUM_BASELINE} samples")
-    length = int(min(np.quantile(usable, 0.2), _LONGEST))
-    expected = _expected_periodogram(length)
-    periodograms = np.array([_periodogram(b, length) for b in baselines if len(b) >= length])
-    logarithms = _log_power(periodograms)
-    scatter = logarithms.var(ddof=1) if len(logarithms) > 1 else 0.0
-    power = float(logarithms.mean()), float(np.clip(1 - _LOG_VARIANCE / (length - 2) / max(scatter, 1e-300), 0, 1))
-    periodograms = periodograms / _relative_power(periodograms, power)
-    shared = _whittle(periodograms.mean(axis=0), expected)
-    spectrum = np.maximum(expected @ shared, 1e-300)
-    own, weight = _own_powers(periodograms, shared, expected, spectrum)
-    variance = own.var(axis=0, ddof=1) - 1 / weight if len(own) > 1 else np.zeros(len(shared))
-    return BaselineNoise(length, shared, power, 1 / np.maximum(variance, 1e-3), expected, spectrum)
+    live = (seen.number * (seen.power > 0)).sum(axis=1) > 0  # a dead channel tells of no other
+    if not live.any():
+        return SessionNoise(length, baseline, np.full(_KNOTS, -np.inf), np.zeros((_KNOTS, _KNOTS)), np.eye(_KNOTS))
+    seen = Contrasts(*(part[live] for part in seen))
+    mean, covariance, scatter = _placed(prior, seen, length)
+    if live.sum() == 1:
+        return SessionNoise(length, baseline, *_pooled(seen, mean, covariance, scatter)[1:])
+    louder = max(_LOUDER, key=lambda std: _pooled(seen, mean, covariance, scatter + std**2)[0])
+    tried = [_pooled(seen, mean, covariance, factor**2 * scatter + louder**2) for factor in _SCATTER]
+    likely = [found[0] - 0.5 * (np.log(factor) / _USUAL) ** 2 for found, factor in zip(tried, _SCATTER)]
+    return SessionNoise(length, baseline, *tried[int(np.argmax(likely))][1:])
 
 
-def strengths(noise: BaselineNoise, baselines: Sequence[np.ndarray]) -> np.ndarray:
-    """The strengths (curve, band) in N^2 of each curve's own noise; the shared ones for short baselines."""
-    result = np.tile(noise.shared, (len(baselines), 1))
-    long = [i for i, b in enumerate(baselines) if len(b) >= noise.length]
+def evidence(seen: Contrasts, length: int, prior: SpectrumPrior) -> float:
+    """How likely the prior makes what these curves of one session show: a natural logarithm, but for a constant."""
+    return _pooled(seen, *_placed(prior, seen, length))[0]
+
+
+def spectra(noise: SessionNoise, seen: Contrasts) -> Spectra:
+    """The spectrum of each curve, from its own contrasts and from its session."""
+    if not np.isfinite(noise.mean).all():
+        count = len(seen.power)
+        return Spectra(np.full((count, _KNOTS), -np.inf), np.zeros((count, _KNOTS, _KNOTS)))
+    inverse = np.linalg.inv(noise.scatter)
+    own = np.tile(noise.mean, (len(seen.power), 1))
+    for _ in range(_STEPS):
+        information, pull, _ = _linear(seen, own)
+        step = np.linalg.solve(information + inverse, (pull + inverse @ noise.mean)[..., None])[..., 0] - own
+        own = own + np.clip(step, -_STEP, _STEP)
+        if np.abs(step).max() < _SMALL:
+            break
+    inner = np.linalg.inv(_linear(seen, own)[0] + inverse)
+    share = inner @ inverse  # how much of the session's own uncertainty a curve takes over
+    return Spectra(own, inner + share @ noise.covariance @ np.swapaxes(share, 1, 2))
+
+
+def _placed(prior: SpectrumPrior, seen: Contrasts, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`_shapes` at the knots of windows of ``length``, at the level that the contrasts have as a whole."""
+    mean, covariance, scatter = _shapes(prior, knots(length))
+    size = (seen.power * seen.number).sum() / (seen.expected @ np.exp(mean) * seen.number).sum()
+    return mean + np.log(size), covariance, scatter
+
+
+def _shapes(prior: SpectrumPrior, at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The prior's mean and covariance of a session's ln S at these knots, and the covariance of a curve's about it."""
+    apart, place = np.abs(at[:, None] - at), at[-1] - at
+
+    def spread(distance: np.ndarray) -> np.ndarray:
+        """The variance of a difference of ln S: the integral of a slope with an exponential memory."""
+        part = distance / prior.slope_length
+        return 2 * (prior.slope_std * prior.slope_length) ** 2 * (part - 1 + np.exp(-part))
+
+    nugget = _NUGGET * np.eye(len(at))
+    shared = (_ANY_LEVEL**2 + (spread(place)[:, None] + spread(place) - spread(apart)) / 2
+              + prior.bumps**2 * np.eye(len(at)) + nugget)
+    slow = (at[-1] - at) / (at[-1] - at[0])
+    width = prior.scatter_slow * slow + prior.scatter_fast * (1 - slow)
+    near = np.sqrt(3) * apart / prior.scatter_length
+    scatter = width[:, None] * width * (1 + near) * np.exp(-near) + nugget  # a process with one derivative
+    return prior.slope * (place.mean() - place), shared, scatter
+
+
+def _linear(seen: Contrasts, own: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The regression linear about ``own`` (curve, knot): information, what it pulls to, -2 ln likelihood."""
+    there = (seen.number > 0) & (seen.power > 0)
+    half = np.where(there, seen.number, 1) / 2
+    weight = np.where(there, 1 / polygamma(1, half), 0.0)
+    part = seen.expected * np.exp(own)[:, None, :]
+    total = np.maximum(part.sum(axis=2), 1e-300)
+    part = part / total[..., None]
+    rest = np.where(there, np.log(np.where(there, seen.power, 1.0)) - digamma(half) + np.log(half) - np.log(total), 0.0)
+    weighted = np.swapaxes(part * weight[..., None], 1, 2)
+    information = weighted @ part
+    pull = (weighted @ rest[..., None] + information @ own[..., None])[..., 0]
+    return information, pull, (weight * rest**2).sum(axis=1)
+
+
+def _pooled(seen: Contrasts, mean: np.ndarray, covariance: np.ndarray,
+            scatter: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Log evidence, mean and covariance of the session's ln S for this ``scatter`` of its curves, and that scatter."""
+    inverse, prior = np.linalg.inv(scatter), np.linalg.inv(covariance)
+    shared, own = mean, np.tile(mean, (len(seen.power), 1))
+    for _ in range(_STEPS):
+        information, pull, _ = _linear(seen, own)
+        inner = np.linalg.inv(information + inverse)
+        outer = prior + len(own) * inverse - inverse @ inner.sum(axis=0) @ inverse
+        shared = np.linalg.solve(outer, prior @ mean + inverse @ (inner @ pull[..., None]).sum(axis=0)[:, 0])
+        step = (inner @ (pull + inverse @ shared)[..., None])[..., 0] - own
+        own = own + np.clip(step, -_STEP, _STEP)
+        if np.abs(step).max() < _SMALL:
+            break
+    information, _, misfit = _linear(seen, own)
+    inner = np.linalg.inv(information + inverse)
+    outer = prior + len(own) * inverse - inverse @ inner.sum(axis=0) @ inverse
+    apart, off = own - shared, shared - mean
+    evidence = -0.5 * (misfit.sum() + np.einsum("nk,kl,nl->", apart, inverse, apart) + off @ prior @ off
+                       - len(own) * np.linalg.slogdet(inverse)[1] - np.linalg.slogdet(inner)[1].sum()
+                       - np.linalg.slogdet(prior)[1] + np.linalg.slogdet(outer)[1])
+    return float(evidence), shared, np.linalg.inv(outer), scatter
+
+
+def together(*parts: Contrasts) -> Contrasts:
+    """Contrasts of the same curves, of several kinds."""
+    return Contrasts(*(np.concatenate(columns, axis=1) for columns in zip(*parts)))
+
+
+def baseline_length(baselines: Sequence[np.ndarray]) -> int:
+    """The length that baselines are cut to: that of the fifth part of the shortest; shorter ones are left out.
+
+    0 where none has `MINIMUM_BASELINE` samples.
+    """
+    live = [len(b) for b in baselines if len(b) >= MINIMUM_BASELINE and np.ptp(b) > 0]
+    usable = live or [len(b) for b in baselines if len(b) >= MINIMUM_BASELINE]
+    return int(min(np.quantile(usable, 0.2), _LONGEST)) if usable else 0
+
+
+def of_baselines(baselines: Sequence[np.ndarray], baseline: int, length: int, *, slow: bool = True) -> Contrasts:
+    """The contrasts of forces (N) before contact, each evenly sampled and ordered towards contact.
+
+    Cosine coefficients of the last ``baseline`` samples after removal of a straight line: the cosine
+    transform continues the baseline evenly at its ends, so that slow waves leak far less into high orders
+    than in a Fourier transform.
+
+    Args:
+        baselines: of each curve; one that is shorter than ``baseline``, or constant, shows nothing.
+        baseline: samples, see `baseline_length`.
+        length: of the windows, which the knots belong to.
+        slow: also those that contrasts of the whole window show.
+    """
+    if not baseline:
+        return Contrasts(np.zeros((len(baselines), 0)), np.zeros((len(baselines), 0, _KNOTS)),
+                         np.zeros((len(baselines), 0)))
+    edges = _edges(baseline)
+    kept = slice(None) if slow else edges[:-1] + 2 >= (CONTRASTS + 0.5) * baseline / length
+    size = np.diff(edges)
+    expected = (np.add.reduceat(_expected(baseline, length), edges[:-1], axis=0) / size[:, None])[kept]
+    power, number = np.zeros((len(baselines), len(expected))), np.zeros((len(baselines), len(expected)))
+    long = [i for i, b in enumerate(baselines) if len(b) >= baseline and np.ptp(b[-baseline:]) > 0]
     if long:
-        periodograms = np.array([_periodogram(baselines[i], noise.length) for i in long])
-        relative = _relative_power(periodograms, noise.power)
-        own, weight = _own_powers(periodograms / relative, noise.shared, noise.expected, noise.spectrum)
-        result[long] *= relative * (noise.likeness + own * weight) / (noise.likeness + weight)
-    return result
+        squares = np.array([_squares(baselines[i], baseline) for i in long])
+        power[long] = (np.add.reduceat(squares, edges[:-1], axis=1) / size)[:, kept]
+        number[long] = size[kept]
+    return Contrasts(power, np.broadcast_to(expected, (len(baselines), *expected.shape)), number)
 
 
-def autocovariance(noise: BaselineNoise, lags: int) -> np.ndarray:
-    """A_k(l), shape (band, lags): the autocovariance of each band for a strength of one."""
-    return bands(noise.length, lags)
-
-
-def _log_power(periodograms: np.ndarray) -> np.ndarray:
-    """The mean logarithm of each periodogram, (curve,): a power that a slow drift hardly changes."""
-    return np.log(np.maximum(periodograms, 1e-300)).mean(axis=1)
-
-
-def _relative_power(periodograms: np.ndarray, power: tuple[float, float]) -> np.ndarray:
-    """Each curve's power over that of a middling curve, as far as it can be told, (curve, 1)."""
-    mean, trust = power
-    return np.exp(trust * (_log_power(periodograms) - mean))[:, None]
-
-
-def level(noise: BaselineNoise, strengths: np.ndarray) -> np.ndarray:
-    """The standard deviation of each curve's noise about a straight line, (curve,) N.
+def level(noise: SessionNoise, found: Spectra) -> np.ndarray:
+    """The standard deviation of each curve's noise about a straight line in a baseline, (curve,) N.
 
     Slower changes than the baseline can show, which a fitted line absorbs, are not part of it.
     """
-    return np.sqrt((strengths @ noise.expected.T).sum(axis=1) / noise.length)
+    length = noise.baseline or noise.length
+    return np.sqrt(np.exp(found.mean) @ _expected(length, noise.length).sum(axis=0) / length)
 
 
-def correlation(noise: BaselineNoise, strengths: np.ndarray) -> np.ndarray:
+def correlation(noise: SessionNoise, found: Spectra) -> np.ndarray:
     """How many samples count as one independent one, (curve,): low-frequency power over mean power."""
-    spectra = strengths @ noise.expected.T
-    low = max(4, spectra.shape[1] // 20)
-    return spectra[:, :low].mean(axis=1) / np.maximum(spectra.mean(axis=1), 1e-300)
+    expected = _expected(noise.baseline or noise.length, noise.length)
+    density = np.exp(found.mean)
+    low = expected[: max(4, len(expected) // 20)].mean(axis=0)
+    return (density @ low) / np.maximum(density @ expected.mean(axis=0), 1e-300)
 
 
-def bands(length: int, lags: int) -> np.ndarray:
-    """Autocorrelations of the bands that a baseline of ``length`` samples can tell apart, (band, lags)."""
-    size = 8 * max(length, lags)
-    frequency = np.log(np.maximum(np.fft.rfftfreq(size), 1e-12))
-    knots = np.log(np.geomspace(1 / length, 0.5, int(np.clip(2 * np.log2(length / 4), 4, 12))))
-    spectra = [np.interp(frequency, knots, unit) for unit in np.eye(len(knots))]
-    curves = [np.fft.irfft(spectrum, size)[:lags] for spectrum in spectra]
-    lag = np.arange(lags) / length
-    curves += [np.exp(-lag / part) for part in _ROUGH]
-    curves += [np.exp(-0.5 * (lag / part) ** 2) for part in _SMOOTH]
-    return np.array([curve / curve[0] for curve in curves])
+def degrees_of_freedom(variance: np.ndarray) -> np.ndarray:
+    r"""The degrees of freedom $\nu$ of an error whose variance is known with this variance of its logarithm.
+
+    $\psi'(\nu/2)$ is the variance of the logarithm of a $\chi^2_\nu$; solved by bisection in $\ln \nu$.
+    """
+    low, high = np.full(np.shape(variance), -4.0), np.full(np.shape(variance), 14.0)
+    for _ in range(50):
+        middle = (low + high) / 2
+        few = polygamma(1, np.exp(middle) / 2) > variance
+        low, high = np.where(few, middle, low), np.where(few, high, middle)
+    return np.exp((low + high) / 2)
+
+
+@lru_cache(_REMEMBERED)
+def _edges(length: int) -> np.ndarray:
+    """The bounds of the orders of a baseline that are taken together: the slow ones alone."""
+    orders = length - 2
+    wide = np.geomspace(_SINGLE, orders, _TOGETHER) if orders > _SINGLE else [orders]
+    return np.unique(np.concatenate([np.arange(min(_SINGLE, orders)), np.round(wide).astype(int)]))
 
 
 @lru_cache(_REMEMBERED)
@@ -141,52 +308,23 @@ def _line(length: int) -> np.ndarray:
     return np.linalg.qr(np.stack([np.ones(length), np.arange(length) - (length - 1) / 2], 1))[0]
 
 
-def _periodogram(baseline: np.ndarray, length: int) -> np.ndarray:
-    """Squared cosine coefficients of the last ``length`` samples after removal of a straight line.
-
-    The cosine transform continues the baseline evenly at its ends, so that slow waves leak far less
-    into high orders than in a Fourier transform, and a smooth drift can be told from a rough one.
-    """
+def _squares(baseline: np.ndarray, length: int) -> np.ndarray:
+    """Squared cosine coefficients of the last ``length`` samples after removal of a straight line, (order,)."""
     line, samples = _line(length), baseline[-length:]
     return np.square(dct(samples - line @ (line.T @ samples), norm="ortho")[2:])
 
 
 @lru_cache(_REMEMBERED)
-def _expected_periodogram(length: int) -> np.ndarray:
-    """The mean of `_periodogram` for each band at strength one, (order, band).
+def _expected(baseline: int, length: int) -> np.ndarray:
+    """The mean of `_squares` for a unit density at each knot of windows of ``length``, (order, knot).
 
     The coefficient is v.x with the transform's row v, less its straight line; its variance is the
     autocovariance of the noise, summed with the autocorrelation of v.
     """
-    line = _line(length)
-    rows = dct(np.eye(length), norm="ortho", axis=0)[2:]
+    line = _line(baseline)
+    rows = dct(np.eye(baseline), norm="ortho", axis=0)[2:]
     rows = rows - (rows @ line) @ line.T
-    spectra = np.abs(np.fft.rfft(rows, 2 * length, axis=1)) ** 2
-    overlap = np.fft.irfft(spectra, axis=1)[:, :length]
+    squared = np.abs(np.fft.rfft(rows, 2 * baseline, axis=1)) ** 2
+    overlap = np.fft.irfft(squared, axis=1)[:, :baseline]
     overlap[:, 1:] *= 2
-    return np.maximum(overlap @ bands(length, length).T, 0.0)
-
-
-def _whittle(periodogram: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Nonnegative strengths that maximize Whittle's likelihood of the mean periodogram.
-
-    Fisher scoring: weighted nonnegative least squares, the weights from the last result.
-    """
-    size = periodogram.mean()
-    if not size > 1e-290:  # a constant baseline
-        return np.zeros(expected.shape[1])
-    level = np.exp(np.convolve(np.log(periodogram / size + 1e-12), np.ones(5) / 5, mode="same"))
-    strength = np.zeros(expected.shape[1])
-    for _ in range(_ITERATIONS):
-        strength, _ = nnls(expected / level[:, None], periodogram / size / level)
-        level = expected @ strength
-        level = np.maximum(level, 1e-6 * level.max())
-    return strength * size
-
-
-def _own_powers(periodograms: np.ndarray, shared: np.ndarray, expected: np.ndarray,
-                spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each curve's power in each band relative to the shared one, and how many ordinates it rests on."""
-    part = expected * shared / spectrum[:, None]
-    total = np.maximum(part.sum(axis=0), 1e-12)
-    return (periodograms / spectrum) @ part / total, total**2 / np.maximum((part**2).sum(axis=0), 1e-12)
+    return np.maximum(overlap @ autocovariance(length, baseline).T, 0.0)

@@ -6,7 +6,12 @@ sample's force by n and its tip position by n/k, so that its residual changes by
 slope F' of the contact force. A wrong sensitivity acts in the same way, with the force itself in the
 place of n; a wrong spring constant only scales the force; a wrong tip changes the model.
 The noise covariance is a Toeplitz matrix; its quadratic form is taken over blocks of neighboring
-samples within which J hardly changes.
+samples within which J hardly changes, frequency by frequency: an estimate's variance is a sum over the knots
+of the noise's spectrum. The residual of the fit, divided by $1 + F'/k$, shows that spectrum too: slow
+contrasts of it over the whole window, in contact and out of it, with the expectation that the fit's own
+projection leaves them (as in restricted maximum likelihood).
+
+Source: Patterson, Thompson, Biometrika 58, 545 (1971); JCGM 100:2008, annex G.
 """
 
 from __future__ import annotations
@@ -18,18 +23,21 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import digamma, stdtrit
 
 from asperity.contact import AbstractContactModel
 from asperity.learning.batches import Scaled, block_size, compiled, solve_small
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
-from asperity.learning.noise import BaselineNoise, bands
+from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
 
-__all__ = ["BESIDE", "ParameterEstimates", "block_covariance", "block_width", "estimate"]
+__all__ = ["BESIDE", "ErrorBars", "ParameterEstimates", "block_width", "error_bars", "estimate", "of_windows"]
 
 #: samples on either side of the fit's minimum that its force is averaged over
 BESIDE = 4
 _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
-_REMEMBERED = 1024  # pairs of lengths whose covariances are kept, 9 kB each
+_REMEMBERED = 1024  # pairs of lengths whose spectra are kept, 7 kB each
+_LEFT = 0.05  # of a contrast of white noise, that must be left by the fit for it to show anything
+_MIDDLE = 0.8413447460685429  # the probability below the upper end of a standard interval of 68.27 %
 
 
 class ParameterEstimates(NamedTuple):
@@ -37,23 +45,32 @@ class ParameterEstimates(NamedTuple):
     then the contact point (m) and the baseline's offset at the contact point (N) and tilt (N/m)."""
 
     values: np.ndarray  # (batch, parameter) SI
-    covariance: np.ndarray  # (batch, parameter, parameter) from the noise
+    response: np.ndarray  # (batch, parameter, block) change per N of noise in all samples of a block
+    left: np.ndarray  # (batch, contrast, block) N, change of each contrast per N of noise in all samples of a block
+    seen: np.ndarray  # (batch, contrast) N, the contrasts themselves
     calibration: np.ndarray  # (batch, parameter, source) change per standard uncertainty of each source
     baseline: np.ndarray  # (batch, sample) N, the fitted baseline
     model_force: np.ndarray  # (batch, sample) N, the fitted force of contact
     slope: np.ndarray  # (batch, sample) N/m, the slope of the contact force against indentation
-    lowest: np.ndarray  # (batch,) N^2, variance of the mean force about the fit's minimum, against the baseline there
+    lowest: np.ndarray  # (batch, block) as the response, of the mean force about the fit's minimum above the baseline
+
+
+class ErrorBars(NamedTuple):
+    """What the noise does to parameters: the error over ``std`` is Student's variable over its value at 84 %."""
+
+    covariance: np.ndarray  # (batch, parameter, parameter) SI
+    std: np.ndarray  # (batch, parameter) half the width of the interval that holds 68.27 %
+    freedom: np.ndarray  # (batch, parameter) degrees of freedom
 
 
 def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_constant: np.ndarray,
-             covariance: np.ndarray, relative_std: dict[str, float], *, tilt: bool = True) -> ParameterEstimates:
-    """Physical parameters with covariances.
+             relative_std: dict[str, float], *, tilt: bool = True) -> ParameterEstimates:
+    """Physical parameters, and what noise and calibration do to them.
 
     Args:
         model: the template of the fit.
         scaled, fit: the curves and their optimum.
         spring_constant: (batch,) N/m; infinite where the tip position does not depend on the deflection.
-        covariance: (batch, block) N^2, of the noise, from `block_covariance`.
         relative_std: relative standard uncertainty of ``spring_constant``, ``sensitivity`` and any of the
             model's fixed fields; these are the calibration's sources, in this order.
         tilt: as in the fit.
@@ -63,25 +80,42 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
     for first in range(0, len(scaled.x), size):
         rows = np.arange(first, first + size) % len(scaled.x)
         piece, best = Scaled(*(a[rows] for a in scaled)), Fit(*(a[rows] for a in fit))
-        lag_sums = covariance[rows] / np.asarray(piece.force_scale)[:, None] ** 2
-        parts.append(jax.tree.map(np.asarray, _estimate(model, piece, best, spring_constant[rows], lag_sums,
-                                                        sources=sources, tilt=tilt)))
+        parts.append(jax.tree.map(np.asarray, _estimate(model, piece, best, spring_constant[rows], sources=sources,
+                                                        tilt=tilt)))
     joined = [np.concatenate(columns)[: len(scaled.x)] for columns in zip(*parts)]
     whole = ParameterEstimates(*joined)
     return whole._replace(calibration=whole.calibration * np.array([relative_std[s] for s in sources]))
 
 
-def block_covariance(noise: BaselineNoise, strengths: np.ndarray, samples: int) -> np.ndarray:
-    """The mean covariance of two blocks of samples of each curve, by their distance: (batch, block) N^2.
+def of_windows(found: ParameterEstimates, length: int, samples: int) -> Contrasts:
+    """The contrasts of whole windows of ``samples``; the knots are those of windows of ``length``."""
+    kept = (found.left**2).sum(axis=2) / block_width(samples) > _LEFT  # not where the fit broke, either
+    kept &= np.isfinite(found.seen)
+    expected = _squared(np.where(kept[..., None], found.left, 0.0)) @ _block_spectra(length, block_width(samples)).T
+    return Contrasts(np.where(kept, found.seen**2, 0.0), expected, kept.astype(float))
+
+
+def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> ErrorBars:
+    """What noise of these ``spectra`` does to linear functions of it.
 
     Args:
-        noise, strengths: the noise's bands, and how strong each is in each curve (N^2).
+        response: (batch, parameter, block) change per N of noise in all samples of a block.
+        spectra: of the noise of each curve, at the knots of windows of ``length``.
         samples: of a curve, which are cut into 64 blocks.
     """
-    lags, count = _block_lags(noise.length, block_width(samples)), len(strengths)
-    size = block_size(count, samples)
-    parts = [strengths[np.arange(first, first + size) % count] @ lags for first in range(0, count, size)]
-    return np.concatenate(parts)[:count]
+    size = np.maximum(np.abs(response).max(axis=2, keepdims=True), 1e-300)
+    table = _block_spectra(length, block_width(samples))
+    moved = np.fft.rfft(response / size, 2 * _BLOCKS, axis=2)
+    density = np.exp(spectra.mean)
+    pairs = np.einsum("baf,bf,bcf->bac", moved, density @ table, moved.conj()).real
+    parts = (_squared(response / size) @ table.T) * density[:, None, :]
+    total = parts.sum(axis=2)
+    parts = parts / np.maximum(total, 1e-300)[..., None]
+    freedom = degrees_of_freedom(np.maximum(np.einsum("bpk,bkl,bpl->bp", parts, spectra.covariance, parts), 1e-6))
+    scale = np.sqrt(np.maximum(total, 0.0) * np.exp(digamma(freedom / 2) - np.log(freedom / 2)))
+    std = scale * size[..., 0] * stdtrit(freedom, _MIDDLE)
+    unit = std / np.sqrt(np.maximum(total, 1e-300))  # the covariance has the standard deviations that are stated
+    return ErrorBars(pairs * unit[:, :, None] * unit[:, None, :], std, freedom)
 
 
 def block_width(samples: int) -> int:
@@ -89,10 +123,22 @@ def block_width(samples: int) -> int:
     return -(-samples // _BLOCKS)
 
 
+def _squared(response: np.ndarray) -> np.ndarray:
+    """The squared transform of functions of blocks, (..., frequency)."""
+    return np.abs(np.fft.rfft(response, 2 * _BLOCKS, axis=-1)) ** 2
+
+
 @lru_cache(_REMEMBERED)
-def _block_lags(length: int, width: int) -> np.ndarray:
-    """What each band of a noise learnt from ``length`` samples gives for blocks of ``width``, (band, block)."""
-    return _block_average(bands(length, width * _BLOCKS), width)
+def _block_spectra(length: int, width: int) -> np.ndarray:
+    """What the squared transform of a function of blocks of ``width`` is weighted with, (knot, frequency).
+
+    The sum is its variance for a unit density at a knot of windows of ``length``.
+    """
+    lags = _block_average(autocovariance(length, width * _BLOCKS), width)
+    around = np.concatenate([lags, np.zeros((len(lags), 1)), lags[:, :0:-1]], axis=1)
+    twice = np.full(_BLOCKS + 1, 2.0)
+    twice[[0, -1]] = 1.0
+    return np.fft.rfft(around, axis=1).real * twice / (2 * _BLOCKS)
 
 
 def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
@@ -104,7 +150,7 @@ def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
 
 
 @partial(compiled, static_argnames=("sources", "tilt"))
-def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sources, tilt):
+def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt):
     """`estimate` for one block of curves."""
     n_fixed = 2 if tilt else 1
     one = scaled.counted.astype(scaled.x.dtype)
@@ -125,14 +171,15 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, lag_sums, *, sou
     changes = [_source_change(model, name, scaled, fit, force, gain, n_fixed) for name in sources]
     inverse = _inverse_normal(jacobian)
     response = inverse @ _projections(jacobian, changes)
-    spread = inverse @ _noise_form([column * gain for column in jacobian], lag_sums) @ inverse
+    moved = inverse @ _in_blocks([column * gain for column in jacobian])
     values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
-    covariance = gradient @ spread @ jnp.swapaxes(gradient, 1, 2)
+    left, seen = _contrasts(one, gain, (force - contact) * one, jacobian, moved)
     calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
     force_scale = scaled.force_scale[:, None]
     above = _above_line(scaled, contact * one, jacobian, inverse, tilt)
-    lowest = _noise_form([above * gain], lag_sums)[:, 0, 0] * scaled.force_scale**2
-    return (values, covariance, calibration, line * force_scale + scaled.force_zero[:, None],
+    lowest = _in_blocks([above * gain])[:, 0]
+    return (values, gradient @ moved / force_scale[:, :, None], left, seen * force_scale, calibration,
+            line * force_scale + scaled.force_zero[:, None],
             contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None], lowest)
 
 
@@ -161,14 +208,28 @@ def _projections(jacobian, changes):
     return jnp.stack([jnp.stack([(a * v).sum(axis=1) for a in jacobian], 1) for v in changes], 2)
 
 
-def _noise_form(jacobian, lag_sums):
-    """J^T C J over blocks of samples, (batch, p, p)."""
-    batch, samples = jacobian[0].shape
-    width = block_width(samples)
-    padded = [jnp.pad(column, ((0, 0), (0, width * _BLOCKS - samples))) for column in jacobian]
-    sums = jnp.stack([column.reshape(batch, _BLOCKS, width).sum(axis=2) for column in padded], 2)
-    distance = np.abs(np.arange(_BLOCKS)[:, None] - np.arange(_BLOCKS))
-    return jnp.einsum("bip,bij,bjq->bpq", sums, lag_sums[:, distance], sums)
+def _in_blocks(columns):
+    """The sum over the samples of each block, (batch, column, block)."""
+    batch, samples = columns[0].shape
+    padded = [jnp.pad(column, ((0, 0), (0, block_width(samples) * _BLOCKS - samples))) for column in columns]
+    return jnp.stack([column.reshape(batch, _BLOCKS, -1).sum(axis=2) for column in padded], 1)
+
+
+def _contrasts(one, gain, residual, jacobian, moved):
+    """Slow cosines of the residual over 1 + F'/k, constant within blocks, and what noise does to them.
+
+    The residual of a noise n is (1 - J (J^T J)^-1 J^T) g n with the gain g = 1 + F'/k; ``moved`` is (J^T J)^-1 J^T g.
+    """
+    weight = one / jnp.maximum(gain, 1.0)
+    number, shown, direct, *columns = jnp.moveaxis(_in_blocks(
+        [one, weight * residual, weight * gain, *(weight * column for column in jacobian)]), 1, 0)
+    total = jnp.maximum(number.sum(axis=1), 1.0)[:, None]
+    place = (jnp.cumsum(number, axis=1) - number / 2) / total
+    order = jnp.arange(1, CONTRASTS + 1)
+    cosine = jnp.cos(jnp.pi * order[:, None] * place[:, None, :]) * jnp.sqrt(2 / total)[:, None]
+    absorbed = jnp.stack([(cosine * column[:, None, :]).sum(axis=2) for column in columns], 2)
+    left = cosine * direct[:, None, :] - absorbed @ moved
+    return left, (cosine * shown[:, None, :]).sum(axis=2)
 
 
 def _source_change(model, name, scaled: Scaled, fit: Fit, force, gain, n_fixed):

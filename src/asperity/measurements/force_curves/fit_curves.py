@@ -15,8 +15,8 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.detachment import Detachment, read_detachment
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.noise import BaselineNoise
-from asperity.learning.uncertainty import block_covariance, estimate
+from asperity.learning.noise import Contrasts, SessionNoise
+from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import ArgumentError
@@ -30,46 +30,60 @@ class _Solution(NamedTuple):
     fit: Fit
 
 
-def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> BaselineNoise:
-    """The noise that the curves of one session share, from their samples before contact.
+class _Shown(NamedTuple):
+    """What one curve shows of its noise."""
+
+    baseline: np.ndarray  # N, the residual before contact,
+    whole: np.ndarray  # and of the whole curve where that is too short
+    found: ParameterEstimates  # of this curve alone
+    samples: int  # that it is padded to
+
+
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> SessionNoise:
+    """The noise that the curves of one session share, from what their fits leave.
 
     Where no curve has a baseline, the residuals of the whole fit stand in.
     """
-    return _learnt(_before_contact(dataset, model, segment, tilt))
+    return _learnt(_shown(dataset, model, segment, tilt))
 
 
 def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
-                   segment: str) -> dict[str, BaselineNoise]:
+                   segment: str) -> dict[str, SessionNoise]:
     """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
-    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    found: dict[str, list[_Shown]] = {}
     for part in parts:
-        for session, samples in zip(part["session"].values, _before_contact(part, model, segment, True), strict=True):
-            found.setdefault(str(session), []).append(samples)
-    return {session: _learnt(samples) for session, samples in found.items()}
+        for session, shown in zip(part["session"].values, _shown(part, model, segment, True), strict=True):
+            found.setdefault(str(session), []).append(shown)
+    return {session: _learnt(shown) for session, shown in found.items()}
 
 
-def _before_contact(dataset: xr.Dataset, model: AbstractContactModel, segment: str,
-                    tilt: bool) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The residuals of each curve before contact; where these are too few, also those of the whole curve."""
+def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt: bool) -> list[_Shown]:
+    """What each curve shows of its noise."""
     with jax.enable_x64(True):
         solution = _solve(dataset, model, segment, tilt)
         residual, contact = _residual(model, solution)
-    counted = solution.segment.counted
-    return [(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0])
-            for baseline, row, use in zip(_baselines(residual, contact, counted), residual, counted, strict=True)]
+        found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt)
+    counted, samples = solution.segment.counted, residual.shape[1]
+    ones = (ParameterEstimates(*(column[i : i + 1] for column in found)) for i in range(len(residual)))
+    return [_Shown(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0], one, samples)
+            for baseline, row, use, one in zip(_baselines(residual, contact, counted), residual, counted, ones)]
 
 
-def _learnt(samples: Sequence[tuple[np.ndarray, np.ndarray]]) -> BaselineNoise:
-    """The noise of one session, from what `_before_contact` gives for its curves."""
-    least = noise_model.MINIMUM_BASELINE
-    baselines = [baseline for baseline, _ in samples]
-    if max(map(len, baselines), default=0) >= least:
-        return noise_model.learn(baselines)
-    whole = [residual for _, residual in samples if len(residual) >= least]
-    return noise_model.learn(whole or [np.full(least, 0.0)])
+def _learnt(curves: Sequence[_Shown]) -> SessionNoise:
+    """The noise of one session, from what its curves show."""
+    length = max(curve.samples for curve in curves)
+    baselines = [curve.baseline for curve in curves]
+    size = noise_model.baseline_length(baselines)
+    if not size:
+        baselines = [curve.whole for curve in curves]
+        size = noise_model.baseline_length(baselines)
+    windows = [of_windows(curve.found, length, curve.samples) for curve in curves]
+    slow = Contrasts(*(np.concatenate(columns) for columns in zip(*windows)))
+    return noise_model.learn(noise_model.together(
+        slow, noise_model.of_baselines(baselines, size, length, slow=False)), length, size)
 
 
-def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: BaselineNoise | Mapping[str, BaselineNoise],
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: SessionNoise | Mapping[str, SessionNoise],
                segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
                calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
@@ -100,17 +114,17 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Basel
         solution = _solve(dataset, model, segment, tilt)
         residual, contact = _residual(model, solution)
         baselines = _baselines(residual, contact, solution.segment.counted)
-        covariance, std, samples = _noise_of_curves(noise, dataset, baselines, residual.shape[1])
         k = solution.segment.spring_constant
-        found = estimate(model, solution.scaled, solution.fit, k, covariance, relative, tilt=tilt)
+        found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt)
+    bars, std, correlation = _noise_of_curves(noise, dataset, found, baselines, residual.shape[1])
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
     force_std = float(np.linalg.norm(
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
-    level = Level(std, samples, np.array([len(b) for b in baselines]), force_std)
+    level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std)
     retracting = segment.startswith("retract")
-    detached = _detached(dataset, solution.segment if retracting else None, std, samples)
-    return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, level, detached,
-                                          retracting))
+    detached = _detached(dataset, solution.segment if retracting else None, std, correlation)
+    return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
+                                          detached, retracting))
 
 
 def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, correlation: np.ndarray) -> Detachment:
@@ -121,21 +135,23 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
     return read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
 
 
-def _noise_of_curves(noise: BaselineNoise | Mapping[str, BaselineNoise], dataset: xr.Dataset,
-                     baselines: Sequence[np.ndarray], samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The noise of each curve: covariance of blocks of samples (curve, block), standard deviation, correlation."""
+def _noise_of_curves(noise: SessionNoise | Mapping[str, SessionNoise], dataset: xr.Dataset, found: ParameterEstimates,
+                     baselines: Sequence[np.ndarray], samples: int) -> tuple[ErrorBars, np.ndarray, np.ndarray]:
+    """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation."""
     sessions = dataset["session"].values.astype(str)
-    shared = ({"": noise} if isinstance(noise, BaselineNoise)
-              else {name: noise[name] for name in dict.fromkeys(sessions)})
+    response = np.concatenate([found.response, found.lowest[:, None]], axis=1)
     rows, parts = [], []
-    for name, own in shared.items():
-        rows.append(np.arange(len(sessions)) if isinstance(noise, BaselineNoise) else np.flatnonzero(sessions == name))
-        strengths = noise_model.strengths(own, [baselines[i] for i in rows[-1]])
-        parts.append((block_covariance(own, strengths, samples), noise_model.level(own, strengths),
-                      noise_model.correlation(own, strengths)))
+    for name in dict.fromkeys(sessions):
+        own = noise if isinstance(noise, SessionNoise) else noise[name]
+        rows.append(np.flatnonzero(sessions == name))
+        slow = of_windows(ParameterEstimates(*(column[rows[-1]] for column in found)), own.length, samples)
+        fast = noise_model.of_baselines([baselines[i] for i in rows[-1]], own.baseline, own.length, slow=False)
+        seen = noise_model.spectra(own, noise_model.together(slow, fast))
+        parts.append((*error_bars(response[rows[-1]], seen, own.length, samples), noise_model.level(own, seen),
+                      noise_model.correlation(own, seen)))
     back = np.argsort(np.concatenate(rows))
-    covariance, std, correlation = (np.concatenate(column)[back] for column in zip(*parts))
-    return covariance, std, correlation
+    *bars, std, correlation = (np.concatenate(column)[back] for column in zip(*parts))
+    return ErrorBars(*bars), std, correlation
 
 
 def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:

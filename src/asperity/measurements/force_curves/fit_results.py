@@ -13,7 +13,7 @@ from asperity.learning.batches import Scaled
 from asperity.learning.detachment import Detachment
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
-from asperity.learning.uncertainty import BESIDE, ParameterEstimates, block_width
+from asperity.learning.uncertainty import BESIDE, ErrorBars, ParameterEstimates, block_width
 from asperity.measurements.force_curves.segments import Segment
 from asperity.quantities import variable_attributes
 
@@ -46,6 +46,7 @@ class Fitted(NamedTuple):
     scaled: Scaled
     fit: Fit
     found: ParameterEstimates
+    bars: ErrorBars  # of the parameters and, last, of the lowest force
     level: Level
     detached: Detachment  # of the retraction, whatever segment is fitted
     retracting: bool  # whether that is the one that is fitted
@@ -73,7 +74,7 @@ def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) ->
     variables["flag"] = ("curve", flag, flag_attributes())
     variables |= _display(fitted, rest, flag)
     names = (*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")
-    variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.found.covariance,
+    variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.bars.covariance[:, :-1, :-1],
                                {"long_name": "covariance of the parameters from the noise"})
     coords: dict[str, Any] = dict(identity(dataset))
     coords |= {name: ((), float(getattr(model, name)), variable_attributes(name)) for name in model.fixed}
@@ -123,7 +124,7 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
     found, variables = fitted.found, {}
     for i, name in enumerate((*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")):
         values = found.values[:, i] + _taken_off(fitted, name)
-        noise = np.sqrt(np.maximum(found.covariance[:, i, i], 0.0))
+        noise = fitted.bars.std[:, i]
         calibration = np.sqrt((found.calibration[:, i] ** 2).sum(axis=1))
         variables |= with_uncertainty(name, values, noise, calibration)
     return variables
@@ -182,7 +183,7 @@ def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]
     number = np.maximum(beside.sum(axis=1), 1)
     moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
     followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
-    spread = np.sqrt(fitted.found.lowest + std**2 * _within_a_block(fitted, number))
+    spread = np.sqrt(fitted.bars.std[:, -1] ** 2 + std**2 * _within_a_block(fitted, number))
     return np.where(followed, moved, raw), np.where(followed, spread, raw_std)
 
 
@@ -196,10 +197,10 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     """The outcome of each curve, int8: the gravest of those that apply."""
     found, counted, point = fitted.found, fitted.segment.counted, fitted.fit.nonlinear[:, 0]
     number = counted.sum(axis=1)
-    amplitude, spread = found.values[:, 0], np.sqrt(np.maximum(found.covariance[:, 0, 0], 0.0))
+    amplitude, spread = found.values[:, 0], fitted.bars.std[:, 0]
     fitted_values = found.values[:, : len(model.fitted)]
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
-    vague = [~(values > _SIGNIFICANT * np.sqrt(np.maximum(found.covariance[:, i, i], 0.0)))
+    vague = [~(values > _SIGNIFICANT * fitted.bars.std[:, i])
              for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
     conditions = {
         Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),

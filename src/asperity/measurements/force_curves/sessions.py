@@ -34,7 +34,7 @@ _log = logging.getLogger("asperity")
 FITTED_BY = (least_squares, noise)
 
 #: curves of one session from which the noise is learnt
-NOISE_CURVES = 256
+NOISE_CURVES = 64
 #: samples of the fitted segment that are worked on together, 17 MB for each of some forty arrays
 SAMPLES = 1 << 21
 #: sessions whose noise is remembered: those of a few chunks of single files; 20 kB each

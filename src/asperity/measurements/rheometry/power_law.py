@@ -247,17 +247,20 @@ def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray,
     Without baselines the residual stands in, as white noise.
     """
     count, width = records.time.shape[1], records.width
-    try:
-        noise = noise_model.learn([b for b, good in zip(baselines, trusted) if good])
-    except ValueError:
+    kept = [b if good else b[:0] for b, good in zip(baselines, trusted)]
+    size = noise_model.baseline_length(kept)
+    if not size:
         variance = np.where(records.counted, residual**2, 0.0).sum(axis=1) / np.maximum(records.counted.sum(axis=1), 1)
         return variance[:, None] * (np.arange(count) == 0), np.sqrt(variance)
-    strengths, lags = noise_model.strengths(noise, baselines), noise_model.autocovariance(noise, (count + 1) * width)
+    length = (count + 1) * width
+    noise = noise_model.learn(noise_model.of_baselines(kept, size, length), length, size)
+    found = noise_model.spectra(noise, noise_model.of_baselines(baselines, size, length))
+    lags = noise_model.autocovariance(length, length)
     both = np.concatenate([lags[:, width - 1:0:-1], lags], axis=1)
     triangle = np.convolve(np.ones(width), np.ones(width)) / width**2
     smooth = np.array([np.convolve(row, triangle, mode="valid")[::width][:count] for row in both])
-    level = noise_model.level(noise, strengths)
-    return strengths @ smooth, np.minimum(level, np.sqrt(strengths @ smooth[:, 0]))
+    level, smoothed = noise_model.level(noise, found), np.exp(found.mean) @ smooth
+    return smoothed, np.minimum(level, np.sqrt(smoothed[:, 0]))
 
 
 def _baselines(dataset: xr.Dataset, position_of_contact: np.ndarray) -> list[np.ndarray]:
