@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from scipy.special import stdtrit
 
 from asperity.data.arguments import shallow
 from asperity.learning.outcome import Outcome
@@ -23,6 +24,8 @@ __all__ = ["CARRIED", "IDENTITY", "Code", "assumed_in_words", "assumptions", "co
 IDENTITY = ("file", "curve_in_file", "session", "row", "column", "x", "y")
 #: the coordinates that every result of a curve carries
 CARRIED = (*IDENTITY, "spring_constant", "sensitivity")
+_STANDARD = 0.6826894921370859  # the probability of a standard interval
+_NORMAL = 1e6  # degrees of freedom from which Student's distribution is the normal one
 
 
 def identity(dataset: xr.Dataset) -> dict[str, xr.Variable]:
@@ -30,16 +33,31 @@ def identity(dataset: xr.Dataset) -> dict[str, xr.Variable]:
     return {name: dataset[name].variable for name in CARRIED if name in dataset.coords}
 
 
-def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibration: np.ndarray) -> dict[str, Any]:
-    """The variable ``name`` with ``_std_noise``, ``_std_calibration`` and their root sum of squares ``_std``."""
+def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibration: np.ndarray,
+                     freedom: np.ndarray | None = None) -> dict[str, Any]:
+    r"""The variable ``name`` with ``_std_noise``, ``_std_calibration`` and their root sum of squares ``_std``.
+
+    A standard uncertainty is half the width of the interval that holds 68.27 %. With the degrees of ``freedom`` of
+    the noise's, there are also ``_low`` and ``_high``, the ends of the interval that holds 95 %, and ``_dof``, the
+    degrees of freedom of Student's distribution of the error as a whole, $\nu (u/u_\mathrm{noise})^4$ (the formula
+    of Welch and Satterthwaite with a calibration that is known as well as normal).
+    """
     unit, meaning = QUANTITIES[name].unit, QUANTITIES[name].meaning
-    kinds = {"_std": (np.hypot(noise, calibration), "standard uncertainty (noise and calibration)"),
-             "_std_noise": (noise, "standard uncertainty from the noise"),
-             "_std_calibration": (calibration, "standard uncertainty from the calibration, common to a session")}
+    total = np.hypot(noise, calibration)
+    kinds = {"_std": (total, unit, "standard uncertainty (noise and calibration)"),
+             "_std_noise": (noise, unit, "standard uncertainty from the noise"),
+             "_std_calibration": (calibration, unit, "standard uncertainty from the calibration, common to a session")}
+    if freedom is not None:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            known = np.fmin(freedom * (total / noise) ** 4, _NORMAL)
+        reach = total * stdtrit(known, 0.975) / stdtrit(known, 0.5 + _STANDARD / 2)
+        kinds |= {"_low": (values - reach, unit, "lower end of the interval that holds 95 %"),
+                  "_high": (values + reach, unit, "upper end of the interval that holds 95 %"),
+                  "_dof": (known, "1", "degrees of freedom of the error (Student's distribution)")}
     own = variable_attributes(name) | {"ancillary_variables": " ".join([*(name + kind for kind in kinds), "flag"])}
     return {name: ("curve", np.array(values), own)} | {
-        name + kind: ("curve", np.array(std), {"units": unit, "long_name": f"{meaning}: {what}"})
-        for kind, (std, what) in kinds.items()}
+        name + kind: ("curve", np.array(found), {"units": units, "long_name": f"{meaning}: {what}"})
+        for kind, (found, units, what) in kinds.items()}
 
 
 def gravest(conditions: Mapping[Any, np.ndarray]) -> np.ndarray:

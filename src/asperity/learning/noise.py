@@ -109,13 +109,13 @@ def autocovariance(length: int, lags: int) -> np.ndarray:
     return np.array([np.fft.irfft(np.interp(frequency, knots(length), unit), size)[:lags] for unit in np.eye(_KNOTS)])
 
 
-def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior = PRIOR) -> SessionNoise:
+def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior | None = None) -> SessionNoise:
     """What the curves of one session have in common.
 
     Args:
         seen: the contrasts of its curves.
         length, baseline: samples of the windows and of the baselines that they belong to.
-        prior: of spectra.
+        prior: of spectra; by default `PRIOR`.
 
     Where no curve shows any noise, the density is zero: its logarithm is minus infinity.
     """
@@ -123,7 +123,7 @@ def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior 
     if not live.any():
         return SessionNoise(length, baseline, np.full(_KNOTS, -np.inf), np.zeros((_KNOTS, _KNOTS)), np.eye(_KNOTS))
     seen = Contrasts(*(part[live] for part in seen))
-    mean, covariance, scatter = _placed(prior, seen, length)
+    mean, covariance, scatter = _placed(prior or PRIOR, seen, length)
     if live.sum() == 1:
         return SessionNoise(length, baseline, *_pooled(seen, mean, covariance, scatter)[1:])
     louder = max(_LOUDER, key=lambda std: _pooled(seen, mean, covariance, scatter + std**2)[0])

@@ -64,7 +64,7 @@ class ErrorBars(NamedTuple):
 
 
 def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_constant: np.ndarray,
-             relative_std: dict[str, float], *, tilt: bool = True) -> ParameterEstimates:
+             relative_std: dict[str, float], *, tilt: bool = True, leveled: bool = False) -> ParameterEstimates:
     """Physical parameters, and what noise and calibration do to them.
 
     Args:
@@ -74,6 +74,8 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
         relative_std: relative standard uncertainty of ``spring_constant``, ``sensitivity`` and any of the
             model's fixed fields; these are the calibration's sources, in this order.
         tilt: as in the fit.
+        leveled: the tilt of an earlier fit was taken off the force, and with it off the tip position, before this
+            one; noise moved that tilt too, and so what is left of the noise.
     """
     sources = tuple(relative_std)
     size, parts = block_size(*scaled.x.shape), []
@@ -81,7 +83,7 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
         rows = np.arange(first, first + size) % len(scaled.x)
         piece, best = Scaled(*(a[rows] for a in scaled)), Fit(*(a[rows] for a in fit))
         parts.append(jax.tree.map(np.asarray, _estimate(model, piece, best, spring_constant[rows], sources=sources,
-                                                        tilt=tilt)))
+                                                        tilt=tilt, leveled=leveled)))
     joined = [np.concatenate(columns)[: len(scaled.x)] for columns in zip(*parts)]
     whole = ParameterEstimates(*joined)
     return whole._replace(calibration=whole.calibration * np.array([relative_std[s] for s in sources]))
@@ -149,8 +151,8 @@ def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
     return np.array([[row[first : first + len(kernel)] @ kernel for first in range(0, size, width)] for row in both])
 
 
-@partial(compiled, static_argnames=("sources", "tilt"))
-def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt):
+@partial(compiled, static_argnames=("sources", "tilt", "leveled"))
+def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt, leveled):
     """`estimate` for one block of curves."""
     n_fixed = 2 if tilt else 1
     one = scaled.counted.astype(scaled.x.dtype)
@@ -173,14 +175,26 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt
     response = inverse @ _projections(jacobian, changes)
     moved = inverse @ _in_blocks([column * gain for column in jacobian])
     values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
-    left, seen = _contrasts(one, gain, (force - contact) * one, jacobian, moved)
+    above = _above_line(scaled, contact * one, jacobian, inverse, tilt) * gain
+    weight = one / jnp.maximum(gain, 1.0)
+    cosine, absorbed = _cosines(one, [weight * column for column in jacobian])
+    seen = (cosine * _in_blocks([weight * (force - contact)])).sum(axis=2)
+    left, lowest = cosine * _in_blocks([weight * gain]) - absorbed @ moved, _in_blocks([above])
+    unit = scaled.force_scale[:, None, None]
+    found = gradient @ moved / unit
+    if leveled and tilt:  # what the noise did to the tilt that was taken off, that does to the rest
+        height = _height(scaled, force / lever, one)
+        passed = inverse @ _projections(jacobian, [gain * height])
+        turned = moved[:, 1:2]
+        again = (cosine * _in_blocks([weight * gain * height])).sum(axis=2, keepdims=True) - absorbed @ passed
+        found += (gradient @ passed / unit + _put_back(scaled, fit, height, spring_constant, len(values[0]))) @ turned
+        left += again @ turned
+        lowest += (above * height).sum(axis=1)[:, None, None] * turned
     calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
     force_scale = scaled.force_scale[:, None]
-    above = _above_line(scaled, contact * one, jacobian, inverse, tilt)
-    lowest = _in_blocks([above * gain])[:, 0]
-    return (values, gradient @ moved / force_scale[:, :, None], left, seen * force_scale, calibration,
+    return (values, found, left, seen * force_scale, calibration,
             line * force_scale + scaled.force_zero[:, None],
-            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None], lowest)
+            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None], lowest[:, 0])
 
 
 def _above_line(scaled: Scaled, contact, jacobian, inverse, tilt):
@@ -215,21 +229,33 @@ def _in_blocks(columns):
     return jnp.stack([column.reshape(batch, _BLOCKS, -1).sum(axis=2) for column in padded], 1)
 
 
-def _contrasts(one, gain, residual, jacobian, moved):
-    """Slow cosines of the residual over 1 + F'/k, constant within blocks, and what noise does to them.
+def _cosines(one, jacobian):
+    """Slow cosines, constant within blocks, (batch, contrast, block), and what the jacobian has of each.
 
-    The residual of a noise n is (1 - J (J^T J)^-1 J^T) g n with the gain g = 1 + F'/k; ``moved`` is (J^T J)^-1 J^T g.
+    The residual of a noise n is (1 - J (J^T J)^-1 J^T) g n with the gain g = 1 + F'/k: the contrasts are of the
+    residual over the gain, and the ``jacobian`` (columns) is given over it, too.
     """
-    weight = one / jnp.maximum(gain, 1.0)
-    number, shown, direct, *columns = jnp.moveaxis(_in_blocks(
-        [one, weight * residual, weight * gain, *(weight * column for column in jacobian)]), 1, 0)
+    number, *columns = jnp.moveaxis(_in_blocks([one, *jacobian]), 1, 0)
     total = jnp.maximum(number.sum(axis=1), 1.0)[:, None]
     place = (jnp.cumsum(number, axis=1) - number / 2) / total
     order = jnp.arange(1, CONTRASTS + 1)
     cosine = jnp.cos(jnp.pi * order[:, None] * place[:, None, :]) * jnp.sqrt(2 / total)[:, None]
-    absorbed = jnp.stack([(cosine * column[:, None, :]).sum(axis=2) for column in columns], 2)
-    left = cosine * direct[:, None, :] - absorbed @ moved
-    return left, (cosine * shown[:, None, :]).sum(axis=2)
+    return cosine, jnp.stack([(cosine * column[:, None, :]).sum(axis=2) for column in columns], 2)
+
+
+def _height(scaled: Scaled, bend, one):
+    """The height over the span of the tip positions, about its mean; ``bend`` is F / (k span)."""
+    height = -(scaled.x + bend) * one
+    return (height - (height.sum(axis=1) / jnp.maximum(one.sum(axis=1), 1.0))[:, None]) * one
+
+
+def _put_back(scaled: Scaled, fit: Fit, height, spring_constant, size):
+    """What a removed line along the ``height`` is added back to, by its slope over -span: (batch, parameter, 1)."""
+    nearest = jnp.argmin(jnp.where(scaled.counted, jnp.abs(scaled.x - fit.nonlinear[:, :1]), jnp.inf), axis=1)
+    force = -jnp.take_along_axis(height, nearest[:, None], axis=1)
+    rest = [force / spring_constant[:, None], force, -1 / scaled.span[:, None]]
+    none = [jnp.zeros_like(force)] * (size - len(rest))
+    return jnp.stack([*none, *rest], 1)
 
 
 def _source_change(model, name, scaled: Scaled, fit: Fit, force, gain, n_fixed):

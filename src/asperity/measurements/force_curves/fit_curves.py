@@ -62,7 +62,8 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
     with jax.enable_x64(True):
         solution = _solve(dataset, model, segment, tilt)
         residual, contact = _residual(model, solution)
-        found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt)
+        found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt,
+                         leveled=True)
     counted, samples = solution.segment.counted, residual.shape[1]
     ones = (ParameterEstimates(*(column[i : i + 1] for column in found)) for i in range(len(residual)))
     return [_Shown(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0], one, samples)
@@ -115,7 +116,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Sessi
         residual, contact = _residual(model, solution)
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
-        found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt)
+        found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
     bars, std, correlation = _noise_of_curves(noise, dataset, found, baselines, residual.shape[1])
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
     force_std = float(np.linalg.norm(

@@ -25,6 +25,8 @@ _MISFIT = 3.0  # residual over noise, and
 _MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 _PULL = 6.0  # pull-off over noise, from which the fit may say where it is
+#: what stands beside a value and is as unknown as it
+_OF_VALUE = ("std", "std_noise", "std_calibration", "low", "high", "dof")
 _POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
@@ -68,8 +70,8 @@ def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) ->
     flag = _flags(model, fitted, rest)
     variables = _parameters(model, fitted) | _observed(fitted, rest)
     for name in (*model.fitted, "contact_point", "indentation_max"):
-        for key in (name, f"{name}_std", f"{name}_std_noise", f"{name}_std_calibration"):
-            if key in variables:
+        for key in variables:
+            if key == name or key.removeprefix(f"{name}_") in _OF_VALUE:
                 variables[key][1][flag >= Outcome.contact_out_of_range] = np.nan
     variables["flag"] = ("curve", flag, flag_attributes())
     variables |= _display(fitted, rest, flag)
@@ -126,7 +128,8 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
         values = found.values[:, i] + _taken_off(fitted, name)
         noise = fitted.bars.std[:, i]
         calibration = np.sqrt((found.calibration[:, i] ** 2).sum(axis=1))
-        variables |= with_uncertainty(name, values, noise, calibration)
+        known = None if name.startswith("baseline") else fitted.bars.freedom[:, i]
+        variables |= with_uncertainty(name, values, noise, calibration, known)
     return variables
 
 
@@ -144,8 +147,8 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     """What is read off the corrected curve rather than fitted."""
     counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
     any_counted = counted.any(axis=1)
-    lowest, noise = _pull_off(fitted, rest)
-    variables = with_uncertainty("pull_off_force", lowest, noise, lowest * level.force_std)
+    lowest, noise, known = _pull_off(fitted, rest)
+    variables = with_uncertainty("pull_off_force", lowest, noise, lowest * level.force_std, known)
     depth = _depth(fitted)
     plain = {
         "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
@@ -165,8 +168,8 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     return variables
 
 
-def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]:
-    """The largest attraction of the retraction and its uncertainty from the noise, (curve,) N.
+def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The largest attraction of the retraction, its uncertainty from the noise, (curve,) N, and degrees of freedom.
 
     Where the fit is of the retraction and follows the pull-off, its own minimum is taken, moved by the mean residual
     of the samples beside it: right whatever the noise, and free of the model's level. Elsewhere it is read off the
@@ -174,7 +177,7 @@ def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]
     """
     raw, raw_std = fitted.detached
     if not fitted.retracting:
-        return raw, raw_std
+        return raw, raw_std, np.full(len(raw), np.inf)
     model, std = fitted.found.model_force, fitted.level.std
     known = np.isfinite(rest.residual)
     seen = np.where(known, model, np.inf)
@@ -184,7 +187,8 @@ def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray]
     moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
     followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
     spread = np.sqrt(fitted.bars.std[:, -1] ** 2 + std**2 * _within_a_block(fitted, number))
-    return np.where(followed, moved, raw), np.where(followed, spread, raw_std)
+    return (np.where(followed, moved, raw), np.where(followed, spread, raw_std),
+            np.where(followed, fitted.bars.freedom[:, -1], np.inf))
 
 
 def _within_a_block(fitted: Fitted, number: np.ndarray) -> np.ndarray:
