@@ -7,7 +7,6 @@ import xarray as xr
 
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import gathered
-from asperity.measurements.force_curves.page import html
 from asperity.quantities import variable_attributes
 
 RADIUS, POISSON, NOISE = 5e-6, 0.5, 3e-11
@@ -120,6 +119,8 @@ def map_results(rows=6, columns=9, *, file="map.jpk-force-map", seed=0, points=1
 
 def without_figures(monkeypatch):
     """Pages of text alone, for tests that do not look at the figures, which take nearly all of the time."""
+    from asperity.measurements.force_curves.page import html  # brings Bokeh, which the other users need not
+
     none = html._figures(gathered(xr.Dataset(coords={"curve": np.arange(0)})))
     monkeypatch.setattr(html, "_figures", lambda contents: none)
 
