@@ -1,5 +1,6 @@
 """Results as a fit would return them, made from Hertz's formula and noise with numpy alone."""
 
+import functools
 import json
 
 import numpy as np
@@ -163,3 +164,26 @@ def off_grid(results):
     n = results.sizes["curve"]
     gone = {name: ("curve", np.full(n, -1)) for name in ("row", "column")}
     return results.assign_coords(gone | {name: ("curve", np.full(n, np.nan)) for name in ("x", "y")})
+
+
+#: results that a page has to bear
+ODD = {
+    "single": lambda: off_grid(map_results(1, 1)),
+    "line": lambda: off_grid(map_results(1, 7)),
+    "nothing usable": lambda: flagged(map_results(2, 3), dict.fromkeys(range(6), Outcome.uncalibrated)),
+    "several": lambda: joined(
+        [map_results(3, 4), off_grid(flagged(map_results(1, 3, file="b.ibw"), {1: Outcome.unreadable}))]
+    ),
+    "no display curves": lambda: map_results(2, 3).drop_vars(
+        [f"display_{name}" for name in ("tip_position", "force", "fit")]
+    ),
+}
+
+
+@functools.cache
+def odd_page(name):
+    """Odd results and their page, drawn once for those who read it and those who open it in a browser."""
+    from asperity.measurements.force_curves.page import html
+
+    results = ODD[name]()
+    return results, html.render(results)

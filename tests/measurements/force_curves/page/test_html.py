@@ -13,7 +13,15 @@ from asperity.measurements.force_curves.contents import Columns, gathered
 from asperity.measurements.force_curves.page.curves import NOTHING, encode, exemplars, thinning
 from asperity.measurements.force_curves.page.html import render, write_report
 from asperity.measurements.force_curves.summary import summary
-from tests.measurements.force_curves.page.examples import flagged, joined, map_results, off_grid, without_figures
+from tests.measurements.force_curves.page.examples import (
+    ODD,
+    flagged,
+    joined,
+    map_results,
+    odd_page,
+    off_grid,
+    without_figures,
+)
 
 
 class Page(HTMLParser):
@@ -126,20 +134,10 @@ def test_a_bare_dataset_and_an_empty_one_are_reported():
     assert "No curve could be read from 1 file." in page(failed).text
 
 
-@pytest.mark.parametrize(
-    "results",
-    [
-        off_grid(map_results(1, 1)),
-        off_grid(map_results(1, 7)),
-        flagged(map_results(2, 3), dict.fromkeys(range(6), Outcome.uncalibrated)),
-        joined(
-            [map_results(3, 4), off_grid(flagged(map_results(1, 3, file="b.ibw"), {1: Outcome.unreadable}))]
-        ),
-    ],
-    ids=["single", "line", "nothing usable", "several"],
-)
-def test_odd_results_are_reported(results):
-    assert f"{results.sizes['curve']} curve" in page(results).text or results.sizes["curve"] == 1
+@pytest.mark.parametrize("name", ODD)
+def test_odd_results_are_reported(name):
+    results, html = odd_page(name)
+    assert f"{results.sizes['curve']} curve" in Page(html).text or results.sizes["curve"] == 1
 
 
 def test_constant_and_infinite_values_do_not_stop_the_report():
