@@ -314,18 +314,19 @@ def work(cases, seed):
 
 def work_at_one_door(name, door, seed, numbers, folder):
     """The cases of one door: its own files first, as they are, and the limits from there."""
-    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    most_memory, most_time = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU))
+    resource.setrlimit(resource.RLIMIT_AS, (most_memory, most_memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (most_time, most_time))
     files = door.sources(folder)
     for file in files:  # what is imported at the first use is no growth of a case
         intact = door.place(make_empty(folder / "intact"), file.read_bytes(), file.suffix)
         examine(-1, intact, trial=lambda path, file=file: door.trial(path, bool(door.checked), file))
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, most_memory))
     for number in numbers:
         path, source, names, trial = lay_down(door, folder / f"case_{number}", seed, number, files)
         spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-        resource.setrlimit(resource.RLIMIT_CPU, (int(spent + SECONDS + GRACE) + 1, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CPU, (int(spent + SECONDS + GRACE) + 1, most_time))
         print(json.dumps({"begun": [name, number]}), flush=True)
         record = examine(number, path, trial=trial) | {"door": name, "source": source.name, "damages": names}
         shutil.rmtree(folder / f"case_{number}")
