@@ -334,13 +334,21 @@ def meant_for_people(error: Exception) -> bool:
     return True
 
 
+@functools.cache
+def _stored(source):
+    """What a whole store holds."""
+    from asperity.data import store
+
+    return store.load(source)
+
+
 def _try_store(path, checked, source):
     from asperity.data import curve_files, provenance, store
 
     def loaded():
         found = store.load(path)
         if checked and not source.name.startswith(UNSEALED):
-            assert found.identical(store.load(source)), "silent change of a store"
+            assert found.identical(_stored(source)), "silent change of a store"
 
     outcomes = []
     for reading in (lambda: curve_files.open_file(path).load(), lambda: provenance.history(store.load(path)), loaded):

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import logging
+import operator
 import re
 import resource
 import shutil
@@ -289,7 +291,7 @@ def lay_down(door, folder, seed, number, files):
     return path, source, names, lambda path: door.trial(path, told, source)
 
 
-def work(name, seed, first, count):
+def work(cases, seed):
     """Run cases in this process under limits of memory and CPU time; one line of JSON per case on stdout."""
     def stop(*_):
         raise Hang
@@ -305,21 +307,30 @@ def work(name, seed, first, count):
     readers._modules()
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as place:
-        door, folder = doors()[name], Path(place)
-        files = door.sources(folder)
-        for file in files:  # what is imported at the first use is no growth of a case
-            intact = door.place(make_empty(folder / "intact"), file.read_bytes(), file.suffix)
-            examine(-1, intact, trial=lambda path, file=file: door.trial(path, bool(door.checked), file))
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-        for number in range(first, first + count):
-            path, source, names, trial = lay_down(door, folder / f"case_{number}", seed, number, files)
-            spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-            resource.setrlimit(resource.RLIMIT_CPU, (int(spent + SECONDS + GRACE) + 1, resource.RLIM_INFINITY))
-            print(json.dumps({"begun": number}), flush=True)
-            record = examine(number, path, trial=trial) | {"source": source.name, "damages": names}
-            shutil.rmtree(folder / f"case_{number}")
-            print(json.dumps(record), flush=True)
+        for name, together in itertools.groupby(cases, operator.itemgetter(0)):
+            work_at_one_door(name, doors()[name], seed, [number for _, number in together],
+                             make_empty(Path(place) / name))
+
+
+def work_at_one_door(name, door, seed, numbers, folder):
+    """The cases of one door: its own files first, as they are, and the limits from there."""
+    most_memory, most_time = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_AS, resource.RLIMIT_CPU))
+    resource.setrlimit(resource.RLIMIT_AS, (most_memory, most_memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (most_time, most_time))
+    files = door.sources(folder)
+    for file in files:  # what is imported at the first use is no growth of a case
+        intact = door.place(make_empty(folder / "intact"), file.read_bytes(), file.suffix)
+        examine(-1, intact, trial=lambda path, file=file: door.trial(path, bool(door.checked), file))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, most_memory))
+    for number in numbers:
+        path, source, names, trial = lay_down(door, folder / f"case_{number}", seed, number, files)
+        spent = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        resource.setrlimit(resource.RLIMIT_CPU, (int(spent + SECONDS + GRACE) + 1, most_time))
+        print(json.dumps({"begun": [name, number]}), flush=True)
+        record = examine(number, path, trial=trial) | {"door": name, "source": source.name, "damages": names}
+        shutil.rmtree(folder / f"case_{number}")
+        print(json.dumps(record), flush=True)
 
 
 def make_empty(folder):
@@ -330,12 +341,17 @@ def make_empty(folder):
 
 def run(seed, count, first=0, door="curves"):
     """The records of all cases; a worker that dies or stalls is a defect of its case and is replaced."""
-    records, number = [], first
-    while number < first + count:
-        command = [sys.executable, "-m", "tests.fuzz", "--work", "--door", door, "--seed", str(seed), "--first",
-                   str(number), "--count", str(first + count - number)]
-        with tempfile.TemporaryFile("w+") as errors, subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT) as worker:
+    return run_all(seed, [(door, number) for number in range(first, first + count)])
+
+
+def run_all(seed, cases):
+    """The records of cases (door, number), for all of which one worker starts as long as it lives."""
+    records = []
+    while len(records) < len(cases):
+        command = [sys.executable, "-m", "tests.fuzz", "--work", "--seed", str(seed)]
+        with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as told, subprocess.Popen(
+                command, stdin=_filled(told, cases[len(records):]), stdout=subprocess.PIPE, stderr=errors, text=True,
+                cwd=ROOT) as worker:
             begun, before = None, signal.signal(signal.SIGALRM, lambda *_, worker=worker: worker.kill())
             signal.alarm(STALLED)
             for line in worker.stdout:
@@ -354,11 +370,18 @@ def run(seed, count, first=0, door="curves"):
         if begun is None and worker.returncode:
             raise RuntimeError(f"the worker failed before a case:\n{complaint}")
         if begun is not None:
-            records.append({"case": begun, "outcome": f"DEFECT: worker ended with {worker.returncode}",
+            records.append({"case": begun[1], "door": begun[0],
+                            "outcome": f"DEFECT: worker ended with {worker.returncode}",
                             "traceback": complaint, "source": "", "damages": [], "seconds": 0.0, "grown": 0,
                             "peak": 0})
-        number = records[-1]["case"] + 1
     return records
+
+
+def _filled(file, cases):
+    """The file, to be read from its start: what the worker is to do."""
+    json.dump(cases, file)
+    file.seek(0)
+    return file
 
 
 def defects(records):
@@ -398,10 +421,10 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--case", type=int)
-    parser.add_argument("--work", action="store_true", help="run here, print JSON lines (used by the parent)")
+    parser.add_argument("--work", action="store_true", help="run the cases on stdin, print JSON lines (for the parent)")
     options = parser.parse_args()
     if options.work:
-        work(options.door, options.seed, options.first, options.count)
+        work(json.load(sys.stdin), options.seed)
     elif options.case is not None:
         repeat(options.door, options.seed, options.case)
     else:

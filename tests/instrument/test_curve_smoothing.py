@@ -163,10 +163,15 @@ def test_a_modulus_is_the_same_from_smoothed_curves(x64):
     assert np.std(smooth) < 1.2 * np.std(raw)
 
 
+@pytest.fixture(scope="module")
+def adhesive():
+    return maps(WHITE, 0)
+
+
 @pytest.mark.parametrize("number", [0, 1])
-def test_jumps_of_adhesive_curves_survive(number):
+def test_jumps_of_adhesive_curves_survive(number, adhesive):
     """JKR on a soft lever: snap-in and pull-off, where Savitzky-Golay rounds the jump."""
-    noisy, clean = maps(WHITE, 0)
+    noisy, clean = adhesive
     errors, filtered, attraction = [], [], []
     for curve in range(noisy.sizes["curve"]):
         depth, force = segment(noisy, curve, number)

@@ -123,12 +123,12 @@ def test_units_of_modulus_and_frequency_do_not_matter():
 
 @pytest.mark.parametrize("train", [train_kk_networks, train_spectrum_networks])
 def test_a_network_does_not_depend_on_its_place_in_the_batch(train):
-    data = protocol.data_sets("solid", 3)
+    data = protocol.data_sets("solid", 2)  # as elsewhere: compiled once for all
     together = train(data.angular_frequency, data.modulus, data.noise, plan=SHORT)
-    alone = train(data.angular_frequency, data.modulus[2], data.noise[2], plan=SHORT)
-    np.testing.assert_allclose(complex_moduli(alone.networks, OMEGA), complex_moduli(together.networks, OMEGA)[2],
+    alone = train(data.angular_frequency, data.modulus[1], data.noise[1], plan=SHORT)
+    np.testing.assert_allclose(complex_moduli(alone.networks, OMEGA), complex_moduli(together.networks, OMEGA)[1],
                                rtol=1e-3)
-    assert together.misfit.shape == (3,)
+    assert together.misfit.shape == (2,)
     assert alone.misfit.shape == ()
     assert together.finite.all()
 

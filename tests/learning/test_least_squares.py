@@ -1,5 +1,6 @@
 """The batched fitter against truth, another optimizer, and its own invariances."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +14,7 @@ from asperity.learning.least_squares import contact_force, least_squares
 
 pytestmark = pytest.mark.usefixtures("x64")
 
-SAMPLES = 200
+SAMPLES = 256  # as in tests of whole fits: compiled once for all
 TEMPLATES = {
     "hertz": Hertz(radius=5e-6, modulus=2e3),
     "sphere": Sphere(radius=1e-6, modulus=2e3),
@@ -26,12 +27,17 @@ TEMPLATES = {
 }
 
 
-def curves(model, count=6, noise=0.0, seed=0):
+@eqx.filter_jit
+def forces(model, depth):
+    return jax.vmap(jax.vmap(model.force))(depth)
+
+
+def curves(model, count=6, noise=0.0, seed=0, samples=SAMPLES):
     """Tip positions, forces and contact points of ``count`` curves with offset, tilt and noise."""
     rng = np.random.default_rng(seed)
-    position = np.tile(np.linspace(1e-6, 0.0, SAMPLES), (count, 1))
+    position = np.tile(np.linspace(1e-6, 0.0, samples), (count, 1))
     point = rng.uniform(3e-7, 6e-7, (count, 1))
-    force = np.asarray(jax.vmap(jax.vmap(model.force))(jnp.asarray(point - position)))
+    force = np.asarray(forces(model, jnp.asarray(point - position)))
     size = np.abs(force).max()
     tilted = force + 0.1 * size + 0.05 * size * position / 1e-6
     return position, tilted + noise * size * rng.standard_normal(force.shape), point[:, 0]
@@ -71,7 +77,7 @@ def test_maugis_dugdale_finds_its_regime():
     """Modulus is easy; work of adhesion and Maugis parameter are confounded to the last digits of the squares."""
     truth = MaugisDugdale(radius=1e-6, modulus=1e6, work_of_adhesion=1e-3, maugis_parameter=1.0)
     position = np.linspace(5e-8, -2e-7, SAMPLES)[None]
-    force = np.asarray(jax.vmap(truth.force)(-position[0]))[None]
+    force = np.asarray(forces(truth, jnp.asarray(-position)))
     values, *_ = fitted(truth, position, force)
     for quantity, tolerance in {"modulus": 5e-3, "work_of_adhesion": 0.15, "maugis_parameter": 0.3}.items():
         np.testing.assert_allclose(values[quantity], float(getattr(truth, quantity)), rtol=tolerance)
@@ -111,8 +117,9 @@ def test_samples_that_do_not_count_change_nothing():
     model = TEMPLATES["hertz"]
     position, force, _ = curves(model, noise=0.01)
     plain, point, _, _ = fitted(model, position, force)
-    padded, shifted, _, _ = fitted(model, np.pad(position, ((0, 0), (56, 0)), constant_values=np.nan),
-                                   np.pad(force, ((0, 0), (56, 0)), constant_values=np.nan))
+    before = ((0, 0), (SAMPLES // 2, 0))
+    padded, shifted, _, _ = fitted(model, np.pad(position, before, constant_values=np.nan),
+                                   np.pad(force, before, constant_values=np.nan))
     np.testing.assert_allclose(padded["modulus"], plain["modulus"], rtol=1e-9)
     np.testing.assert_allclose(shifted, point, atol=1e-15)
 
@@ -157,7 +164,7 @@ def test_the_jump_is_read_off_the_curve():
 
 
 def test_no_jump_is_seen_where_there_is_none():
-    _, force, _ = curves(TEMPLATES["hertz"], noise=0.01)
+    _, force, _ = curves(TEMPLATES["hertz"], noise=0.01, samples=200)
     attached, counted = find_jump(force, np.ones(force.shape, bool))
     assert not attached.any()
     assert counted.all()

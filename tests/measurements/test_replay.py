@@ -64,7 +64,7 @@ def calibrated(place, **numbers: float) -> Path:
 
 @pytest.mark.parametrize("how", [
     {"calibration": [CONSTANT]},
-    {"radius_std": 0.1, "segment": "retract", "batch": 4, "spring_constant": 0.07, "sensitivity": 40e-9}],
+    {"radius_std": 0.1, "segment": "retract", "batch": 9, "spring_constant": 0.07, "sensitivity": 40e-9}],
     ids=lambda how: "-".join(how))
 def test_an_analysis_is_replayed(maps, how, plain_fit):
     made = asperity.analyze(maps, MODEL, **how)
@@ -87,7 +87,7 @@ def test_fits_after_reading_and_correcting(maps, tmp_path, plain_fit):
     by_file = correct.curves(curves, calibration=calibrated(tmp_path / "tip.nc", radius=3e-6, radius_std=1e-7))
     stored = store.load(store.save(moved, tmp_path / "moved.nc"))
     for data in (moved, by_file, stored):
-        same(asperity.fit(data, MODEL, radius_std=0.1, batch=3), 10)
+        same(asperity.fit(data, MODEL, radius_std=0.1, batch=9), 10)
     made = asperity.analyze(tmp_path / "moved.nc", MODEL, calibration=calibrated(tmp_path / "t.nc", half_angle=0.3))
     same(store.load(store.save(made, tmp_path / "results.nc")), 10)
     same(asperity.score(made), 4)

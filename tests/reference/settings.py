@@ -88,11 +88,12 @@ def _shape(model, indentation, slope=False):
 
 def shape(model, indentation, slope=False):
     """g of the model (force = E / (1 - nu^2) * g), or its derivative, for an array of indentations."""
-    count = len(indentation)
-    padded = np.full(-(-count // 4096) * 4096, -1e-9)
-    padded[:count] = np.maximum(indentation, -1e-9)
+    count = indentation.shape[-1]
+    padded = np.full((*indentation.shape[:-1], -(-count // 4096) * 4096), -1e-9)
+    padded[..., :count] = np.maximum(indentation, -1e-9)
     with jax.enable_x64(True):
-        return np.asarray(_shape(model, jnp.asarray(padded), slope))[:count]
+        values = np.asarray(_shape(model, jnp.asarray(padded.ravel()), slope))
+    return values.reshape(padded.shape)[..., :count]
 
 
 def force_of(model, curve, modulus, contact_point, baseline):
@@ -117,6 +118,19 @@ def _linear(model, curve, contact_point, baseline, weight_distance):
     return weight * (curve.force - offset - c * g), offset, c
 
 
+def _scanned(model, curve, contact_points, baseline, weight_distance):
+    """Sums of squares at many contact points, from the normal equations: to find the least, all of them at once."""
+    distance = contact_points[:, None] - curve.position
+    g = shape(model, distance)
+    weight = np.minimum(np.abs(distance) / weight_distance, 1.0) ** 2 if weight_distance else np.ones_like(g)
+    y = np.broadcast_to((curve.force - (baseline or 0.0)) / np.max(np.abs(curve.force)), g.shape)
+    if baseline is None:
+        total = weight.sum(axis=1, keepdims=True)
+        g, y = (a - (weight * a).sum(axis=1, keepdims=True) / total for a in (g, y))
+    along, size = (weight * g * y).sum(axis=1), (weight * g * g).sum(axis=1)
+    return (weight * y * y).sum(axis=1) - along**2 / np.maximum(size, 1e-300)
+
+
 def best_fit(model, curve, baseline=None, weight_distance=None):
     """The least-squares optimum of one curve by a scan over contact points and a bracketed root.
 
@@ -132,7 +146,7 @@ def best_fit(model, curve, baseline=None, weight_distance=None):
         return residual @ residual * 1e18
 
     nodes = curve.position.min() + np.ptp(curve.position) * np.geomspace(1e-4, 0.999, 300)
-    best = int(np.argmin([squares(node) for node in nodes]))
+    best = int(np.argmin(_scanned(model, curve, nodes, baseline, weight_distance)))
     low, high = nodes[max(best - 1, 0)], nodes[min(best + 1, len(nodes) - 1)]
     found: Any = minimize_scalar(squares, bounds=(low, high), method="bounded", options={"xatol": 1e-13})
     point = found.x if weight_distance else _stationary(model, curve, baseline, found.x)

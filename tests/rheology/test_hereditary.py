@@ -78,7 +78,7 @@ def test_order_zero_is_the_elastic_contact(x64):
     for name in ("hertz", "sphere", "cone"):
         contact = tip(name)
         force = np.asarray(run["ting"](contact, Springpot(900.0, 0.0), time, indentation))
-        elastic = np.asarray(jax.vmap(type(contact).force, (None, 0))(
+        elastic = np.asarray(jax.jit(jax.vmap(type(contact).force, (None, 0)))(
             jax.tree.map(jnp.asarray, contact.with_amplitudes((900.0 / 0.75,))), indentation))
         np.testing.assert_allclose(force, elastic, atol=2e-5 * elastic.max())
 
@@ -99,7 +99,7 @@ def test_sphere_on_a_zener_solid_by_adaptive_quadrature(x64):
     speed = np.where(time < 0.1, 8e-6, np.where(time < 0.2, 0.0, 3e-6))
     indentation = np.concatenate([[0.0], np.cumsum(0.5 * (speed[1:] + speed[:-1]) * np.diff(time))])
     force = np.asarray(run["lee_radok"](contact, model, time, indentation))
-    shape = np.asarray(jax.vmap(contact.shape)(indentation))
+    shape = np.asarray(jax.jit(jax.vmap(contact.shape))(indentation))
     rate = jax.jit(jax.grad(contact.shape))
 
     def integrand(s, t):

@@ -3,6 +3,8 @@
 ``python -m tests.rheology.test_rheology_fit`` prints the coverage over 200 spectra of several models.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,9 +22,14 @@ FREQUENCIES = np.geomspace(0.1, 1e3, 25)
 TIMES = np.geomspace(1e-3, 10, 40)
 
 
+@partial(jax.jit, static_argnames="verb")
+def _over(model, verb, places):
+    return jax.vmap(getattr(model, verb))(places)
+
+
 def answer(model, verb, places):
     with jax.enable_x64(True):
-        return np.asarray(jax.vmap(getattr(model, verb))(jnp.asarray(places)))
+        return np.asarray(_over(model, verb, jnp.asarray(places)))
 
 
 def noisy(spectrum, relative, seed):

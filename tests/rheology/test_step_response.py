@@ -3,7 +3,7 @@
 ``python -m tests.rheology.test_step_response`` prints coverage over many more records than the suite takes.
 """
 
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -32,9 +32,14 @@ def materials():
     return {"prony": prony(), "power law": Springpot(1000.0, 0.15), "zener": StandardLinearSolid(500.0, 800.0, 0.3)}
 
 
-def relaxation_of(material, time):
+@partial(jax.jit, static_argnames="verb")
+def _over(material, verb, time):
+    return jax.vmap(getattr(material, verb))(time)
+
+
+def known(material, time, verb="relaxation_modulus"):
     with jax.enable_x64(True):
-        return np.asarray(jax.vmap(type(material).relaxation_modulus, (None, 0))(material, jnp.asarray(time)))
+        return np.asarray(_over(material, verb, jnp.asarray(time)))
 
 
 @cache
@@ -72,13 +77,13 @@ def test_relaxation_modulus_comes_back(name, overshoot):
     data = record(*sampled(name, overshoot))
     found = fit_step(data, Hertz(radius=RADIUS), draws=2)
     assert found.contact_point == pytest.approx(CONTACT_POINT, abs=0.002 * DEPTH)
-    np.testing.assert_allclose(found.relaxation_modulus(TIMES)[0], relaxation_of(materials()[name], TIMES), rtol=0.003)
+    np.testing.assert_allclose(found.relaxation_modulus(TIMES)[0], known(materials()[name], TIMES), rtol=0.003)
 
 
 def test_the_ideal_step_is_biased_where_the_history_is_not():
     """After a ramp of 0.1 s, 20 ms into the hold, the step's answer is low by far more than ours is off."""
     data = record(*sampled("power law", 0.1))
-    truth = relaxation_of(materials()["power law"], TIMES)
+    truth = known(materials()["power law"], TIMES)
     ours = fit_step(data, Hertz(radius=RADIUS), draws=2)
     time, step = ideal_relaxation(data, Hertz(radius=RADIUS), CONTACT_POINT)
     bias = np.interp(TIMES, time, step) / truth - 1
@@ -90,9 +95,9 @@ def test_the_ideal_step_is_biased_where_the_history_is_not():
 def coverages(name, records, noise=0.005, first=0):
     """Shares of 90 % intervals that hold the truth: E(t), J(t), the contact point."""
     with jax.enable_x64(True):
-        truth = relaxation_of(materials()[name], TIMES)
+        truth = known(materials()[name], TIMES)
         material = materials()[name]
-        soft = np.asarray(jax.vmap(type(material).creep_compliance, (None, 0))(material, jnp.asarray(TIMES)))
+        soft = known(material, TIMES, "creep_compliance")
     inside = []
     for seed in range(first, first + records):
         found = fit_step(record(*sampled(name, 0.05, noise, seed)), Hertz(radius=RADIUS), draws=60, seed=seed)
@@ -128,7 +133,7 @@ def test_creep_compliance_of_a_force_clamp():
     """J(t) of Zener's solid within 3 %, from the spectrum and from the law; the step's J is biased early."""
     data, solid = record(*clamped(noise=0.002)), materials()["zener"]
     with jax.enable_x64(True):
-        truth = np.asarray(jax.vmap(type(solid).creep_compliance, (None, 0))(solid, jnp.asarray(TIMES)))
+        truth = known(solid, TIMES, "creep_compliance")
     found = fit_step(data, Hertz(radius=RADIUS))
     np.testing.assert_allclose(found.creep_compliance(TIMES)[0], truth, rtol=0.03)
     law = fit_law(data, Hertz(radius=RADIUS), StandardLinearSolid(800.0, 400.0, 0.1), found.contact_point)

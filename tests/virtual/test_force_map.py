@@ -1,5 +1,6 @@
 """The virtual instrument obeys its own physics: force balance, instabilities, energy, noise, truth."""
 
+import functools
 import math
 from typing import ClassVar, final
 
@@ -29,6 +30,7 @@ def model_of(kind):
         return kind(**given) if kind is Hertz else kind(**given, work_of_adhesion=ADHESION)
 
 
+@functools.cache
 def one_curve(kind, samples=512, **settings):
     """A noise-free curve on a uniform specimen, for an instrument with these settings."""
     return virtual_map(rows=1, columns=1, samples=samples, model=model_of(kind), noise=Noise.silent(),

@@ -103,16 +103,19 @@ def test_the_tip_is_an_upper_limit_close_to_the_truth():
     assert "upper limit" in said(found)
 
 
-def test_noise_widens_the_radius_by_what_it_does_to_it():
-    """Six noisy images: the errors of the radius are within a few of their standard uncertainties."""
+def noisy_radius(seed):
+    """The calibration of a tip by a noisy image, and the error of its radius in standard uncertainties."""
     radius = 40e-9
     tip = on_grid(SphereCone(radius, 0.35), (13, 13), (5e-9, 5e-9))
-    off = []
-    for seed in range(6):
-        rough = self_affine((144, 144), hurst=0.5, rms=45e-9, shortest=2.0, longest=40.0, seed=seed)
-        found = calibrate.tip(virtual_images(rough, Imaging(tip=tip, noise=5e-11), margin=8, seed=seed), size=13)
-        off.append((float(found["radius"]) - radius) / float(found["radius_std"]))
-    assert np.sqrt(np.mean(np.square(off))) < 2.0
+    rough = self_affine((144, 144), hurst=0.5, rms=45e-9, shortest=2.0, longest=40.0, seed=seed)
+    found = calibrate.tip(virtual_images(rough, Imaging(tip=tip, noise=5e-11), margin=8, seed=seed), size=13)
+    return found, (float(found["radius"]) - radius) / float(found["radius_std"])
+
+
+def test_noise_widens_the_radius_by_what_it_does_to_it():
+    """One noisy image; the errors of six are judged in tests/verify."""
+    found, off = noisy_radius(0)
+    assert abs(off) < 2.0
     assert "what half that bound would change" in said(found)
 
 

@@ -73,6 +73,12 @@ def finished(tmp_path_factory, laid_down):
     return out
 
 
+@pytest.fixture(scope="module")
+def of_one_file(laid_down):
+    """The results of the first map, which nobody changes."""
+    return asperity.analyze(laid_down / "a.nc", MODEL)
+
+
 def test_analyze_a_folder(folder, tmp_path, caplog):
     caplog.set_level("INFO", "asperity")
     seen = []
@@ -98,9 +104,9 @@ def test_results_do_not_depend_on_the_batch(folder):
     xr.testing.assert_identical(small.drop_attrs(deep=False), large.drop_attrs(deep=False))
 
 
-def test_fit_of_what_was_read_equals_analyze(folder):
+def test_fit_of_what_was_read_equals_analyze(folder, finished):
     whole = asperity.fit(asperity.read(folder), MODEL, batch=9)
-    xr.testing.assert_allclose(whole["modulus"], asperity.analyze(folder, MODEL)["modulus"], rtol=1e-12)
+    xr.testing.assert_allclose(whole["modulus"], store.load(finished / "results.nc")["modulus"], rtol=1e-12)
     verbs = [step["verb"] for step in provenance.history(whole)]
     assert verbs == ["read", "fit"]
     assert len(provenance.history(whole)[0]["inputs"]) == 2
@@ -120,10 +126,10 @@ def test_the_table_holds_every_number(folder, tmp_path):
     assert [row["flag"] for row in rows] == [Outcome(int(f)).name for f in results["flag"].values]
 
 
-def test_the_same_call_does_nothing_twice(folder, tmp_path, plain_fit):
-    first = asperity.analyze(folder, MODEL, out=tmp_path / "out", batch=8)
-    plain_fit.clear()
-    second = asperity.analyze(folder, MODEL, out=tmp_path / "out", batch=8)
+def test_the_same_call_does_nothing_twice(laid_down, finished, tmp_path, plain_fit):
+    out = shutil.copytree(finished, tmp_path / "out")
+    first = store.load(out / "results.nc")
+    second = asperity.analyze(laid_down, MODEL, out=out, batch=8)
     assert plain_fit == []
     xr.testing.assert_identical(first.drop_attrs(deep=False), second.drop_attrs(deep=False))
 
@@ -136,7 +142,14 @@ def test_another_analysis_is_not_mixed_in(laid_down, finished, tmp_path, change)
     arguments = {"model": MODEL, "batch": 8} | change
     with pytest.raises(store.StoreError, match=next(iter(change))):
         asperity.analyze(laid_down, out=out, **arguments)
-    asperity.analyze(laid_down, out=out, **arguments, restart=True)
+
+
+def test_a_restart_puts_another_analysis_in_its_place(laid_down, finished, tmp_path):
+    out = shutil.copytree(finished, tmp_path / "out")
+    again = asperity.analyze(laid_down, {"name": "hertz", "radius": 20e-6}, out=out, batch=9, restart=True)
+    stored = store.load(finished / "results.nc")
+    np.testing.assert_allclose(again["modulus"], stored["modulus"] / 2, rtol=1e-9)
+    assert again.identical(store.load(out / "results.nc"))
 
 
 def test_a_changed_file_is_another_analysis(folder, tmp_path, small_map):
@@ -146,8 +159,7 @@ def test_a_changed_file_is_another_analysis(folder, tmp_path, small_map):
         asperity.analyze(folder, MODEL, out=tmp_path / "out")
 
 
-def test_unreadable_curves_are_flagged_and_the_rest_is_fitted(monkeypatch, folder):
-    expected = asperity.analyze(folder / "a.nc", MODEL)
+def test_unreadable_curves_are_flagged_and_the_rest_is_fitted(monkeypatch, folder, of_one_file):
     load = curve_files.load_curves
 
     def partly(dataset, loading):
@@ -159,11 +171,10 @@ def test_unreadable_curves_are_flagged_and_the_rest_is_fitted(monkeypatch, folde
     results = asperity.analyze(folder / "a.nc", MODEL, batch=8)
     assert np.flatnonzero(results["flag"] == Outcome.unreadable).tolist() == [2, 11]
     rest = np.setdiff1d(np.arange(20), [2, 11])
-    np.testing.assert_array_equal(results["modulus"][rest], expected["modulus"][rest])
+    np.testing.assert_array_equal(results["modulus"][rest], of_one_file["modulus"][rest])
 
 
-def test_a_curve_that_breaks_the_fit_is_flagged_and_named(monkeypatch, folder, caplog):
-    expected = asperity.analyze(folder / "a.nc", MODEL)
+def test_a_curve_that_breaks_the_fit_is_flagged_and_named(monkeypatch, folder, caplog, of_one_file):
     plain = simple_fit.fit_curves
 
     def fragile(dataset, model, **options):
@@ -175,7 +186,7 @@ def test_a_curve_that_breaks_the_fit_is_flagged_and_named(monkeypatch, folder, c
     results = asperity.analyze(folder / "a.nc", MODEL, batch=8)
     assert np.flatnonzero(results["flag"] == Outcome.unreadable).tolist() == [5]
     rest = np.delete(np.arange(20), 5)
-    np.testing.assert_array_equal(results["modulus"][rest], expected["modulus"][rest])
+    np.testing.assert_array_equal(results["modulus"][rest], of_one_file["modulus"][rest])
     assert "the fit of curve 5 of virtual failed: FloatingPointError: this curve is strange" in caplog.text
 
 
@@ -192,18 +203,18 @@ def test_noise_is_learnt_once_per_session(monkeypatch, folder):
 
 
 def test_small_files_of_one_session_share_a_block(tmp_path, small_map, plain_fit):
-    for i in range(6):
+    for i in range(3):
         store.save(small_map.isel(curve=[i]), tmp_path / f"{i}.nc")
-    together = asperity.analyze(tmp_path, MODEL, batch=4)
-    assert plain_fit == [4, 2]
-    store.save(small_map.isel(curve=slice(0, 6)), tmp_path / "all.nc")
+    together = asperity.analyze(tmp_path, MODEL, batch=2)
+    assert plain_fit == [2, 1]
+    store.save(small_map.isel(curve=slice(0, 3)), tmp_path / "all.nc")
     xr.testing.assert_allclose(together["modulus"], asperity.analyze(tmp_path / "all.nc", MODEL)["modulus"])
 
 
-def test_large_results_become_zarr(monkeypatch, folder, tmp_path):
-    expected = asperity.analyze(folder, MODEL, batch=8)
+def test_large_results_become_zarr(monkeypatch, laid_down, finished, tmp_path):
+    expected = store.load(finished / "results.nc")
     monkeypatch.setattr(analysis, "LARGE", 1)
-    with asperity.analyze(folder, MODEL, out=tmp_path / "out", batch=8) as results:
+    with asperity.analyze(laid_down, MODEL, out=tmp_path / "out", batch=8) as results:
         xr.testing.assert_identical(results.load().drop_attrs(deep=False), expected.drop_attrs(deep=False))
     assert (tmp_path / "out/results.zarr").is_dir()
     assert not (tmp_path / "out/results.nc").exists()
@@ -219,9 +230,8 @@ def test_replay_and_changed_input(folder, tmp_path, small_map):
         replaying.replay(results)
 
 
-def test_differences_are_seen(folder):
-    results = asperity.analyze(folder / "a.nc", MODEL)
-    other = results.copy(deep=True)
+def test_differences_are_seen(of_one_file):
+    results, other = of_one_file, of_one_file.copy(deep=True)
     other["modulus"].values[3] *= 1 + 1e-3
     other["contact_point"].values[1] = np.nan
     found = replaying.differences(results, other.drop_vars("flag"))
@@ -245,16 +255,16 @@ def test_a_file_that_knows_its_tip_is_believed(folder, small_map):
     assert json.loads(mixed.attrs["assumed"]) == {"radius": 1e-6}
     expected = mixed["modulus"].values[:4] / np.sqrt(20)
     np.testing.assert_allclose(mixed["modulus"][20:24], expected, rtol=1e-9)
-    given = asperity.analyze(folder, MODEL)
+    given = asperity.analyze(folder / "c.nc", MODEL)
     assert np.unique(given["radius"]).tolist() == [5e-6]
     xr.testing.assert_identical(replaying.replay(mixed).drop_attrs(deep=False), mixed.drop_attrs(deep=False))
 
 
-def test_an_unknown_tip_is_assumed_aloud(folder, caplog):
+def test_an_unknown_tip_is_assumed_aloud(folder, caplog, of_one_file):
     results = asperity.analyze(folder / "a.nc", "hertz")
     assert json.loads(results.attrs["assumed"]) == {"radius": 1e-6}
     assert any("ASSUMED radius = 1 um" in message for message in caplog.messages)
-    assert json.loads(asperity.analyze(folder / "a.nc", MODEL).attrs["assumed"]) == {}
+    assert json.loads(of_one_file.attrs["assumed"]) == {}
 
 
 def test_a_file_without_the_segment_fails_alone(folder, small_map):

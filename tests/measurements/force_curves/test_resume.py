@@ -15,6 +15,8 @@ import xarray as xr
 from asperity.data import jobs, lock, store
 from asperity.measurements.force_curves.demo import demo
 from asperity.virtual.force_map import virtual_map
+from tests import simple_fit
+from tests.test_cli import run
 
 #: the real command in a process of its own, with the stand-in fit and a plain page; each fit takes at least as long
 #: as told, and no file may be longer than told. It hears Ctrl-C even if these tests run in the background, where it
@@ -45,10 +47,22 @@ def map_file(tmp_path_factory):
     return store.save(virtual_map(rows=4, columns=CURVES // 4, samples=128), path)
 
 
-def start(map_file, out, *more, pause=0.0, longest=10**9, radius="5um"):
+@pytest.fixture(autouse=True, scope="module")
+def stand_in():
+    """The same fit and page in this process as in `SLOW`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "asperity.measurements.force_curves.fit_curves", simple_fit)
+        simple_fit.plain_page(patch)
+        yield
+
+
+def words(map_file, out, *more, radius="5um"):
+    return ["analyze", str(map_file), "--radius", radius, "--batch", str(BATCH), "--out", str(out), *more]
+
+
+def start(map_file, out, pause=0.0, longest=10**9):
     """Start the analysis; every test may stop it as it likes, for it is its own process."""
-    command = [sys.executable, "-c", SLOW, str(pause), str(longest), "analyze", str(map_file), "--radius", radius,
-               "--batch", str(BATCH), "--out", str(out), *more]
+    command = [sys.executable, "-c", SLOW, str(pause), str(longest), *words(map_file, out)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             cwd=Path(__file__).parents[3], env=os.environ | {"OMP_NUM_THREADS": "1"})
 
@@ -71,9 +85,8 @@ def identity(out):
 @pytest.fixture(scope="module")
 def uninterrupted(map_file, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole")
-    process = start(map_file, out)
-    _, err = process.communicate(timeout=300)
-    assert process.returncode in (0, 1), err
+    code, _, err = run(*words(map_file, out))
+    assert code in (0, 1), err
     return out
 
 
@@ -96,9 +109,8 @@ def test_goes_on_where_it_was(map_file, tmp_path, uninterrupted):
         before = now
     assert 3 <= len(before) < CURVES // BATCH
 
-    again = start(map_file, tmp_path)
-    out, err = again.communicate(timeout=300)
-    assert again.returncode in (0, 1), err
+    code, out, err = run(*words(map_file, tmp_path))
+    assert code in (0, 1), err
     after = identity(tmp_path)
     assert len(after) == CURVES // BATCH
     assert {i: after[i] for i in before} == before
@@ -120,10 +132,9 @@ def test_a_second_run_says_who_is_there_and_changes_nothing(map_file, tmp_path, 
     first = start(map_file, tmp_path, pause=0.5)
     wait_for_chunks(first, tmp_path, 1)
     first.send_signal(signal.SIGSTOP)  # it lives, and cannot be done before the other has begun
-    other = start(map_file, tmp_path, "--restart", radius="6um")
-    _, err = other.communicate(timeout=240)
+    code, _, err = run(*words(map_file, tmp_path, "--restart", radius="6um"))
     first.send_signal(signal.SIGCONT)
-    assert other.returncode == 2
+    assert code == 2
     assert re.fullmatch(rf"Error: .*: process {first.pid} on .* works there since .*\. Wait for it, or give another "
                         "--out", err.strip().splitlines()[-1]), err
     assert "Traceback" not in err
@@ -143,9 +154,8 @@ def test_a_full_disk_is_one_line_and_the_same_command_goes_on(map_file, tmp_path
     assert "Traceback" not in err
     before = identity(tmp_path)
     assert len(before) == CURVES // BATCH
-    again = start(map_file, tmp_path)
-    _, err = again.communicate(timeout=120)
-    assert again.returncode in (0, 1), err
+    code, _, err = run(*words(map_file, tmp_path))
+    assert code in (0, 1), err
     assert identity(tmp_path) == before
     assert_whole(tmp_path, uninterrupted)
 

@@ -45,16 +45,16 @@ def results(*, exponent=1.5, error=0.01, stated=0.01, shifted=False, misfit=0, s
         {"model": "Hertz", "history": json.dumps([step])})
 
 
-def verdicts(dataset) -> dict[str, Verdict]:
-    return {row["criterion"]: Verdict[row["verdict"]] for row in scorecard.rows(asperity.score(dataset))}
+def verdicts(scores) -> dict[str, Verdict]:
+    return {row["criterion"]: Verdict[row["verdict"]] for row in scorecard.rows(scores)}
 
 
-def value(dataset, criterion, column="value"):
-    return float(asperity.score(dataset)[column].sel(criterion=criterion))
+def value(scores, criterion, column="value"):
+    return float(scores[column].sel(criterion=criterion))
 
 
 def test_a_sound_result_is_good_in_everything_but_the_calibration():
-    found = verdicts(results())
+    found = verdicts(asperity.score(results()))
     assert {name for name, verdict in found.items() if verdict != Verdict.good} == {"calibration"}
     assert found["calibration"] == Verdict.doubtful
 
@@ -66,7 +66,7 @@ def test_the_kinds_are_those_of_the_evaluation_chapter():
 
 @pytest.mark.parametrize(("exponent", "verdict"), [(1.5, Verdict.good), (1.6, Verdict.doubtful), (2.0, Verdict.bad)])
 def test_a_wrong_exponent_shows_in_consistency_even_if_r2_is_high(exponent, verdict):
-    wrong = results(exponent=exponent)
+    wrong = asperity.score(results(exponent=exponent))
     assert verdicts(wrong)["contact_exponent"] == verdict
     assert value(wrong, "contact_exponent") == pytest.approx(exponent, abs=0.01)
     assert value(wrong, "contact_exponent", "target") == pytest.approx(1.5, abs=1e-6)
@@ -77,24 +77,26 @@ def test_a_wrong_exponent_shows_in_consistency_even_if_r2_is_high(exponent, verd
 
 @pytest.mark.parametrize(("stated", "share"), [(0.01, 0.6827), (0.005, 0.3829), (0.02, 0.9545)])
 def test_coverage_is_that_of_the_normal_distribution(stated, share):
-    judged = results(stated=stated)
+    judged = asperity.score(results(stated=stated))
     assert value(judged, "modulus_68") == pytest.approx(share, abs=3 * np.sqrt(share * (1 - share) / COUNT))
     assert (verdicts(judged)["modulus_68"] == Verdict.good) == (stated == 0.01)
 
 
 def test_a_session_unlike_the_others_is_named():
-    shifted = results(shifted=True)
+    shifted = asperity.score(results(shifted=True))
     assert verdicts(shifted)["unlike_other_sessions"] == Verdict.bad
-    row = next(r for r in scorecard.rows(asperity.score(shifted)) if r["kind"] == "shift")
+    row = next(r for r in scorecard.rows(shifted) if r["kind"] == "shift")
     assert "friday" in row["statement"]
-    assert verdicts(results())["unlike_other_sessions"] == Verdict.good
+    assert verdicts(asperity.score(results()))["unlike_other_sessions"] == Verdict.good
 
 
 def test_misfits_and_an_assumed_tip_are_told():
-    found = results(misfit=COUNT // 2)
+    fitted = results(misfit=COUNT // 2)
+    found = asperity.score(fitted)
     assert value(found, "misfit") == pytest.approx(0.5)
     assert verdicts(found)["misfit"] == Verdict.bad
-    assert verdicts(found.assign_attrs(assumed='{"radius": 1e-6}'))["calibration"] == Verdict.bad
+    assumed = asperity.score(fitted.assign_attrs(assumed='{"radius": 1e-6}'))
+    assert verdicts(assumed)["calibration"] == Verdict.bad
 
 
 @pytest.mark.parametrize("radius_power", [0.0, -0.5])
@@ -104,8 +106,9 @@ def test_a_modulus_that_depends_on_the_tip_is_seen(radius_power):
     tips = plain.assign_coords(radius=("curve", radius),
                                session=("curve", np.repeat([f"tip {i}" for i in range(6)], COUNT // 6)))
     tips["modulus"] = tips["modulus"] * (radius / 5e-6) ** radius_power
-    assert value(tips, "modulus_against_radius") == pytest.approx(radius_power, abs=0.06)
-    assert (verdicts(tips)["modulus_against_radius"] == Verdict.good) == (radius_power == 0)
+    scores = asperity.score(tips)
+    assert value(scores, "modulus_against_radius") == pytest.approx(radius_power, abs=0.06)
+    assert (verdicts(scores)["modulus_against_radius"] == Verdict.good) == (radius_power == 0)
 
 
 @pytest.mark.parametrize("poor", [
@@ -114,7 +117,7 @@ def test_a_modulus_that_depends_on_the_tip_is_seen(radius_power):
     xr.Dataset({"modulus": ("curve", [1e3])}),
     results().assign(flag=("curve", np.full(COUNT, Outcome.no_contact, np.int8)))])
 def test_what_is_missing_is_not_known_and_raises_nothing(poor):
-    found = verdicts(poor)
+    found = verdicts(asperity.score(poor))
     assert "history" in found
     assert Verdict.unknown in found.values()
 

@@ -101,8 +101,7 @@ def test_the_command(soft, tmp_path):
     assert told.exit_code == (0 if counts["answered"] == SIZE**2 else 1)
     kept = store.load(tmp_path / "s.nc")
     assert [step["verb"] for step in json.loads(kept.attrs["history"])][-1] == "select"
-    assert replaying.differences(kept, replaying.replay(kept)) == pytest.approx({}) or max(
-        replaying.differences(kept, replaying.replay(kept)).values()) < 1e-6
+    assert max(replaying.differences(kept, replaying.replay(kept)).values(), default=0.0) < 1e-6
 
 
 def test_the_quick_way_agrees(soft, chosen):

@@ -9,6 +9,7 @@ from asperity.cli import app
 from asperity.data import store
 from asperity.measurements.rheometry import hold
 from tests.contracts.test_results import curves
+from tests.measurements.rheometry.test_material import fewer_draws
 
 
 def test_an_interrupted_relax_goes_on(tmp_path, monkeypatch):
@@ -52,10 +53,11 @@ def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):
     assert "Interrupted. Nothing of it is kept." in found.stderr
 
 
-def test_work_of_another_command_is_left_alone(tmp_path):
+def test_work_of_another_command_is_left_alone(tmp_path, monkeypatch):
     """A table of the same name has no curves to keep; what an interrupted run finished there is not its own."""
     from asperity.data import jobs
 
+    fewer_draws(monkeypatch, "sample_from_relaxation", 4)
     with jobs.run({}, [1], lambda _: curves("hold").isel(curve=[0]), folder=tmp_path / "r.nc.work"):
         other = threading.Thread(target=jobs.discard, args=(tmp_path / "r.nc.work",))  # somebody works there
         other.start()

@@ -33,6 +33,22 @@ def table(path, modulus, frequency=FREQUENCY, unit="kPa", factor=1e-3):
     return path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fewer_repetitions():
+    """A p-value of at least 1 %, enough for the alarm at 5 %, and bands of at most 100 materials."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rheometry, "_REPEATS", 99)
+        for name in ("sample_spectrum", "sample_from_relaxation"):
+            fewer_draws(patch, name, 100)
+        yield
+
+
+def fewer_draws(patch, name, most):
+    """Where the command draws its 300 materials, ``most`` at most."""
+    draw = getattr(rheometry, name)
+    patch.setattr(rheometry, name, lambda *data, draws: draw(*data, draws=min(draws, most)))
+
+
 @pytest.fixture(scope="module")
 def noisy():
     rng = np.random.default_rng(0)

@@ -22,12 +22,13 @@ from tests.conftest import shared_data
 from tests.rheology.test_hereditary import exact, triangle
 
 SPEED, RADIUS = 5e-6, 5e-6
+kernel_of = jax.jit(memory.power_law)
 
 
 @pytest.mark.parametrize("exponent", [-0.1, 0.0, 0.1, 0.5, 0.9])
 def test_power_law_as_exponentials(exponent, x64):
     time = np.geomspace(1e-4, 0.2, 60)
-    kernel = memory.power_law(jnp.asarray(exponent), jnp.asarray(memory.rates(1e-4, 0.2)))
+    kernel = kernel_of(jnp.asarray(exponent), jnp.asarray(memory.rates(1e-4, 0.2)))
     value = (kernel.weight * np.exp(-kernel.rate * time[:, None])).sum(axis=1) + kernel.constant
     np.testing.assert_allclose(value, time**-exponent, rtol=5e-5)
 
@@ -51,9 +52,14 @@ def test_exponential_memory_against_the_closed_form(exponent, x64):
     time, indentation = triangle(1000)
     depth = np.where(np.arange(len(time)) > 1000, indentation, np.maximum(indentation, 0))
     step, rate = np.diff(time, prepend=-1e-4), jnp.asarray(memory.rates(6e-5, 0.2))
-    shape = jax.vmap(Hertz(radius=5e-6).shape)(depth)
-    force = 800 / 0.75 * np.asarray(memory.ting_integral(memory.power_law(jnp.asarray(exponent), rate),
-                                                         jnp.asarray(step), jnp.asarray(depth), shape, 1000))
+
+    @jax.jit
+    def hertz(kernel, step, depth):
+        shape = jax.vmap(Hertz(radius=5e-6).shape)(depth)
+        return memory.ting_integral(kernel, step, depth, shape, 1000)
+
+    kernel = kernel_of(jnp.asarray(exponent), rate)
+    force = 800 / 0.75 * np.asarray(hertz(kernel, jnp.asarray(step), jnp.asarray(depth)))
     expected = exact("hertz", 800.0, exponent, time)
     assert np.abs(force - expected).max() <= 2e-4 * expected.max()
 

@@ -1,5 +1,6 @@
 """Results as a fit would return them, made from Hertz's formula and noise with numpy alone."""
 
+import functools
 import json
 
 import numpy as np
@@ -7,7 +8,6 @@ import xarray as xr
 
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import gathered
-from asperity.measurements.force_curves.page import html
 from asperity.quantities import variable_attributes
 
 RADIUS, POISSON, NOISE = 5e-6, 0.5, 3e-11
@@ -120,6 +120,8 @@ def map_results(rows=6, columns=9, *, file="map.jpk-force-map", seed=0, points=1
 
 def without_figures(monkeypatch):
     """Pages of text alone, for tests that do not look at the figures, which take nearly all of the time."""
+    from asperity.measurements.force_curves.page import html  # brings Bokeh, which the other users need not
+
     none = html._figures(gathered(xr.Dataset(coords={"curve": np.arange(0)})))
     monkeypatch.setattr(html, "_figures", lambda contents: none)
 
@@ -162,3 +164,26 @@ def off_grid(results):
     n = results.sizes["curve"]
     gone = {name: ("curve", np.full(n, -1)) for name in ("row", "column")}
     return results.assign_coords(gone | {name: ("curve", np.full(n, np.nan)) for name in ("x", "y")})
+
+
+#: results that a page has to bear
+ODD = {
+    "single": lambda: off_grid(map_results(1, 1)),
+    "line": lambda: off_grid(map_results(1, 7)),
+    "nothing usable": lambda: flagged(map_results(2, 3), dict.fromkeys(range(6), Outcome.uncalibrated)),
+    "several": lambda: joined(
+        [map_results(3, 4), off_grid(flagged(map_results(1, 3, file="b.ibw"), {1: Outcome.unreadable}))]
+    ),
+    "no display curves": lambda: map_results(2, 3).drop_vars(
+        [f"display_{name}" for name in ("tip_position", "force", "fit")]
+    ),
+}
+
+
+@functools.cache
+def odd_page(name):
+    """Odd results and their page, drawn once for those who read it and those who open it in a browser."""
+    from asperity.measurements.force_curves.page import html
+
+    results = ODD[name]()
+    return results, html.render(results)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.page.html import write_report
-from tests.measurements.force_curves.page.examples import flagged, joined, map_results, off_grid
+from tests.measurements.force_curves.page.examples import flagged, joined, map_results, odd_page, off_grid
 
 pytestmark = pytest.mark.browser
 
@@ -229,14 +229,23 @@ def test_a_flipped_scan_is_drawn_at_its_positions(browser, tmp_path):
     check_panel(shown, results, 13)
 
 
-def test_curves_of_several_files_without_a_grid(browser, tmp_path):
+EVIL = "<b id=evil>x</b><img src=x onerror=alert(1)>.nid"
+
+
+@pytest.fixture(scope="module")
+def several(browser, tmp_path_factory):
+    """Results of three files, one of them of an evil name, and their report."""
     parts = [
         off_grid(map_results(1, 4, file="a.ibw")),
         off_grid(map_results(1, 3, file="b.ibw", seed=2)),
-        map_results(3, 4, file="c.nid", seed=3),
+        map_results(3, 4, file=EVIL, seed=3),
     ]
     results = joined(parts)
-    shown = Shown(browser, write_report(results, tmp_path / "several.html"))
+    return results, Shown(browser, write_report(results, tmp_path_factory.mktemp("report") / "several.html"))
+
+
+def test_curves_of_several_files_without_a_grid(several):
+    results, shown = several
     value = float(results["modulus"][5]) / 1e3
     shown.click("modulus of the curves without a grid", 5, value)
     assert shown.chosen() == 5
@@ -244,20 +253,14 @@ def test_curves_of_several_files_without_a_grid(browser, tmp_path):
     check_panel(shown, results, 5)
     shown.click("modulus (kPa)", 1e6 * float(results["x"][12]), 1e6 * float(results["y"][12]))
     assert shown.chosen() == 12
-    assert "number 5 in c.nid" in shown.words()
+    assert f"number 5 in {EVIL}" in shown.words()
     assert (shown.complaints, shown.requests) == ([], [shown.path])
 
 
 @pytest.mark.parametrize("case", ["single", "nothing usable", "no display curves"])
 def test_odd_results_open_without_complaint(browser, tmp_path, case):
-    results = {
-        "single": lambda: off_grid(map_results(1, 1)),
-        "nothing usable": lambda: flagged(map_results(2, 3), dict.fromkeys(range(6), Outcome.uncalibrated)),
-        "no display curves": lambda: map_results(2, 3).drop_vars(
-            [f"display_{name}" for name in ("tip_position", "force", "fit")]
-        ),
-    }[case]()
-    path = write_report(results, tmp_path / "odd.html")
+    path = tmp_path / "odd.html"
+    path.write_text(odd_page(case)[1], encoding="utf-8")
     page = browser.new_page()
     complaints, requests = [], []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -269,13 +272,11 @@ def test_odd_results_open_without_complaint(browser, tmp_path, case):
     assert (complaints, requests) == ([], [path.as_uri()])
 
 
-def test_a_file_name_is_never_markup(browser, tmp_path):
-    evil = "<b id=evil>x</b><img src=x onerror=alert(1)>.nid"
-    results = joined([map_results(3, 4, file=evil), map_results(2, 3)])
-    shown = Shown(browser, write_report(results, tmp_path / "evil.html"))
-    x, y = 1e6 * float(results["x"][5]), 1e6 * float(results["y"][5])
+def test_a_file_name_is_never_markup(several):
+    results, shown = several
+    x, y = 1e6 * float(results["x"][13]), 1e6 * float(results["y"][13])
     shown.click("modulus (kPa)", x, y)
-    assert evil in shown.hover("modulus (kPa)", x, y)
-    assert evil in shown.words()
+    assert EVIL in shown.hover("modulus (kPa)", x, y)
+    assert EVIL in shown.words()
     assert shown.page.locator("#evil, img").count() == 0
     assert (shown.complaints, shown.requests) == ([], [shown.path])
