@@ -17,7 +17,7 @@ from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.units import in_words
 
 __all__ = ["CARRIED", "IDENTITY", "Code", "assumed_in_words", "assumptions", "codes", "flag_attributes", "gravest",
-           "identity", "listed", "with_uncertainty"]
+           "identity", "listed", "wide", "with_uncertainty"]
 
 
 #: the coordinates that say which curve a number is about, as a table shows them
@@ -50,7 +50,7 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
     if freedom is not None:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             known = np.fmin(freedom * (total / noise) ** 4, _NORMAL)
-        reach = total * stdtrit(known, 0.975) / stdtrit(known, 0.5 + _STANDARD / 2)
+        reach = total * wide(known)
         kinds |= {"_low": (values - reach, unit, "lower end of the interval that holds 95 %"),
                   "_high": (values + reach, unit, "upper end of the interval that holds 95 %"),
                   "_dof": (known, "1", "degrees of freedom of the error (Student's distribution)")}
@@ -58,6 +58,11 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
     return {name: ("curve", np.array(values), own)} | {
         name + kind: ("curve", np.array(found), {"units": units, "long_name": f"{meaning}: {what}"})
         for kind, (found, units, what) in kinds.items()}
+
+
+def wide(freedom: np.ndarray) -> np.ndarray:
+    """Half the width of the interval that holds 95 % over that which holds 68.27 %: 1.96 of a normal error."""
+    return stdtrit(freedom, 0.975) / stdtrit(freedom, 0.5 + _STANDARD / 2)
 
 
 def gravest(conditions: Mapping[Any, np.ndarray]) -> np.ndarray:

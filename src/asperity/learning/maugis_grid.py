@@ -92,7 +92,7 @@ def load_grid() -> Row:
     """All rows, stacked: lambda from DMT-like to JKR-like, then JKR, DMT and Hertz (P = u^3, no adhesion)."""
     with jax.enable_x64(True):
         rows, fold = _maugis_rows(), jkr.FOLD_DISPLACEMENT
-        at_fold = np.asarray(jax.vmap(jkr.load)(jnp.asarray(fold + _nodes() ** 2)))
+        at_fold = np.asarray(jax.jit(jax.vmap(jkr.load))(jnp.asarray(fold + _nodes() ** 2)))
     rows += [row_of(at_fold, fold, fold)._replace(pull_off=np.asarray(jkr.PULL_OFF_LOAD)),
              row_of(_nodes() ** 3 - 2, 0.0, 0.0),
              row_of(_nodes() ** 3, 0.0, 0.0)._replace(pull_off=np.asarray(-1.0))]

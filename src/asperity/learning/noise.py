@@ -30,7 +30,7 @@ import numpy as np
 from scipy.fft import dct
 from scipy.special import digamma, polygamma
 
-__all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SessionNoise", "Spectra", "SpectrumPrior",
+__all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SharedNoise", "Spectra", "SpectrumPrior",
            "autocovariance", "baseline_length", "correlation", "degrees_of_freedom", "evidence", "knots", "learn",
            "level", "of_baselines", "spectra", "together"]
 
@@ -79,7 +79,7 @@ class Contrasts(NamedTuple):
     number: np.ndarray  # (curve, row) how many independent contrasts it is the mean of; 0 where there is none
 
 
-class SessionNoise(NamedTuple):
+class SharedNoise(NamedTuple):
     """What the curves of a session have in common."""
 
     length: int  # samples of a window, which the knots belong to
@@ -109,7 +109,7 @@ def autocovariance(length: int, lags: int) -> np.ndarray:
     return np.array([np.fft.irfft(np.interp(frequency, knots(length), unit), size)[:lags] for unit in np.eye(_KNOTS)])
 
 
-def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior | None = None) -> SessionNoise:
+def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior | None = None) -> SharedNoise:
     """What the curves of one session have in common.
 
     Args:
@@ -121,15 +121,15 @@ def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior 
     """
     live = (seen.number * (seen.power > 0)).sum(axis=1) > 0  # a dead channel tells of no other
     if not live.any():
-        return SessionNoise(length, baseline, np.full(_KNOTS, -np.inf), np.zeros((_KNOTS, _KNOTS)), np.eye(_KNOTS))
+        return SharedNoise(length, baseline, np.full(_KNOTS, -np.inf), np.zeros((_KNOTS, _KNOTS)), np.eye(_KNOTS))
     seen = Contrasts(*(part[live] for part in seen))
     mean, covariance, scatter = _placed(prior or PRIOR, seen, length)
     if live.sum() == 1:
-        return SessionNoise(length, baseline, *_pooled(seen, mean, covariance, scatter)[1:])
+        return SharedNoise(length, baseline, *_pooled(seen, mean, covariance, scatter)[1:])
     louder = max(_LOUDER, key=lambda std: _pooled(seen, mean, covariance, scatter + std**2)[0])
     tried = [_pooled(seen, mean, covariance, factor**2 * scatter + louder**2) for factor in _SCATTER]
     likely = [found[0] - 0.5 * (np.log(factor) / _USUAL) ** 2 for found, factor in zip(tried, _SCATTER)]
-    return SessionNoise(length, baseline, *tried[int(np.argmax(likely))][1:])
+    return SharedNoise(length, baseline, *tried[int(np.argmax(likely))][1:])
 
 
 def evidence(seen: Contrasts, length: int, prior: SpectrumPrior) -> float:
@@ -137,7 +137,7 @@ def evidence(seen: Contrasts, length: int, prior: SpectrumPrior) -> float:
     return _pooled(seen, *_placed(prior, seen, length))[0]
 
 
-def spectra(noise: SessionNoise, seen: Contrasts) -> Spectra:
+def spectra(noise: SharedNoise, seen: Contrasts) -> Spectra:
     """The spectrum of each curve, from its own contrasts and from its session."""
     if not np.isfinite(noise.mean).all():
         count = len(seen.power)
@@ -264,7 +264,7 @@ def of_baselines(baselines: Sequence[np.ndarray], baseline: int, length: int, *,
     return Contrasts(power, np.broadcast_to(expected, (len(baselines), *expected.shape)), number)
 
 
-def level(noise: SessionNoise, found: Spectra) -> np.ndarray:
+def level(noise: SharedNoise, found: Spectra) -> np.ndarray:
     """The standard deviation of each curve's noise about a straight line in a baseline, (curve,) N.
 
     Slower changes than the baseline can show, which a fitted line absorbs, are not part of it.
@@ -273,7 +273,7 @@ def level(noise: SessionNoise, found: Spectra) -> np.ndarray:
     return np.sqrt(np.exp(found.mean) @ _expected(length, noise.length).sum(axis=0) / length)
 
 
-def correlation(noise: SessionNoise, found: Spectra) -> np.ndarray:
+def correlation(noise: SharedNoise, found: Spectra) -> np.ndarray:
     """How many samples count as one independent one, (curve,): low-frequency power over mean power."""
     expected = _expected(noise.baseline or noise.length, noise.length)
     density = np.exp(found.mean)

@@ -27,7 +27,7 @@ from asperity.messages import ArgumentError
 __all__ = ["Equilibria", "equilibria", "evaluate", "follow", "solve"]
 
 _NODES = 256  # of the tabulated u(delta); only brackets are taken from the table
-_CHUNK = 16384  # indentations per compiled call
+_CHUNK = 4096  # indentations per compiled call: small maps are padded to one
 _TOLERANCE = 1e-13  # of u, relative to its range along the curve
 
 Values = dict[str, np.ndarray]

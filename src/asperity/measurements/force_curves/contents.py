@@ -61,8 +61,9 @@ class Property:
     """A fitted property of the sample: numbers per curve in ``unit``, and what is typical of the usable curves.
 
     ``words`` is the name for people; ``std`` the total standard deviation; ``parts`` (standard deviations,
-    label) those of noise and calibration, or the total where it is not split; ``median`` and ``typical``
-    (median standard deviation, label) are over the usable curves, NaN where nothing is known.
+    label) those of noise and calibration, or the total where it is not split; ``ends`` are those of the interval
+    that holds 95 %, NaN where the results have none; ``median`` and ``typical`` (median standard deviation, label)
+    are over the usable curves, NaN where nothing is known.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Property:
     values: np.ndarray
     std: np.ndarray
     parts: list[tuple[np.ndarray, str]]
+    ends: tuple[np.ndarray, np.ndarray]
     median: float
     typical: list[tuple[float, str]]
 
@@ -159,7 +161,8 @@ def _property(columns: Columns, name: str, unit: str, usable: np.ndarray) -> Pro
     std, split = columns[f"{name}_std"], [(columns[f"{name}_std_{kind}"], kind) for kind in ("noise", "calibration")]
     parts = [(part, kind) for part, kind in split if np.isfinite(part).any() and np.nanmax(part) > 0] or [(std, "")]
     typical = [(median(part[usable]), kind) for part, kind in parts]
-    return Property(name, words_of(name), unit, columns[name], std, parts, median(columns[name][usable]), typical)
+    ends = columns[f"{name}_low"], columns[f"{name}_high"]
+    return Property(name, words_of(name), unit, columns[name], std, parts, ends, median(columns[name][usable]), typical)
 
 
 @dataclass(frozen=True)

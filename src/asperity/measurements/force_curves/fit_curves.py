@@ -15,7 +15,7 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.detachment import Detachment, read_detachment
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.noise import Contrasts, SessionNoise
+from asperity.learning.noise import Contrasts, SharedNoise
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
@@ -39,7 +39,7 @@ class _Shown(NamedTuple):
     samples: int  # that it is padded to
 
 
-def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> SessionNoise:
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> SharedNoise:
     """The noise that the curves of one session share, from what their fits leave.
 
     Where no curve has a baseline, the residuals of the whole fit stand in.
@@ -48,7 +48,7 @@ def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: st
 
 
 def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
-                   segment: str) -> dict[str, SessionNoise]:
+                   segment: str) -> dict[str, SharedNoise]:
     """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
     found: dict[str, list[_Shown]] = {}
     for part in parts:
@@ -70,7 +70,7 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
             for baseline, row, use, one in zip(_baselines(residual, contact, counted), residual, counted, ones)]
 
 
-def _learnt(curves: Sequence[_Shown]) -> SessionNoise:
+def _learnt(curves: Sequence[_Shown]) -> SharedNoise:
     """The noise of one session, from what its curves show."""
     length = max(curve.samples for curve in curves)
     baselines = [curve.baseline for curve in curves]
@@ -84,7 +84,7 @@ def _learnt(curves: Sequence[_Shown]) -> SessionNoise:
         slow, noise_model.of_baselines(baselines, size, length, slow=False)), length, size)
 
 
-def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: SessionNoise | Mapping[str, SessionNoise],
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: SharedNoise | Mapping[str, SharedNoise],
                segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
                calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
@@ -136,14 +136,14 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
     return read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
 
 
-def _noise_of_curves(noise: SessionNoise | Mapping[str, SessionNoise], dataset: xr.Dataset, found: ParameterEstimates,
+def _noise_of_curves(noise: SharedNoise | Mapping[str, SharedNoise], dataset: xr.Dataset, found: ParameterEstimates,
                      baselines: Sequence[np.ndarray], samples: int) -> tuple[ErrorBars, np.ndarray, np.ndarray]:
     """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation."""
     sessions = dataset["session"].values.astype(str)
     response = np.concatenate([found.response, found.lowest[:, None]], axis=1)
     rows, parts = [], []
     for name in dict.fromkeys(sessions):
-        own = noise if isinstance(noise, SessionNoise) else noise[name]
+        own = noise if isinstance(noise, SharedNoise) else noise[name]
         rows.append(np.flatnonzero(sessions == name))
         slow = of_windows(ParameterEstimates(*(column[rows[-1]] for column in found)), own.length, samples)
         fast = noise_model.of_baselines([baselines[i] for i in rows[-1]], own.baseline, own.length, slow=False)

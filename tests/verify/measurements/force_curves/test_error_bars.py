@@ -7,7 +7,6 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 
 import asperity
 from asperity.contact import JKR, Hertz
@@ -15,7 +14,6 @@ from asperity.learning import noise as noise_model
 from asperity.learning.noise_prior import learn_prior
 from asperity.learning.outcome import Outcome
 from tests.verify.measurements.force_curves.measured_noise import RADIUS, SOURCES, hertz, jkr, pieces, sessions, source
-from tests.verify.verdict import Figure, judge
 
 SIZES = (1, 3, 16, 64)  # curves of a session
 SHARES = (0.15, 0.4, 0.7, 0.85)  # of the ramp in contact

@@ -8,7 +8,7 @@ import numpy as np
 
 from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.measurements.force_curves.page.maps import pixel_centers
-from asperity.measurements.force_curves.page.words import curve_texts
+from asperity.measurements.force_curves.page.words import curve_texts, within
 from asperity.report.numbers import measurement, plain, prefix
 from asperity.report.style import DATA, FIT, quiet_figure
 
@@ -265,7 +265,8 @@ def _own_text(found: Property, curve: int) -> str:
     """The property of one curve; its total uncertainty where this curve has no part of it."""
     parts = [(float(std[curve]), label) for std, label in found.parts if std[curve] > 0]
     value = float(found.values[curve])
-    return f"{found.words} {measurement(value, found.unit, parts or [(float(found.std[curve]), '')])}"
+    text = f"{found.words} {measurement(value, found.unit, parts or [(float(found.std[curve]), '')])}"
+    return ", ".join([text, *within(found, curve)])
 
 
 def exemplar_figures(contents: Contents, curve: int) -> list[figure]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from asperity.data.results import assumptions, listed
+from asperity.data.results import assumptions, listed, wide
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
 from asperity.report.numbers import measurement, plain, spread
@@ -24,11 +25,12 @@ __all__ = [
     "headline",
     "legend",
     "remarks",
+    "within",
 ]
 
-#: quantiles of the middle 68 % and 95 %; half-widths of these intervals in standard deviations
+#: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
-_INTERVALS = ((68, 1.0), (95, 1.96))
+_NORMAL = 1e6  # degrees of freedom of an error that is known as well as normal
 
 
 class FlagLine(NamedTuple):
@@ -78,7 +80,8 @@ def _finding(found: Property, good: np.ndarray) -> Finding:
     line = measurement(found.median, found.unit, found.typical)
     known = found.values[good & np.isfinite(found.values)]
     if len(known) == 1:
-        return Finding(found.words, line, "one curve")
+        [curve] = np.flatnonzero(good & np.isfinite(found.values))
+        return Finding(found.words, line, "; ".join(["one curve", *within(found, int(curve))]))
     low, high = np.quantile(known, _MIDDLE)
     (noise, label), meaning = found.typical[0], f"median of {len(known):,} curves"
     if len(known) >= 5:
@@ -86,6 +89,12 @@ def _finding(found: Property, good: np.ndarray) -> Finding:
     if len(known) >= 20 and label == "noise" and noise > 0:
         meaning += f", {_spread_against_noise((high - low) / 2 / noise)}"
     return Finding(found.words, line, meaning)
+
+
+def within(found: Property, curve: int) -> list[str]:
+    """Where a curve's property lies with 95 % probability, in words; nothing where that is not known."""
+    low, high = (float(end[curve]) for end in found.ends)
+    return [f"95 % from {spread(low, high, found.unit)}"] if math.isfinite(high - low) and high > low else []
 
 
 def _spread_against_noise(ratio: float) -> str:
@@ -104,7 +113,8 @@ def legend(contents: Contents) -> str:
     said = [
         text
         for label, text in (
-            ("noise", "noise: standard deviation" + (" of a single curve (the median one)" if many else "")),
+            ("noise", "noise: half the width of the interval that holds 68 %"
+             + (" of a single curve (the median one)" if many else "")),
             (
                 "calibration",
                 "calibration: standard deviation from spring constant, sensitivity and tip"
@@ -230,30 +240,28 @@ def _closeness(contents: Contents, name: str, error: np.ndarray) -> str:
             start = f"the median error is {middle}, 68 % lie from {spread(low, high, '%')}"
         else:
             start = f"the median error is {plain(median(error), unit, 2)}"
-    held = [_coverage(error, std, label) for std, label in _intervals(contents, name)]
+    held = [_coverage(error, *interval) for interval in _intervals(contents, name)]
     return f"{words_of(name).capitalize()}: {start}. " + " ".join(text for text in held if text)
 
 
-def _intervals(contents: Contents, name: str) -> list[tuple[np.ndarray, str]]:
-    """The noise interval and, where it differs, the total one."""
+def _intervals(contents: Contents, name: str) -> list[tuple[np.ndarray, np.ndarray, str]]:
+    """Half-widths of the intervals of 68 and 95 % by the noise and, where it differs, by noise and calibration."""
     noise, total = contents.columns[f"{name}_std_noise"], contents.columns[f"{name}_std"]
     if not np.isfinite(noise).any():
-        return [(total, "standard")]
-    return (
-        [(noise, "noise")]
-        if np.allclose(noise, total, rtol=1e-3, equal_nan=True)
-        else [(noise, "noise"), (total, "noise and calibration")]
-    )
+        return [(total, 1.96 * total, "standard")]
+    freedom = np.fmin(contents.columns[f"{name}_dof"], _NORMAL)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = np.fmin(freedom * (noise / total) ** 4, _NORMAL)
+    found = [(noise, noise * wide(own), "noise"), (total, total * wide(freedom), "noise and calibration")]
+    return found[:1] if np.allclose(noise, total, rtol=1e-3, equal_nan=True) else found
 
 
-def _coverage(error: np.ndarray, std: np.ndarray, label: str) -> str:
-    known = np.isfinite(error) & np.isfinite(std) & (std > 0)
+def _coverage(error: np.ndarray, standard: np.ndarray, ends: np.ndarray, label: str) -> str:
+    known = np.isfinite(error) & np.isfinite(standard) & (standard > 0)
     if not known.any():
         return ""
-    pull = np.abs(error[known]) / std[known]
-    shares = [
-        f"{100 * float(np.mean(pull <= width)):.1f} % (nominal {level} %)" for level, width in _INTERVALS
-    ]
+    shares = [f"{100 * float(np.mean(np.abs(error[known]) <= half[known])):.1f} % (nominal {level} %)"
+              for level, half in ((68, standard), (95, ends))]
     of = count_of(int(known.sum()), "curve")
     return f"The {label} intervals hold the truth in {' and '.join(shares)} of {of}."
 
