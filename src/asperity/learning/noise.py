@@ -30,9 +30,9 @@ import numpy as np
 from scipy.fft import dct
 from scipy.special import digamma, polygamma
 
-__all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SharedNoise", "Spectra", "SpectrumPrior",
-           "autocovariance", "baseline_length", "correlation", "degrees_of_freedom", "evidence", "knots", "learn",
-           "level", "of_baselines", "spectra", "together"]
+__all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "LearntNoise", "SharedNoise", "Spectra",
+           "SpectrumPrior", "autocovariance", "baseline_length", "correlation", "degrees_of_freedom", "evidence", "knots",
+           "learn", "level", "of_baselines", "spectra", "together"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
@@ -87,6 +87,13 @@ class SharedNoise(NamedTuple):
     mean: np.ndarray  # (knot,) ln S of a middling curve, S in N^2 per unit of frequency in cycles a sample
     covariance: np.ndarray  # (knot, knot) of that
     scatter: np.ndarray  # (knot, knot) covariance of a curve's own ln S about it
+
+
+class LearntNoise(NamedTuple):
+    """The noise of a session, twice: a model that is wrong must not be excused by what it leaves in contact."""
+
+    window: SharedNoise  # as whole curves show it, for error bars,
+    before: SharedNoise  # and as baselines alone do, to judge fits by
 
 
 class Spectra(NamedTuple):

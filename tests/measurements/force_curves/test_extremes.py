@@ -71,7 +71,7 @@ def test_the_noise_of_many_sessions_is_that_of_each(monkeypatch):
     assert len(noise.known) <= 2
     for i, dataset in enumerate(apart):
         alone = SessionNoise([Source(dataset, {})], template, "retract")(f"day {i}")[f"day {i}"]
-        np.testing.assert_array_equal(found[f"day {i}"].mean, alone.mean)
+        np.testing.assert_array_equal(found[f"day {i}"].window.mean, alone.window.mean)
 
 
 def test_a_folder_of_more_files_than_are_held_open(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.detachment import Detachment, read_detachment
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.noise import Contrasts, SharedNoise
+from asperity.learning.noise import Contrasts, LearntNoise
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
@@ -39,7 +39,7 @@ class _Shown(NamedTuple):
     samples: int  # that it is padded to
 
 
-def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> SharedNoise:
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> LearntNoise:
     """The noise that the curves of one session share, from what their fits leave.
 
     Where no curve has a baseline, the residuals of the whole fit stand in.
@@ -48,7 +48,7 @@ def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: st
 
 
 def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
-                   segment: str) -> dict[str, SharedNoise]:
+                   segment: str) -> dict[str, LearntNoise]:
     """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
     found: dict[str, list[_Shown]] = {}
     for part in parts:
@@ -70,7 +70,7 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
             for baseline, row, use, one in zip(_baselines(residual, contact, counted), residual, counted, ones)]
 
 
-def _learnt(curves: Sequence[_Shown]) -> SharedNoise:
+def _learnt(curves: Sequence[_Shown]) -> LearntNoise:
     """The noise of one session, from what its curves show."""
     length = max(curve.samples for curve in curves)
     baselines = [curve.baseline for curve in curves]
@@ -80,11 +80,11 @@ def _learnt(curves: Sequence[_Shown]) -> SharedNoise:
         size = noise_model.baseline_length(baselines)
     windows = [of_windows(curve.found, length, curve.samples) for curve in curves]
     slow = Contrasts(*(np.concatenate(columns) for columns in zip(*windows)))
-    return noise_model.learn(noise_model.together(
-        slow, noise_model.of_baselines(baselines, size, length, slow=False)), length, size)
+    before, fast = (noise_model.of_baselines(baselines, size, length, slow=own) for own in (True, False))
+    return LearntNoise(*(noise_model.learn(seen, length, size) for seen in (noise_model.together(slow, fast), before)))
 
 
-def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: SharedNoise | Mapping[str, SharedNoise],
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: LearntNoise | Mapping[str, LearntNoise],
                segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
                calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
@@ -136,20 +136,23 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
     return read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
 
 
-def _noise_of_curves(noise: SharedNoise | Mapping[str, SharedNoise], dataset: xr.Dataset, found: ParameterEstimates,
+def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr.Dataset, found: ParameterEstimates,
                      baselines: Sequence[np.ndarray], samples: int) -> tuple[ErrorBars, np.ndarray, np.ndarray]:
     """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation."""
     sessions = dataset["session"].values.astype(str)
     response = np.concatenate([found.response, found.lowest[:, None]], axis=1)
     rows, parts = [], []
     for name in dict.fromkeys(sessions):
-        own = noise if isinstance(noise, SharedNoise) else noise[name]
+        own = noise if isinstance(noise, LearntNoise) else noise[name]
         rows.append(np.flatnonzero(sessions == name))
-        slow = of_windows(ParameterEstimates(*(column[rows[-1]] for column in found)), own.length, samples)
-        fast = noise_model.of_baselines([baselines[i] for i in rows[-1]], own.baseline, own.length, slow=False)
-        seen = noise_model.spectra(own, noise_model.together(slow, fast))
-        parts.append((*error_bars(response[rows[-1]], seen, own.length, samples), noise_model.level(own, seen),
-                      noise_model.correlation(own, seen)))
+        length, size = own.window.length, own.window.baseline
+        slow = of_windows(ParameterEstimates(*(column[rows[-1]] for column in found)), length, samples)
+        before, fast = (noise_model.of_baselines([baselines[i] for i in rows[-1]], size, length, slow=all_orders)
+                        for all_orders in (True, False))
+        seen = noise_model.spectra(own.window, noise_model.together(slow, fast))
+        alone = noise_model.spectra(own.before, before)
+        parts.append((*error_bars(response[rows[-1]], seen, length, samples), noise_model.level(own.before, alone),
+                      noise_model.correlation(own.before, alone)))
     back = np.argsort(np.concatenate(rows))
     *bars, std, correlation = (np.concatenate(column)[back] for column in zip(*parts))
     return ErrorBars(*bars), std, correlation

@@ -25,7 +25,7 @@ from asperity.learning import selection
 from asperity.learning.adequacy import Model, Tolerance
 from asperity.learning.attachment import find_jump
 from asperity.learning.classifier import quick_select
-from asperity.learning.noise import SharedNoise
+from asperity.learning.noise import LearntNoise
 from asperity.learning.outcome import Outcome
 from asperity.learning.retraction import Retractions
 from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection
@@ -60,7 +60,7 @@ class InputQuantities(NamedTuple):
     thickness: float = np.inf  # of a layer, m
 
 
-def choose(dataset: xr.Dataset, model: JKR, noise: SharedNoise | Mapping[str, SharedNoise], *,
+def choose(dataset: xr.Dataset, model: JKR, noise: LearntNoise | Mapping[str, LearntNoise], *,
            segment: str = "retract", instrument: InputQuantities = InputQuantities(),  # noqa: B008
            options: Options = Options(), quick: bool = False) -> xr.Dataset:  # noqa: B008
     """Choose the contact model of every curve of a loaded dataset of one session.
@@ -282,7 +282,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
 
 def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
     """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
-    def of_part(curves: xr.Dataset, noises: Mapping[str, SharedNoise], _: list[int],
+    def of_part(curves: xr.Dataset, noises: Mapping[str, LearntNoise], _: list[int],
                 source: Source) -> xr.Dataset:
         template = noise.template.of(source)
         assert isinstance(template, JKR)
