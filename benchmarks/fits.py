@@ -12,7 +12,7 @@ from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.uncertainty import ParameterEstimates, block_covariance, estimate
+from asperity.learning.uncertainty import ErrorBars, error_bars, estimate, of_windows
 from benchmarks import one_by_one
 from benchmarks.generated import Curves, hertz_curves, jkr_curves
 from benchmarks.machine import compare
@@ -37,8 +37,8 @@ def fit(curves: Curves, *, tilt: bool = True, adhesive: bool = False) -> _Fitted
         return _Fitted(scaled, least_squares(curves.model, scaled, tilt=tilt))
 
 
-def fit_with_covariance(curves: Curves, *, adhesive: bool = False) -> ParameterEstimates:
-    """The fit, the noise learnt from the samples before contact, and SI values with their covariance."""
+def fit_with_covariance(curves: Curves, *, adhesive: bool = False) -> ErrorBars:
+    """The fit, the noise learnt from what it leaves, and the error bars of the parameters in SI."""
     scaled, best = fit(curves, adhesive=adhesive)
     with jax.enable_x64(True):
         contact = contact_force(curves.model, scaled, best)
@@ -46,10 +46,13 @@ def fit_with_covariance(curves: Curves, *, adhesive: bool = False) -> ParameterE
         residual = (scaled.y - line - contact) * scaled.force_scale[:, None]
         begins = (np.abs(contact) > 0).argmax(axis=1)
         baselines = [row[: int(0.95 * stop)] for row, stop in zip(residual, begins)]
-        noise = noise_model.learn(baselines[:256])
-        stiff = np.full(len(residual), np.inf)
-        covariance = block_covariance(noise, noise_model.strengths(noise, baselines), residual.shape[1])
-        return estimate(curves.model, scaled, best, stiff, covariance, {})
+        found = estimate(curves.model, scaled, best, np.full(len(residual), np.inf), {})
+        samples, size = residual.shape[1], noise_model.baseline_length(baselines)
+        seen = noise_model.together(of_windows(found, samples, samples),
+                                    noise_model.of_baselines(baselines, size, samples, slow=False))
+        some = noise_model.Contrasts(*(part[:64] for part in seen))
+        spectra = noise_model.spectra(noise_model.learn(some, samples, size), seen)
+        return error_bars(found.response, spectra, samples, samples)
 
 
 def moduli_of(curves: Curves, fitted: _Fitted) -> np.ndarray:
@@ -118,7 +121,7 @@ def fit_hertz(count: int, peers: int, slow: int, repeats: int) -> list[Row]:
         rows.append(ratio(what, times["asperity"], "lmfit", times["lmfit"], 250))
     rows.append(ratio(what + ", with covariance", times["covariance"], "curve_fit", times["scipy"]))
     modulus, error, squares = one_by_one.scipy_hertz(some)
-    errors = np.sqrt(fit_with_covariance(curves).covariance[:peers, 0, 0]) / error
+    errors = fit_with_covariance(curves).std[:peers, 0] / error
     moduli = moduli_of(curves, ours)
     rows += [_truth(curves, ours), _agreement("curve_fit", moduli[:peers], modulus),
              _excess("curve_fit", squares_of(ours)[:peers], squares),

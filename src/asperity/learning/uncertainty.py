@@ -53,6 +53,7 @@ class ParameterEstimates(NamedTuple):
     model_force: np.ndarray  # (batch, sample) N, the fitted force of contact
     slope: np.ndarray  # (batch, sample) N/m, the slope of the contact force against indentation
     lowest: np.ndarray  # (batch, block) as the response, of the mean force about the fit's minimum above the baseline
+    within: np.ndarray  # (batch,) variance of that for noise that has none in the means of blocks, over its density
 
 
 class ErrorBars(NamedTuple):
@@ -190,11 +191,12 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt
         found += (gradient @ passed / unit + _put_back(scaled, fit, height, spring_constant, len(values[0]))) @ turned
         left += again @ turned
         lowest += (above * height).sum(axis=1)[:, None, None] * turned
+    within = jnp.maximum((above**2).sum(axis=1) - (lowest[:, 0] ** 2).sum(axis=1) / block_width(one.shape[1]), 0.0)
     calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
     force_scale = scaled.force_scale[:, None]
     return (values, found, left, seen * force_scale, calibration,
             line * force_scale + scaled.force_zero[:, None],
-            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None], lowest[:, 0])
+            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None], lowest[:, 0], within)
 
 
 def _above_line(scaled: Scaled, contact, jacobian, inverse, tilt):

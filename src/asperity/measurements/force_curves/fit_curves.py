@@ -16,7 +16,7 @@ from asperity.learning.batches import Scaled, scale
 from asperity.learning.detachment import Detachment, read_detachment
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, LearntNoise
-from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
+from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, block_width, error_bars, estimate, of_windows
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import ArgumentError
@@ -151,11 +151,13 @@ def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr
                         for all_orders in (True, False))
         seen = noise_model.spectra(own.window, noise_model.together(slow, fast))
         alone = noise_model.spectra(own.before, before)
-        parts.append((*error_bars(response[rows[-1]], seen, length, samples), noise_model.level(own.before, alone),
-                      noise_model.correlation(own.before, alone)))
+        bars = error_bars(response[rows[-1]], seen, length, samples)
+        fast_part = found.within[rows[-1]] * noise_model.fast_density(own.window, seen, block_width(samples))
+        bars.std[:, -1] = np.hypot(bars.std[:, -1], np.sqrt(fast_part))
+        parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone)))
     back = np.argsort(np.concatenate(rows))
-    *bars, std, correlation = (np.concatenate(column)[back] for column in zip(*parts))
-    return ErrorBars(*bars), std, correlation
+    *whole, std, correlation = (np.concatenate(column)[back] for column in zip(*parts))
+    return ErrorBars(*whole), std, correlation
 
 
 def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:

@@ -13,7 +13,7 @@ from asperity.learning.batches import Scaled
 from asperity.learning.detachment import Detachment
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
-from asperity.learning.uncertainty import BESIDE, ErrorBars, ParameterEstimates, block_width
+from asperity.learning.uncertainty import BESIDE, ErrorBars, ParameterEstimates
 from asperity.measurements.force_curves.segments import Segment
 from asperity.quantities import variable_attributes
 
@@ -186,15 +186,8 @@ def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray,
     number = np.maximum(beside.sum(axis=1), 1)
     moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
     followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
-    spread = np.sqrt(fitted.bars.std[:, -1] ** 2 + std**2 * _within_a_block(fitted, number))
-    return (np.where(followed, moved, raw), np.where(followed, spread, raw_std),
+    return (np.where(followed, moved, raw), np.where(followed, fitted.bars.std[:, -1], raw_std),
             np.where(followed, fitted.bars.freedom[:, -1], np.inf))
-
-
-def _within_a_block(fitted: Fitted, number: np.ndarray) -> np.ndarray:
-    """What the mean of so many samples varies more than that of a block, over the variance of one, (curve,)."""
-    correlation, width = fitted.level.correlation, block_width(fitted.segment.force.shape[1])
-    return np.maximum(np.minimum(correlation, number) / number - np.minimum(correlation, width) / width, 0.0)
 
 
 def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:

@@ -30,6 +30,7 @@ __all__ = [
 
 #: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
+_WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that of a normal error to a tenth
 _NORMAL = 1e6  # degrees of freedom of an error that is known as well as normal
 
 
@@ -177,6 +178,8 @@ def remarks(contents: Contents) -> list[str]:
     ratio = contents.columns["reduced_chi_square"][good]
     if np.isfinite(ratio).any():
         said.append(_fit_quality(median(ratio), int(np.isfinite(ratio).sum())))
+    for found in contents.measured[:1]:
+        said.append(_how_well_known(found.name, contents.columns[f"{found.name}_dof"][good]))
     if good.any() and not contents.measured:
         said.append("The results name no fitted property with an uncertainty.")
     if any(found.name == "modulus" and found.parts[-1][1] != "calibration" for found in contents.measured):
@@ -185,6 +188,17 @@ def remarks(contents: Contents) -> list[str]:
             "error of the absolute values is larger than the ± says."
         )
     return [text for text in said if text]
+
+
+def _how_well_known(name: str, freedom: np.ndarray) -> str:
+    """What few curves and short baselines cost: how much wider than twice the standard uncertainty 95 % are."""
+    if not np.isfinite(freedom).any() or (typical := median(freedom)) > _WELL_KNOWN:
+        return ""
+    return (
+        f"How strong slow noise is, is known only roughly here ({typical:.2g} degrees of freedom): 95 % of the "
+        f"errors of the {words_of(name)} lie within {float(wide(np.array(typical))):.2g} times the ±, not within "
+        "2. More curves of one session, or more of each curve before contact, make it known better."
+    )
 
 
 def _fit_quality(ratio: float, count: int) -> str:
@@ -198,8 +212,8 @@ def _fit_quality(ratio: float, count: int) -> str:
     if ratio < 1.5:
         return f"{start} (1 if the model describes the data down to the noise)."
     return (
-        f"{start}, where 1 is noise alone: the model misses part of the data, and the noise part of the "
-        "error bars does not cover that."
+        f"{start}, where 1 is noise alone: the model misses part of the data. The error bars take what it "
+        "leaves for noise, and do not say how wrong the model is."
     )
 
 
@@ -208,6 +222,11 @@ def closeness(contents: Contents) -> list[str]:
     names = [*(found.name for found in contents.measured), "contact_point"]
     errors = {name: _error(contents, name) for name in names}
     said = [_closeness(contents, name, error) for name, error in errors.items() if np.isfinite(error).any()]
+    if said and contents.count > 1:
+        said.append(
+            "Curves of one session share the model of their noise: these shares are one draw of it, and scatter "
+            "from map to map by more than their count says."
+        )
     return said + ([_spoiled(contents)] if "true_outcome" in contents.units else [])
 
 
