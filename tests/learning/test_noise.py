@@ -110,6 +110,34 @@ def test_a_dead_channel_tells_nothing_of_the_others():
     assert not noise_model.level(none, found).any()
 
 
+@pytest.mark.parametrize(("count", "odd"), [(2, 0.0), (2, 1e-4), (3, 0.0), (3, 1e-9), (3, 30.0), (16, 1e-4)])
+def test_an_odd_curve_does_not_change_the_noise_of_the_others(odd, count):
+    """A line (no contact, a dead channel), one that is smoothed or shaken, among good ones: as without it.
+
+    Of two, nobody knows which is the odd one: the noisier is believed.
+    """
+    good = list(autoregressive(count - 1, 256, 0.8, np.random.default_rng(11)))
+    line = np.linspace(0, 3.0, 256) + odd * np.random.default_rng(12).standard_normal(256)
+    def seen(samples):
+        shown = noise_model.of_baselines(samples, 256, 256)
+        return noise_model.resolved(shown, np.zeros(len(samples)), np.array([np.abs(b).max() for b in samples]))
+
+    alone, beside = (noise_model.learn(seen(samples), 256, 256) for samples in (good, [*good, line]))
+    np.testing.assert_allclose(beside.mean, alone.mean, rtol=1e-9)
+    np.testing.assert_allclose(beside.covariance, alone.covariance, rtol=1e-6, atol=1e-12)
+
+
+def test_no_noise_is_less_than_that_of_rounding():
+    """A constant baseline of forces in steps of q: white noise of q over the square root of 12."""
+    size, quantum = 256, 0.02
+    samples = [np.full(size, 1.0)] * 3
+    seen = noise_model.resolved(noise_model.of_baselines(samples, size, size), np.full(3, quantum), np.ones(3))
+    noise = noise_model.learn(seen, size, size)
+    found = noise_model.level(noise, noise_model.spectra(noise, seen))
+    assert (found > 0.9 * quantum / np.sqrt(12)).all()
+    assert (found < 3 * quantum / np.sqrt(12)).all()
+
+
 def test_the_order_and_the_unit_of_curves_do_not_matter():
     samples = list(autoregressive(9, 128, 0.9, np.random.default_rng(7)))
     noise, found = learnt(samples)

@@ -32,7 +32,7 @@ from scipy.special import digamma, polygamma
 
 __all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "LearntNoise", "SharedNoise", "Spectra",
            "SpectrumPrior", "autocovariance", "baseline_length", "correlation", "degrees_of_freedom", "evidence",
-           "fast_density", "knots", "learn", "level", "of_baselines", "spectra", "together"]
+           "fast_density", "knots", "learn", "level", "of_baselines", "resolved", "spectra", "together"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
@@ -43,15 +43,17 @@ _SLOWEST = 4.0  # windows, the period of the slowest: what is slower looks like 
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
 _SINGLE = 12  # orders of a baseline that stand alone; the others are taken together
 _TOGETHER = 16  # bands of the others
+_ROUNDING = 1e-9  # of the largest force
 _FAST = 64  # frequencies that a mean density is taken over
 _REMEMBERED = 128  # lengths of baselines whose tables are kept; 0.3 MB for the longest
 _STEPS = 24  # of the regression, each of at most
 _STEP = 2.0  # in the logarithm of the density,
-_SMALL = 2e-3  # until none is larger than this
+_SMALL = 1e-5  # until none is larger than this: the results of a curve then do not depend on its batch
 _ANY_LEVEL = 5.0  # standard deviation of the prior of ln S, as a whole
 _SCATTER = (0.1, 0.3, 0.6, 1.0, 1.6)  # how much more or less than usual the curves of a session may differ
 _USUAL = 0.7  # standard deviation of the logarithm of that factor
 _LOUDER = (0.0, 0.1, 0.3, 1.0)  # standard deviations of ln S, as a whole, among the curves of a session
+_ALIKE = 6.0  # of ln S, by which a curve may differ from the middle one and be learnt from: 20 times the noise
 _NUGGET = 1e-6  # variance of a knot by itself, which makes matrices regular
 
 
@@ -130,9 +132,9 @@ def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior 
     live = (seen.number * (seen.power > 0)).sum(axis=1) > 0  # a dead channel tells of no other
     if not live.any():
         return SharedNoise(length, baseline, np.full(_KNOTS, -np.inf), np.zeros((_KNOTS, _KNOTS)), np.eye(_KNOTS))
-    seen = Contrasts(*(part[live] for part in seen))
+    seen = _alike(Contrasts(*(part[live] for part in seen)))
     mean, covariance, scatter = _placed(prior or PRIOR, seen, length)
-    if live.sum() == 1:
+    if len(seen.power) == 1:
         return SharedNoise(length, baseline, *_pooled(seen, mean, covariance, scatter)[1:])
     louder = max(_LOUDER, key=lambda std: _pooled(seen, mean, covariance, scatter + std**2)[0])
     tried = [_pooled(seen, mean, covariance, factor**2 * scatter + louder**2) for factor in _SCATTER]
@@ -161,6 +163,14 @@ def spectra(noise: SharedNoise, seen: Contrasts) -> Spectra:
     inner = np.linalg.inv(_linear(seen, own)[0] + inverse)
     share = inner @ inverse  # how much of the session's own uncertainty a curve takes over
     return Spectra(own, inner + share @ noise.covariance @ np.swapaxes(share, 1, 2))
+
+
+def _alike(seen: Contrasts) -> Contrasts:
+    """The curves whose noise is of the size of the others': a dead, smoothed or shaken one tells nothing of them."""
+    total = (seen.power * seen.number).sum(axis=1) / (seen.expected.sum(axis=2) * seen.number).sum(axis=1)
+    usual = np.sort(total)[len(total) // 2]
+    alike = np.abs(np.log(total / usual)) <= _ALIKE
+    return Contrasts(*(part[alike] for part in seen))
 
 
 def _placed(prior: SpectrumPrior, seen: Contrasts, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -228,6 +238,21 @@ def _pooled(seen: Contrasts, mean: np.ndarray, covariance: np.ndarray,
     return float(evidence), shared, np.linalg.inv(outer), scatter
 
 
+def resolved(seen: Contrasts, quantum: np.ndarray, largest: np.ndarray) -> Contrasts:
+    """The contrasts as far as forces can be told apart: none is less than the noise of rounding to a ``quantum``.
+
+    Args:
+        seen: as computed; exact zeros, and what rounding leaves of them, may be among them.
+        quantum: (curve,) N, the step of the recorded forces, 0 where there is none to be seen; its noise is white with
+            a standard deviation of a step over the square root of 12.
+        largest: (curve,) N, the largest recorded force; a contrast below 1e-9 of it is rounding and does not count.
+    """
+    white = seen.expected.sum(axis=2)
+    power = np.maximum(seen.power, (quantum**2 / 12)[:, None] * white)
+    there = power > (_ROUNDING * largest[:, None]) ** 2 * white
+    return Contrasts(np.where(there, power, 0.0), seen.expected, np.where(there, seen.number, 0.0))
+
+
 def together(*parts: Contrasts) -> Contrasts:
     """Contrasts of the same curves, of several kinds."""
     return Contrasts(*(np.concatenate(columns, axis=1) for columns in zip(*parts)))
@@ -251,7 +276,7 @@ def of_baselines(baselines: Sequence[np.ndarray], baseline: int, length: int, *,
     than in a Fourier transform.
 
     Args:
-        baselines: of each curve; one that is shorter than ``baseline``, or constant, shows nothing.
+        baselines: of each curve; one that is shorter than ``baseline`` shows nothing.
         baseline: samples, see `baseline_length`.
         length: of the windows, which the knots belong to.
         slow: also those that contrasts of the whole window show.
@@ -264,7 +289,7 @@ def of_baselines(baselines: Sequence[np.ndarray], baseline: int, length: int, *,
     size = np.diff(edges)
     expected = (np.add.reduceat(_expected(baseline, length), edges[:-1], axis=0) / size[:, None])[kept]
     power, number = np.zeros((len(baselines), len(expected))), np.zeros((len(baselines), len(expected)))
-    long = [i for i, b in enumerate(baselines) if len(b) >= baseline and np.ptp(b[-baseline:]) > 0]
+    long = [i for i, b in enumerate(baselines) if len(b) >= baseline]
     if long:
         squares = np.array([_squares(baselines[i], baseline) for i in long])
         power[long] = (np.add.reduceat(squares, edges[:-1], axis=1) / size)[:, kept]

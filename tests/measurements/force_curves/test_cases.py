@@ -36,6 +36,18 @@ def test_the_pull_off_is_that_of_the_retraction(name):
     assert abs(float(made["pull_off_force"][0]) - force) < 3 * float(made["pull_off_force_std"][0])
 
 
+def test_forces_in_steps_are_no_surer_than_a_step():
+    """Steps of a 200th of the range, and no other noise: 5 kPa, with the error bar of rounding."""
+    if not CASES.is_dir():
+        pytest.skip("the cases are not beside this checkout (../shared/cases)")
+    made = asperity.analyze(CASES / "a1_quantized.csv", MODEL)
+    step = float(made["force_max"][0]) / 200
+    assert float(made["noise_std"][0]) > 0.8 * step / np.sqrt(12)
+    assert abs(float(made["modulus"][0]) - 5e3) < 3 * float(made["modulus_std"][0]) < 150
+    assert 0.1 < float(made["reduced_chi_square"][0]) < 3
+    assert float(made["pull_off_force"][0]) < 2 * float(made["pull_off_force_std"][0])
+
+
 def test_a_spring_constant_behind_a_colon_is_read():
     """The case of this name was without one, for it says "spring constant: 0.05 N/m"."""
     if not CASES.is_dir():

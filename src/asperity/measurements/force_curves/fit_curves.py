@@ -24,6 +24,9 @@ from asperity.messages import ArgumentError
 __all__ = ["fit_curves", "learn_noise", "session_noises"]
 
 
+_SAME = 1e-9  # of the largest force, by which two recorded forces differ at least
+
+
 class _Solution(NamedTuple):
     segment: Segment
     scaled: Scaled
@@ -37,6 +40,7 @@ class _Shown(NamedTuple):
     whole: np.ndarray  # and of the whole curve where that is too short
     found: ParameterEstimates  # of this curve alone
     samples: int  # that it is padded to
+    resolution: tuple[float, float]  # N, the step of the recorded forces, and the largest of them
 
 
 def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> LearntNoise:
@@ -66,8 +70,19 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
                          leveled=True)
     counted, samples = solution.segment.counted, residual.shape[1]
     ones = (ParameterEstimates(*(column[i : i + 1] for column in found)) for i in range(len(residual)))
-    return [_Shown(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0], one, samples)
-            for baseline, row, use, one in zip(_baselines(residual, contact, counted), residual, counted, ones)]
+    resolution = np.stack(_resolution(solution.segment), 1).tolist()
+    return [_Shown(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0], one, samples, own)
+            for baseline, row, use, one, own in
+            zip(_baselines(residual, contact, counted), residual, counted, ones, resolution)]
+
+
+def _resolution(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
+    """The least change from one recorded force to the next, if any, and the largest force of each curve, (curve,) N."""
+    raw = np.where(segment.present, segment.force + segment.removed, np.nan)
+    largest = np.nan_to_num(np.abs(raw)).max(axis=1)
+    step = np.abs(np.diff(raw, axis=1))
+    step = np.where(step > _SAME * largest[:, None], step, np.inf).min(axis=1)
+    return np.where(np.isfinite(step), step, 0.0), largest
 
 
 def _learnt(curves: Sequence[_Shown]) -> LearntNoise:
@@ -81,7 +96,9 @@ def _learnt(curves: Sequence[_Shown]) -> LearntNoise:
     windows = [of_windows(curve.found, length, curve.samples) for curve in curves]
     slow = Contrasts(*(np.concatenate(columns) for columns in zip(*windows)))
     before, fast = (noise_model.of_baselines(baselines, size, length, slow=own) for own in (True, False))
-    return LearntNoise(*(noise_model.learn(seen, length, size) for seen in (noise_model.together(slow, fast), before)))
+    quantum, largest = np.array([curve.resolution for curve in curves]).T
+    return LearntNoise(*(noise_model.learn(noise_model.resolved(seen, quantum, largest), length, size)
+                         for seen in (noise_model.together(slow, fast), before)))
 
 
 def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: LearntNoise | Mapping[str, LearntNoise],
@@ -117,7 +134,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
         found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
-    bars, std, correlation = _noise_of_curves(noise, dataset, found, baselines, residual.shape[1])
+    bars, std, correlation = _noise_of_curves(noise, dataset, found, baselines, solution.segment)
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
     force_std = float(np.linalg.norm(
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
@@ -137,9 +154,10 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
 
 
 def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr.Dataset, found: ParameterEstimates,
-                     baselines: Sequence[np.ndarray], samples: int) -> tuple[ErrorBars, np.ndarray, np.ndarray]:
+                     baselines: Sequence[np.ndarray], segment: Segment) -> tuple[ErrorBars, np.ndarray, np.ndarray]:
     """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation."""
     sessions = dataset["session"].values.astype(str)
+    samples = segment.force.shape[1]
     response = np.concatenate([found.response, found.lowest[:, None]], axis=1)
     rows, parts = [], []
     for name in dict.fromkeys(sessions):
@@ -149,8 +167,9 @@ def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr
         slow = of_windows(ParameterEstimates(*(column[rows[-1]] for column in found)), length, samples)
         before, fast = (noise_model.of_baselines([baselines[i] for i in rows[-1]], size, length, slow=all_orders)
                         for all_orders in (True, False))
-        seen = noise_model.spectra(own.window, noise_model.together(slow, fast))
-        alone = noise_model.spectra(own.before, before)
+        resolution = [part[rows[-1]] for part in _resolution(segment)]
+        seen = noise_model.spectra(own.window, noise_model.resolved(noise_model.together(slow, fast), *resolution))
+        alone = noise_model.spectra(own.before, noise_model.resolved(before, *resolution))
         bars = error_bars(response[rows[-1]], seen, length, samples)
         fast_part = found.within[rows[-1]] * noise_model.fast_density(own.window, seen, block_width(samples))
         bars.std[:, -1] = np.hypot(bars.std[:, -1], np.sqrt(fast_part))

@@ -253,8 +253,11 @@ def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray,
         variance = np.where(records.counted, residual**2, 0.0).sum(axis=1) / np.maximum(records.counted.sum(axis=1), 1)
         return variance[:, None] * (np.arange(count) == 0), np.sqrt(variance)
     length = (count + 1) * width
-    noise = noise_model.learn(noise_model.of_baselines(kept, size, length), length, size)
-    found = noise_model.spectra(noise, noise_model.of_baselines(baselines, size, length))
+    largest = np.array([np.abs(b).max(initial=0.0) for b in baselines])
+    shown, every = (noise_model.resolved(noise_model.of_baselines(some, size, length), 0 * largest, largest)
+                    for some in (kept, baselines))
+    noise = noise_model.learn(shown, length, size)
+    found = noise_model.spectra(noise, every)
     lags = noise_model.autocovariance(length, length)
     both = np.concatenate([lags[:, width - 1:0:-1], lags], axis=1)
     triangle = np.convolve(np.ones(width), np.ones(width)) / width**2
