@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import asperity
+from asperity.contact import Hertz
 from asperity.contact.named import ModelError, contact_model
 from asperity.data import store
 from asperity.virtual.force_map import virtual_map
@@ -251,8 +252,10 @@ def test_a_slip_in_a_model_is_mended_by_the_message(wrong, close, map_file, tmp_
 
 def test_a_length_in_another_unit_is_no_tip(map_file):
     """In Python numbers are in SI: a bare 5 is 5 m."""
-    with pytest.raises(ModelError, match=r"radius = 5: must be at most 0\.1 m; numbers are in SI: 5 um is 5e-6"):
-        asperity.analyze(map_file, {"name": "hertz", "radius": 5})
+    words = r"radius = 5(\.0)?: must be at most 0\.1 m; numbers are in SI: 5 um is 5e-6"
+    for model in ({"name": "hertz", "radius": 5}, Hertz(radius=5)):
+        with pytest.raises(ModelError, match=words):
+            asperity.analyze(map_file, model)
     assert float(contact_model("hertz", {"radius": 5.0}).radius) == pytest.approx(1e-6)  # as if it stated none
 
 

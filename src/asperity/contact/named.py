@@ -129,6 +129,8 @@ def contact_model(model: Model, attrs: Mapping[Any, Any] | None = None) -> Abstr
     import jax
 
     if isinstance(model, AbstractContactModel):
+        sizes = {name: float(str(getattr(model, name))) for name in _LARGEST if name in model.fixed}
+        _require_size({name: value for name, value in sizes.items() if math.isfinite(value)})
         return model
     name, kind, given = _parts(model)
     _require_size(given)
