@@ -90,6 +90,7 @@ class SharedNoise(NamedTuple):
     mean: np.ndarray  # (knot,) ln S of a middling curve, S in N^2 per unit of frequency in cycles a sample
     covariance: np.ndarray  # (knot, knot) of that
     scatter: np.ndarray  # (knot, knot) covariance of a curve's own ln S about it
+    excess: float = 1.0  # mean power of the curves over that of their spectra, which are of middling contrasts
 
 
 class LearntNoise(NamedTuple):
@@ -135,11 +136,18 @@ def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior 
     seen = _alike(Contrasts(*(part[live] for part in seen)))
     mean, covariance, scatter = _placed(prior or PRIOR, seen, length)
     if len(seen.power) == 1:
-        return SharedNoise(length, baseline, *_pooled(seen, mean, covariance, scatter)[1:])
+        return _measured(SharedNoise(length, baseline, *_pooled(seen, mean, covariance, scatter)[1:]), seen)
     louder = max(_LOUDER, key=lambda std: _pooled(seen, mean, covariance, scatter + std**2)[0])
     tried = [_pooled(seen, mean, covariance, factor**2 * scatter + louder**2) for factor in _SCATTER]
     likely = [found[0] - 0.5 * (np.log(factor) / _USUAL) ** 2 for found, factor in zip(tried, _SCATTER)]
-    return SharedNoise(length, baseline, *tried[int(np.argmax(likely))][1:])
+    return _measured(SharedNoise(length, baseline, *tried[int(np.argmax(likely))][1:]), seen)
+
+
+def _measured(noise: SharedNoise, seen: Contrasts) -> SharedNoise:
+    """The noise with its excess: bursts and lines count in a mean square, and hardly in a mean logarithm."""
+    stated = (seen.expected @ np.exp(spectra(noise, seen).mean)[..., None])[..., 0]
+    ratio = (seen.power * seen.number).sum(axis=1) / (stated * seen.number).sum(axis=1)
+    return noise._replace(excess=float(ratio.mean()))
 
 
 def evidence(seen: Contrasts, length: int, prior: SpectrumPrior) -> float:
@@ -303,7 +311,7 @@ def level(noise: SharedNoise, found: Spectra) -> np.ndarray:
     Slower changes than the baseline can show, which a fitted line absorbs, are not part of it.
     """
     length = noise.baseline or noise.length
-    return np.sqrt(np.exp(found.mean) @ _expected(length, noise.length).sum(axis=0) / length)
+    return np.sqrt(noise.excess * (np.exp(found.mean) @ _expected(length, noise.length).sum(axis=0)) / length)
 
 
 def correlation(noise: SharedNoise, found: Spectra) -> np.ndarray:
