@@ -48,8 +48,9 @@ def fit_with_covariance(curves: Curves, *, adhesive: bool = False) -> ErrorBars:
         baselines = [row[: int(0.95 * stop)] for row, stop in zip(residual, begins)]
         found = estimate(curves.model, scaled, best, np.full(len(residual), np.inf), {})
         samples, size = residual.shape[1], noise_model.baseline_length(baselines)
-        seen = noise_model.together(of_windows(found, samples, samples),
-                                    noise_model.of_baselines(baselines, size, samples, slow=False))
+        before = noise_model.of_baselines(baselines, size, samples)
+        seen = noise_model.together(of_windows(found.left, found.seen, samples, samples),
+                                    noise_model.beyond_windows(before, size, samples))
         some = noise_model.Contrasts(*(part[:64] for part in seen))
         spectra = noise_model.spectra(noise_model.learn(some, samples, size), seen)
         return error_bars(found.response, spectra, samples, samples)

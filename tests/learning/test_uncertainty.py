@@ -113,7 +113,7 @@ def test_contrasts_are_what_noise_leaves_of_itself():
     means = np.pad(wave[0], (0, 64 * width - samples)).reshape(64, width).sum(axis=1) / width
     np.testing.assert_allclose(noisy.seen[0] - quiet.seen[0], noisy.left[0] @ means, rtol=0,
                                atol=0.01 * np.abs(noisy.seen[0]).max())
-    seen = of_windows(noisy, samples, samples)
+    seen = of_windows(noisy.left, noisy.seen, samples, samples)
     assert seen.number[0].sum() >= 8  # a line and a contact take up no more than four of the twelve
 
 
@@ -141,8 +141,9 @@ def test_the_error_of_a_single_curve_is_within_its_bar(memory):
     error, stated, freedom = [], [], []
     for i in range(150):
         alone = type(found)(*(part[i : i + 1] for part in found))
-        seen = noise_model.together(of_windows(alone, samples, samples),
-                                    noise_model.of_baselines([residual[i, :before]], before, samples, slow=False))
+        shown = noise_model.of_baselines([residual[i, :before]], before, samples)
+        seen = noise_model.together(of_windows(alone.left, alone.seen, samples, samples),
+                                    noise_model.beyond_windows(shown, before, samples))
         noise = noise_model.learn(seen, samples, before)
         bars = error_bars(alone.response, noise_model.spectra(noise, seen), samples, samples)
         error.append(alone.values[0, :2] - [HERTZ.modulus, point[0]])

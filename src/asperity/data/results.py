@@ -62,7 +62,8 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
 
 def wide(freedom: np.ndarray) -> np.ndarray:
     """Half the width of the interval that holds 95 % over that which holds 68.27 %: 1.96 of a normal error."""
-    return stdtrit(freedom, 0.975) / stdtrit(freedom, 0.5 + _STANDARD / 2)
+    known = np.fmin(freedom, _NORMAL)
+    return stdtrit(known, 0.975) / stdtrit(known, 0.5 + _STANDARD / 2)
 
 
 def gravest(conditions: Mapping[Any, np.ndarray]) -> np.ndarray:

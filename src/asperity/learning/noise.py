@@ -31,8 +31,9 @@ from scipy.fft import dct
 from scipy.special import digamma, polygamma
 
 __all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "LearntNoise", "SharedNoise", "Spectra",
-           "SpectrumPrior", "autocovariance", "baseline_length", "correlation", "degrees_of_freedom", "evidence",
-           "fast_density", "knots", "learn", "level", "of_baselines", "resolved", "spectra", "together"]
+           "SpectrumPrior", "autocovariance", "baseline_length", "beyond_windows", "correlation",
+           "degrees_of_freedom", "evidence", "fast_density", "knots", "learn", "level", "of_baselines", "resolved",
+           "spectra", "together"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
 MINIMUM_BASELINE = 24
@@ -276,7 +277,7 @@ def baseline_length(baselines: Sequence[np.ndarray]) -> int:
     return int(min(np.quantile(usable, 0.2), _LONGEST)) if usable else 0
 
 
-def of_baselines(baselines: Sequence[np.ndarray], baseline: int, length: int, *, slow: bool = True) -> Contrasts:
+def of_baselines(baselines: Sequence[np.ndarray], baseline: int, length: int) -> Contrasts:
     """The contrasts of forces (N) before contact, each evenly sampled and ordered towards contact.
 
     Cosine coefficients of the last ``baseline`` samples after removal of a straight line: the cosine
@@ -287,22 +288,28 @@ def of_baselines(baselines: Sequence[np.ndarray], baseline: int, length: int, *,
         baselines: of each curve; one that is shorter than ``baseline`` shows nothing.
         baseline: samples, see `baseline_length`.
         length: of the windows, which the knots belong to.
-        slow: also those that contrasts of the whole window show.
     """
     if not baseline:
         return Contrasts(np.zeros((len(baselines), 0)), np.zeros((len(baselines), 0, _KNOTS)),
                          np.zeros((len(baselines), 0)))
     edges = _edges(baseline)
-    kept = slice(None) if slow else edges[:-1] + 2 >= (CONTRASTS + 0.5) * baseline / length
     size = np.diff(edges)
-    expected = (np.add.reduceat(_expected(baseline, length), edges[:-1], axis=0) / size[:, None])[kept]
+    expected = np.add.reduceat(_expected(baseline, length), edges[:-1], axis=0) / size[:, None]
     power, number = np.zeros((len(baselines), len(expected))), np.zeros((len(baselines), len(expected)))
     long = [i for i, b in enumerate(baselines) if len(b) >= baseline]
     if long:
         squares = np.array([_squares(baselines[i], baseline) for i in long])
-        power[long] = (np.add.reduceat(squares, edges[:-1], axis=1) / size)[:, kept]
-        number[long] = size[kept]
+        power[long] = np.add.reduceat(squares, edges[:-1], axis=1) / size
+        number[long] = size
     return Contrasts(power, np.broadcast_to(expected, (len(baselines), *expected.shape)), number)
+
+
+def beyond_windows(seen: Contrasts, baseline: int, length: int) -> Contrasts:
+    """Those of `of_baselines` that are faster than the contrasts of whole windows."""
+    if not baseline:
+        return seen
+    faster = _edges(baseline)[:-1] + 2 >= (CONTRASTS + 0.5) * baseline / length
+    return Contrasts(*(part[:, faster] for part in seen))
 
 
 def level(noise: SharedNoise, found: Spectra) -> np.ndarray:

@@ -90,12 +90,12 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
     return whole._replace(calibration=whole.calibration * np.array([relative_std[s] for s in sources]))
 
 
-def of_windows(found: ParameterEstimates, length: int, samples: int) -> Contrasts:
-    """The contrasts of whole windows of ``samples``; the knots are those of windows of ``length``."""
-    kept = (found.left**2).sum(axis=2) / block_width(samples) > _LEFT  # not where the fit broke, either
-    kept &= np.isfinite(found.seen)
-    expected = _squared(np.where(kept[..., None], found.left, 0.0)) @ _block_spectra(length, block_width(samples)).T
-    return Contrasts(np.where(kept, found.seen**2, 0.0), expected, kept.astype(float))
+def of_windows(left: np.ndarray, seen: np.ndarray, length: int, samples: int) -> Contrasts:
+    """The contrasts of whole windows of ``samples``, from `ParameterEstimates`; the knots are those of ``length``."""
+    kept = (left**2).sum(axis=2) / block_width(samples) > _LEFT  # not where the fit broke, either
+    kept &= np.isfinite(seen)
+    expected = _squared(np.where(kept[..., None], left, 0.0)) @ _block_spectra(length, block_width(samples)).T
+    return Contrasts(np.where(kept, seen**2, 0.0), expected, kept.astype(float))
 
 
 def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> ErrorBars:

@@ -38,9 +38,10 @@ class _Shown(NamedTuple):
 
     baseline: np.ndarray  # N, the residual before contact,
     whole: np.ndarray  # and of the whole curve where that is too short
-    found: ParameterEstimates  # of this curve alone
+    left: np.ndarray  # (1, contrast, block) and
+    seen: np.ndarray  # (1, contrast) of its `ParameterEstimates`
     samples: int  # that it is padded to
-    resolution: tuple[float, float]  # N, the step of the recorded forces, and the largest of them
+    resolution: tuple[np.ndarray, np.ndarray]  # (1,) N, the step of the recorded forces, and the largest of them
 
 
 def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> LearntNoise:
@@ -69,11 +70,11 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
         found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt,
                          leveled=True)
     counted, samples = solution.segment.counted, residual.shape[1]
-    ones = (ParameterEstimates(*(column[i : i + 1] for column in found)) for i in range(len(residual)))
-    resolution = np.stack(_resolution(solution.segment), 1).tolist()
-    return [_Shown(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0], one, samples, own)
-            for baseline, row, use, one, own in
-            zip(_baselines(residual, contact, counted), residual, counted, ones, resolution)]
+    step, largest = _resolution(solution.segment)
+    ones = [slice(i, i + 1) for i in range(len(residual))]
+    return [_Shown(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0], found.left[one],
+                   found.seen[one], samples, (step[one], largest[one]))
+            for baseline, row, use, one in zip(_baselines(residual, contact, counted), residual, counted, ones)]
 
 
 def _resolution(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
@@ -93,12 +94,20 @@ def _learnt(curves: Sequence[_Shown]) -> LearntNoise:
     if not size:
         baselines = [curve.whole for curve in curves]
         size = noise_model.baseline_length(baselines)
-    windows = [of_windows(curve.found, length, curve.samples) for curve in curves]
-    slow = Contrasts(*(np.concatenate(columns) for columns in zip(*windows)))
-    before, fast = (noise_model.of_baselines(baselines, size, length, slow=own) for own in (True, False))
-    quantum, largest = np.array([curve.resolution for curve in curves]).T
-    return LearntNoise(*(noise_model.learn(noise_model.resolved(seen, quantum, largest), length, size)
-                         for seen in (noise_model.together(slow, fast), before)))
+    shown = [_contrasts(curve.left, curve.seen, [baseline], curve.resolution, (curve.samples, length, size))
+             for curve, baseline in zip(curves, baselines)]
+    return LearntNoise(*(noise_model.learn(Contrasts(*map(np.concatenate, zip(*kind))), length, size)
+                         for kind in zip(*shown)))
+
+
+def _contrasts(left: np.ndarray, seen: np.ndarray, baselines: Sequence[np.ndarray],
+               resolution: tuple[np.ndarray, np.ndarray], sizes: tuple[int, int, int]) -> tuple[Contrasts, Contrasts]:
+    """What whole curves show of their noise, and baselines alone; ``sizes``: of the curves, windows and baselines."""
+    samples, length, size = sizes
+    before = noise_model.of_baselines(baselines, size, length)
+    window = noise_model.together(of_windows(left, seen, length, samples),
+                                  noise_model.beyond_windows(before, size, length))
+    return noise_model.resolved(window, *resolution), noise_model.resolved(before, *resolution)
 
 
 def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: LearntNoise | Mapping[str, LearntNoise],
@@ -157,21 +166,18 @@ def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr
                      baselines: Sequence[np.ndarray], segment: Segment) -> tuple[ErrorBars, np.ndarray, np.ndarray]:
     """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation."""
     sessions = dataset["session"].values.astype(str)
-    samples = segment.force.shape[1]
+    samples, (step, largest) = segment.force.shape[1], _resolution(segment)
     response = np.concatenate([found.response, found.lowest[:, None]], axis=1)
     rows, parts = [], []
     for name in dict.fromkeys(sessions):
         own = noise if isinstance(noise, LearntNoise) else noise[name]
         rows.append(np.flatnonzero(sessions == name))
-        length, size = own.window.length, own.window.baseline
-        slow = of_windows(ParameterEstimates(*(column[rows[-1]] for column in found)), length, samples)
-        before, fast = (noise_model.of_baselines([baselines[i] for i in rows[-1]], size, length, slow=all_orders)
-                        for all_orders in (True, False))
-        resolution = [part[rows[-1]] for part in _resolution(segment)]
-        seen = noise_model.spectra(own.window, noise_model.resolved(noise_model.together(slow, fast), *resolution))
-        alone = noise_model.spectra(own.before, noise_model.resolved(before, *resolution))
-        bars = error_bars(response[rows[-1]], seen, length, samples)
-        fast_part = found.within[rows[-1]] * noise_model.fast_density(own.window, seen, block_width(samples))
+        here, length = rows[-1], own.window.length
+        shown = _contrasts(found.left[here], found.seen[here], [baselines[i] for i in here],
+                           (step[here], largest[here]), (samples, length, own.window.baseline))
+        seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own, shown))
+        bars = error_bars(response[here], seen, length, samples)
+        fast_part = found.within[here] * noise_model.fast_density(own.window, seen, block_width(samples))
         bars.std[:, -1] = np.hypot(bars.std[:, -1], np.sqrt(fast_part))
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone)))
     back = np.argsort(np.concatenate(rows))

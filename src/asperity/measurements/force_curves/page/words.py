@@ -31,7 +31,6 @@ __all__ = [
 #: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
 _WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that of a normal error to a tenth
-_NORMAL = 1e6  # degrees of freedom of an error that is known as well as normal
 
 
 class FlagLine(NamedTuple):
@@ -268,9 +267,9 @@ def _intervals(contents: Contents, name: str) -> list[tuple[np.ndarray, np.ndarr
     noise, total = contents.columns[f"{name}_std_noise"], contents.columns[f"{name}_std"]
     if not np.isfinite(noise).any():
         return [(total, 1.96 * total, "standard")]
-    freedom = np.fmin(contents.columns[f"{name}_dof"], _NORMAL)
+    freedom = contents.columns[f"{name}_dof"]
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = np.fmin(freedom * (noise / total) ** 4, _NORMAL)
+        own = freedom * (noise / total) ** 4
     found = [(noise, noise * wide(own), "noise"), (total, total * wide(freedom), "noise and calibration")]
     return found[:1] if np.allclose(noise, total, rtol=1e-3, equal_nan=True) else found
 
