@@ -88,6 +88,22 @@ def test_the_tilt_that_is_taken_off_carries_its_noise_into_the_modulus():
         assert (found[f"{quantity}_dof"] > 1).all()
 
 
+def test_samples_of_the_jump_are_drawn_where_they_are():
+    """They are data and not fitted: at their own tip position, and without a fit beside them."""
+    rng = np.random.default_rng(6)
+    own = Source([1e-12 * rng.standard_normal(270) for _ in range(4)], 0.2)
+    data = sessions(own, jkr(own, 60e-12, 0.5, 20e-12), 4, 4, rng)
+    found = fit(data, JKR(radius=RADIUS), "retract")
+    tip = (data["height"] + data["force"] / 0.2).isel(segment=0).values
+    for shown, fitted, all_tips in zip(found["display_tip_position"].values, found["display_fit"].values, tip):
+        known = np.isfinite(shown)
+        away = np.abs(shown[known, None] - all_tips).min(axis=1)
+        assert away.max() < 1e-3 * np.ptp(all_tips)
+        steps = np.abs(np.diff(shown[known]))
+        assert steps.max() < 0.2 * np.ptp(all_tips)  # of 120 samples: no line runs back across the plot
+        assert np.isfinite(fitted[known]).sum() > 100
+
+
 def test_spoilt_curves_are_flagged_and_sound_ones_are_not():
     faults = {"no_contact": 0.1, "saturated": 0.1, "contact_out_of_range": 0.1}
     data = virtual_map(rows=12, columns=12, samples=256, seed=3, instrument=Instrument(faults=faults)).load()

@@ -242,11 +242,12 @@ def _saturated(segment: Segment) -> np.ndarray:
 
 def _display(fitted: Fitted, rest: _Residuals, flag: np.ndarray) -> dict[str, Any]:
     """Each curve thinned to `_POINTS` samples: half even, half in and shortly before contact."""
-    x = fitted.scaled.x
-    position = fitted.scaled.top[:, None] - fitted.scaled.span[:, None] * x
+    segment, scaled = fitted.segment, fitted.scaled  # scaled places are of counted samples: those of a jump are not
+    position = segment.height + segment.force / segment.spring_constant[:, None]
+    x = (scaled.top[:, None] - position) / scaled.span[:, None]
     index = np.stack([_thinned(use, row, point) for use, row, point in
-                      zip(fitted.segment.present, x, fitted.fit.nonlinear[:, 0])])
-    model = np.where((flag < Outcome.no_contact)[:, None], fitted.found.model_force, np.nan)
+                      zip(segment.present, x, fitted.fit.nonlinear[:, 0])])
+    model = np.where((flag < Outcome.no_contact)[:, None] & segment.counted, fitted.found.model_force, np.nan)
     curves = {"display_tip_position": (position, "m", "tip position"),
               "display_force": (rest.corrected, "N", "force, baseline taken off"),
               "display_fit": (model, "N", "fitted force")}
