@@ -260,8 +260,8 @@ def _physics(contents: Contents) -> Iterator[_Row]:
     missed = (contents.flags == Outcome.misfit)[fitted]
     value, low, high = _interval(np.mean, [missed.astype(float)], _sessions(contents)[fitted])
     yield _Row("physics", "misfit", value, low, high, 0.0, _graded(value, 0.05, 0.3),
-               f"{plain(100 * value, '%', 2)} of {int(fitted.sum()):,} fitted curves leave a residual that the noise does "
-               "not explain.")
+               f"{plain(100 * value, '%', 2)} of {int(fitted.sum()):,} fitted curves leave a residual that the noise "
+               "does not explain.")
     ratio = contents.columns["reduced_chi_square"]
     known = contents.usable & np.isfinite(ratio)
     if known.any():
