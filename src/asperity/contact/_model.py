@@ -27,6 +27,7 @@ class AbstractContactModel(eqx.Module):
     ``fixed``       names of the fields that stay as given (radius, half_angle, poisson_ratio);
     ``amplitudes``  number of c_j;
     ``shape_names`` names of theta (empty, or for instance a logarithm of a length in m);
+    ``paraboloid``  whether a paraboloid of the field ``radius`` stands for a sphere of that radius;
     ``basis(indentation, theta)``         the g_j as a tuple of scalars, from the fixed fields alone;
     ``with_amplitudes(c, theta)``         the model whose fitted fields belong to (c, theta);
     ``amplitudes_of()``                   (c, theta) of this model: the inverse of ``with_amplitudes``.
@@ -38,6 +39,7 @@ class AbstractContactModel(eqx.Module):
     fixed: ClassVar[tuple[str, ...]]
     amplitudes: ClassVar[int] = 1
     shape_names: ClassVar[tuple[str, ...]] = ()
+    paraboloid: ClassVar[bool] = False
 
     @abstractmethod
     def force(self, indentation: Scalar) -> Scalar:

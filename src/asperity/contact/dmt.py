@@ -36,6 +36,7 @@ class DMT(AbstractContactModel):
 
     fitted: ClassVar[tuple[str, ...]] = ("modulus", "work_of_adhesion")
     fixed: ClassVar[tuple[str, ...]] = ("radius", "poisson_ratio")
+    paraboloid: ClassVar[bool] = True
     amplitudes: ClassVar[int] = 2
 
     def force(self, indentation: Scalar) -> Scalar:

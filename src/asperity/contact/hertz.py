@@ -29,6 +29,7 @@ class Hertz(AbstractElasticContact):
     poisson_ratio: Scalar = quantity("poisson_ratio", kw_only=True, default=0.5)
 
     fixed: ClassVar[tuple[str, ...]] = ("radius", "poisson_ratio")
+    paraboloid: ClassVar[bool] = True
 
     def shape(self, indentation: Scalar) -> Scalar:
         """g = 4/3 sqrt(R) delta^(3/2) in m^2."""

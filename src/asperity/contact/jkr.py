@@ -105,6 +105,7 @@ class JKR(AbstractAdhesiveContact):
     poisson_ratio: Scalar = quantity("poisson_ratio", kw_only=True, default=0.5)
 
     fixed: ClassVar[tuple[str, ...]] = ("radius", "poisson_ratio")
+    paraboloid: ClassVar[bool] = True
 
     def pull_off_force(self) -> Scalar:
         """3/2 pi w R in N, a magnitude."""

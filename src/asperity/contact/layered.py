@@ -29,6 +29,7 @@ class AbstractLayeredParaboloid(AbstractElasticContact):
 
     bonded: ClassVar[bool]
     fixed: ClassVar[tuple[str, ...]] = ("radius", "thickness", "poisson_ratio")
+    paraboloid: ClassVar[bool] = True
 
     def shape(self, indentation: Scalar) -> Scalar:
         """g = 4/3 sqrt(R) delta^(3/2) C in m^2."""

@@ -47,6 +47,7 @@ class MaugisDugdale(AbstractAdhesiveContact):
 
     fitted: ClassVar[tuple[str, ...]] = ("modulus", "work_of_adhesion", "maugis_parameter")
     fixed: ClassVar[tuple[str, ...]] = ("radius", "poisson_ratio")
+    paraboloid: ClassVar[bool] = True
     shape_names: ClassVar[tuple[str, ...]] = ("log_displacement_scale", "log_maugis_parameter")
 
     def pull_off_force(self) -> Scalar:

@@ -34,19 +34,25 @@ def identity(dataset: xr.Dataset) -> dict[str, xr.Variable]:
 
 
 def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibration: np.ndarray,
-                     freedom: np.ndarray | None = None) -> dict[str, Any]:
+                     freedom: np.ndarray | None = None, model: np.ndarray | None = None) -> dict[str, Any]:
     r"""The variable ``name`` with ``_std_noise``, ``_std_calibration`` and their root sum of squares ``_std``.
+
+    Where a ``model`` part is given, it is ``_std_model`` and part of the sum; NaN there means not tested, and adds
+    nothing.
 
     A standard uncertainty is half the width of the interval that holds 68.27 %. With the degrees of ``freedom`` of
     the noise's, there are also ``_low`` and ``_high``, the ends of the interval that holds 95 %, and ``_dof``, the
     degrees of freedom of Student's distribution of the error as a whole, $\nu (u/u_\mathrm{noise})^4$ (the formula
-    of Welch and Satterthwaite with a calibration that is known as well as normal).
+    of Welch and Satterthwaite with the other parts known as well as normal).
     """
     unit, meaning = QUANTITIES[name].unit, QUANTITIES[name].meaning
-    total = np.hypot(noise, calibration)
-    kinds = {"_std": (total, unit, "standard uncertainty (noise and calibration)"),
+    total = np.hypot(np.hypot(noise, calibration), 0.0 if model is None else np.nan_to_num(model))
+    kinds = {"_std": (total, unit, f"standard uncertainty (noise{'' if model is None else ', model'} and calibration)"),
              "_std_noise": (noise, unit, "standard uncertainty from the noise"),
              "_std_calibration": (calibration, unit, "standard uncertainty from the calibration, common to a session")}
+    if model is not None:
+        kinds["_std_model"] = (model, unit, "standard uncertainty because the contact model is not quite true, "
+                                            "common to a session; NaN: not tested")
     if freedom is not None:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             known = np.fmin(freedom * (total / noise) ** 4, _NORMAL)
@@ -92,19 +98,19 @@ class Code(NamedTuple):
     usable: bool  # whether numbers with it may be used
 
 
-def codes(results: xr.Dataset) -> dict[int, Code]:
-    """The values of ``flag`` by the meanings that the dataset itself states, and of those that occur besides.
+def codes(results: xr.Dataset, name: str = "flag") -> dict[int, Code]:
+    """The values of a flag by the meanings that the dataset itself states, and of those that occur besides.
 
     Names of `Outcome` mean what they mean there; of others only the first value, 0, is usable.
     """
-    if "flag" not in results.variables:
+    if name not in results.variables:
         return {int(code): Code(code.name, code.meaning, code.usable) for code in Outcome}
-    attrs = results["flag"].attrs
+    attrs = results[name].attrs
     names = str(attrs.get("flag_meanings", " ".join(code.name for code in Outcome))).split()
-    found = {int(value): _code(int(value), name)
-             for value, name in zip(np.atleast_1d(attrs.get("flag_values", np.arange(len(names)))), names)}
+    found = {int(value): _code(int(value), word)
+             for value, word in zip(np.atleast_1d(attrs.get("flag_values", np.arange(len(names)))), names)}
     unknown = Code("", "This flag is not known to this version of asperity.", False)
-    present = np.unique(np.nan_to_num(np.asarray(results["flag"].values, float), nan=float(Outcome.unreadable)))
+    present = np.unique(np.nan_to_num(np.asarray(results[name].values, float), nan=float(Outcome.unreadable)))
     return {int(value): unknown._replace(name=f"flag_{int(value)}") for value in present} | found
 
 

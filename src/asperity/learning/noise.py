@@ -30,7 +30,7 @@ import numpy as np
 from scipy.fft import dct
 from scipy.special import digamma, polygamma
 
-__all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "LearntNoise", "SharedNoise", "Spectra",
+__all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SharedNoise", "Spectra",
            "SpectrumPrior", "autocovariance", "baseline_length", "beyond_windows", "correlation",
            "degrees_of_freedom", "evidence", "fast_density", "knots", "learn", "level", "of_baselines", "resolved",
            "spectra", "together"]
@@ -92,13 +92,6 @@ class SharedNoise(NamedTuple):
     covariance: np.ndarray  # (knot, knot) of that
     scatter: np.ndarray  # (knot, knot) covariance of a curve's own ln S about it
     excess: float = 1.0  # mean power of the curves over that of their spectra, which are of middling contrasts
-
-
-class LearntNoise(NamedTuple):
-    """The noise of a session, twice: a model that is wrong must not be excused by what it leaves in contact."""
-
-    window: SharedNoise  # as whole curves show it, for error bars,
-    before: SharedNoise  # and as baselines alone do, to judge fits by
 
 
 class Spectra(NamedTuple):

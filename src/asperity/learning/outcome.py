@@ -14,17 +14,18 @@ class Outcome(IntEnum):
     """
 
     converged = 0
-    misfit = 1
-    short_baseline = 2
-    bound_hit = 3
-    saturated = 4
-    not_converged = 5
-    contact_out_of_range = 6
-    no_contact = 7
-    too_few_samples = 8
-    uncalibrated = 9
-    unreadable = 10
-    not_fitted = 11
+    small_misfit = 1
+    misfit = 2
+    short_baseline = 3
+    bound_hit = 4
+    saturated = 5
+    not_converged = 6
+    contact_out_of_range = 7
+    no_contact = 8
+    too_few_samples = 9
+    uncalibrated = 10
+    unreadable = 11
+    not_fitted = 12
 
     @property
     def meaning(self) -> str:
@@ -38,9 +39,15 @@ class Outcome(IntEnum):
 
 
 _MEANING = {
-    Outcome.converged: "The fit reached the least-squares optimum and agrees with the noise.",
-    Outcome.misfit: "The fit is optimal, but its residual is far above the measured noise: the model does "
-                    "not describe the curve (wrong tip shape, adhesion, layer, large strain). Try another model.",
+    Outcome.converged: "The fit reached the least-squares optimum and agrees with the noise: what it leaves in contact "
+                       "is no more than the noise before contact explains (a probability above 0.1 %).",
+    Outcome.small_misfit: "The fit is optimal, but leaves more than the noise explains: below 3 % of the largest "
+                          "force, and half of the depth gives the same modulus within 10 %. The model part of the "
+                          "error bar says what that may mean.",
+    Outcome.misfit: "The fit is optimal, but leaves more than the noise explains, and it matters: above 3 % of the "
+                    "largest force, or half of the depth gives another modulus by more than 10 %. The model does not "
+                    "describe the curve (wrong tip shape, spring constant, adhesion, layer, large strain). Try another "
+                    "model.",
     Outcome.short_baseline: "Less than a tenth of the curve lies before contact: the noise, and with it the "
                             "error bar, is poorly known. Record more baseline.",
     Outcome.bound_hit: "The modulus or adhesion comes out zero, negative, or not to be told from zero; or the "

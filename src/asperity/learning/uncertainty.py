@@ -30,7 +30,8 @@ from asperity.learning.batches import Scaled, block_size, compiled, solve_small
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
 
-__all__ = ["BESIDE", "ErrorBars", "ParameterEstimates", "block_width", "error_bars", "estimate", "of_windows"]
+__all__ = ["BESIDE", "ErrorBars", "ParameterEstimates", "block_covariance", "block_width", "error_bars", "estimate",
+           "of_windows"]
 
 #: samples on either side of the fit's minimum that its force is averaged over
 BESIDE = 4
@@ -137,11 +138,20 @@ def _block_spectra(length: int, width: int) -> np.ndarray:
 
     The sum is its variance for a unit density at a knot of windows of ``length``.
     """
-    lags = _block_average(autocovariance(length, width * _BLOCKS), width)
+    lags = block_covariance(length, width, _BLOCKS)
     around = np.concatenate([lags, np.zeros((len(lags), 1)), lags[:, :0:-1]], axis=1)
     twice = np.full(_BLOCKS + 1, 2.0)
     twice[[0, -1]] = 1.0
     return np.fft.rfft(around, axis=1).real * twice / (2 * _BLOCKS)
+
+
+@lru_cache(_REMEMBERED)
+def block_covariance(length: int, width: int, blocks: int) -> np.ndarray:
+    """The covariance of the means of two blocks of ``width`` samples, by their distance, (knot, block).
+
+    For a unit density at each knot of windows of ``length``.
+    """
+    return _block_average(autocovariance(length, width * blocks), width)
 
 
 def _block_average(lags: np.ndarray, width: int) -> np.ndarray:

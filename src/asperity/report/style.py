@@ -27,6 +27,7 @@ MISSING = "#d5d9dd"
 #: one color per outcome, distinguishable with color-deficient sight; usable ones are light
 FLAG_COLORS = {
     Outcome.converged: "#dcebe3",
+    Outcome.small_misfit: "#eedd88",
     Outcome.misfit: "#ddaa33",
     Outcome.short_baseline: "#99ddff",
     Outcome.bound_hit: "#aa3377",

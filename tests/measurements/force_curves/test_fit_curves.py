@@ -180,4 +180,4 @@ def test_an_indentation_beyond_the_formula_is_flagged(hertz_map):
     depth = thin["indentation_max"].values
     assert (depth > (4 * 1e-7) ** 2 / 5e-6).all()
     assert (thin["flag"] >= Outcome.bound_hit).all()
-    assert (thick["flag"] == Outcome.converged).all()
+    assert (thick["flag"] < Outcome.bound_hit).all()

@@ -11,7 +11,7 @@ import asperity
 from asperity.data import store
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import score as scorecard
-from asperity.measurements.force_curves.score import Verdict
+from asperity.measurements.force_curves.criteria import Verdict
 from asperity.messages import DataError
 
 COUNT, POINTS = 240, 60

@@ -61,7 +61,7 @@ class Property:
     """A fitted property of the sample: numbers per curve in ``unit``, and what is typical of the usable curves.
 
     ``words`` is the name for people; ``std`` the total standard deviation; ``parts`` (standard deviations,
-    label) those of noise and calibration, or the total where it is not split; ``ends`` are those of the interval
+    label) those of noise, calibration and model, or the total where it is not split; ``ends`` are those of the interval
     that holds 95 %, NaN where the results have none; ``median`` and ``typical`` (median standard deviation, label)
     are over the usable curves, NaN where nothing is known.
     """
@@ -158,7 +158,8 @@ def _measured(results: xr.Dataset, columns: Columns, usable: np.ndarray) -> list
 
 
 def _property(columns: Columns, name: str, unit: str, usable: np.ndarray) -> Property:
-    std, split = columns[f"{name}_std"], [(columns[f"{name}_std_{kind}"], kind) for kind in ("noise", "calibration")]
+    kinds = ("noise", "calibration", "model")
+    std, split = columns[f"{name}_std"], [(columns[f"{name}_std_{kind}"], kind) for kind in kinds]
     parts = [(part, kind) for part, kind in split if np.isfinite(part).any() and np.nanmax(part) > 0] or [(std, "")]
     typical = [(median(part[usable]), kind) for part, kind in parts]
     ends = columns[f"{name}_low"], columns[f"{name}_high"]

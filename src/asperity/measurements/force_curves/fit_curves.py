@@ -11,20 +11,34 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel
 from asperity.learning import noise as noise_model
+from asperity.learning.agreement import comparable
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
+from asperity.learning.curve_blocks import Blocks, blocks_of
 from asperity.learning.detachment import Detachment, read_detachment
+from asperity.learning.discrepancy import Discrepancy, discrepancy
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.noise import Contrasts, LearntNoise
+from asperity.learning.noise import Contrasts, SharedNoise
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, block_width, error_bars, estimate, of_windows
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import ArgumentError
 
-__all__ = ["fit_curves", "learn_noise", "session_noises"]
+__all__ = ["Learnt", "fit_curves", "learn_noise", "session_noises"]
 
 
 _SAME = 1e-9  # of the largest force, by which two recorded forces differ at least
+
+
+class Learnt(NamedTuple):
+    """What the curves of one session show together.
+
+    The noise is there twice: a model that is wrong must not be excused by what it leaves in contact.
+    """
+
+    window: SharedNoise  # as whole curves show it, for error bars,
+    before: SharedNoise  # and as baselines alone do, to judge fits by
+    model: Discrepancy  # how wrong the modulus may be because the contact model is not quite true
 
 
 class _Solution(NamedTuple):
@@ -42,9 +56,10 @@ class _Shown(NamedTuple):
     seen: np.ndarray  # (1, contrast) of its `ParameterEstimates`
     samples: int  # that it is padded to
     resolution: tuple[np.ndarray, np.ndarray]  # (1,) N, the step of the recorded forces, and the largest of them
+    blocks: Blocks | None  # what it shows of its model
 
 
-def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> LearntNoise:
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> Learnt:
     """The noise that the curves of one session share, from what their fits leave.
 
     Where no curve has a baseline, the residuals of the whole fit stand in.
@@ -53,7 +68,7 @@ def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: st
 
 
 def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
-                   segment: str) -> dict[str, LearntNoise]:
+                   segment: str) -> dict[str, Learnt]:
     """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
     found: dict[str, list[_Shown]] = {}
     for part in parts:
@@ -69,12 +84,14 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
         residual, contact = _residual(model, solution)
         found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt,
                          leveled=True)
+        blocks = blocks_of(model, solution.scaled, solution.fit, found, solution.segment.spring_constant)
     counted, samples = solution.segment.counted, residual.shape[1]
     step, largest = _resolution(solution.segment)
     ones = [slice(i, i + 1) for i in range(len(residual))]
     return [_Shown(baseline, row[use] if len(baseline) < noise_model.MINIMUM_BASELINE else row[:0], found.left[one],
-                   found.seen[one], samples, (step[one], largest[one]))
-            for baseline, row, use, one in zip(_baselines(residual, contact, counted), residual, counted, ones)]
+                   found.seen[one], samples, (step[one], largest[one]), own)
+            for baseline, row, use, one, own in zip(_baselines(residual, contact, counted), residual, counted, ones,
+                                                    blocks)]
 
 
 def _resolution(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +103,7 @@ def _resolution(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     return np.where(np.isfinite(step), step, 0.0), largest
 
 
-def _learnt(curves: Sequence[_Shown]) -> LearntNoise:
+def _learnt(curves: Sequence[_Shown]) -> Learnt:
     """The noise of one session, from what its curves show."""
     length = max(curve.samples for curve in curves)
     baselines = [curve.baseline for curve in curves]
@@ -96,8 +113,12 @@ def _learnt(curves: Sequence[_Shown]) -> LearntNoise:
         size = noise_model.baseline_length(baselines)
     shown = [_contrasts(curve.left, curve.seen, [baseline], curve.resolution, (curve.samples, length, size))
              for curve, baseline in zip(curves, baselines)]
-    return LearntNoise(*(noise_model.learn(Contrasts(*map(np.concatenate, zip(*kind))), length, size)
-                         for kind in zip(*shown)))
+    window, before = (Contrasts(*map(np.concatenate, zip(*kind))) for kind in zip(*shown))
+    judge = noise_model.learn(before, length, size)
+    own = noise_model.spectra(judge, before)
+    likely = own.mean + np.diagonal(own.covariance, axis1=1, axis2=2) / 2  # of a spectrum that is known so well
+    model = discrepancy([curve.blocks for curve in curves], likely, length)
+    return Learnt(noise_model.learn(window, length, size), judge, model)
 
 
 def _contrasts(left: np.ndarray, seen: np.ndarray, baselines: Sequence[np.ndarray],
@@ -110,7 +131,7 @@ def _contrasts(left: np.ndarray, seen: np.ndarray, baselines: Sequence[np.ndarra
     return noise_model.resolved(window, *resolution), noise_model.resolved(before, *resolution)
 
 
-def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: LearntNoise | Mapping[str, LearntNoise],
+def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learnt | Mapping[str, Learnt],
                segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
                calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
@@ -143,15 +164,23 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
         found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
-    bars, std, correlation = _noise_of_curves(noise, dataset, found, baselines, solution.segment)
+        shallow = _half_depth(model, solution, tilt)
+    number = (touching(contact) & solution.segment.counted).sum(axis=1)
+    bars, std, correlation, *agreement = _noise_of_curves(noise, dataset, found, baselines, solution.segment, number)
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
     force_std = float(np.linalg.norm(
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
-    level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std)
+    level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std, *agreement)
     retracting = segment.startswith("retract")
     detached = _detached(dataset, solution.segment if retracting else None, std, correlation)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
-                                          detached, retracting))
+                                          _of_sessions(noise, dataset), shallow, detached, retracting))
+
+
+def _of_sessions(learnt: Learnt | Mapping[str, Learnt], dataset: xr.Dataset) -> Discrepancy:
+    """What each curve's session shows of its model, (curve,) each."""
+    own = [learnt if isinstance(learnt, Learnt) else learnt[name] for name in dataset["session"].values.astype(str)]
+    return Discrepancy(*map(np.array, zip(*(one.model for one in own))))
 
 
 def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, correlation: np.ndarray) -> Detachment:
@@ -162,27 +191,32 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
     return read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
 
 
-def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr.Dataset, found: ParameterEstimates,
-                     baselines: Sequence[np.ndarray], segment: Segment) -> tuple[ErrorBars, np.ndarray, np.ndarray]:
-    """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation."""
+def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset, found: ParameterEstimates,
+                     baselines: Sequence[np.ndarray], segment: Segment,
+                     number: np.ndarray) -> tuple[ErrorBars, *tuple[np.ndarray, ...]]:
+    """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation.
+
+    Then the degrees of freedom of a mean square of ``number`` samples of it, and those of its size.
+    """
     sessions = dataset["session"].values.astype(str)
     samples, (step, largest) = segment.force.shape[1], _resolution(segment)
     response = np.concatenate([found.response, found.lowest[:, None]], axis=1)
     rows, parts = [], []
     for name in dict.fromkeys(sessions):
-        own = noise if isinstance(noise, LearntNoise) else noise[name]
+        own = noise if isinstance(noise, Learnt) else noise[name]
         rows.append(np.flatnonzero(sessions == name))
         here, length = rows[-1], own.window.length
         shown = _contrasts(found.left[here], found.seen[here], [baselines[i] for i in here],
                            (step[here], largest[here]), (samples, length, own.window.baseline))
-        seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own, shown))
+        seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own[:2], shown))
         bars = error_bars(response[here], seen, length, samples)
         fast_part = found.within[here] * noise_model.fast_density(own.window, seen, block_width(samples))
         bars.std[:, -1] = np.hypot(bars.std[:, -1], np.sqrt(fast_part))
-        parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone)))
+        parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
+                      *comparable(own.before, alone, number[here])))
     back = np.argsort(np.concatenate(rows))
-    *whole, std, correlation = (np.concatenate(column)[back] for column in zip(*parts))
-    return ErrorBars(*whole), std, correlation
+    *whole, std, correlation, independent, freedom = (np.concatenate(column)[back] for column in zip(*parts))
+    return ErrorBars(*whole), std, correlation, independent, freedom
 
 
 def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:
@@ -224,6 +258,17 @@ def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bo
         start = np.concatenate([((scaled.top - point) / scaled.span)[:, None], fit.nonlinear[:, 1:]], axis=1)
         fit = least_squares(model, scaled, tilt=tilt, start=start)
     return _Solution(segment._replace(force=force, counted=counted, tilt=slope, removed=removed), scaled, fit)
+
+
+def _half_depth(model: AbstractContactModel, solution: _Solution, tilt: bool) -> np.ndarray:
+    """The modulus of a fit that ends at half of the depth, (batch,) Pa; NaN where it does not settle."""
+    scaled, fit = solution.scaled, solution.fit
+    counted = scaled.counted & (scaled.x <= (1 + fit.nonlinear[:, :1]) / 2)
+    part = scaled._replace(counted=counted, x=np.where(counted, scaled.x, 0.0), y=np.where(counted, scaled.y, 0.0))
+    half = least_squares(model, part, tilt=tilt, start=fit.nonlinear)
+    amplitudes = half.linear[:, -model.amplitudes:] * scaled.force_scale[:, None]
+    found = model.with_amplitudes(tuple(amplitudes.T), tuple(half.nonlinear[:, 1:].T))
+    return np.where(half.converged, np.asarray(getattr(found, model.fitted[0])), np.nan)
 
 
 def _residual(model: AbstractContactModel, solution: _Solution) -> tuple[np.ndarray, np.ndarray]:

@@ -9,24 +9,27 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel
 from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
+from asperity.learning.agreement import chance
 from asperity.learning.batches import Scaled
 from asperity.learning.detachment import Detachment
+from asperity.learning.discrepancy import Departure, Discrepancy
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
 from asperity.learning.uncertainty import BESIDE, ErrorBars, ParameterEstimates
 from asperity.measurements.force_curves.segments import Segment
-from asperity.quantities import variable_attributes
+from asperity.quantities import QUANTITIES, variable_attributes
 
 __all__ = ["Fitted", "Level", "results", "touching"]
 
 _POINTS = 120  # samples of a curve that are kept for display
 _PLATEAU = 8  # equal end values in a row that mean a saturated detector
-_MISFIT = 3.0  # residual over noise, and
-_MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
+_BY_CHANCE = 1e-3  # probability of so large a residual, below which it is no noise
+_MATTERS = 0.03  # residual over largest force, or
+_CHANGES = 0.1  # change of the modulus from all to half of the depth, above which a misfit is more than small
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 _PULL = 6.0  # pull-off over noise, from which the fit may say where it is
 #: what stands beside a value and is as unknown as it
-_OF_VALUE = ("std", "std_noise", "std_calibration", "low", "high", "dof")
+_OF_VALUE = ("std", "std_noise", "std_calibration", "std_model", "at_contact", "half_depth", "low", "high", "dof")
 _POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
@@ -39,6 +42,8 @@ class Level(NamedTuple):
     correlation: np.ndarray  # samples
     baseline: np.ndarray  # samples before contact
     force_std: float  # relative standard uncertainty of any force from the calibration
+    independent: np.ndarray  # degrees of freedom of the mean square of the samples in contact,
+    freedom: np.ndarray  # and of the noise's
 
 
 class Fitted(NamedTuple):
@@ -50,6 +55,8 @@ class Fitted(NamedTuple):
     found: ParameterEstimates
     bars: ErrorBars  # of the parameters and, last, of the lowest force
     level: Level
+    model: Discrepancy  # of each curve's session, (batch,) each
+    half_depth: np.ndarray  # (batch,) Pa, the modulus of a fit that ends at half of the depth
     detached: Detachment  # of the retraction, whatever segment is fitted
     retracting: bool  # whether that is the one that is fitted
 
@@ -59,6 +66,7 @@ class _Residuals(NamedTuple):
     residual: np.ndarray  # (batch, sample) N
     rms: np.ndarray  # (batch,) N
     chi_square: np.ndarray  # (batch,) mean square in contact over what the noise explains
+    chance: np.ndarray  # (batch,) the probability that noise alone leaves so much
     worst: np.ndarray  # (batch,) N, the larger rms of contact and whole curve
     largest: np.ndarray  # (batch,) N, the largest force of either sign
     far: np.ndarray  # (batch,) N, robust spread of the residual in the farthest third
@@ -69,11 +77,18 @@ def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) ->
     rest = _residuals(fitted)
     flag = _flags(model, fitted, rest)
     variables = _parameters(model, fitted) | _observed(fitted, rest)
+    if model.paraboloid:
+        radius = float(getattr(model, model.fixed[0]))
+        ratio = np.sqrt(np.maximum(variables["indentation_max"][1], 0.0) / radius)
+        variables["contact_radius_over_tip"] = ("curve", ratio, {
+            "units": "1", "long_name": "largest radius of contact over that of the tip, which a paraboloid stands for"})
     for name in (*model.fitted, "contact_point", "indentation_max"):
         for key in variables:
             if key == name or key.removeprefix(f"{name}_") in _OF_VALUE:
                 variables[key][1][flag >= Outcome.contact_out_of_range] = np.nan
     variables["flag"] = ("curve", flag, flag_attributes())
+    variables["departure"] = ("curve", np.array(fitted.model.departure, np.int8),
+                              flag_attributes(Departure, "how the session departs from the model"))
     variables |= _display(fitted, rest, flag)
     names = (*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")
     variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.bars.covariance[:, :-1, :-1],
@@ -94,8 +109,9 @@ def _residuals(fitted: Fitted) -> _Residuals:
     every, contact = _mean(residual**2, counted), _mean(residual**2, in_contact)
     with np.errstate(over="ignore"):
         chi_square = _mean((residual / expected) ** 2, in_contact)
-    return _Residuals(corrected, residual, np.sqrt(every), chi_square, np.sqrt(np.fmax(contact, every)), largest,
-                      _far_spread(residual, counted))
+    by_chance = chance(chi_square, fitted.level.independent, fitted.level.freedom)
+    return _Residuals(corrected, residual, np.sqrt(every), chi_square, by_chance, np.sqrt(np.fmax(contact, every)),
+                      largest, _far_spread(residual, counted))
 
 
 def _far_spread(residual: np.ndarray, counted: np.ndarray) -> np.ndarray:
@@ -129,7 +145,16 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
         noise = fitted.bars.std[:, i]
         calibration = np.sqrt((found.calibration[:, i] ** 2).sum(axis=1))
         known = None if name.startswith("baseline") else fitted.bars.freedom[:, i]
-        variables |= with_uncertainty(name, values, noise, calibration, known)
+        model_part = fitted.model.std * np.abs(values) if name == "modulus" else None
+        variables |= with_uncertainty(name, values, noise, calibration, known, model_part)
+    modulus, unit = variables["modulus"][1], QUANTITIES["modulus"].unit
+    variables["modulus_at_contact"] = ("curve", modulus * fitted.model.at_contact, {
+        "units": unit, "long_name": "modulus at vanishing depth, were the model wrong by a smooth factor of the depth"})
+    variables["modulus_half_depth"] = ("curve", np.array(fitted.half_depth), {
+        "units": unit, "long_name": "modulus of a fit that ends at half of the depth"})
+    variables["model_chance"] = ("curve", np.array(fitted.model.chance), {
+        "units": "1",
+        "long_name": "probability that the model holds for the session, even odds before; NaN: not tested"})
     return variables
 
 
@@ -158,6 +183,7 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
         "noise_correlation": (level.correlation, "1", "samples that count as one independent one"),
         "residual_rms": (rest.rms, "N", "root mean square of force minus fit"),
         "reduced_chi_square": (rest.chi_square, "1", "mean square residual in contact over that of the noise"),
+        "misfit_chance": (rest.chance, "1", "probability that noise alone leaves so large a residual"),
         "window_start": (scaled.top, "m", "farthest tip position in the fit"),
         "window_stop": (scaled.top - scaled.span, "m", "deepest tip position in the fit"),
         "sample_size": (counted.sum(axis=1), "1", "samples in the fit"),
@@ -194,13 +220,16 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     """The outcome of each curve, int8: the gravest of those that apply."""
     found, counted, point = fitted.found, fitted.segment.counted, fitted.fit.nonlinear[:, 0]
     number = counted.sum(axis=1)
-    amplitude, spread = found.values[:, 0], fitted.bars.std[:, 0]
+    amplitude, spread = found.values[:, 0], fitted.bars.std[:, 0]  # of the modulus, the first of every model
     fitted_values = found.values[:, : len(model.fitted)]
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
     vague = [~(values > _SIGNIFICANT * fitted.bars.std[:, i])
              for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
+    missed = rest.chance < _BY_CHANCE
+    matters = (rest.worst > _MATTERS * rest.largest) | ~(np.abs(fitted.half_depth / amplitude - 1) <= _CHANGES)
     conditions = {
-        Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),
+        Outcome.small_misfit: missed,
+        Outcome.misfit: missed & matters,
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
         Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | np.any(vague, axis=0)
         | (_depth(fitted) > float(model.largest_indentation())),

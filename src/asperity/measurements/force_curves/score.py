@@ -9,8 +9,7 @@ against that of the fit on the same samples, which does not need to know any pro
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from enum import IntEnum
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,41 +18,26 @@ import xarray as xr
 from asperity.data import provenance
 from asperity.data.results import listed
 from asperity.data.verbs import verb
-from asperity.evaluation import accuracy, coverage, scaling, shift
+from asperity.evaluation import accuracy, scaling, shift
 from asperity.evaluation.utility import utility
-from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Columns, Contents, Property, gathered, median
-from asperity.report.numbers import plain
+from asperity.measurements.force_curves.criteria import (
+    Criterion,
+    Verdict,
+    graded,
+    interval,
+    sessions_of,
+    unknown,
+    within,
+)
+from asperity.measurements.force_curves.score_model import of_model
 
-__all__ = ["Verdict", "concerns", "judged", "rows", "score", "table"]
+__all__ = ["concerns", "judged", "rows", "score", "table"]
 
 _LEVELS = (0.6827, 0.95)
 _FALSE_ALARM = 0.05  # part of like curves that is called unlike by chance
-_MOST_CURVES = 400  # of a bootstrap; more are thinned evenly
 _LEAST_CURVES = 40  # of a session and of the rest, below which a shift is not looked for
 _SESSIONS = 12  # that are compared with the others
-
-
-class Verdict(IntEnum):
-    """What a criterion says, stored as CF ``flag_values`` / ``flag_meanings``."""
-
-    good = 0
-    doubtful = 1
-    bad = 2
-    unknown = 3
-
-
-class _Row(NamedTuple):
-    """One criterion: its value with a 90 % interval (NaN: none), what it should be, and the words."""
-
-    kind: str
-    criterion: str
-    value: float
-    low: float
-    high: float
-    target: float
-    verdict: Verdict
-    statement: str
 
 
 @verb(results="results")
@@ -74,9 +58,9 @@ def judged(contents: Contents) -> xr.Dataset:
     """
     contact = _contact(contents)
     rows = [*_accuracy(contents, contact), *_consistency(contents, contact),
-            *(row for judge in (_physics, _choice, _coverage, _shift, _provenance) for row in judge(contents))]
+            *(row for judge in (of_model, _choice, _coverage, _shift, _provenance) for row in judge(contents))]
     columns = {name: ("criterion", [row[i] for row in rows])
-               for i, name in enumerate(_Row._fields) if name not in ("criterion", "kind")}
+               for i, name in enumerate(Criterion._fields) if name not in ("criterion", "kind")}
     dataset = xr.Dataset(columns, {"criterion": [row.criterion for row in rows],
                                    "kind": ("criterion", [row.kind for row in rows])})
     dataset["verdict"] = dataset["verdict"].astype(np.int8)
@@ -116,37 +100,6 @@ def concerns(scores: xr.Dataset) -> list[str]:
     return [f"scorecard: {counts}", *lines]
 
 
-def _graded(distance: float, good: float, doubtful: float) -> Verdict:
-    """A verdict on something that should be small."""
-    if not np.isfinite(distance):
-        return Verdict.unknown
-    return Verdict.good if distance <= good else Verdict.doubtful if distance <= doubtful else Verdict.bad
-
-
-def _unknown(kind: str, criterion: str, statement: str) -> _Row:
-    return _Row(kind, criterion, np.nan, np.nan, np.nan, np.nan, Verdict.unknown, statement)
-
-
-def _sessions(contents: Contents) -> np.ndarray:
-    known = "session" in contents.units
-    return contents.results["session"].values.astype(str) if known else np.full(contents.count, "")
-
-
-def _interval(statistic: Callable[..., float], arrays: list[np.ndarray], sessions: np.ndarray) -> tuple[float, ...]:
-    """The statistic with its 90 % interval: by session where there are three, else by curve."""
-    keep = np.unique(np.linspace(0, len(sessions) - 1, min(len(sessions), _MOST_CURVES)).astype(int))
-    units = sessions[keep] if len(np.unique(sessions)) >= 3 else keep
-    value = float(statistic(*arrays))
-    if len(np.unique(units)) < 2:
-        return value, np.nan, np.nan
-    found = coverage.bootstrap(statistic, [a[keep] for a in arrays], by_session=units, draws=400)
-    return value, min(found.lower, value), max(found.upper, value)
-
-
-def _range(low: float, high: float, digits: str = ".2f") -> str:
-    return f" (90 %: {low:{digits}} to {high:{digits}})" if np.isfinite(low) else ""
-
-
 class _Contact(NamedTuple):
     """The part of the curves of display that is loaded: indentation, force and fit, NaN elsewhere; R2 of each curve."""
 
@@ -170,16 +123,16 @@ def _contact(contents: Contents) -> _Contact | None:
     if not enough.any():
         return None
     indentation, force, fit = (np.where(loaded, a, np.nan)[enough] for a in (indentation, force, fit))
-    return _Contact(indentation, force, fit, _explained(force, fit), _sessions(contents)[good][enough])
+    return _Contact(indentation, force, fit, _explained(force, fit), sessions_of(contents)[good][enough])
 
 
-def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[_Row]:
+def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[Criterion]:
     """How well the fit follows the force, and the values the truth where it is known."""
     if contact is None:
-        yield _unknown("accuracy", "force_r2", "No usable curve shows a contact to judge.")
+        yield unknown("accuracy", "force_r2", "No usable curve shows a contact to judge.")
     else:
-        value, low, high = _interval(median, [contact.explained], contact.sessions)
-        yield _Row("accuracy", "force_r2", value, low, high, 1.0, _graded(1 - value, 0.02, 0.1),
+        value, low, high = interval(median, [contact.explained], contact.sessions)
+        yield Criterion("accuracy", "force_r2", value, low, high, 1.0, graded(1 - value, 0.02, 0.1),
                    f"The fit explains R2 = {value:.4f} of the force in contact (the median curve).")
     for found in contents.measured:
         truth = contents.columns[f"true_{found.name}"]
@@ -187,11 +140,11 @@ def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[_Row]:
         if known.sum() < 3:
             continue
         error = np.log(found.values[known] / truth[known])
-        value, low, high = _interval(_usual_error, [error], _sessions(contents)[known])
+        value, low, high = interval(_usual_error, [error], sessions_of(contents)[known])
         r2 = accuracy.r2(np.log(truth[known]), np.log(found.values[known]))
-        yield _Row("accuracy", f"{found.name}_error", value, low, high, 0.0, _graded(value, 0.05, 0.2),
+        yield Criterion("accuracy", f"{found.name}_error", value, low, high, 0.0, graded(value, 0.05, 0.2),
                    f"{found.words.capitalize()}: 68 % of the curves are within {100 * value:.2g} % of the truth"
-                   f"{_range(100 * low, 100 * high, '.2g')}; R2 of the logarithm, outliers included, {r2:.4f}.")
+                   f"{within(100 * low, 100 * high, '.2g')}; R2 of the logarithm, outliers included, {r2:.4f}.")
 
 
 def _explained(force: np.ndarray, fit: np.ndarray) -> np.ndarray:
@@ -210,20 +163,20 @@ def _slopes(indentation: np.ndarray, force: np.ndarray) -> np.ndarray:
     return np.nansum(x * y, axis=1) / np.nansum(x * x, axis=1)
 
 
-def _consistency(contents: Contents, contact: _Contact | None) -> Iterator[_Row]:
+def _consistency(contents: Contents, contact: _Contact | None) -> Iterator[Criterion]:
     """Whether the force grows with indentation, and the result with the tip radius, as theory says."""
     if contact is None:
-        yield _unknown("consistency", "contact_exponent", "No usable curve shows a contact to judge.")
+        yield unknown("consistency", "contact_exponent", "No usable curve shows a contact to judge.")
     else:
         found, theory = _slopes(contact.indentation, contact.force), _slopes(contact.indentation, contact.fit)
-        value, low, high = _interval(median, [found], contact.sessions)
+        value, low, high = interval(median, [found], contact.sessions)
         target = median(theory)
         off = median(found - theory)
-        yield _Row("consistency", "contact_exponent", value, low, high, target, _graded(abs(off), 0.05, 0.15),
-                   f"In contact the force grows as indentation^{value:.2f}{_range(low, high)}; the model says "
+        yield Criterion("consistency", "contact_exponent", value, low, high, target, graded(abs(off), 0.05, 0.15),
+                   f"In contact the force grows as indentation^{value:.2f}{within(low, high)}; the model says "
                    f"{target:.2f}{_reason(off)}.")
         merit = utility(median(contact.explained), found, 0.0, theory)
-        yield _Row("consistency", "utility", merit.value, np.nan, np.nan, 1.0, _graded(1 - merit.value, 0.1, 0.5),
+        yield Criterion("consistency", "utility", merit.value, np.nan, np.nan, 1.0, graded(1 - merit.value, 0.1, 0.5),
                    f"Utility U = {merit.value:.2f}: half R2 = {merit.accuracy:.3f}, half consistency of the exponent "
                    f"= {merit.consistency:.3f} (deviation allowed 0.2).")
     yield from _against_radius(contents)
@@ -236,51 +189,30 @@ def _reason(off: float) -> str:
             else ": flatter, as with a blunter tip, a yielding or a softening sample")
 
 
-def _against_radius(contents: Contents) -> Iterator[_Row]:
+def _against_radius(contents: Contents) -> Iterator[Criterion]:
     """The modulus must not depend on the tip; told where at least three radii and sessions are there."""
     radius, modulus = contents.columns["radius"], contents.columns["modulus"]
     known = contents.usable & (radius > 0) & (modulus > 0)
-    sessions = _sessions(contents)[known]
+    sessions = sessions_of(contents)[known]
     if len(np.unique(radius[known])) < 3 or len(np.unique(sessions)) < 4:
         return
     found = scaling.power_law(radius[known], modulus[known], sessions)
     mean, std = float(found.mean[0]), float(found.std[0])
-    yield _Row("consistency", "modulus_against_radius", mean, mean - 1.645 * std, mean + 1.645 * std, 0.0,
-               _graded(abs(mean) - 1.645 * std, 0.0, 0.2),
+    yield Criterion("consistency", "modulus_against_radius", mean, mean - 1.645 * std, mean + 1.645 * std, 0.0,
+               graded(abs(mean) - 1.645 * std, 0.0, 0.2),
                f"Across tips the modulus goes as radius^{mean:.2f} ± {std:.2f}; a property of the sample has 0.")
 
 
-def _physics(contents: Contents) -> Iterator[_Row]:
-    """What the model leaves over."""
-    fitted = np.isin(contents.flags,
-                     [int(o) for o in Outcome if o.usable or o in (Outcome.misfit, Outcome.bound_hit)])
-    if not fitted.any():
-        yield _unknown("physics", "misfit", "No curve was fitted.")
-        return
-    missed = (contents.flags == Outcome.misfit)[fitted]
-    value, low, high = _interval(np.mean, [missed.astype(float)], _sessions(contents)[fitted])
-    yield _Row("physics", "misfit", value, low, high, 0.0, _graded(value, 0.05, 0.3),
-               f"{plain(100 * value, '%', 2)} of {int(fitted.sum()):,} fitted curves leave a residual that the noise "
-               "does not explain.")
-    ratio = contents.columns["reduced_chi_square"]
-    known = contents.usable & np.isfinite(ratio)
-    if known.any():
-        value, low, high = _interval(median, [ratio[known]], _sessions(contents)[known])
-        yield _Row("physics", "reduced_chi_square", value, low, high, 1.0,
-                   _graded(abs(np.log(max(value, 1e-9))), np.log(1.5), np.log(4)),
-                   f"Reduced chi-square in contact: {value:.2f}{_range(low, high)}; noise alone has 1.")
-
-
-def _choice(contents: Contents) -> Iterator[_Row]:
+def _choice(contents: Contents) -> Iterator[Criterion]:
     """How often a choice of the contact model (see `asperity.measurements.force_curves.select`) has an answer."""
     if "reasons" in contents.units:
         answered = (contents.results["reasons"].values == 0).astype(float)
-        value, low, high = _interval(np.mean, [answered], _sessions(contents)) if len(answered) else (0.0, 0.0, 0.0)
-        yield _Row("physics", "model_named", value, low, high, 1.0, _graded(1 - value, 0.2, 0.5),
+        value, low, high = interval(np.mean, [answered], sessions_of(contents)) if len(answered) else (0.0, 0.0, 0.0)
+        yield Criterion("physics", "model_named", value, low, high, 1.0, graded(1 - value, 0.2, 0.5),
                    f"A contact model is named for {100 * value:.0f} % of the curves; the others say why not.")
 
 
-def _coverage(contents: Contents) -> Iterator[_Row]:
+def _coverage(contents: Contents) -> Iterator[Criterion]:
     """Whether the stated intervals hold the truth, where it is known."""
     judged = False
     for found in contents.measured:
@@ -290,14 +222,14 @@ def _coverage(contents: Contents) -> Iterator[_Row]:
             if known.sum() < 20:
                 continue
             judged = True
-            value, low, high = _interval(functools.partial(_held, width=width), [pull[known]],
-                                         _sessions(contents)[known])
-            yield _Row("coverage", f"{found.name}_{round(100 * level)}", value, low, high, level,
-                       _graded(abs(value - level), tolerance, 2 * tolerance),
+            value, low, high = interval(functools.partial(_held, width=width), [pull[known]],
+                                         sessions_of(contents)[known])
+            yield Criterion("coverage", f"{found.name}_{round(100 * level)}", value, low, high, level,
+                       graded(abs(value - level), tolerance, 2 * tolerance),
                        f"{found.words.capitalize()}: {round(100 * level)} % intervals hold the truth in "
                        f"{100 * value:.1f} % of {int(known.sum()):,} curves.")
     if not judged:
-        yield _unknown("coverage", "intervals", "The truth is not known, so the intervals cannot be checked here; "
+        yield unknown("coverage", "intervals", "The truth is not known, so the intervals cannot be checked here; "
                                                 "the documentation shows their coverage with measured noise.")
 
 
@@ -312,15 +244,15 @@ def _pulls(contents: Contents, found: Property) -> np.ndarray:
     return np.where(contents.usable & (found.std > 0), pull, np.nan)
 
 
-def _shift(contents: Contents) -> Iterator[_Row]:
+def _shift(contents: Contents) -> Iterator[Criterion]:
     """Whether one session's curves are unlike those of the others, in ratios that have no unit."""
     groups = _groups(contents.columns)
     known = contents.usable & np.isfinite(groups).all(axis=1)
-    sessions = _sessions(contents)
+    sessions = sessions_of(contents)
     names, counts = np.unique(sessions[known], return_counts=True)
     names = names[(counts >= _LEAST_CURVES) & (known.sum() - counts >= _LEAST_CURVES)][:_SESSIONS]
     if not len(names):
-        yield _unknown("shift", "unlike_other_sessions",
+        yield unknown("shift", "unlike_other_sessions",
                        f"A shift between sessions cannot be seen: that takes two of at least {_LEAST_CURVES} curves.")
         return
     shares = {str(n): float(shift.detect(groups[known & (sessions != n)], groups[known & (sessions == n)],
@@ -328,8 +260,8 @@ def _shift(contents: Contents) -> Iterator[_Row]:
     worst = max(shares, key=lambda name: shares[name])
     inside = int((known & (sessions == worst)).sum())
     chance = np.sqrt(_FALSE_ALARM * (1 - _FALSE_ALARM) * (1 / inside + 2 / (known.sum() - inside)))
-    yield _Row("shift", "unlike_other_sessions", shares[worst], np.nan, np.nan, _FALSE_ALARM,
-               _graded(shares[worst], max(2 * _FALSE_ALARM, _FALSE_ALARM + 3 * chance), 0.3),
+    yield Criterion("shift", "unlike_other_sessions", shares[worst], np.nan, np.nan, _FALSE_ALARM,
+               graded(shares[worst], max(2 * _FALSE_ALARM, _FALSE_ALARM + 3 * chance), 0.3),
                f"{100 * shares[worst]:.0f} % of the curves of session {worst} are unlike those of the others "
                f"({100 * _FALSE_ALARM:.0f} % are by chance).")
 
@@ -344,12 +276,12 @@ def _groups(columns: Columns) -> np.ndarray:
         return np.stack([np.log(group) for group in groups], 1)
 
 
-def _provenance(contents: Contents) -> Iterator[_Row]:
+def _provenance(contents: Contents) -> Iterator[Criterion]:
     """Whether the result says how it was made, of what, and how sure the calibration is."""
     steps = [step for step in listed(contents.results, "history") if isinstance(step, dict)]
     inputs = [entry for step in steps for entry in step.get("inputs") or []]
     known = bool(inputs) and all(isinstance(entry, dict) and entry.get("sha256") for entry in inputs)
-    yield _Row("provenance", "history", float(known), np.nan, np.nan, 1.0,
+    yield Criterion("provenance", "history", float(known), np.nan, np.nan, 1.0,
                Verdict.good if known else Verdict.doubtful,
                f"{len(steps)} recorded step{'s' * (len(steps) != 1)}, {len(inputs)} input file"
                f"{'s' * (len(inputs) != 1)} with a checksum: the result can be made again." if known
@@ -357,7 +289,7 @@ def _provenance(contents: Contents) -> Iterator[_Row]:
     parts = [contents.columns[f"{found.name}_std_calibration"] for found in contents.measured[:1]]
     stated = bool(parts) and np.nanmax(np.where(contents.usable, parts[0], 0.0), initial=0.0) > 0
     guessed = str(contents.results.attrs.get("assumed", "{}")) not in ("{}", "")
-    yield _Row("provenance", "calibration", float(stated and not guessed), np.nan, np.nan, 1.0,
+    yield Criterion("provenance", "calibration", float(stated and not guessed), np.nan, np.nan, 1.0,
                Verdict.bad if guessed else Verdict.good if stated else Verdict.doubtful,
                "The tip was not known and was assumed: absolute values have no meaning until it is given." if guessed
                else "The uncertainty of the calibration is part of the error bars." if stated

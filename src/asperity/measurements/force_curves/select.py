@@ -25,11 +25,10 @@ from asperity.learning import selection
 from asperity.learning.adequacy import Model, Tolerance
 from asperity.learning.attachment import find_jump
 from asperity.learning.classifier import quick_select
-from asperity.learning.noise import LearntNoise
 from asperity.learning.outcome import Outcome
 from asperity.learning.retraction import Retractions
 from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection
-from asperity.measurements.force_curves.fit_curves import fit_curves
+from asperity.measurements.force_curves.fit_curves import Learnt, fit_curves
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
@@ -60,7 +59,7 @@ class InputQuantities(NamedTuple):
     thickness: float = np.inf  # of a layer, m
 
 
-def choose(dataset: xr.Dataset, model: JKR, noise: LearntNoise | Mapping[str, LearntNoise], *,
+def choose(dataset: xr.Dataset, model: JKR, noise: Learnt | Mapping[str, Learnt], *,
            segment: str = "retract", instrument: InputQuantities = InputQuantities(),  # noqa: B008
            options: Options = Options(), quick: bool = False) -> xr.Dataset:  # noqa: B008
     """Choose the contact model of every curve of a loaded dataset of one session.
@@ -282,7 +281,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
 
 def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
     """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
-    def of_part(curves: xr.Dataset, noises: Mapping[str, LearntNoise], _: list[int],
+    def of_part(curves: xr.Dataset, noises: Mapping[str, Learnt], _: list[int],
                 source: Source) -> xr.Dataset:
         template = noise.template.of(source)
         assert isinstance(template, JKR)

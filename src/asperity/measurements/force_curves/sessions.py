@@ -20,7 +20,7 @@ from asperity.contact.named import ASSUMED
 from asperity.data import curve_files, jobs
 from asperity.data.averages import averaged, widths
 from asperity.data.curve_files import Source
-from asperity.learning import least_squares, noise, uncertainty
+from asperity.learning import agreement, discrepancy, least_squares, noise, uncertainty
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
@@ -31,7 +31,7 @@ __all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_s
 _log = logging.getLogger("asperity")
 
 #: the modules whose sources a fit cites beside those of its model
-FITTED_BY = (least_squares, noise, uncertainty)
+FITTED_BY = (least_squares, noise, uncertainty, agreement, discrepancy)
 
 #: curves of one session from which the noise is learnt
 NOISE_CURVES = 64

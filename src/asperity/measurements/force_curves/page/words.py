@@ -11,6 +11,7 @@ import numpy as np
 from asperity.data.results import assumptions, listed, wide
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
+from asperity.measurements.force_curves.score_model import looks_like
 from asperity.report.numbers import measurement, plain, spread
 from asperity.report.page import Finding
 
@@ -28,8 +29,15 @@ __all__ = [
     "within",
 ]
 
+_ONE_DIRECTION = (
+    "What no curve of one direction can show is assumed to be exact where its uncertainty is not given: the scale of "
+    "heights and the speed of the ramp, constant drift, spring constant, sensitivity, radius."
+)
 #: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
+_DOUBTED = 0.1  # probability that the model holds, from which down a departure counts as seen
+_VAGUE = 0.5  # of the value, from which a model part is words and not digits
+_WITHIN_TWO = "within a factor of two: the model does not describe these curves"
 _WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that of a normal error to a tenth
 
 
@@ -66,9 +74,12 @@ def headline(contents: Contents) -> str:
             else f"The only curve, from {origin}, is not usable."
         )
     if total == 1:
-        return f"The only curve, from {origin}, is usable."
+        but = ", but the model does not describe it" if contents.flags[0] == Outcome.misfit else ""
+        return f"The only curve, from {origin}, is usable{but}."
     who = "All" if good == total else f"{good:,} of"
-    return f"{who} {count_of(total, 'curve')} from {origin} {'is' if good == 1 else 'are'} usable."
+    missed = int((contents.usable & (contents.flags == Outcome.misfit)).sum())
+    but = f", but the model does not describe {missed:,} of them" if 2 * missed > good else ""
+    return f"{who} {count_of(total, 'curve')} from {origin} {'is' if good == 1 else 'are'} usable{but}."
 
 
 def findings(contents: Contents) -> list[Finding]:
@@ -77,7 +88,9 @@ def findings(contents: Contents) -> list[Finding]:
 
 
 def _finding(found: Property, good: np.ndarray) -> Finding:
-    line = measurement(found.median, found.unit, found.typical)
+    vague = any(label == "model" and std > _VAGUE * abs(found.median) for std, label in found.typical)
+    parts = [(std, label) for std, label in found.typical if not (vague and label == "model")]
+    line = measurement(found.median, found.unit, parts) + (f", {_WITHIN_TWO}" if vague else "")
     known = found.values[good & np.isfinite(found.values)]
     if len(known) == 1:
         [curve] = np.flatnonzero(good & np.isfinite(found.values))
@@ -119,6 +132,11 @@ def legend(contents: Contents) -> str:
                 "calibration",
                 "calibration: standard deviation from spring constant, sensitivity and tip"
                 + (", common to the curves, so that it does not average out" if many else ""),
+            ),
+            (
+                "model",
+                "model: because the contact model is not quite true"
+                + (", common to the curves of a session, so that it does not average out" if many else ""),
             ),
             ("", "± without a name: standard deviation" + (" of a single curve" if many else "")),
         )
@@ -177,6 +195,8 @@ def remarks(contents: Contents) -> list[str]:
     ratio = contents.columns["reduced_chi_square"][good]
     if np.isfinite(ratio).any():
         said.append(_fit_quality(median(ratio), int(np.isfinite(ratio).sum())))
+    if "model_chance" in contents.units and good.any():
+        said += [_model_tested(contents), _ONE_DIRECTION]
     for found in contents.measured[:1]:
         said.append(_how_well_known(found.name, contents.columns[f"{found.name}_dof"][good]))
     if good.any() and not contents.measured:
@@ -210,9 +230,29 @@ def _fit_quality(ratio: float, count: int) -> str:
         return f"{start}: the noise is overestimated, and so are the error bars."
     if ratio < 1.5:
         return f"{start} (1 if the model describes the data down to the noise)."
+    return f"{start}, where 1 is noise alone: the model misses part of the data."
+
+
+def _model_tested(contents: Contents) -> str:
+    """What the curves of a session show together of their model, and what that means for the modulus."""
+    good, chance = contents.usable, contents.columns["model_chance"]
+    tested = good & np.isfinite(chance)
+    if not tested.any():
+        return (
+            "Whether the contact model is quite true cannot be tested here (that takes eight sound curves of one "
+            "session, with a baseline): the error bars do not hold what a wrong model does."
+        )
+    part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
+    seen = tested & (chance <= _DOUBTED)
+    if not seen.any():
+        return "Nothing that the curves of a session show together speaks against the contact model."
+    size, at_contact = median(part[seen]), median(contents.columns["modulus_at_contact"][seen])
+    like = looks_like(contents, int(np.flatnonzero(seen)[0]))
+    words = "within a factor of two" if size > _VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
     return (
-        f"{start}, where 1 is noise alone: the model misses part of the data. The error bars take what it "
-        "leaves for noise, and do not say how wrong the model is."
+        f"Together the curves show that the contact model is not quite true ({like}). The modulus holds {words}, alike "
+        f"for all curves of a session; at vanishing depth it would be "
+        f"{plain(at_contact, contents.units['modulus'], 2)}, were the departure a smooth factor of the depth."
     )
 
 

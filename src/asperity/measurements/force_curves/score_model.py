@@ -1,0 +1,119 @@
+"""What a result says of its contact model: what the noise does not explain, what the curves show together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from asperity.data.results import codes
+from asperity.learning.discrepancy import FEWEST
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.contents import Contents, median
+from asperity.measurements.force_curves.criteria import (
+    Criterion,
+    Verdict,
+    graded,
+    interval,
+    sessions_of,
+    unknown,
+    within,
+)
+from asperity.report.numbers import plain
+
+__all__ = ["looks_like", "of_model"]
+
+_BY_CHANCE = 1e-3  # probability of a residual, below which a fit counts as one that the noise does not explain
+_HOLDS = 0.5  # probability that a model holds, from which it is not doubted,
+_DOUBTED = 0.1  # and below which it is bad
+_LARGE = 0.3  # radius of contact over that of a paraboloid, from which it is doubtful,
+_TOO_LARGE = 0.5  # and bad
+
+
+def of_model(contents: Contents) -> Iterator[Criterion]:
+    """The criteria of one kind, physics, on the contact model."""
+    fitted = np.isin(contents.flags, [int(o) for o in Outcome if o.usable or o == Outcome.bound_hit])
+    if not fitted.any():
+        yield unknown("physics", "misfit", "No curve was fitted.")
+        return
+    yield from _single(contents, fitted)
+    yield from _together(contents)
+    yield from _over_depth(contents)
+    yield from _large_contact(contents)
+
+
+def _single(contents: Contents, fitted: np.ndarray) -> Iterator[Criterion]:
+    """What each fit leaves, by itself."""
+    chance = contents.columns["misfit_chance"]
+    seen = np.isin(contents.flags, [int(Outcome.small_misfit), int(Outcome.misfit)])
+    missed = np.where(np.isfinite(chance), chance < _BY_CHANCE, seen)[fitted]
+    value, low, high = interval(np.mean, [missed.astype(float)], sessions_of(contents)[fitted])
+    yield Criterion("physics", "misfit", value, low, high, 0.0, graded(value, 0.05, 0.3),
+                    f"{plain(100 * value, '%', 2)} of {int(fitted.sum()):,} fitted curves leave a residual that the "
+                    "noise does not explain.")
+    ratio = contents.columns["reduced_chi_square"]
+    known = contents.usable & np.isfinite(ratio)
+    if known.any():
+        value, low, high = interval(median, [ratio[known]], sessions_of(contents)[known])
+        yield Criterion("physics", "reduced_chi_square", value, low, high, 1.0,
+                        graded(abs(np.log(max(value, 1e-9))), np.log(1.5), np.log(4)),
+                        f"Reduced chi-square in contact: {value:.2f}{within(low, high)}; noise alone has 1.")
+
+
+def _together(contents: Contents) -> Iterator[Criterion]:
+    """What the curves of a session show together, also where none of them shows it alone."""
+    if "model_chance" not in contents.units:
+        return
+    chance, good = contents.columns["model_chance"], contents.usable
+    tested = good & np.isfinite(chance)
+    if not tested.any():
+        yield unknown("physics", "model_holds", f"Whether the contact model is quite true cannot be tested: that takes "
+                                                f"{FEWEST} sound curves of one session with a baseline. The error bars "
+                                                "do not hold what a wrong model does.")
+        return
+    worst = int(np.flatnonzero(tested)[chance[tested].argmin()])
+    value, sessions = float(chance[worst]), np.unique(sessions_of(contents)[tested])
+    where = f" of session {sessions_of(contents)[worst]}" if len(sessions) > 1 else ""
+    verdict = Verdict.good if value >= _HOLDS else Verdict.doubtful if value >= _DOUBTED else Verdict.bad
+    part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
+    chosen = tested & (chance == value)
+    wrong = (f"together the curves{where} show that it does not ({looks_like(contents, worst)}): the modulus may be "
+             f"off by ± {plain(100 * median(part[chosen]), '%', 2)}, in all of them alike")
+    said = "nothing that the curves show together speaks against it" if verdict == Verdict.good else (
+        wrong if verdict == Verdict.bad else f"the curves{where} together make that doubtful")
+    yield Criterion("physics", "model_holds", value, np.nan, np.nan, 1.0, verdict,
+                    f"The contact model holds with a probability {_percent(value)}: {said}.")
+
+
+def _percent(value: float) -> str:
+    return f"of {plain(100 * value, '%', 2)}" if value >= _BY_CHANCE else "below 0.1 %"
+
+
+def looks_like(contents: Contents, curve: int) -> str:
+    """What the departure from the model looks like, in words."""
+    return codes(contents.results, "departure")[int(contents.columns["departure"][curve])].name.replace("_", " ")
+
+
+def _over_depth(contents: Contents) -> Iterator[Criterion]:
+    """How much the modulus changes where the fit ends at half of the depth."""
+    change = contents.columns["modulus_half_depth"] / contents.columns["modulus"] - 1
+    known = contents.usable & np.isfinite(change)
+    if not known.any():
+        return
+    value, low, high = interval(median, [change[known]], sessions_of(contents)[known])
+    large = max(abs(value), 0.0) if not low <= 0 <= high else min(abs(low), abs(high), abs(value))
+    yield Criterion("physics", "half_depth", value, low, high, 0.0, graded(large, 0.1, 0.3),
+                    f"Fitted to half of the depth, the modulus changes by {plain(100 * value, '%', 2)} (the median "
+                    "curve); where the model holds, by no more than noise.")
+
+
+def _large_contact(contents: Contents) -> Iterator[Criterion]:
+    """Whether a paraboloid stands for a sphere that is too deep in the sample."""
+    ratio = contents.columns["contact_radius_over_tip"]
+    known = contents.usable & np.isfinite(ratio)
+    if not known.any() or (value := median(ratio[known])) <= _LARGE:
+        return
+    verdict = Verdict.doubtful if value <= _TOO_LARGE else Verdict.bad
+    yield Criterion("physics", "contact_radius", value, np.nan, np.nan, _LARGE, verdict,
+                    f"The radius of contact reaches {value:.2f} of that of the tip, where a paraboloid differs from a "
+                    "sphere: fit the model sphere instead (without adhesion), or less of the depth.")
