@@ -38,6 +38,7 @@ __all__ = ["FEWEST", "UNTESTED", "Departure", "Discrepancy", "discrepancy"]
 
 #: curves of a session, with fewer of which nothing is said
 FEWEST = 8
+_MOST = 32  # curves of a session that are looked at, evenly spread
 _POWERS = 3  # of the radius of contact
 _SHAPE = np.array([1.0, 1 / 4, 1 / 16])  # variances of the powers' amplitudes, relative
 _SIZES = np.concatenate([[1e-4], np.geomspace(0.01, 1.0, 10)])  # s; a modulus that changes its sign is no model
@@ -99,6 +100,14 @@ _SHAPES = {
 _CONICAL = 0.3  # of the fitted modulus, at vanishing depth: with less, a rising factor is one that begins at nothing
 
 
+class _Prepared(NamedTuple):
+    """A curve that is tested."""
+
+    blocks: Blocks
+    white: np.ndarray  # (block, block) what makes its noise white, of unit variance
+    law: Any  # indentation -> elastic force, and its derivative
+
+
 class _State(NamedTuple):
     """Parameters of one curve: those of `Blocks.others`, c, d_1..3 and how much earlier contact begins."""
 
@@ -124,23 +133,24 @@ def discrepancy(curves: Sequence[Blocks | None], spectra: np.ndarray, length: in
         spectra: (curve, knot) ln S (N^2) of each curve's noise before contact, at the knots of windows of ``length``.
         length: samples.
     """
-    pairs = [(curve, white) for curve, row in zip(curves, spectra)
-             if curve is not None and (white := _whitening(curve, row, length)) is not None]
-    if len(pairs) < FEWEST:
+    known = [i for i, curve in enumerate(curves) if curve is not None]
+    chosen = [known[i] for i in np.unique(np.linspace(0, len(known) - 1, _MOST).astype(int))] if known else []
+    seen = [one for i in chosen if (one := _prepared(curves[i], spectra[i], length)) is not None]
+    if len(seen) < FEWEST:
         return UNTESTED
-    states = [_State(_plain(curve), np.zeros(0), np.zeros(0), 1.0) for curve, _ in pairs]
-    states, whole = _step(pairs, states, np.zeros(_POWERS), _FIRST * _SHAPE)
+    states = [_State(_plain(one.blocks), np.zeros(0), np.zeros(0), 1.0) for one in seen]
+    states, whole = _step(seen, states, np.zeros(_POWERS), _FIRST * _SHAPE)
     for _ in range(_OUTER - 1):
         best = int(whole.weight.argmax())
-        states, whole = _step(pairs, states, whole.mean[best], np.maximum(_GRID[best].prod() ** 2 * _SHAPE, _LEAST))
-    effects = np.array([np.concatenate([curve.effect, [1.0], np.zeros(_POWERS + 1)]) for curve, _ in pairs])
+        states, whole = _step(seen, states, whole.mean[best], np.maximum(_GRID[best].prod() ** 2 * _SHAPE, _LEAST))
+    effects = np.array([np.concatenate([one.blocks.effect, [1.0], np.zeros(_POWERS + 1)]) for one in seen])
     return _summed(*_equations(states), effects, whole, np.array([state.rough for state in states]))
 
 
-def _step(pairs: Sequence[tuple[Blocks, np.ndarray]], states: Sequence[_State], mean: np.ndarray,
+def _step(seen: Sequence[_Prepared], states: Sequence[_State], mean: np.ndarray,
           variance: np.ndarray) -> tuple[list[_State], _Whole]:
     """Every curve with this prior of its amplitudes, and what all of them say of s and r then."""
-    new = [_improved(curve, white, state, mean, variance) for (curve, white), state in zip(pairs, states)]
+    new = [_improved(one, state, mean, variance) for one, state in zip(seen, states)]
     return new, _likelihoods(*_equations(new))
 
 
@@ -156,8 +166,10 @@ def _plain(curve: Blocks) -> np.ndarray:
     return np.concatenate([np.zeros(len(curve.effect)), [1.0], np.zeros(_POWERS + 1)])
 
 
-def _whitening(curve: Blocks, spectrum: np.ndarray, length: int) -> np.ndarray | None:
-    """What makes the noise of a curve's blocks white, (block, block); None where it cannot be tested."""
+def _prepared(curve: Blocks | None, spectrum: np.ndarray, length: int) -> _Prepared | None:
+    """A curve with what makes the noise of its blocks white; None where it cannot be tested."""
+    if curve is None:
+        return None
     if not np.isfinite(spectrum).all():
         return None
     lags = np.exp(spectrum) @ block_covariance(length, curve.width, BLOCKS) / curve.force_scale**2
@@ -170,7 +182,8 @@ def _whitening(curve: Blocks, spectrum: np.ndarray, length: int) -> np.ndarray |
         lower = cholesky(covariance, lower=True)
     except LinAlgError:
         return None
-    return solve_triangular(lower, np.eye(len(lower)), lower=True) / curve.gain
+    white = solve_triangular(lower, np.eye(len(lower)), lower=True) / curve.gain
+    return _Prepared(curve, white, _law(curve))
 
 
 def _law(curve: Blocks) -> Any:
@@ -194,17 +207,16 @@ def _law(curve: Blocks) -> Any:
     return law
 
 
-def _improved(curve: Blocks, white: np.ndarray, state: _State, mean: np.ndarray, variance: np.ndarray) -> _State:
+def _improved(one: _Prepared, state: _State, mean: np.ndarray, variance: np.ndarray) -> _State:
     """Steps of Gauss and Newton with a prior of the amplitudes."""
-    law, values, others = _law(curve), state.values.copy(), len(curve.effect)
-    touched = (curve.elastic != 0) if curve.bound else np.ones(len(curve.place), bool)
+    white, values, others = one.white, state.values.copy(), len(one.blocks.effect)
     powers = slice(others + 1, others + 1 + _POWERS)
     prior = np.zeros(len(values))
     prior[powers] = state.rough / variance
     pull = np.zeros(len(values))
     pull[powers] = prior[powers] * mean
     for _ in range(_INNER):
-        columns, rest = _linear(curve, law, touched, values)
+        columns, rest = _linear(one, values)
         columns, target = white @ columns, white @ (rest + columns @ values)
         matrix, right = columns.T @ columns, columns.T @ target
         whole = matrix + np.diag(prior)
@@ -214,17 +226,17 @@ def _improved(curve: Blocks, white: np.ndarray, state: _State, mean: np.ndarray,
         values = new
         if abs(step) < _SETTLED:
             break
-    columns, rest = _linear(curve, law, touched, values)
-    target = white @ (rest + columns @ values)
-    columns = white @ columns
-    return _State(values, columns.T @ columns, columns.T @ target, _rough(curve, target - columns @ values))
+    columns, rest = _linear(one, values)
+    columns, target = white @ columns, white @ (rest + columns @ values)
+    return _State(values, columns.T @ columns, columns.T @ target, _rough(one.blocks, target - columns @ values))
 
 
-def _linear(curve: Blocks, law: Any, touched: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _linear(one: _Prepared, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The columns of all parameters at their ``values``, (block, p), and what is left of the force there."""
-    others = len(curve.effect)
+    curve, others = one.blocks, len(one.blocks.effect)
     moved = curve.indentation + values[-1]
-    value, slope = (np.where(touched, part, 0.0) for part in law(moved))
+    felt = (curve.elastic != 0) | (not curve.bound)
+    value, slope = (np.where(felt, part, 0.0) for part in one.law(moved))
     v = np.sqrt(np.maximum(moved, 0.0))
     power = np.arange(1, _POWERS + 1)
     grown = v[:, None] ** power

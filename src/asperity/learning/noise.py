@@ -205,7 +205,8 @@ def _linear(seen: Contrasts, own: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
     """The regression linear about ``own`` (curve, knot): information, what it pulls to, -2 ln likelihood."""
     there = (seen.number > 0) & (seen.power > 0)
     half = np.where(there, seen.number, 1) / 2
-    weight = np.where(there, 1 / polygamma(1, half), 0.0)
+    few, place = np.unique(half, return_inverse=True)
+    weight = np.where(there, 1 / polygamma(1, few)[place.reshape(half.shape)], 0.0)
     part = seen.expected * np.exp(own)[:, None, :]
     total = np.maximum(part.sum(axis=2), 1e-300)
     part = part / total[..., None]
