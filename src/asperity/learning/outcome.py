@@ -21,11 +21,12 @@ class Outcome(IntEnum):
     saturated = 5
     not_converged = 6
     contact_out_of_range = 7
-    no_contact = 8
-    too_few_samples = 9
-    uncalibrated = 10
-    unreadable = 11
-    not_fitted = 12
+    wrong_way = 8
+    no_contact = 9
+    too_few_samples = 10
+    uncalibrated = 11
+    unreadable = 12
+    not_fitted = 13
 
     @property
     def meaning(self) -> str:
@@ -45,9 +46,9 @@ _MEANING = {
                           "force, and half of the depth gives the same modulus within 10 %. The model part of the "
                           "error bar says what that may mean.",
     Outcome.misfit: "The fit is optimal, but leaves more than the noise explains, and it matters: above 3 % of the "
-                    "largest force, or half of the depth gives another modulus by more than 10 %. The model does not "
-                    "describe the curve (wrong tip shape, spring constant, adhesion, layer, large strain). Try another "
-                    "model.",
+                    "largest force, or half of the depth gives another modulus by more than 10 %, or the force rises "
+                    "before the fitted contact. The model does not describe the curve (wrong tip shape, spring "
+                    "constant, adhesion, layer, brush, large strain). Try another model.",
     Outcome.short_baseline: "Less than a tenth of the curve lies before contact: the noise, and with it the "
                             "error bar, is poorly known. Record more baseline.",
     Outcome.bound_hit: "The modulus or adhesion comes out zero, negative, or not to be told from zero; or the "
@@ -57,6 +58,9 @@ _MEANING = {
     Outcome.not_converged: "The optimizer stopped before the tolerance was met; the numbers are not optimal.",
     Outcome.contact_out_of_range: "The best contact point lies at the edge of the data: the curve begins in "
                                   "contact or is not of this model. Record from further away.",
+    Outcome.wrong_way: "A column runs the wrong way: the height rises while the tip comes closer, or the force falls "
+                       "where it presses. Change the sign of that column, or the order of the rows if both begin at "
+                       "the end.",
     Outcome.no_contact: "The force never rises above the noise: the tip did not touch, or the wrong segment "
                         "was chosen.",
     Outcome.too_few_samples: "Fewer samples than the fit needs.",

@@ -34,6 +34,7 @@ FLAG_COLORS = {
     Outcome.saturated: "#ee6677",
     Outcome.not_converged: "#ee7733",
     Outcome.contact_out_of_range: "#228833",
+    Outcome.wrong_way: "#66ccaa",
     Outcome.no_contact: "#4477aa",
     Outcome.too_few_samples: "#997700",
     Outcome.uncalibrated: "#777777",

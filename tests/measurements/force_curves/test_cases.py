@@ -48,6 +48,30 @@ def test_forces_in_steps_are_no_surer_than_a_step():
     assert float(made["pull_off_force"][0]) < 2 * float(made["pull_off_force_std"][0])
 
 
+#: what must be said of each: the model does not describe the curve, or a column runs the wrong way; tip radius in um
+SAID = {"sphere_R1um_h2.5.csv": (Outcome.misfit, 1), "layer_h0.8um_R1um.csv": (Outcome.misfit, 1),
+        "k_in_mN_m_wrong_50N.csv": (Outcome.misfit, 5), "l1_brush_on_stiff.csv": (Outcome.misfit, 5),
+        "h1_height_rises.csv": (Outcome.wrong_way, 5), "h2_force_flipped.csv": (Outcome.wrong_way, 5)}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_curve_that_is_not_of_the_model_says_so(name):
+    """A sphere deeper than its radius, a thin layer, a wrong spring constant, a brush; height or force upside down."""
+    if not CASES.is_dir():
+        pytest.skip("the cases are not beside this checkout (../shared/cases)")
+    flag, radius = SAID[name]
+    made = asperity.analyze(CASES / name, {"name": "hertz", "radius": radius * 1e-6})
+    assert Outcome(int(made["flag"][0])) == flag
+    assert np.isnan(float(made["modulus"][0])) == (flag == Outcome.wrong_way)
+    if name.startswith("sphere"):
+        scores = asperity.score(made)
+        assert float(scores["value"].sel(criterion="contact_radius")) > 1
+        assert "the model sphere" in str(scores["statement"].sel(criterion="contact_radius").values)
+        right = asperity.analyze(CASES / name, {"name": "sphere", "radius": 1e-6})
+        assert Outcome(int(right["flag"][0])) == Outcome.converged
+        assert float(right["modulus"][0]) == pytest.approx(5000, rel=0.01)
+
+
 def test_a_spring_constant_behind_a_colon_is_read():
     """The case of this name was without one, for it says "spring constant: 0.05 N/m"."""
     if not CASES.is_dir():

@@ -11,7 +11,7 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel
 from asperity.learning import noise as noise_model
-from asperity.learning.agreement import comparable
+from asperity.learning.agreement import Scatter, scatter
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.curve_blocks import Blocks, blocks_of
@@ -166,11 +166,11 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
         shallow = _half_depth(model, solution, tilt)
     number = (touching(contact) & solution.segment.counted).sum(axis=1)
-    bars, std, correlation, *agreement = _noise_of_curves(noise, dataset, found, baselines, solution.segment, number)
+    bars, std, correlation, agreement = _noise_of_curves(noise, dataset, found, baselines, solution.segment, number)
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
     force_std = float(np.linalg.norm(
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
-    level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std, *agreement)
+    level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std, agreement)
     retracting = segment.startswith("retract")
     detached = _detached(dataset, solution.segment if retracting else None, std, correlation)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
@@ -193,10 +193,10 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
 
 def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset, found: ParameterEstimates,
                      baselines: Sequence[np.ndarray], segment: Segment,
-                     number: np.ndarray) -> tuple[ErrorBars, *tuple[np.ndarray, ...]]:
+                     number: np.ndarray) -> tuple[ErrorBars, np.ndarray, np.ndarray, Scatter]:
     """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation.
 
-    Then the degrees of freedom of a mean square of ``number`` samples of it, and those of its size.
+    Then how a mean square of ``number`` samples of it scatters.
     """
     sessions = dataset["session"].values.astype(str)
     samples, (step, largest) = segment.force.shape[1], _resolution(segment)
@@ -213,10 +213,10 @@ def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset, 
         fast_part = found.within[here] * noise_model.fast_density(own.window, seen, block_width(samples))
         bars.std[:, -1] = np.hypot(bars.std[:, -1], np.sqrt(fast_part))
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
-                      *comparable(own.before, alone, number[here])))
+                      *scatter(own.before, alone, number[here])))
     back = np.argsort(np.concatenate(rows))
-    *whole, std, correlation, independent, freedom = (np.concatenate(column)[back] for column in zip(*parts))
-    return ErrorBars(*whole), std, correlation, independent, freedom
+    columns = [np.concatenate(column)[back] for column in zip(*parts)]
+    return ErrorBars(*columns[:3]), columns[3], columns[4], Scatter(*columns[5:])
 
 
 def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel
 from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
-from asperity.learning.agreement import chance
+from asperity.learning.agreement import Scatter, chance
 from asperity.learning.batches import Scaled
 from asperity.learning.detachment import Detachment
 from asperity.learning.discrepancy import Departure, Discrepancy
@@ -31,6 +31,11 @@ _PULL = 6.0  # pull-off over noise, from which the fit may say where it is
 #: what stands beside a value and is as unknown as it
 _OF_VALUE = ("std", "std_noise", "std_calibration", "std_model", "at_contact", "half_depth", "low", "high", "dof")
 _POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
+_UNEVEN = 8.0  # of the rms about its line of the farthest half of the baseline, that its last tenth is off,
+_NO_LINE = 0.01  # and of the largest force, to be no baseline,
+_LONG = 100  # if it has so many samples
+_WAY = 0.5  # of the whole way, that the end must be off to be at the wrong one
+_BESIDE_IT = 0.2  # of the force that falls, which no other force may exceed then
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
 
@@ -42,8 +47,7 @@ class Level(NamedTuple):
     correlation: np.ndarray  # samples
     baseline: np.ndarray  # samples before contact
     force_std: float  # relative standard uncertainty of any force from the calibration
-    independent: np.ndarray  # degrees of freedom of the mean square of the samples in contact,
-    freedom: np.ndarray  # and of the noise's
+    agreement: Scatter  # how the mean square of the samples in contact scatters
 
 
 class Fitted(NamedTuple):
@@ -109,7 +113,7 @@ def _residuals(fitted: Fitted) -> _Residuals:
     every, contact = _mean(residual**2, counted), _mean(residual**2, in_contact)
     with np.errstate(over="ignore"):
         chi_square = _mean((residual / expected) ** 2, in_contact)
-    by_chance = chance(chi_square, fitted.level.independent, fitted.level.freedom)
+    by_chance = chance(chi_square, fitted.level.agreement)
     return _Residuals(corrected, residual, np.sqrt(every), chi_square, by_chance, np.sqrt(np.fmax(contact, every)),
                       largest, _far_spread(residual, counted))
 
@@ -225,8 +229,9 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
     vague = [~(values > _SIGNIFICANT * fitted.bars.std[:, i])
              for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
-    missed = rest.chance < _BY_CHANCE
-    matters = (rest.worst > _MATTERS * rest.largest) | ~(np.abs(fitted.half_depth / amplitude - 1) <= _CHANGES)
+    uneven = _uneven(fitted, rest)
+    missed = (rest.chance < _BY_CHANCE) | uneven
+    matters = uneven | (rest.worst > _MATTERS * rest.largest) | ~(np.abs(fitted.half_depth / amplitude - 1) <= _CHANGES)
     conditions = {
         Outcome.small_misfit: missed,
         Outcome.misfit: missed & matters,
@@ -236,11 +241,39 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
         Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
+        Outcome.wrong_way: _wrong_way(fitted, rest),
         Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
         Outcome.too_few_samples: number < 4 * (len(model.fitted) + 3),
         Outcome.uncalibrated: number == 0,
     }
     return gravest(conditions)
+
+
+def _uneven(fitted: Fitted, rest: _Residuals) -> np.ndarray:
+    """Whether the force shortly before contact is off the line of the farthest half by far more than that varies."""
+    inside = touching(fitted.found.model_force) & fitted.segment.counted
+    index = np.arange(inside.shape[1])
+    before = fitted.segment.counted & (index < np.where(inside, index, inside.shape[1]).min(axis=1)[:, None])
+    rank, number = np.cumsum(before, axis=1), before.sum(axis=1)[:, None]
+    far, near = before & (2 * rank <= number), before & (10 * rank > 9 * number)
+    values = np.nan_to_num(rest.residual)
+    place = index - _mean(np.broadcast_to(index, far.shape), far)[:, None]
+    slope = _mean(values * place, far) / np.maximum(_mean(place**2, far), 1e-300)
+    off = values - _mean(values, far)[:, None] - slope[:, None] * place
+    return (np.abs(_mean(off, near)) > np.maximum(_UNEVEN * np.sqrt(_mean(off**2, far)), _NO_LINE * rest.largest)) & (
+        number[:, 0] >= _LONG)
+
+
+def _wrong_way(fitted: Fitted, rest: _Residuals) -> np.ndarray:
+    """Whether the height rises from the first sample to the deepest, or the force falls where it presses."""
+    counted, height = fitted.segment.counted, fitted.segment.height
+    first, last = counted.argmax(axis=1), counted.shape[1] - 1 - counted[:, ::-1].argmax(axis=1)
+    rows, size = np.arange(len(first)), np.ptp(np.where(counted, height, height[:, -1:]), axis=1)
+    rises = height[rows, last] - height[rows, first] > _WAY * size
+    force = np.where(counted, rest.corrected, 0.0)
+    least, most = force.min(axis=1), force.max(axis=1)
+    falls = (force[rows, last] < _WAY * least) & (-least > _SWING * rest.far) & (most < -_BESIDE_IT * least)
+    return rises & (size > 0) | falls & (fitted.found.values[:, 0] < 0)
 
 
 def _depth(fitted: Fitted) -> np.ndarray:

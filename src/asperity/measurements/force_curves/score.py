@@ -8,7 +8,6 @@ against that of the fit on the same samples, which does not need to know any pro
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -35,6 +34,7 @@ from asperity.measurements.force_curves.score_model import of_model
 __all__ = ["concerns", "judged", "rows", "score", "table"]
 
 _LEVELS = (0.6827, 0.95)
+_NORMAL = 1.959964  # standard deviations of a normal error that 95 % lie within, where no interval is stated
 _FALSE_ALARM = 0.05  # part of like curves that is called unlike by chance
 _LEAST_CURVES = 40  # of a session and of the rest, below which a shift is not looked for
 _SESSIONS = 12  # that are compared with the others
@@ -216,14 +216,13 @@ def _coverage(contents: Contents) -> Iterator[Criterion]:
     """Whether the stated intervals hold the truth, where it is known."""
     judged = False
     for found in contents.measured:
-        pull = _pulls(contents, found)
-        known = np.isfinite(pull)
-        for level, width, tolerance in zip(_LEVELS, (1.0, 1.95996), (0.05, 0.03)):
+        inside = _inside(contents, found)
+        known = np.isfinite(inside[0])
+        for level, held, tolerance in zip(_LEVELS, inside, (0.05, 0.03)):
             if known.sum() < 20:
                 continue
             judged = True
-            value, low, high = interval(functools.partial(_held, width=width), [pull[known]],
-                                         sessions_of(contents)[known])
+            value, low, high = interval(np.mean, [held[known]], sessions_of(contents)[known])
             yield Criterion("coverage", f"{found.name}_{round(100 * level)}", value, low, high, level,
                        graded(abs(value - level), tolerance, 2 * tolerance),
                        f"{found.words.capitalize()}: {round(100 * level)} % intervals hold the truth in "
@@ -233,15 +232,13 @@ def _coverage(contents: Contents) -> Iterator[Criterion]:
                                                 "the documentation shows their coverage with measured noise.")
 
 
-def _held(pull: np.ndarray, *, width: float) -> float:
-    return float(np.mean(np.abs(pull) < width))
-
-
-def _pulls(contents: Contents, found: Property) -> np.ndarray:
-    """(value - truth) / stated uncertainty of the usable curves, NaN elsewhere."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pull = (found.values - contents.columns[f"true_{found.name}"]) / found.std
-    return np.where(contents.usable & (found.std > 0), pull, np.nan)
+def _inside(contents: Contents, found: Property) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the intervals of 68 and of 95 % hold the truth, 1 or 0, (curve,) each; NaN where that cannot be said."""
+    truth, reach = contents.columns[f"true_{found.name}"], _NORMAL * found.std
+    low, high = (np.where(np.isfinite(end), end, found.values + sign * reach) for end, sign in zip(found.ends, (-1, 1)))
+    known = contents.usable & (found.std > 0) & np.isfinite(found.values - truth)
+    near, wide = np.abs(found.values - truth) < found.std, (low < truth) & (truth < high)
+    return np.where(known, near.astype(float), np.nan), np.where(known, wide.astype(float), np.nan)
 
 
 def _shift(contents: Contents) -> Iterator[Criterion]:
