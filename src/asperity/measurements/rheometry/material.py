@@ -171,8 +171,8 @@ def _fit_table(omega: np.ndarray, fitted: SpectrumFit, bands: RelaxationSpectrum
     grid = np.geomspace(omega[0] / 10**_BEYOND, omega[-1] * 10**_BEYOND, _GRID)
     found = _over("complex_modulus", fitted, bands, grid)
     along = ("fit_frequency", grid / (2 * math.pi), {"units": "Hz"})
-    return {**_banded("storage_fit", "fit_frequency", [part.real for part in found], "Pa"),
-            **_banded("loss_fit", "fit_frequency", [part.imag for part in found], "Pa"),
+    return {**_banded("storage_fit", "fit_frequency", [np.real(part) for part in found], "Pa"),
+            **_banded("loss_fit", "fit_frequency", [np.imag(part) for part in found], "Pa"),
             **_density(fitted, bands), "fit_frequency": along}
 
 
