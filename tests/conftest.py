@@ -20,9 +20,8 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _STUDIES = Path(__file__).parent / "verify"
 #: the commands are built once in a worker and not anew, in a tenth of a second, for each line that a test types
 typer.testing._get_command = functools.cache(typer.testing._get_command)
-#: what `make test` tells the compiler: most of the time of the tests goes into compiling what runs once; and no
-#: operation is written down with the lines of all its callers, a quarter of the time in which a program is written
-FEW_OPTIMIZATIONS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "JAX_INCLUDE_FULL_TRACEBACKS_IN_LOCATIONS": "0"}
+#: what `make test` tells the compiler: most of the time of the tests goes into compiling what runs once
+FEW_OPTIMIZATIONS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 if version("jax").startswith("0.10."):  # later ones know no such flag, and end the process on it
     FEW_OPTIMIZATIONS["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
 
