@@ -59,9 +59,14 @@ def gradients(model, indentation):
     return jax.tree.map(lambda x: x[: len(indentation)], _gradients(model, padded(indentation)))
 
 
+@eqx.filter_jit
+def _end(model):
+    return model.end_of_contact(model.amplitudes_of()[1])
+
+
 def jump_off(model):
     """The end of the stable branch in m (0 where there is no jump)."""
-    end = float(model.end_of_contact(model.amplitudes_of()[1]))
+    end = float(_end(model))
     return end if np.isfinite(end) else 0.0
 
 

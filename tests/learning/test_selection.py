@@ -158,7 +158,7 @@ def scaled(curves, length, force):
 
 def test_units_do_not_matter(every):
     curves, _, choice = every
-    rows = slice(COUNT - 16, COUNT + 16)
+    rows = slice(COUNT - 8, COUNT + 8)  # of both kinds, one block
     few, probability = some(curves, rows), choice.probability[rows]
     np.testing.assert_array_equal(select(scaled(few, 2.0**30, 2.0**-7)).probability, probability)
     for length, force in ((1e9, 1e9), (3.7e6, 0.123)):
@@ -177,17 +177,17 @@ def test_the_separation_decides_where_the_shape_does_not(every):
 
 def test_reasons_not_to_answer(chosen):
     curves, _, choice = chosen[True]
-    few = some(curves, slice(32))
+    few = some(curves, slice(16))  # one block
     outside = select(few, Options(), NeglectedEffects(surface_tension=1e3, thickness=1e-12, hysteresis=0.5))
     for reason in (Reason.elastocapillary, Reason.thin_layer, Reason.hysteresis):
         assert ((outside.reasons & reason) > 0).all()
         assert not (choice.reasons & reason).any()
     nothing = np.random.default_rng(0).normal(0, 1e-10, few.force.shape)
-    flat = few._replace(force=nothing, noise=np.full(32, 1e-10))
+    flat = few._replace(force=nothing, noise=np.full(16, 1e-10))
     assert (select(flat).reasons > 0).all()
     bent = few._replace(force=few.force + 9 * few.noise[:, None] * np.sin(6e2 * np.linspace(0, 1, 256)))
     assert ((select(bent).reasons & Reason.misfit) > 0).mean() > 0.9
-    half = np.arange(32) % 2 == 0
+    half = np.arange(16) % 2 == 0
     empty = select(few._replace(weight=few.weight * half[:, None]))
     np.testing.assert_array_equal((empty.reasons & Reason.not_fitted) > 0, ~half)
     for reason in Reason:

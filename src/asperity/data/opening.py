@@ -222,10 +222,14 @@ def netcdf(path: Path) -> xr.Dataset:
     import h5py
     import xarray as xr
 
+    from asperity.data.netcdf_file import named_store
+
     try_hdf5(path)
     with h5py.File(path, "r") as file:
         file.attrs.get("_nc3_strict")  # h5netcdf reads it first, and prints a second error where it cannot
-    return xr.open_dataset(path, engine="h5netcdf")
+    dataset = xr.open_dataset(named_store(path))  # pyright: ignore[reportArgumentType]
+    dataset.encoding["source"] = str(path)
+    return dataset
 
 
 def zarr(path: Path) -> xr.Dataset:

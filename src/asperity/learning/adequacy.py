@@ -79,10 +79,16 @@ def _cell(value: Any, nodes: Any) -> tuple[Any, Any]:
     return index, place - index
 
 
+@jax.jit
+def _excess_at(maugis_parameter: Any, load: Any, neck_seen: Any, tolerance: Tolerance, table: Biases) -> Any:
+    """`excess` of lambda and load themselves."""
+    return excess(jnp.log(maugis_parameter), jnp.log(load), neck_seen, tolerance, table)
+
+
 def labels(maugis_parameter: np.ndarray, load: np.ndarray, neck_seen: np.ndarray,
            tolerance: Tolerance = DEFAULT) -> np.ndarray:
     """The simplest adequate `Model` of contacts with known lambda and largest load (in pi w R)."""
     with jax.enable_x64(True):
-        over = excess(jnp.log(maugis_parameter), jnp.log(load), jnp.asarray(neck_seen), tolerance, biases())
+        over = _excess_at(maugis_parameter, load, neck_seen, tolerance, biases())
     adequate = np.concatenate([np.asarray(over) <= 0, np.ones((1, len(load)), bool)])
     return adequate.argmax(axis=0)

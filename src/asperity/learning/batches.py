@@ -68,7 +68,7 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
         whole = stop - first == size
         rows = slice(first, stop) if whole else np.minimum(np.arange(first, first + size), stop - 1)
         block = _scale(position[rows], force[rows], counted[rows], attached[rows], retracting)
-        put(parts, slice(first, stop), _rows(block, slice(stop - first)))
+        put(parts, slice(first, stop), _rows(jax.tree.map(np.asarray, block), slice(stop - first)))
     return parts
 
 

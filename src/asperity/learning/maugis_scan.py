@@ -28,7 +28,7 @@ __all__ = ["Scan", "fit_rows", "in_padded_blocks", "residual_scores"]
 
 _STEPS = 6  # of the fit, from the start
 _CHUNK = 8  # curves worked on together
-_BLOCK = 32  # curves of one compiled call
+_BLOCK = 16  # curves of one compiled call
 _ROWS = 4  # rows of one compiled call
 _LINEAR = np.array([0, 1, 4])  # b0, b1, f among the parameters
 _STRETCHES = 16  # of the test of the residual
@@ -200,7 +200,7 @@ def fit_rows(prepared: Prepared, chosen: np.ndarray) -> Scan:
 
 
 def in_padded_blocks(function, *arrays):
-    """``function`` of blocks of 32 curves, the last one padded; NumPy arrays with one row per curve."""
+    """``function`` of blocks of 16 curves, the last one padded; NumPy arrays with one row per curve."""
     batch = len(jax.tree.leaves(arrays)[0])
     starts = range(0, batch, _BLOCK)
     blocks = [np.minimum(np.arange(first, first + _BLOCK), batch - 1) for first in starts]

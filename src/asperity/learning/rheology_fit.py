@@ -105,6 +105,7 @@ def _bounded(name: str) -> bool:
     return QUANTITIES[name].upper == 1.0
 
 
+@jax.jit
 def _pack(model: AbstractRelaxationModel) -> jax.Array:
     """The unknowns of a model, (parameter,)."""
     parts = []
@@ -171,18 +172,23 @@ def _descend(residual, start):
 
 def _report(template, unknowns, data, verb: str, converged: bool, scattered: bool) -> ModelFit:
     """The model and the covariance of its fields."""
-    residual = partial(_residual, template, verb, *data)
-    values = partial(_fields, template)
-    jacobian, r = np.asarray(jax.jacfwd(residual)(unknowns)), np.asarray(residual(unknowns))
+    model, *numbers = _at(template, unknowns, *data, verb=verb)
+    values, change, r, jacobian = map(np.asarray, numbers)
     scale = np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300)
     inverse = np.linalg.pinv(jacobian / scale, rcond=1e-10) / scale[:, None]
     spread = inverse @ inverse.T * (r @ r / max(r.size - len(scale), 1) if scattered else 1.0)
-    change = np.asarray(jax.jacfwd(values)(unknowns))
-    model = _unpack(template, unknowns)
     names = tuple(name if jnp.ndim(getattr(model, name)) == 0 else f"{name}_{k + 1}" for name in model.fitted
                   for k in range(jnp.size(getattr(model, name))))
-    return ModelFit(model, names, np.asarray(values(unknowns)), change @ spread @ change.T, float(r @ r),
-                    r.reshape(data[1].shape), converged)
+    return ModelFit(model, names, values, change @ spread @ change.T, float(r @ r), r.reshape(data[1].shape), converged)
+
+
+@partial(jax.jit, static_argnames="verb")
+def _at(template, unknowns, places, measured, size, *, verb: str):
+    """The model of the unknowns, its fields and the residuals, both with their Jacobians; compiled as a whole."""
+    residual = partial(_residual, template, verb, places, measured, size)
+    fields = partial(_fields, template)
+    return (_unpack(template, unknowns), fields(unknowns), jax.jacfwd(fields)(unknowns), residual(unknowns),
+            jax.jacfwd(residual)(unknowns))
 
 
 def _fields(template, unknowns) -> jax.Array:

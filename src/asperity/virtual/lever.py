@@ -156,8 +156,13 @@ def _mark(template: AbstractContactModel, values: Values, count: int, name: str)
     if not hasattr(template, name):
         return np.zeros(count)
     with jax.enable_x64(True):
-        marks = jax.vmap(lambda own: getattr(replace(template, **own), name)())(values)
+        marks = _marks(template, jax.tree.map(jnp.asarray, values), name)
     return np.broadcast_to(np.asarray(marks), (count,)).copy()
+
+
+@eqx.filter_jit
+def _marks(template: AbstractContactModel, values: dict[str, Array], name: str) -> Array:
+    return jax.vmap(lambda own: getattr(replace(template, **own), name)())(values)
 
 
 def _lowest(template: AbstractContactModel, values: Values, nodes: np.ndarray, ordinate: np.ndarray,

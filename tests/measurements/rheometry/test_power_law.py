@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 
 import asperity
 from asperity.contact import Hertz
+from asperity.learning import hereditary_fit
 from asperity.learning.hereditary_fit import FAMILIES
 from asperity.measurements.rheometry.power_law import fit_viscoelastic
 from asperity.rheology import exponential_memory as memory
@@ -22,7 +23,14 @@ from tests.conftest import shared_data
 from tests.rheology.test_hereditary import exact, triangle
 
 SPEED, RADIUS = 5e-6, 5e-6
+COUNT = 12  # virtual curves of a test
 kernel_of = jax.jit(memory.power_law)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of as many curves as are made here: padded to 32, three fifths of the work would be for nothing."""
+    monkeypatch.setattr(hereditary_fit, "_BLOCK", COUNT)
 
 
 @pytest.mark.parametrize("exponent", [-0.1, 0.0, 0.1, 0.5, 0.9])
@@ -102,7 +110,7 @@ def errors(count, seed=0, noise=None, **options):
 @pytest.mark.parametrize(("retract", "tolerance"), [(True, 1e-3), (False, 5e-3)])
 def test_silent_curves_give_back_modulus_and_order(retract, tolerance):
     """What is left is the step of the block means, coarser relative to the onset of one direction."""
-    found, usable = errors(12, noise=Noise.silent(), retract=retract)
+    found, usable = errors(COUNT, noise=Noise.silent(), retract=retract)
     assert usable.all()
     for error, _, truth in found.values():
         assert np.abs(np.median(error / truth)) < tolerance
@@ -111,7 +119,7 @@ def test_silent_curves_give_back_modulus_and_order(retract, tolerance):
 @pytest.mark.parametrize("retract", [True, False])
 def test_errors_are_within_the_stated_uncertainty(retract):
     """12 curves; the coverage of 64 is judged in tests/verify."""
-    found, usable = errors(12, retract=retract)
+    found, usable = errors(COUNT, retract=retract)
     assert usable.all()
     for error, std, _ in found.values():
         assert np.abs(error / std).max() < 4.5
@@ -120,7 +128,7 @@ def test_errors_are_within_the_stated_uncertainty(retract):
 
 def test_calibration_moves_the_modulus_as_it_must():
     """E follows the spring constant, and the tip radius to the power -1/2."""
-    data = virtual_curves(12, 0)  # of the shape of the others: compiled once
+    data = virtual_curves(COUNT, 0)  # of the shape of the others: compiled once
     found = fit_viscoelastic(data, Hertz(radius=RADIUS), relative_std={"spring_constant": 0.1})
     np.testing.assert_allclose(found.modulus_std_calibration, 0.1 * found.modulus, rtol=0.02)
     found = fit_viscoelastic(data, Hertz(radius=RADIUS), relative_std={"tip": 0.1})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -35,6 +36,9 @@ _BEYOND = 1.0  # decades beyond the data that are shown
 _GRID = 161  # times or frequencies at which a fit is drawn
 _REPEATS = 999  # repetitions of a measurement for the p-value
 _MANY = 100  # points of a spectrum beyond which a tenth of these repetitions is made
+
+#: E* of a material in double precision, compiled as a whole
+_modulus = jax.jit(RelaxationSpectrum.complex_modulus)
 
 
 @verb()
@@ -115,10 +119,8 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     fitted = fit_relaxation(time, modulus, np.real(stated))
     bands = sample_from_relaxation(time, modulus, np.real(stated), draws=draws)
     grid = np.geomspace(time[0], time[-1], _GRID)
-    found = {**_banded("relaxation_fit", "fit_time", fitted, bands,
-                       lambda one: one.relaxation_modulus(jnp.asarray(grid)), "Pa"),
-             **_banded("creep_fit", "fit_time", fitted, bands,
-                       lambda one: one.creep_compliance(jnp.asarray(grid)), "1/Pa"),
+    found = {**_banded("relaxation_fit", "fit_time", _over("relaxation_modulus", fitted, bands, grid), "Pa"),
+             **_banded("creep_fit", "fit_time", _over("creep_compliance", fitted, bands, grid), "1/Pa"),
              **_density(fitted, bands)}
     made = kept.drop_attrs(deep=False).assign(found).assign_coords(fit_time=("fit_time", grid, {"units": "s"}))
     step = provenance.step("relax", {"noise": noise, "draws": draws, **_named(source)}, inputs=inputs)
@@ -167,27 +169,39 @@ def _noise(data: xr.Dataset, names: Sequence[str], modulus: np.ndarray,
 
 def _fit_table(omega: np.ndarray, fitted: SpectrumFit, bands: RelaxationSpectrum) -> dict[str, Any]:
     grid = np.geomspace(omega[0] / 10**_BEYOND, omega[-1] * 10**_BEYOND, _GRID)
-    found = {}
-    for name, part in (("storage_fit", jnp.real), ("loss_fit", jnp.imag)):
-        found |= _banded(name, "fit_frequency", fitted, bands,
-                         lambda one, part=part: part(one.complex_modulus(jnp.asarray(grid))), "Pa")
+    found = _over("complex_modulus", fitted, bands, grid)
     along = ("fit_frequency", grid / (2 * math.pi), {"units": "Hz"})
-    return {**found, **_density(fitted, bands), "fit_frequency": along}
+    return {**_banded("storage_fit", "fit_frequency", [np.real(part) for part in found], "Pa"),
+            **_banded("loss_fit", "fit_frequency", [np.imag(part) for part in found], "Pa"),
+            **_density(fitted, bands), "fit_frequency": along}
 
 
-def _banded(name: str, dim: str, fitted: SpectrumFit, bands: RelaxationSpectrum, read: Any,
-            unit: str) -> dict[str, Any]:
-    """A function of the material, called in double precision: of the fit, and its quantiles over the draws."""
+def _over(verb: str, fitted: SpectrumFit, bands: RelaxationSpectrum, grid: np.ndarray) -> list[np.ndarray]:
+    """A function of the material over a grid, in double precision: of the fit, and of every draw."""
     with jax.enable_x64(True):
-        value = np.asarray(read(fitted.spectrum))
-        draws = np.asarray(jax.vmap(read)(bands))
+        return [np.asarray(part) for part in _read(fitted.spectrum, bands, jnp.asarray(grid), verb=verb)]
+
+
+@partial(jax.jit, static_argnames="verb")
+def _read(one: RelaxationSpectrum, many: RelaxationSpectrum, grid: jax.Array, *, verb: str):
+    def read(material):
+        return getattr(material, verb)(grid)
+
+    return read(one), jax.vmap(read)(many)
+
+
+def _banded(name: str, dim: str, found: Sequence[np.ndarray], unit: str) -> dict[str, Any]:
+    """The values of the fit, and their quantiles over the draws."""
+    value, draws = found
     low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0)
     return {name: (dim, value, {"units": unit}), f"{name}_low": (dim, low, {"units": unit}),
             f"{name}_high": (dim, high, {"units": unit})}
 
 
 def _density(fitted: SpectrumFit, bands: RelaxationSpectrum) -> dict[str, Any]:
-    found = _banded("relaxation_density", "relaxation_time", fitted, bands, lambda one: one.density, "Pa")
+    with jax.enable_x64(True):
+        every = [np.asarray(_densities(material)) for material in (fitted.spectrum, bands)]
+    found = _banded("relaxation_density", "relaxation_time", every, "Pa")
     times = np.asarray(fitted.spectrum.relaxation_time)
     constants = {"equilibrium_modulus": (float(fitted.spectrum.equilibrium_modulus), "Pa"),
                  "viscosity": (float(fitted.spectrum.viscosity), "Pa s")}
@@ -195,17 +209,22 @@ def _density(fitted: SpectrumFit, bands: RelaxationSpectrum) -> dict[str, Any]:
             **{name: ((), value, {"units": unit}) for name, (value, unit) in constants.items()}}
 
 
+@jax.jit
+def _densities(material: RelaxationSpectrum) -> jax.Array:
+    return material.density
+
+
 def _kk_table(omega: np.ndarray, modulus: np.ndarray, report: PassivityReport) -> dict[str, Any]:
     """What each part predicts of the other; its error is what it does to a passive material on the same band."""
     try:
         measured = finite_band(omega, modulus).predicted
         with jax.enable_x64(True):
-            passive = np.asarray(report.nearest.complex_modulus(jnp.asarray(omega)))
+            passive = np.asarray(_modulus(report.nearest, jnp.asarray(omega)))
         floor = np.abs(finite_band(omega, passive).predicted - passive)
     except ValueError:
         measured, floor = np.full(len(omega), complex(np.nan, np.nan)), np.full(len(omega), np.nan)
     with jax.enable_x64(True):
-        rest = modulus - np.asarray(report.nearest.complex_modulus(jnp.asarray(omega)))
+        rest = modulus - np.asarray(_modulus(report.nearest, jnp.asarray(omega)))
     values = {"storage_kk": np.real(measured), "loss_kk": np.imag(measured), "kk_floor": floor,
               "storage_residual": np.real(rest), "loss_residual": np.imag(rest)}
     return {name: ("frequency", value, {"units": "Pa"}) for name, value in values.items()}
