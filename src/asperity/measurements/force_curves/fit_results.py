@@ -9,11 +9,11 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel
 from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
+from asperity.learning.adhesion import Adhesion
 from asperity.learning.batches import Scaled
-from asperity.learning.detachment import Detachment
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
-from asperity.learning.uncertainty import BESIDE, ErrorBars, ParameterEstimates
+from asperity.learning.uncertainty import ErrorBars, ParameterEstimates
 from asperity.measurements.force_curves.segments import Segment
 from asperity.quantities import variable_attributes
 
@@ -24,10 +24,10 @@ _PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _MISFIT = 3.0  # residual over noise, and
 _MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
-_PULL = 6.0  # pull-off over noise, from which the fit may say where it is
 #: what stands beside a value and is as unknown as it
 _OF_VALUE = ("std", "std_noise", "std_calibration", "low", "high", "dof")
-_POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
+_POSITIVE = ("modulus",)  # to be told from zero
+_LIMITED = ("work_of_adhesion",)  # of which an upper limit is an answer
 _SIGNIFICANT = 3.0  # modulus over its uncertainty and contact force over the noise, and
 _SWING = 15.0  # force, peak to peak, over the noise far away, below which nothing was touched
 
@@ -48,10 +48,10 @@ class Fitted(NamedTuple):
     scaled: Scaled
     fit: Fit
     found: ParameterEstimates
-    bars: ErrorBars  # of the parameters and, last, of the lowest force
+    bars: ErrorBars  # of the parameters and, last, of the model's pull-off
     level: Level
-    detached: Detachment  # of the retraction, whatever segment is fitted
-    retracting: bool  # whether that is the one that is fitted
+    adhesion: Adhesion  # of the retraction, whatever segment is fitted
+    pull_calibration: np.ndarray  # (batch, source) N, of the model's pull-off, per standard uncertainty of each source
 
 
 class _Residuals(NamedTuple):
@@ -129,7 +129,8 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
         noise = fitted.bars.std[:, i]
         calibration = np.sqrt((found.calibration[:, i] ** 2).sum(axis=1))
         known = None if name.startswith("baseline") else fitted.bars.freedom[:, i]
-        variables |= with_uncertainty(name, values, noise, calibration, known)
+        ends = fitted.adhesion.work if name == "work_of_adhesion" else None
+        variables |= with_uncertainty(name, values, noise, calibration, known, ends)
     return variables
 
 
@@ -147,8 +148,9 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     """What is read off the corrected curve rather than fitted."""
     counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
     any_counted = counted.any(axis=1)
-    lowest, noise, known = _pull_off(fitted, rest)
-    variables = with_uncertainty("pull_off_force", lowest, noise, lowest * level.force_std, known)
+    pull = fitted.adhesion
+    calibration = np.where(pull.followed, np.linalg.norm(fitted.pull_calibration, axis=1), pull.force * level.force_std)
+    variables = with_uncertainty("pull_off_force", pull.force, pull.std, calibration, pull.freedom, (pull.low, pull.high))
     depth = _depth(fitted)
     plain = {
         "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
@@ -168,28 +170,6 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     return variables
 
 
-def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The largest attraction of the retraction, its uncertainty from the noise, (curve,) N, and degrees of freedom.
-
-    Where the fit is of the retraction and follows the pull-off, its own minimum is taken, moved by the mean residual
-    of the samples beside it: right whatever the noise, and free of the model's level. Elsewhere it is read off the
-    retraction: an approach shows the jump into contact instead.
-    """
-    raw, raw_std = fitted.detached
-    if not fitted.retracting:
-        return raw, raw_std, np.full(len(raw), np.inf)
-    model, std = fitted.found.model_force, fitted.level.std
-    known = np.isfinite(rest.residual)
-    seen = np.where(known, model, np.inf)
-    place, least = seen.argmin(axis=1), seen.min(axis=1, initial=0.0)
-    beside = known & (np.abs(np.arange(model.shape[1]) - place[:, None]) <= BESIDE)
-    number = np.maximum(beside.sum(axis=1), 1)
-    moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
-    followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
-    return (np.where(followed, moved, raw), np.where(followed, fitted.bars.std[:, -1], raw_std),
-            np.where(followed, fitted.bars.freedom[:, -1], np.inf))
-
-
 def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:
     """The outcome of each curve, int8: the gravest of those that apply."""
     found, counted, point = fitted.found, fitted.segment.counted, fitted.fit.nonlinear[:, 0]
@@ -199,10 +179,12 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
     vague = [~(values > _SIGNIFICANT * fitted.bars.std[:, i])
              for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
+    impossible = [values <= 0 for name, values in zip(model.fitted, fitted_values.T) if name not in _LIMITED]
     conditions = {
-        Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest),
+        Outcome.misfit: (rest.worst > _MISFIT * rest.far) & (rest.worst > _MISFIT_PART * rest.largest)
+        | fitted.adhesion.contradicted,
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
-        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | np.any(vague, axis=0)
+        Outcome.bound_hit: np.any(impossible + vague, axis=0)
         | (_depth(fitted) > float(model.largest_indentation())),
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
