@@ -79,7 +79,7 @@ def _ends(values: np.ndarray, usual: tuple[np.ndarray, np.ndarray], ends: tuple[
     return np.where(np.isnan(ends[0]), usual[0], low), np.where(np.isnan(ends[1]), usual[1], high)
 
 
-def wide(freedom: np.ndarray) -> np.ndarray:
+def wide(freedom: np.ndarray | float) -> np.ndarray:
     """Half the width of the interval that holds 95 % over that which holds 68.27 %: 1.96 of a normal error."""
     known = np.fmin(freedom, _NORMAL)
     return stdtrit(known, 0.975) / stdtrit(known, 0.5 + _STANDARD / 2)

@@ -1,7 +1,7 @@
 r"""Adhesion and pull-off force of a fitted contact: the one is known from the other.
 
 A contact with adhesion lets go at the least force of its model, $\tfrac32\pi wR$ (JKR) or $2\pi wR$ (DMT), under any
-lever: a soft one loses the tip where the slope of the force is that of the lever, negated, which is beyond the least
+lever: a soft one loses the tip where the slope of the force is that of the lever, negated, at or beyond the least
 force. What noise n does to the force of the samples about that place, $(1 + F'/k)\,n$ and nothing at the jump itself,
 therefore says nothing of the pull-off; what it does to modulus and work of adhesion does.
 """
@@ -22,7 +22,7 @@ from asperity.learning.uncertainty import ErrorBars, ParameterEstimates
 __all__ = ["Adhesion", "ModelPullOff", "judged", "model_pull_off"]
 
 _RANGE = (1e-20, 1e6)  # J/m^2, in which a work of adhesion is looked for
-_APART = 4.0  # of the joint standard uncertainty, by which the pull-off of a fit and what is read may differ,
+_APART = 1.25  # times the half-widths of both intervals of 95 %, by which fit and reading may differ: 1 % of curves,
 _NEGLIGIBLE = 0.1  # and in any case by this part of the larger: samples and the end of a jump
 _SEEN = 3.0  # standard uncertainties of what is read, from which on the pull-off of a fit would have shown
 _NEAR = 12.0  # noise, up to which a jump may hide in it, and the fit places it as the noise has it
@@ -49,14 +49,15 @@ class Adhesion(NamedTuple):
     high: np.ndarray  # the lower one is 0 where the pull-off cannot be told from none
     followed: np.ndarray  # bool, whether the pull-off is that of the fitted model
     contradicted: np.ndarray  # bool, whether the model pulls with another force than was read
-    work: tuple[np.ndarray, np.ndarray] | None  # J/m^2, the ends for the work of adhesion, NaN where those of the fit hold
+    work: tuple[np.ndarray, np.ndarray] | None  # J/m^2, the ends for the work of adhesion, NaN where it is about that
 
 
 def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBars, pull: ModelPullOff,
-           read: Detachment, *, noise: np.ndarray, retracting: bool) -> Adhesion:
+           read: Detachment, *, noise: tuple[np.ndarray, np.ndarray],
+           retracting: bool) -> Adhesion:
     """The pull-off force, and how far the work of adhesion can be told from zero.
 
-    Where the fitted retraction and what is read off it agree, the force is that of the model. Where it shows no
+    Where the fitted retraction and what is read off it agree, the surer force of the two is taken. Where it shows no
     attraction, the work of adhesion is at most what the largest force would need that may have been read: near zero
     the force of a contact of short-range adhesion goes with the square root of w, and a linear error of it with
     nothing. Where a fit follows an attraction in which the jump may hide, the upper end is that of both; where the two
@@ -66,24 +67,26 @@ def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBa
         model: the template of the fit.
         found, bars: its parameters and what noise does to them and, last, to the pull-off ``pull`` of the model.
         read: what is read off the retraction.
-        noise: (batch,) N, standard deviation of a sample.
+        noise: (batch,) N, standard deviation of a sample, and half the width of the interval of 95 % of the model's
+            pull-off for the noise of the baseline alone: a wrong model is not excused by what it leaves in contact.
         retracting: whether the retraction is what is fitted.
     """
     force, std, freedom = pull.force, bars.std[:, -1], bars.freedom[:, -1]
     reach = _wide(freedom) * std
-    apart, larger = np.abs(force - read.force), np.fmax(force, read.force)
-    contradicted = retracting & (apart > np.maximum(_APART * np.hypot(std, read.std), _NEGLIGIBLE * larger))
+    level, alone = noise
+    apart, reaches = np.abs(force - read.force), alone + _wide(read.freedom) * read.std
+    contradicted = retracting & (apart > np.maximum(_APART * reaches, _NEGLIGIBLE * np.fmax(force, read.force)))
     plain, seen = force > reach, (read.low > 0) | (force > _SEEN * read.std)
-    followed = retracting & plain & seen & ~contradicted
-    near = followed & (force < _NEAR * noise)
+    shown = retracting & plain & seen & ~contradicted
+    followed, near = shown & (std <= read.std), shown & (force < _NEAR * level)
     ends = np.where(near, force - reach, np.nan), np.where(near, np.fmax(force + reach, read.high), np.nan)
-    pick = [np.where(followed, *both) for both in zip((force, std, freedom, *ends), read)]
+    force, std, freedom, low, high = (np.where(followed, *both) for both in zip((force, std, freedom, *ends), read))
     work = None
-    if "work_of_adhesion" in model.fitted and np.isfinite(force).any():
+    if "work_of_adhesion" in model.fitted and hasattr(model, "pull_off_force"):
         known = retracting & np.isfinite(read.high)
         limit = ~contradicted & (~plain | (known & ~seen))
         work = _work(model, found, bars, read, (known, limit, contradicted, near))
-    return Adhesion(*pick, followed, contradicted, work)
+    return Adhesion(force, std, freedom, low, high, followed, contradicted, work)
 
 
 def _work(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBars, read: Detachment,
@@ -94,10 +97,11 @@ def _work(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBar
     value, reach = found.values[:, place], _wide(bars.freedom[:, place]) * bars.std[:, place]
     root = reach**2 / (4 * np.maximum(value, 1e-300)) if model.shape_names else 0.0  # (sqrt w + reach of sqrt w)^2
     least, most = (adhesion_of(model, found.values, np.nan_to_num(end)) for end in (read.low, read.high))
+    other = limit | contradicted | near
     low = np.where(contradicted, np.maximum(np.minimum(value - reach, least), 0.0), np.where(near, value - reach, 0.0))
     high = np.where(contradicted | near, np.fmax(value + reach, most),
                     np.where(known, most, np.maximum(value + reach + root, 0.0)))
-    return tuple(np.where(limit | contradicted | near, end, np.nan) for end in (low, high))
+    return np.where(other, low, np.nan), np.where(other, high, np.nan)
 
 
 def _wide(freedom: np.ndarray) -> np.ndarray:
@@ -153,6 +157,6 @@ def _sloped(kind: type[AbstractContactModel]):
     """The pull-off force of models of this kind from their fields, (batch, field), and its gradient."""
 
     def force(fields):
-        return kind(**dict(zip((*kind.fitted, *kind.fixed), fields))).pull_off_force()
+        return getattr(kind(**dict(zip((*kind.fitted, *kind.fixed), fields))), "pull_off_force")()  # noqa: B009
 
     return jax.jit(jax.vmap(jax.value_and_grad(force)))

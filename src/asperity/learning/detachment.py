@@ -150,9 +150,9 @@ def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation
     louder = np.maximum(own / noise, 1.0)
     rest = np.where(counted, force - line.values, 0.0)
     near = counted & (index >= (first + (_NEAR * (onset - first)).astype(int))[:, None])
-    weights, more, plain = _lowest(rest, counted, whole, near, (of_nine, noise * louder))
+    weights, more, resolved = _lowest(rest, counted, whole, near, (of_nine, noise * louder))
     deepest = np.where(near, rest, np.inf).argmin(axis=1)
-    most = np.where(plain[:, None], weights, -(index == deepest[:, None]).astype(float))
+    most = np.where(resolved[:, None], weights, -(index == deepest[:, None]).astype(float))
     places = (near & whole & (_smooth(rest) < _FELT * of_nine[:, None])).sum(axis=1)
     change = np.diff(weights, axis=1, prepend=0.0)
     known = (line.number >= _FEWEST) & (number - line.number > 2 * _HALF) & weights.any(axis=1)
@@ -216,7 +216,7 @@ def _rms(residual: np.ndarray, use: np.ndarray) -> np.ndarray:
 
 def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, near: np.ndarray,
             noise: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The largest attraction of each curve: weights of samples, (batch, sample), a variance, N^2, whether it is plain.
+    """The largest attraction: weights of samples, (batch, sample), a variance, N^2, and whether the dip is resolved.
 
     ``noise``: of nine samples, and of one.
     """
@@ -236,15 +236,16 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, near: np.n
     nine = np.take_along_axis(rest, edge[:, None] + np.arange(_NINE), axis=1)
     step = np.maximum(nine @ _SLOPE, 0.0)  # how long the tip held on between this sample and the next is not known
     of_edge = np.zeros(rest.shape)
-    np.put_along_axis(of_edge, edge[:, None] + np.arange(_NINE), _FIRST - np.where(step > 0, 0.5, 0.0)[:, None] * _SLOPE,
-                      axis=1)
+    last = _FIRST - np.where(step > 0, 0.5, 0.0)[:, None] * _SLOPE
+    np.put_along_axis(of_edge, edge[:, None] + np.arange(_NINE), last, axis=1)
     of_vertex = np.where(np.isfinite(smooth[rows, middle])[:, None], of_vertex, 0.0)
     at_edge = jumps & ((of_edge * rest).sum(axis=1) < (of_vertex * rest).sum(axis=1))
     rough = np.where(at_edge, np.sqrt(((nine - nine @ _PARABOLA.T) ** 2).sum(axis=1) / (_NINE - 3)), rough)
     alone = visible & (rough > _ROUGH * of_one)  # what varies so is force, not noise
     weights = np.where(at_edge[:, None], of_edge, of_vertex)
     weights = np.where(alone[:, None], (index == deepest[:, None]).astype(float), weights)
-    return -weights, np.where(at_edge & ~alone, step**2 / 12, 0.0), at_edge | alone | (visible & (end - start >= _RESOLVED))
+    resolved = at_edge | alone | (visible & (end - start >= _RESOLVED))
+    return -weights, np.where(at_edge & ~alone, step**2 / 12, 0.0), resolved
 
 
 def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -40,10 +40,11 @@ class Outcome(IntEnum):
 _MEANING = {
     Outcome.converged: "The fit reached the least-squares optimum and agrees with the noise.",
     Outcome.misfit: "The fit is optimal, but its residual is far above the measured noise: the model does "
-                    "not describe the curve (wrong tip shape, adhesion, layer, large strain). Try another model.",
+                    "not describe the curve (wrong tip shape, adhesion, layer, large strain), or its pull-off force "
+                    "is not the one that the curve shows. Try another model.",
     Outcome.short_baseline: "Less than a tenth of the curve lies before contact: the noise, and with it the "
                             "error bar, is poorly known. Record more baseline.",
-    Outcome.bound_hit: "The modulus or adhesion comes out zero, negative, or not to be told from zero; or the "
+    Outcome.bound_hit: "The modulus comes out zero, negative, or not to be told from zero; or the "
                        "indentation exceeds what the model's formula covers (a layer too thin for the tip).",
     Outcome.saturated: "The deflection signal sits at its end value for several samples: the detector was "
                        "saturated and the force is cut off. Lower the setpoint or re-center the laser.",

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.contact import AbstractContactModel
+from asperity.data.results import wide
 from asperity.learning import noise as noise_model
 from asperity.learning.adhesion import ModelPullOff, judged, model_pull_off
 from asperity.learning.attachment import find_jump
@@ -50,6 +51,7 @@ class _OwnNoise(NamedTuple):
 
     spectra: Spectra
     length: np.ndarray  # (curve,) samples of the windows that its knots belong to
+    pull: np.ndarray  # (curve,) N, what it does to the model's pull-off: half the width of an interval of 95 %
 
 
 def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> LearntNoise:
@@ -161,7 +163,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     retracting = segment.startswith("retract")
     detached = _detached(dataset, solution.segment if retracting else None, std, correlation, own)
     with jax.enable_x64(True):
-        adhesion = judged(model, found, bars, pull, detached, noise=std, retracting=retracting)
+        adhesion = judged(model, found, bars, pull, detached, noise=(std, own.pull), retracting=retracting)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
                                           adhesion, pull.calibration))
 
@@ -186,7 +188,10 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
 def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr.Dataset,
                      estimates: tuple[ParameterEstimates, ModelPullOff], baselines: Sequence[np.ndarray],
                      segment: Segment) -> tuple[ErrorBars, np.ndarray, np.ndarray, _OwnNoise]:
-    """What the noise does to each curve's parameters and, last, to its pull-off; its size (N), correlation, spectrum."""
+    """What the noise does to each curve's parameters and, last, to its pull-off; its size (N), its correlation, itself.
+
+    The latter are those of the baseline alone: what is read without a model must not depend on how well one fits.
+    """
     sessions = dataset["session"].values.astype(str)
     samples, (step, largest) = segment.force.shape[1], _resolution(segment)
     found, pull = estimates
@@ -200,11 +205,12 @@ def _noise_of_curves(noise: LearntNoise | Mapping[str, LearntNoise], dataset: xr
                            (step[here], largest[here]), (samples, length, own.window.baseline))
         seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own, shown))
         bars = error_bars(response[here], seen, length, samples)
+        pulled = error_bars(pull.response[here, None], alone, length, samples)
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
-                      *seen, np.full(len(here), length)))
+                      *alone, np.full(len(here), length), (pulled.std * wide(pulled.freedom))[:, 0]))
     back = np.argsort(np.concatenate(rows))
-    *whole, std, correlation, mean, covariance, length = (np.concatenate(column)[back] for column in zip(*parts))
-    return ErrorBars(*whole), std, correlation, _OwnNoise(Spectra(mean, covariance), length)
+    *whole, std, correlation, mean, covariance, length, moved = (np.concatenate(column)[back] for column in zip(*parts))
+    return ErrorBars(*whole), std, correlation, _OwnNoise(Spectra(mean, covariance), length, moved)
 
 
 def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:

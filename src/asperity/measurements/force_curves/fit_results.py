@@ -23,6 +23,7 @@ _POINTS = 120  # samples of a curve that are kept for display
 _PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _MISFIT = 3.0  # residual over noise, and
 _MISFIT_PART = 0.03  # residual over largest force, above which a model does not describe the curve
+_HELD = 0.1  # of the noise, the least that is left of it in a sample: where the gain is 0 no lever holds the tip
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 #: what stands beside a value and is as unknown as it
 _OF_VALUE = ("std", "std_noise", "std_calibration", "low", "high", "dof")
@@ -89,7 +90,7 @@ def _residuals(fitted: Fitted) -> _Residuals:
     residual = np.where(counted, corrected - found.model_force, np.nan)
     in_contact = touching(found.model_force) & counted
     gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
-    expected = np.maximum(fitted.level.std[:, None] * gain, 1e-300)
+    expected = np.maximum(fitted.level.std[:, None] * np.maximum(gain, _HELD), 1e-300)
     largest = np.maximum(np.max(np.abs(np.nan_to_num(corrected)), axis=1), 1e-300)
     every, contact = _mean(residual**2, counted), _mean(residual**2, in_contact)
     with np.errstate(over="ignore"):
@@ -149,8 +150,10 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
     any_counted = counted.any(axis=1)
     pull = fitted.adhesion
-    calibration = np.where(pull.followed, np.linalg.norm(fitted.pull_calibration, axis=1), pull.force * level.force_std)
-    variables = with_uncertainty("pull_off_force", pull.force, pull.std, calibration, pull.freedom, (pull.low, pull.high))
+    of_model = np.linalg.norm(fitted.pull_calibration, axis=1)
+    variables = with_uncertainty("pull_off_force", pull.force, pull.std,
+                                 np.where(pull.followed, of_model, pull.force * level.force_std), pull.freedom,
+                                 (pull.low, pull.high))
     depth = _depth(fitted)
     plain = {
         "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
