@@ -34,7 +34,8 @@ def identity(dataset: xr.Dataset) -> dict[str, xr.Variable]:
 
 
 def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibration: np.ndarray,
-                     freedom: np.ndarray | None = None, model: np.ndarray | None = None) -> dict[str, Any]:
+                     freedom: np.ndarray | None = None, ends: tuple[np.ndarray, np.ndarray] | None = None,
+                     model: np.ndarray | None = None) -> dict[str, Any]:
     r"""The variable ``name`` with ``_std_noise``, ``_std_calibration`` and their root sum of squares ``_std``.
 
     Where a ``model`` part is given, it is ``_std_model`` and part of the sum; NaN there means not tested, and adds
@@ -44,8 +45,14 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
     the noise's, there are also ``_low`` and ``_high``, the ends of the interval that holds 95 %, and ``_dof``, the
     degrees of freedom of Student's distribution of the error as a whole, $\nu (u/u_\mathrm{noise})^4$ (the formula
     of Welch and Satterthwaite with the other parts known as well as normal).
+
+    Where the noise leaves an interval of 95 % that is not about the value, of no less than 0, its ``ends`` are given
+    (NaN elsewhere), and the standard uncertainty from the noise is not less than such ends allow.
     """
     unit, meaning = QUANTITIES[name].unit, QUANTITIES[name].meaning
+    if ends is not None and freedom is not None:
+        about = (ends[1] - ends[0]) / 2 / wide(freedom)
+        noise = np.fmax(noise, np.where(np.isfinite(about), about, noise))
     total = np.hypot(np.hypot(noise, calibration), 0.0 if model is None else np.nan_to_num(model))
     kinds = {"_std": (total, unit, f"standard uncertainty (noise{'' if model is None else ', model'} and calibration)"),
              "_std_noise": (noise, unit, "standard uncertainty from the noise"),
@@ -57,8 +64,9 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             known = np.fmin(freedom * (total / noise) ** 4, _NORMAL)
         reach = total * wide(known)
-        kinds |= {"_low": (values - reach, unit, "lower end of the interval that holds 95 %"),
-                  "_high": (values + reach, unit, "upper end of the interval that holds 95 %"),
+        low, high = _ends(values, (values - reach, values + reach), ends, wide(_NORMAL) * calibration)
+        kinds |= {"_low": (low, unit, "lower end of the interval that holds 95 %"),
+                  "_high": (high, unit, "upper end of the interval that holds 95 %"),
                   "_dof": (known, "1", "degrees of freedom of the error (Student's distribution)")}
     own = variable_attributes(name) | {"ancillary_variables": " ".join([*(name + kind for kind in kinds), "flag"])}
     return {name: ("curve", np.array(values), own)} | {
@@ -66,7 +74,18 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
         for kind, (found, units, what) in kinds.items()}
 
 
-def wide(freedom: np.ndarray) -> np.ndarray:
+def _ends(values: np.ndarray, usual: tuple[np.ndarray, np.ndarray], ends: tuple[np.ndarray, np.ndarray] | None,
+          calibration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the interval of 95 %: the ``usual`` ones, or what ``calibration`` makes of those of the noise."""
+    if ends is None:
+        return usual
+    low = np.maximum(values - np.hypot(values - ends[0], calibration), 0.0)
+    low = np.where(ends[0] > 0, low, 0.0)
+    high = values + np.hypot(np.maximum(ends[1] - values, 0.0), calibration)
+    return np.where(np.isnan(ends[0]), usual[0], low), np.where(np.isnan(ends[1]), usual[1], high)
+
+
+def wide(freedom: np.ndarray | float) -> np.ndarray:
     """Half the width of the interval that holds 95 % over that which holds 68.27 %: 1.96 of a normal error."""
     known = np.fmin(freedom, _NORMAL)
     return stdtrit(known, 0.975) / stdtrit(known, 0.5 + _STANDARD / 2)

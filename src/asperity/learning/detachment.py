@@ -2,17 +2,24 @@ r"""The pull-off force read off a retraction, without a contact model.
 
 The baseline is a straight line through the samples that lie before the surface, seen from afar. The attraction is
 read where the tip still holds on: by a parabola through neighboring samples, at its lowest place, or before a jump at
-its end; a jump falls between two samples, so that half of what the force changes from one to the next is added. The
-uncertainty is that of the parabola and of the line,
+its end; a jump falls between two samples, so that half of what the force changes from one to the next is added. Where
+neighboring samples differ from a parabola by more than the noise, the lowest of them is the pull-off. A sample or two
+that differ from their neighbors on both sides, which agree, are a glitch and do not count.
 
-$$ \mathrm{var} = \sigma^2 \left[ f + \frac{\kappa}{n}
-   \left(1 + \frac{(i - \bar\imath)^2}{\overline{(i - \bar\imath)^2}}\right) \right] $$
+The reading r is a linear function of the samples, parabola less line, so that its error follows from the learnt
+spectrum of the noise, slow noise included: Student's distribution T of a known scale s. It is also the largest of many
+places, and some noise is the largest anywhere: of M samples none exceeds r with the probability $e^{-N(r)}$ (Rice), so
+that a reading of a pull-off p is distributed as
 
-with f of the parabola (least squares), n samples in the line, $\kappa$ samples that count as one independent one, and
-i the index of the sample. The largest of M noisy places is some $\sqrt{2 \ln M}$ standard deviations where there is no
-attraction at all: up to that nothing is reported, up to twice as much a part, and what is in doubt is part of the
-uncertainty. Where neighboring samples differ from a parabola by more than the noise, the lowest of them is the
-pull-off. A sample or two that differ from their neighbors on both sides, which agree, are a glitch and do not count.
+$$ \Pr(r' < r \mid p) = T\!\left(\frac{r - p}{s}\right) e^{-N(r)}, \qquad
+   N(r) = \frac{M}{2\pi} \sqrt{\frac{\lambda_2}{\lambda_0}}\; e^{-r^2 / 2 \lambda_0} $$
+
+with the variances $\lambda_0$ of a reading and $\lambda_2$ of its change from one sample to the next. The value is the
+p of which r is the median, the lower end of the interval the p that exceeds r in 2.5 % of cases, and both are 0 where
+noise alone reaches as far: then the interval is an upper limit. Its upper end leaves the search out, $r + t s$, and
+holds whatever the noise does elsewhere.
+
+Source: Rice, Bell Syst. Tech. J. 24, 46 (1945), section 3.3.
 """
 
 from __future__ import annotations
@@ -22,10 +29,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
 from scipy.signal import savgol_coeffs
+from scipy.special import ndtri, stdtr, stdtrit
 
 from asperity.learning.attachment import VISIBLE, is_sudden, release
 
-__all__ = ["Detachment", "read_detachment"]
+__all__ = ["Detachment", "Reading", "read_detachment", "unfolded"]
 
 _HALF = 4  # samples on either side of the middle of a parabola
 _FELT = 4.5  # force over the noise of nine samples, from which the surface is felt: by chance once in 1e5 places
@@ -39,6 +47,9 @@ _SHARE = 0.9  # of the samples before the surface is felt, that the baseline is 
 _NEAR = 0.75  # of these samples, from which on an attraction is looked for
 _FAR = 0.2  # of the samples, that show the baseline before anything is known
 _ROUGH = 3.0  # noise, by which neighboring samples may differ from a parabola; what differs more is not smoothed away
+_STANDARD = 0.8413447460685429  # the probability below the upper end of a standard interval of 68.27 %
+_UPPER = 0.975  # and of one of 95 %
+_RESOLVED = 16  # samples of a dip that nine of them cannot smooth away
 _CACHED = 1 << 15  # samples that are worked on at once
 
 _NINE = 2 * _HALF + 1
@@ -49,22 +60,36 @@ _FIRST = _PARABOLA[0]  # and at its first place
 _SLOPE = savgol_coeffs(_NINE, 1, deriv=1, use="dot")  # and in a straight line: of its slope
 
 
+class Reading(NamedTuple):
+    """What was read off each retraction, as a linear function of its samples."""
+
+    force: np.ndarray  # (batch,) N, the attraction at its largest; NaN where there is no baseline to read it against
+    weights: np.ndarray  # (batch, 3, sample) of the force, of its change from one sample to the next, of `most`
+    most: np.ndarray  # (batch,) N, the lowest sample where a dip may be narrower than a parabola, else the same
+    places: np.ndarray  # (batch,) samples among which the largest was looked for
+    more: np.ndarray  # (batch,) N^2, what is added to the variance as the jump falls between two samples
+    louder: np.ndarray  # (batch,) noise of this retraction over that which was stated, 1 at least
+
+
 class Detachment(NamedTuple):
     """The pull-off of each curve, (batch,); NaN where there is no baseline to read it against."""
 
     force: np.ndarray  # N, a magnitude
-    std: np.ndarray  # N, from the noise of force and baseline
+    std: np.ndarray  # N, half the width of an interval of 68.27 % for a pull-off that is plain to see
+    freedom: np.ndarray  # degrees of freedom of that
+    low: np.ndarray  # N, the ends of the interval that holds 95 %; the lower one is 0 where
+    high: np.ndarray  # N, the pull-off cannot be told from none
 
 
 class _Baseline(NamedTuple):
     values: np.ndarray  # (batch, sample) N
-    number: np.ndarray  # (batch,) samples that it is drawn through
-    middle: np.ndarray  # (batch,) their mean index
-    spread: np.ndarray  # (batch,) the mean square of their distance from it
+    use: np.ndarray  # (batch, sample) bool, what it is drawn through,
+    number: np.ndarray  # (batch,) how many these are,
+    middle: np.ndarray  # (batch,) and their mean index
 
 
-def read_detachment(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray) -> Detachment:
-    """The largest attraction of every retraction.
+def read_detachment(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray) -> Reading:
+    """The largest attraction of every retraction, as a function of its samples.
 
     Args:
         force: (batch, sample) N, the farthest sample first, the deepest last.
@@ -74,11 +99,40 @@ def read_detachment(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, c
     """
     rows = max(1, _CACHED // max(force.shape[1], 1))
     parts = [_read(force[i : i + rows], counted[i : i + rows], np.maximum(noise[i : i + rows], 1e-300),
-                   np.maximum(correlation[i : i + rows], 1.0)) for i in range(0, len(force), rows)]
-    return Detachment(*(np.concatenate(column) for column in zip(*parts))) if parts else Detachment(noise, noise)
+                   np.maximum(correlation[i : i + rows], 1.0)) for i in range(0, max(len(force), 1), rows)]
+    return Reading(*(np.concatenate(column) for column in zip(*parts)))
 
 
-def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray) -> Detachment:
+def unfolded(reading: Reading, std: np.ndarray, freedom: np.ndarray) -> Detachment:
+    """The pull-off and its interval, as the module says.
+
+    Args:
+        reading: what was read.
+        std: (batch, 3) N, what the noise does to what the weights of the reading are of: half the width of an interval
+            of 68.27 %.
+        freedom: (batch, 3) degrees of freedom of Student's distribution of these errors.
+    """
+    known = freedom[:, 0]
+    scale = np.maximum(std[:, 0] * reading.louder / stdtrit(known, _STANDARD), 1e-300)
+    change = std[:, 1] * reading.louder / stdtrit(freedom[:, 1], _STANDARD)
+    normal = -ndtri(np.maximum(stdtr(known, -np.maximum(reading.force, 0.0) / scale), 1e-300))
+    above = reading.places / (2 * np.pi) * np.minimum(change / scale, np.pi) * np.exp(-(normal**2) / 2)
+
+    def of_reading(probability: float, above: np.ndarray | float) -> np.ndarray:
+        """The pull-off of which so much of the readings lies below this one."""
+        share = probability * np.exp(above)
+        reach = stdtrit(known, np.minimum(share, 1 - 1e-9)) * scale
+        reach = np.sign(reach) * np.sqrt(reach**2 + stdtrit(known, probability) ** 2 * reading.more)
+        return np.where(share < 1, np.maximum(reading.force - reach, 0.0), 0.0)
+
+    unknown = np.isnan(reading.force)
+    high = np.maximum(of_reading(1 - _UPPER, 0.0), reading.most + std[:, 2] * reading.louder)
+    std = np.sqrt((std[:, 0] * reading.louder) ** 2 + reading.more)
+    return Detachment(*(np.where(unknown, np.nan, one) for one in (
+        of_reading(0.5, above), std, known, of_reading(_UPPER, above), high)))
+
+
+def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray) -> Reading:
     """As `read_detachment`, for curves that fit into the cache of a processor together."""
     number, index = counted.sum(axis=1), np.arange(force.shape[1])
     first = counted.argmax(axis=1)
@@ -86,22 +140,34 @@ def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation
     line, onset = _line(force, counted, first + np.maximum(_FEWEST, _FAR * number).astype(int)), first
     whole, of_nine = _whole(counted), noise * np.sqrt(np.minimum((_MIDDLE**2).sum() * correlation, 1.0))
     for _ in range(2):  # from the farthest fifth, then from all that lies before the surface
-        felt = (np.abs(_smooth(force - line.values)) > _FELT * of_nine[:, None]) & whole
+        smooth = _smooth(force - line.values)
+        felt = (np.abs(smooth) > _FELT * of_nine[:, None]) & whole
         onset = np.where(felt.any(axis=1), felt.argmax(axis=1), force.shape[1])
-        line = _line(force, counted, first + np.maximum(_FEWEST, _SHARE * (onset - first)).astype(int))
-    noise = np.maximum(noise, _rms(force - line.values, counted & (index < first[:, None] + line.number[:, None])))
+        pulls = np.take_along_axis(smooth, np.minimum(onset, force.shape[1] - 1)[:, None], axis=1)[:, 0] < 0
+        share = np.where(pulls, _SHARE, _NEAR)  # an attraction that is not felt must not turn the line
+        line = _line(force, counted, first + np.maximum(_FEWEST, share * (onset - first)).astype(int))
+    own = _rms(force - line.values, line.use)
+    louder = np.maximum(own / noise, 1.0)
     rest = np.where(counted, force - line.values, 0.0)
-    value, place, white, more = _lowest(rest, counted, whole, first + (_NEAR * (onset - first)).astype(int), of_nine,
-                                          noise)
-    own = np.minimum(white * correlation, 1.0)
-    share = np.minimum(correlation / np.maximum(line.number, 1), 1.0)
-    of_line = share * (1 + (place - line.middle) ** 2 / np.maximum(line.spread, 1.0))
-    apart = np.maximum((number - _NEAR * (onset - first)) / np.maximum(_NINE, correlation), 2.0)
-    largest = noise * np.sqrt(2 * np.log(apart) * own)  # of so many places without any attraction
-    doubt = np.clip(2 - value / largest, 0.0, 1.0) * largest
-    std = np.sqrt(noise**2 * (own + of_line) + more + doubt**2 / 4)
-    known = (line.number >= _FEWEST) & (number - line.number > 2 * _HALF)
-    return Detachment(np.where(known, np.maximum(value - doubt, 0.0), np.nan), np.where(known, std, np.nan))
+    near = counted & (index >= (first + (_NEAR * (onset - first)).astype(int))[:, None])
+    weights, more, resolved = _lowest(rest, counted, whole, near, (of_nine, noise * louder))
+    deepest = np.where(near, rest, np.inf).argmin(axis=1)
+    most = np.where(resolved[:, None], weights, -(index == deepest[:, None]).astype(float))
+    places = (near & whole & (_smooth(rest) < _FELT * of_nine[:, None])).sum(axis=1)
+    change = np.diff(weights, axis=1, prepend=0.0)
+    known = (line.number >= _FEWEST) & (number - line.number > 2 * _HALF) & weights.any(axis=1)
+    value, largest = (np.where(known, (one * rest).sum(axis=1), np.nan) for one in (weights, most))
+    return Reading(value, np.stack([_above(weights, line), change, _above(most, line)], axis=1), largest, places, more,
+                   louder)
+
+
+def _above(weights: np.ndarray, line: _Baseline) -> np.ndarray:
+    """The weights of the samples in what `weights` are of the force above the line."""
+    away = np.where(line.use, np.arange(weights.shape[1]) - line.middle[:, None], 0.0)
+    turned = (weights * (np.arange(weights.shape[1]) - line.middle[:, None])).sum(axis=1, keepdims=True)
+    square = np.maximum((away**2).sum(axis=1, keepdims=True), 1.0)
+    level = line.use * weights.sum(axis=1, keepdims=True) / np.maximum(line.number, 1)[:, None]
+    return weights - level - turned * away / square
 
 
 def _line(force: np.ndarray, counted: np.ndarray, stop: np.ndarray) -> _Baseline:
@@ -114,7 +180,7 @@ def _line(force: np.ndarray, counted: np.ndarray, stop: np.ndarray) -> _Baseline
     away = np.where(use, index - middle[:, None], 0.0)
     square = (away**2).sum(axis=1)
     slope = (away * (force - level[:, None])).sum(axis=1) / np.maximum(square, 1.0)
-    return _Baseline(level[:, None] + slope[:, None] * (index - middle[:, None]), number, middle, square / count)
+    return _Baseline(level[:, None] + slope[:, None] * (index - middle[:, None]), use, number, middle)
 
 
 def _without_glitches(force: np.ndarray, counted: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -148,11 +214,13 @@ def _rms(residual: np.ndarray, use: np.ndarray) -> np.ndarray:
     return np.sqrt(np.where(use, residual**2, 0.0).sum(axis=1) / np.maximum(use.sum(axis=1) - 2, 1))
 
 
-def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, stop: np.ndarray,
-            of_nine: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The largest attraction of each curve, where it is, its variance over that of white noise, and a variance, N^2."""
-    index, rows = np.arange(rest.shape[1]), np.arange(len(rest))
-    near = counted & (index >= stop[:, None])
+def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, near: np.ndarray,
+            noise: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The largest attraction: weights of samples, (batch, sample), a variance, N^2, and whether the dip is resolved.
+
+    ``noise``: of nine samples, and of one.
+    """
+    index, rows, (of_nine, of_one) = np.arange(rest.shape[1]), np.arange(len(rest)), noise
     depth, deepest, last_off, first_on = release(np.where(near, rest, np.inf), counted)
     visible = depth > 2 * VISIBLE * of_nine
     jumps = visible & is_sudden(last_off, first_on, counted.sum(axis=1))
@@ -162,34 +230,35 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, stop: np.n
     flat = smooth < smooth[rows, middle][:, None] + _FLAT * of_nine[:, None]
     start = np.where(~flat & (index < middle[:, None]), index, -1).max(axis=1) + 1 - _HALF
     end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + _HALF
-    least, place, variance, rough = _vertex(rest, start, end)
+    of_vertex, rough = _vertex(rest, start, end)
     caught = (index >= first_on[:, None]) & (index <= first_on[:, None] + _FLIGHT)
     edge = np.minimum(np.where(caught, rest, np.inf).argmin(axis=1), rest.shape[1] - _NINE)
     nine = np.take_along_axis(rest, edge[:, None] + np.arange(_NINE), axis=1)
     step = np.maximum(nine @ _SLOPE, 0.0)  # how long the tip held on between this sample and the next is not known
-    last = nine @ _FIRST - step / 2
-    least = np.where(np.isfinite(smooth[rows, middle]), least, 0.0)
-    at_edge = jumps & (last < least)
+    of_edge = np.zeros(rest.shape)
+    last = _FIRST - np.where(step > 0, 0.5, 0.0)[:, None] * _SLOPE
+    np.put_along_axis(of_edge, edge[:, None] + np.arange(_NINE), last, axis=1)
+    of_vertex = np.where(np.isfinite(smooth[rows, middle])[:, None], of_vertex, 0.0)
+    at_edge = jumps & ((of_edge * rest).sum(axis=1) < (of_vertex * rest).sum(axis=1))
     rough = np.where(at_edge, np.sqrt(((nine - nine @ _PARABOLA.T) ** 2).sum(axis=1) / (_NINE - 3)), rough)
-    alone = visible & (rough > _ROUGH * noise)  # what varies so is force, not noise
-    return (np.where(alone, depth, -np.where(at_edge, last, least)),
-            np.where(alone, deepest, np.where(at_edge, edge, place)),
-            np.where(alone, 1.0, np.where(at_edge, (_FIRST**2).sum(), variance)),
-            np.where(at_edge & ~alone, step**2 / 12, 0.0))
+    alone = visible & (rough > _ROUGH * of_one)  # what varies so is force, not noise
+    weights = np.where(at_edge[:, None], of_edge, of_vertex)
+    weights = np.where(alone[:, None], (index == deepest[:, None]).astype(float), weights)
+    resolved = at_edge | alone | (visible & (end - start >= _RESOLVED))
+    return -weights, np.where(at_edge & ~alone, step**2 / 12, 0.0), resolved
 
 
-def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Of the parabola through the samples from ``start`` to ``end``: lowest value, its index, its variance, misfit."""
+def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the parabola through the samples from ``start`` to ``end``: the weights of its lowest value, its misfit."""
     index = np.arange(rest.shape[1])
     center, half = (start + end) / 2, np.maximum((end - start) / 2, float(_HALF))
     use = (index >= start[:, None]) & (index <= end[:, None])
     x = np.where(use, (index - center[:, None]) / half[:, None], 0.0)
     powers = np.stack([use.astype(float), x, x**2], axis=1)
-    inverse = np.linalg.pinv(powers @ np.swapaxes(powers, 1, 2))
-    level, slope, bend = (inverse @ (powers @ rest[:, :, None]))[:, :, 0].T
+    fitted = np.linalg.pinv(powers @ np.swapaxes(powers, 1, 2)) @ powers
+    level, slope, bend = (fitted @ rest[:, :, None])[:, :, 0].T
     at = np.clip(np.where(bend > 0, -slope / (2 * np.where(bend > 0, bend, 1.0)), 0.0), -0.5, 0.5)
     row = np.stack([np.ones(len(at)), at, at**2], axis=1)
     left = rest - (np.stack([level, slope, bend], axis=1)[:, None] @ powers)[:, 0]
     rough = np.sqrt(np.where(use, left**2, 0.0).sum(axis=1) / np.maximum(use.sum(axis=1) - 3, 1))
-    variance = (row[:, None] @ inverse @ row[:, :, None])[:, 0, 0]
-    return level + slope * at + bend * at**2, center + at * half, variance, rough
+    return (row[:, None] @ fitted)[:, 0], rough

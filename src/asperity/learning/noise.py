@@ -32,7 +32,7 @@ from scipy.special import digamma, polygamma
 
 __all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SharedNoise", "Spectra",
            "SpectrumPrior", "autocovariance", "baseline_length", "beyond_windows", "correlation",
-           "degrees_of_freedom", "evidence", "fast_density", "knots", "learn", "level", "of_baselines", "resolved",
+           "degrees_of_freedom", "evidence", "knots", "learn", "level", "of_baselines", "resolved",
            "spectra", "together"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
@@ -45,7 +45,6 @@ _LONGEST = 2048  # samples of a baseline that are used, the last ones before con
 _SINGLE = 12  # orders of a baseline that stand alone; the others are taken together
 _TOGETHER = 16  # bands of the others
 _ROUNDING = 1e-9  # of the largest force
-_FAST = 64  # frequencies that a mean density is taken over
 _REMEMBERED = 128  # lengths of baselines whose tables are kept; 0.3 MB for the longest
 _STEPS = 24  # of the regression, each of at most
 _STEP = 2.0  # in the logarithm of the density,
@@ -321,14 +320,6 @@ def correlation(noise: SharedNoise, found: Spectra) -> np.ndarray:
     density = np.exp(found.mean)
     low = expected[: max(4, len(expected) // 20)].mean(axis=0)
     return (density @ low) / np.maximum(density @ expected.mean(axis=0), 1e-300)
-
-
-def fast_density(noise: SharedNoise, found: Spectra, width: int) -> np.ndarray:
-    """The mean density of what of each curve's noise is too fast for means of ``width`` samples, (curve,) N^2."""
-    frequency = np.linspace(1 / (2 * width), 0.5, _FAST)
-    at = knots(noise.length)
-    table = np.array([np.interp(np.log(frequency), at, unit) for unit in np.eye(_KNOTS)]).mean(axis=1)
-    return np.exp(found.mean) @ table
 
 
 def degrees_of_freedom(variance: np.ndarray) -> np.ndarray:

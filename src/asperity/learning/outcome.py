@@ -47,11 +47,12 @@ _MEANING = {
                           "error bar says what that may mean.",
     Outcome.misfit: "The fit is optimal, but leaves more than the noise explains, and it matters: above 3 % of the "
                     "largest force, or half of the depth gives another modulus by more than 10 %, or the force rises "
-                    "before the fitted contact. The model does not describe the curve (wrong tip shape, spring "
-                    "constant, adhesion, layer, brush, large strain). Try another model.",
+                    "before the fitted contact, or the pull-off force is not the one that the curve shows. The model "
+                    "does not describe the curve (wrong tip shape, spring constant, adhesion, layer, brush, large "
+                    "strain). Try another model.",
     Outcome.short_baseline: "Less than a tenth of the curve lies before contact: the noise, and with it the "
                             "error bar, is poorly known. Record more baseline.",
-    Outcome.bound_hit: "The modulus or adhesion comes out zero, negative, or not to be told from zero; or the "
+    Outcome.bound_hit: "The modulus comes out zero, negative, or not to be told from zero; or the "
                        "indentation exceeds what the model's formula covers (a layer too thin for the tip).",
     Outcome.saturated: "The deflection signal sits at its end value for several samples: the detector was "
                        "saturated and the force is cut off. Lower the setpoint or re-center the laser.",

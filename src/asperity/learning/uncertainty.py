@@ -30,13 +30,12 @@ from asperity.learning.batches import Scaled, block_size, compiled, solve_small
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
 
-__all__ = ["BESIDE", "ErrorBars", "ParameterEstimates", "block_covariance", "block_width", "error_bars", "estimate",
+__all__ = ["ErrorBars", "ParameterEstimates", "block_covariance", "block_width", "error_bars", "estimate",
            "of_windows"]
 
-#: samples on either side of the fit's minimum that its force is averaged over
-BESIDE = 4
 _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
 _REMEMBERED = 1024  # pairs of lengths whose spectra are kept, 7 kB each
+_FEW_REMEMBERED = 32  # of them, where blocks are single samples
 _LEFT = 0.05  # of a contrast of white noise, that must be left by the fit for it to show anything
 _MIDDLE = 0.8413447460685429  # the probability below the upper end of a standard interval of 68.27 %
 
@@ -53,8 +52,6 @@ class ParameterEstimates(NamedTuple):
     baseline: np.ndarray  # (batch, sample) N, the fitted baseline
     model_force: np.ndarray  # (batch, sample) N, the fitted force of contact
     slope: np.ndarray  # (batch, sample) N/m, the slope of the contact force against indentation
-    lowest: np.ndarray  # (batch, block) as the response, of the mean force about the fit's minimum above the baseline
-    within: np.ndarray  # (batch,) variance of that for noise that has none in the means of blocks, over its density
 
 
 class ErrorBars(NamedTuple):
@@ -105,11 +102,12 @@ def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int
     Args:
         response: (batch, parameter, block) change per N of noise in all samples of a block.
         spectra: of the noise of each curve, at the knots of windows of ``length``.
-        samples: of a curve, which are cut into 64 blocks.
+        samples: of a curve, which are cut into the blocks of the response; as many as these are blocks of one.
     """
     size = np.maximum(np.abs(response).max(axis=2, keepdims=True), 1e-300)
-    table = _block_spectra(length, block_width(samples))
-    moved = np.fft.rfft(response / size, 2 * _BLOCKS, axis=2)
+    blocks = response.shape[2]
+    table = (_block_spectra if blocks == _BLOCKS else _sample_spectra)(length, -(-samples // blocks), blocks)
+    moved = np.fft.rfft(response / size, 2 * blocks, axis=2)
     density = np.exp(spectra.mean)
     pairs = np.einsum("baf,bf,bcf->bac", moved, density @ table, moved.conj()).real
     parts = (_squared(response / size) @ table.T) * density[:, None, :]
@@ -129,20 +127,24 @@ def block_width(samples: int) -> int:
 
 def _squared(response: np.ndarray) -> np.ndarray:
     """The squared transform of functions of blocks, (..., frequency)."""
-    return np.abs(np.fft.rfft(response, 2 * _BLOCKS, axis=-1)) ** 2
+    return np.abs(np.fft.rfft(response, 2 * response.shape[-1], axis=-1)) ** 2
 
 
 @lru_cache(_REMEMBERED)
-def _block_spectra(length: int, width: int) -> np.ndarray:
-    """What the squared transform of a function of blocks of ``width`` is weighted with, (knot, frequency).
+def _block_spectra(length: int, width: int, blocks: int = _BLOCKS) -> np.ndarray:
+    """What the squared transform of a function of ``blocks`` of ``width`` is weighted with, (knot, frequency).
 
     The sum is its variance for a unit density at a knot of windows of ``length``.
     """
-    lags = block_covariance(length, width, _BLOCKS)
+    lags = block_covariance(length, width, blocks)
     around = np.concatenate([lags, np.zeros((len(lags), 1)), lags[:, :0:-1]], axis=1)
-    twice = np.full(_BLOCKS + 1, 2.0)
+    twice = np.full(blocks + 1, 2.0)
     twice[[0, -1]] = 1.0
-    return np.fft.rfft(around, axis=1).real * twice / (2 * _BLOCKS)
+    return np.fft.rfft(around, axis=1).real * twice / (2 * blocks)
+
+
+#: the same for single samples, of which there are more: 0.9 MB for the longest curves
+_sample_spectra = lru_cache(_FEW_REMEMBERED)(_block_spectra.__wrapped__)
 
 
 @lru_cache(_REMEMBERED)
@@ -156,6 +158,8 @@ def block_covariance(length: int, width: int, blocks: int) -> np.ndarray:
 
 def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
     """The mean covariance of two blocks of ``width`` samples, by the distance of the blocks: (band, block)."""
+    if width == 1:
+        return lags
     bands, size = lags.shape
     both = np.concatenate([lags[:, width - 1:0:-1], lags, np.zeros((bands, width))], axis=1)
     kernel = np.convolve(np.ones(width), np.ones(width)) / width**2
@@ -186,11 +190,10 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt
     response = inverse @ _projections(jacobian, changes)
     moved = inverse @ _in_blocks([column * gain for column in jacobian])
     values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
-    above = _above_line(scaled, contact * one, jacobian, inverse, tilt) * gain
     weight = one / jnp.maximum(gain, 1.0)
     cosine, absorbed = _cosines(one, [weight * column for column in jacobian])
     seen = (cosine * _in_blocks([weight * (force - contact)])).sum(axis=2)
-    left, lowest = cosine * _in_blocks([weight * gain]) - absorbed @ moved, _in_blocks([above])
+    left = cosine * _in_blocks([weight * gain]) - absorbed @ moved
     unit = scaled.force_scale[:, None, None]
     found = gradient @ moved / unit
     if leveled and tilt:  # what the noise did to the tilt that was taken off, that does to the rest
@@ -200,23 +203,11 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt
         again = (cosine * _in_blocks([weight * gain * height])).sum(axis=2, keepdims=True) - absorbed @ passed
         found += (gradient @ passed / unit + _put_back(scaled, fit, height, spring_constant, len(values[0]))) @ turned
         left += again @ turned
-        lowest += (above * height).sum(axis=1)[:, None, None] * turned
-    within = jnp.maximum((above**2).sum(axis=1) - (lowest[:, 0] ** 2).sum(axis=1) / block_width(one.shape[1]), 0.0)
     calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
     force_scale = scaled.force_scale[:, None]
     return (values, found, left, seen * force_scale, calibration,
             line * force_scale + scaled.force_zero[:, None],
-            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None], lowest[:, 0], within)
-
-
-def _above_line(scaled: Scaled, contact, jacobian, inverse, tilt):
-    """The weight of every sample in the mean force about the fit's minimum above the fitted line, (batch, sample)."""
-    distance = jnp.abs(jnp.arange(contact.shape[1]) - jnp.argmin(contact, axis=1)[:, None])
-    beside = ((distance <= BESIDE) & scaled.counted).astype(contact.dtype)
-    beside = beside / jnp.maximum(beside.sum(axis=1, keepdims=True), 1.0)
-    place = (beside * scaled.x).sum(axis=1)
-    line = inverse[:, :, 0] + (place[:, None] * inverse[:, :, 1] if tilt else 0.0)  # of the parameters, by J^T e
-    return beside - sum(line[:, j, None] * column for j, column in enumerate(jacobian))
+            contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None])
 
 
 def _inverse_normal(jacobian):

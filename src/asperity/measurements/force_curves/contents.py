@@ -33,6 +33,8 @@ _SHORT = {
     "pull_off_force": "pull-off force",
     "poisson_ratio": "Poisson's ratio",
 }
+#: of which an interval that begins at zero is an upper limit
+_LIMITED = ("work_of_adhesion", "pull_off_force")
 #: a grid may be this much larger than the number of its curves; beyond, row and column are not trusted
 _SPARSEST = 50
 
@@ -75,6 +77,8 @@ class Property:
     ends: tuple[np.ndarray, np.ndarray]
     median: float
     typical: list[tuple[float, str]]
+    limited: np.ndarray
+    limit: float
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,12 @@ def _property(columns: Columns, name: str, unit: str, usable: np.ndarray) -> Pro
     parts = [(part, kind) for part, kind in split if np.isfinite(part).any() and np.nanmax(part) > 0] or [(std, "")]
     typical = [(median(part[usable]), kind) for part, kind in parts]
     ends = columns[f"{name}_low"], columns[f"{name}_high"]
-    return Property(name, words_of(name), unit, columns[name], std, parts, ends, median(columns[name][usable]), typical)
+    limited = (ends[0] <= 0) & (name in _LIMITED)
+    known = usable & np.isfinite(columns[name])
+    most = 2 * (limited & known).sum() > known.sum()
+    limit = median(ends[1][known]) if most else float("nan")
+    return Property(name, words_of(name), unit, columns[name], std, parts, ends, median(columns[name][usable]), typical,
+                    limited, limit)
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,18 @@ import numpy as np
 import xarray as xr
 
 from asperity.contact import AbstractContactModel
+from asperity.data.results import wide
 from asperity.learning import noise as noise_model
+from asperity.learning.adhesion import ModelPullOff, judged, model_pull_off
 from asperity.learning.agreement import Scatter, scatter
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.curve_blocks import Blocks, blocks_of
-from asperity.learning.detachment import Detachment, read_detachment
+from asperity.learning.detachment import Detachment, Reading, read_detachment, unfolded
 from asperity.learning.discrepancy import Discrepancy, discrepancy
 from asperity.learning.least_squares import Fit, contact_force, least_squares
-from asperity.learning.noise import Contrasts, SharedNoise
-from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, block_width, error_bars, estimate, of_windows
+from asperity.learning.noise import Contrasts, SharedNoise, Spectra
+from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import ArgumentError
@@ -57,6 +59,15 @@ class _Shown(NamedTuple):
     samples: int  # that it is padded to
     resolution: tuple[np.ndarray, np.ndarray]  # (1,) N, the step of the recorded forces, and the largest of them
     blocks: Blocks | None  # what it shows of its model
+
+
+class _OwnNoise(NamedTuple):
+    """The noise of each curve."""
+
+    spectra: Spectra
+    length: np.ndarray  # (curve,) samples of the windows that its knots belong to
+    pull: np.ndarray  # (curve,) N, what it does to the model's pull-off: half the width of an interval of 95 %
+    contact: Scatter  # how a mean square of the samples in contact scatters
 
 
 def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> Learnt:
@@ -164,17 +175,20 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
         found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
-        shallow = _half_depth(model, solution, tilt)
+        shallow, pull = _half_depth(model, solution, tilt), model_pull_off(model, found, relative)
     number = (touching(contact) & solution.segment.counted).sum(axis=1)
-    bars, std, correlation, agreement = _noise_of_curves(noise, dataset, found, baselines, solution.segment, number)
+    bars, std, correlation, own = _noise_of_curves(noise, dataset, (found, pull, number), baselines, solution.segment)
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
+    pull = pull._replace(calibration=_independent(pull.calibration, calibration_correlation))
     force_std = float(np.linalg.norm(
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
-    level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std, agreement)
+    level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std, own.contact)
     retracting = segment.startswith("retract")
-    detached = _detached(dataset, solution.segment if retracting else None, std, correlation)
+    detached = _detached(dataset, solution.segment if retracting else None, std, correlation, own)
+    with jax.enable_x64(True):
+        adhesion = judged(model, found, bars, pull, detached, noise=(std, own.pull), retracting=retracting)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
-                                          _of_sessions(noise, dataset), shallow, detached, retracting))
+                                          _of_sessions(noise, dataset), shallow, adhesion, pull.calibration))
 
 
 def _of_sessions(learnt: Learnt | Mapping[str, Learnt], dataset: xr.Dataset) -> Discrepancy:
@@ -183,24 +197,35 @@ def _of_sessions(learnt: Learnt | Mapping[str, Learnt], dataset: xr.Dataset) -> 
     return Discrepancy(*map(np.array, zip(*(one.model for one in own))))
 
 
-def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, correlation: np.ndarray) -> Detachment:
+def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, correlation: np.ndarray,
+              own: _OwnNoise) -> Detachment:
     """The pull-off read off the retraction, the ``fitted`` one if it is; NaN where there is none."""
     if fitted is None and "retract" not in dataset["segment"].values:
-        return Detachment(np.full(len(std), np.nan), np.full(len(std), np.nan))
+        return Detachment(*(np.full(len(std), np.nan) for _ in Detachment._fields))
     retraction = fitted or segment_of(dataset, "retract")
-    return read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
+    reading = read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
+    parts = []
+    for length in np.unique(own.length):
+        here = own.length == length
+        bars = error_bars(reading.weights[here], Spectra(*(part[here] for part in own.spectra)), int(length),
+                          reading.weights.shape[2])
+        parts.append((np.flatnonzero(here), unfolded(Reading(*(one[here] for one in reading)), bars.std, bars.freedom)))
+    back = np.argsort(np.concatenate([rows for rows, _ in parts]))
+    return Detachment(*(np.concatenate(column)[back] for column in zip(*(found for _, found in parts))))
 
 
-def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset, found: ParameterEstimates,
-                     baselines: Sequence[np.ndarray], segment: Segment,
-                     number: np.ndarray) -> tuple[ErrorBars, np.ndarray, np.ndarray, Scatter]:
-    """What the noise does to each curve's parameters and, last, to its lowest force; its size (N), its correlation.
+def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset,
+                     estimates: tuple[ParameterEstimates, ModelPullOff, np.ndarray], baselines: Sequence[np.ndarray],
+                     segment: Segment) -> tuple[ErrorBars, np.ndarray, np.ndarray, _OwnNoise]:
+    """What the noise does to each curve's parameters and, last, to its pull-off; its size (N), its correlation, itself.
 
-    Then how a mean square of ``number`` samples of it scatters.
+    The latter are those of the baseline alone: what is read without a model must not depend on how well one fits.
+    ``estimates``: of the parameters, of the pull-off, and how many samples are in contact.
     """
     sessions = dataset["session"].values.astype(str)
     samples, (step, largest) = segment.force.shape[1], _resolution(segment)
-    response = np.concatenate([found.response, found.lowest[:, None]], axis=1)
+    found, pull, number = estimates
+    response = np.concatenate([found.response, pull.response[:, None]], axis=1)
     rows, parts = [], []
     for name in dict.fromkeys(sessions):
         own = noise if isinstance(noise, Learnt) else noise[name]
@@ -210,13 +235,15 @@ def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset, 
                            (step[here], largest[here]), (samples, length, own.window.baseline))
         seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own[:2], shown))
         bars = error_bars(response[here], seen, length, samples)
-        fast_part = found.within[here] * noise_model.fast_density(own.window, seen, block_width(samples))
-        bars.std[:, -1] = np.hypot(bars.std[:, -1], np.sqrt(fast_part))
+        pulled = error_bars(pull.response[here, None], alone, length, samples)
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
+                      *alone, np.full(len(here), length), (pulled.std * wide(pulled.freedom))[:, 0],
                       *scatter(own.before, alone, number[here])))
     back = np.argsort(np.concatenate(rows))
-    columns = [np.concatenate(column)[back] for column in zip(*parts)]
-    return ErrorBars(*columns[:3]), columns[3], columns[4], Scatter(*columns[5:])
+    *whole, std, correlation, mean, covariance, length, moved, variance, freedom, level = (
+        np.concatenate(column)[back] for column in zip(*parts))
+    return ErrorBars(*whole), std, correlation, _OwnNoise(Spectra(mean, covariance), length, moved,
+                                                          Scatter(variance, freedom, level))
 
 
 def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:

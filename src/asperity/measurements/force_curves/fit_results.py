@@ -9,13 +9,13 @@ import xarray as xr
 
 from asperity.contact import AbstractContactModel
 from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
+from asperity.learning.adhesion import Adhesion
 from asperity.learning.agreement import Scatter, chance
 from asperity.learning.batches import Scaled
-from asperity.learning.detachment import Detachment
 from asperity.learning.discrepancy import Departure, Discrepancy
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
-from asperity.learning.uncertainty import BESIDE, ErrorBars, ParameterEstimates
+from asperity.learning.uncertainty import ErrorBars, ParameterEstimates
 from asperity.measurements.force_curves.segments import Segment
 from asperity.quantities import QUANTITIES, variable_attributes
 
@@ -26,11 +26,12 @@ _PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _BY_CHANCE = 1e-3  # probability of so large a residual, below which it is no noise
 _MATTERS = 0.03  # residual over largest force, or
 _CHANGES = 0.1  # change of the modulus from all to half of the depth, above which a misfit is more than small
+_HELD = 0.1  # of the noise, the least that is left of it in a sample: where the gain is 0 no lever holds the tip
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
-_PULL = 6.0  # pull-off over noise, from which the fit may say where it is
 #: what stands beside a value and is as unknown as it
 _OF_VALUE = ("std", "std_noise", "std_calibration", "std_model", "at_contact", "half_depth", "low", "high", "dof")
-_POSITIVE = ("modulus", "work_of_adhesion")  # to be told from zero
+_POSITIVE = ("modulus",)  # to be told from zero
+_LIMITED = ("work_of_adhesion",)  # of which an upper limit is an answer
 _UNEVEN = 8.0  # of the rms about its line of the farthest half of the baseline, that its last tenth is off,
 _NO_LINE = 0.01  # and of the largest force, to be no baseline,
 _LONG = 100  # if it has so many samples
@@ -57,12 +58,12 @@ class Fitted(NamedTuple):
     scaled: Scaled
     fit: Fit
     found: ParameterEstimates
-    bars: ErrorBars  # of the parameters and, last, of the lowest force
+    bars: ErrorBars  # of the parameters and, last, of the model's pull-off
     level: Level
     model: Discrepancy  # of each curve's session, (batch,) each
     half_depth: np.ndarray  # (batch,) Pa, the modulus of a fit that ends at half of the depth
-    detached: Detachment  # of the retraction, whatever segment is fitted
-    retracting: bool  # whether that is the one that is fitted
+    adhesion: Adhesion  # of the retraction, whatever segment is fitted
+    pull_calibration: np.ndarray  # (batch, source) N, of the model's pull-off, per standard uncertainty of each source
 
 
 class _Residuals(NamedTuple):
@@ -108,7 +109,7 @@ def _residuals(fitted: Fitted) -> _Residuals:
     residual = np.where(counted, corrected - found.model_force, np.nan)
     in_contact = touching(found.model_force) & counted
     gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
-    expected = np.maximum(fitted.level.std[:, None] * gain, 1e-300)
+    expected = np.maximum(fitted.level.std[:, None] * np.maximum(gain, _HELD), 1e-300)
     largest = np.maximum(np.max(np.abs(np.nan_to_num(corrected)), axis=1), 1e-300)
     every, contact = _mean(residual**2, counted), _mean(residual**2, in_contact)
     with np.errstate(over="ignore"):
@@ -149,8 +150,9 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
         noise = fitted.bars.std[:, i]
         calibration = np.sqrt((found.calibration[:, i] ** 2).sum(axis=1))
         known = None if name.startswith("baseline") else fitted.bars.freedom[:, i]
+        ends = fitted.adhesion.work if name == "work_of_adhesion" else None
         model_part = fitted.model.std * np.abs(values) if name == "modulus" else None
-        variables |= with_uncertainty(name, values, noise, calibration, known, model_part)
+        variables |= with_uncertainty(name, values, noise, calibration, known, ends, model_part)
     modulus, unit = variables["modulus"][1], QUANTITIES["modulus"].unit
     variables["modulus_at_contact"] = ("curve", modulus * fitted.model.at_contact, {
         "units": unit, "long_name": "modulus at vanishing depth, were the model wrong by a smooth factor of the depth"})
@@ -176,8 +178,11 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     """What is read off the corrected curve rather than fitted."""
     counted, scaled, level = fitted.segment.counted, fitted.scaled, fitted.level
     any_counted = counted.any(axis=1)
-    lowest, noise, known = _pull_off(fitted, rest)
-    variables = with_uncertainty("pull_off_force", lowest, noise, lowest * level.force_std, known)
+    pull = fitted.adhesion
+    of_model = np.linalg.norm(fitted.pull_calibration, axis=1)
+    variables = with_uncertainty("pull_off_force", pull.force, pull.std,
+                                 np.where(pull.followed, of_model, pull.force * level.force_std), pull.freedom,
+                                 (pull.low, pull.high))
     depth = _depth(fitted)
     plain = {
         "force_max": (np.max(np.where(counted, rest.corrected, -np.inf), axis=1), "N",
@@ -198,28 +203,6 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
     return variables
 
 
-def _pull_off(fitted: Fitted, rest: _Residuals) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The largest attraction of the retraction, its uncertainty from the noise, (curve,) N, and degrees of freedom.
-
-    Where the fit is of the retraction and follows the pull-off, its own minimum is taken, moved by the mean residual
-    of the samples beside it: right whatever the noise, and free of the model's level. Elsewhere it is read off the
-    retraction: an approach shows the jump into contact instead.
-    """
-    raw, raw_std = fitted.detached
-    if not fitted.retracting:
-        return raw, raw_std, np.full(len(raw), np.inf)
-    model, std = fitted.found.model_force, fitted.level.std
-    known = np.isfinite(rest.residual)
-    seen = np.where(known, model, np.inf)
-    place, least = seen.argmin(axis=1), seen.min(axis=1, initial=0.0)
-    beside = known & (np.abs(np.arange(model.shape[1]) - place[:, None]) <= BESIDE)
-    number = np.maximum(beside.sum(axis=1), 1)
-    moved = np.maximum(-least - np.where(beside, rest.residual, 0.0).sum(axis=1) / number, 0.0)
-    followed = (-least > _PULL * std) & (np.abs(moved - raw) < 5 * std)
-    return (np.where(followed, moved, raw), np.where(followed, fitted.bars.std[:, -1], raw_std),
-            np.where(followed, fitted.bars.freedom[:, -1], np.inf))
-
-
 def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:
     """The outcome of each curve, int8: the gravest of those that apply."""
     found, counted, point = fitted.found, fitted.segment.counted, fitted.fit.nonlinear[:, 0]
@@ -229,14 +212,15 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
     vague = [~(values > _SIGNIFICANT * fitted.bars.std[:, i])
              for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
+    impossible = [values <= 0 for name, values in zip(model.fitted, fitted_values.T) if name not in _LIMITED]
     uneven = _uneven(fitted, rest)
     missed = (rest.chance < _BY_CHANCE) | uneven
     matters = uneven | (rest.worst > _MATTERS * rest.largest) | ~(np.abs(fitted.half_depth / amplitude - 1) <= _CHANGES)
     conditions = {
         Outcome.small_misfit: missed,
-        Outcome.misfit: missed & matters,
+        Outcome.misfit: missed & matters | fitted.adhesion.contradicted,
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
-        Outcome.bound_hit: (fitted_values <= 0).any(axis=1) | np.any(vague, axis=0)
+        Outcome.bound_hit: np.any(impossible + vague, axis=0)
         | (_depth(fitted) > float(model.largest_indentation())),
         Outcome.saturated: _saturated(fitted.segment),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),

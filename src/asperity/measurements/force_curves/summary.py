@@ -54,6 +54,8 @@ def summary(contents: Contents) -> dict[str, Any]:
 def _quantity(found: Property) -> dict[str, Any]:
     typical = {f"median_std_{label}" if label else "median_std": std for std, label in found.typical}
     known = {name: value if np.isfinite(value) else None for name, value in {"median": found.median, **typical}.items()}
+    if np.isfinite(found.limit):
+        known["upper_limit_95"] = found.limit
     return {"unit": found.unit, **known}
 
 

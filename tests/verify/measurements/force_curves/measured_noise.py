@@ -116,6 +116,19 @@ def jkr(own: Source, largest: float, share: float, pull_off: float, softness: fl
                     "contact_point": 0.0}, "retract")
 
 
+def dmt(own: Source, largest: float, share: float, pull_off: float, modulus: float = 5e3) -> Contact:
+    """A retraction of a paraboloid that a constant ``pull_off`` (N) draws to the sample as long as they touch."""
+    k, stiff = own.spring_constant, 4 / 3 * modulus / 0.75 * np.sqrt(RADIUS)
+    depth = np.linspace(((largest + pull_off) / stiff) ** (2 / 3), 0.0, 400_000)
+    force = stiff * depth**1.5 - pull_off
+    height = -depth - force / k
+    span = (height[-1] - height[0]) / share
+    at = np.linspace(height[0], height[0] + span, own.length)
+    return Contact(at, lambda place: np.where(place <= height[-1], np.interp(place, height, force), 0.0),
+                   {"modulus": modulus, "work_of_adhesion": pull_off / (2 * np.pi * RADIUS), "pull_off_force": pull_off,
+                    "contact_point": 0.0}, "retract")
+
+
 def sessions(own: Source, contact: Contact, count: int, size: int, rng: np.random.Generator) -> xr.Dataset:
     """``count`` curves with measured noise, each session of ``size``; the ramp begins anywhere within a sample."""
     noise, step = pieces(own, count, rng), np.abs(np.diff(contact.height[:2]))

@@ -264,6 +264,8 @@ def _describe(contents: Contents, curve: int) -> str:
 def _own_text(found: Property, curve: int) -> str:
     """The property of one curve; its total uncertainty where this curve has no part of it."""
     parts = [(float(std[curve]), label) for std, label in found.parts if std[curve] > 0]
+    if found.limited[curve]:
+        return f"{found.words} {', '.join(within(found, curve))}"
     value = float(found.values[curve])
     text = f"{found.words} {measurement(value, found.unit, parts or [(float(found.std[curve]), '')])}"
     return ", ".join([text, *within(found, curve)])

@@ -58,6 +58,9 @@ def _file_row(contents: Contents, name: str, curves: np.ndarray) -> list[str]:
 
 def _typical(found: Property, curves: np.ndarray) -> str:
     value = median(found.values[curves])
+    limited = found.limited[curves] & np.isfinite(found.values[curves])
+    if 2 * limited.sum() > np.isfinite(found.values[curves]).sum():
+        return f"< {plain(median(found.ends[1][curves]), found.unit)} (95 %)"
     parts = [(median(std[curves]), label) for std, label in found.parts]
     return measurement(value, found.unit, parts) if np.isfinite(value) else "–"
 

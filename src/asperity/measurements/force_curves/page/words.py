@@ -88,10 +88,12 @@ def findings(contents: Contents) -> list[Finding]:
 
 
 def _finding(found: Property, good: np.ndarray) -> Finding:
+    known = found.values[good & np.isfinite(found.values)]
+    if math.isfinite(found.limit):
+        return Finding(found.words, f"< {plain(found.limit, found.unit)} (95 %)", _not_told(found, good, len(known)))
     vague = any(label == "model" and std > _VAGUE * abs(found.median) for std, label in found.typical)
     parts = [(std, label) for std, label in found.typical if not (vague and label == "model")]
     line = measurement(found.median, found.unit, parts) + (f", {_WITHIN_TWO}" if vague else "")
-    known = found.values[good & np.isfinite(found.values)]
     if len(known) == 1:
         [curve] = np.flatnonzero(good & np.isfinite(found.values))
         return Finding(found.words, line, "; ".join(["one curve", *within(found, int(curve))]))
@@ -104,9 +106,19 @@ def _finding(found: Property, good: np.ndarray) -> Finding:
     return Finding(found.words, line, meaning)
 
 
+def _not_told(found: Property, good: np.ndarray, known: int) -> str:
+    """What an upper limit stands for."""
+    limits = int((found.limited & good & np.isfinite(found.values)).sum())
+    if known == 1:
+        return "one curve; not to be told from zero, an upper limit"
+    return f"not to be told from zero in {limits:,} of {count_of(known, 'curve')}: the median of their upper limits"
+
+
 def within(found: Property, curve: int) -> list[str]:
     """Where a curve's property lies with 95 % probability, in words; nothing where that is not known."""
     low, high = (float(end[curve]) for end in found.ends)
+    if found.limited[curve]:
+        return [f"not to be told from zero: below {plain(high, found.unit)} with 95 %"]
     return [f"95 % from {spread(low, high, found.unit)}"] if math.isfinite(high - low) and high > low else []
 
 
@@ -328,6 +340,8 @@ def curve_texts(found: Property) -> list[str]:
     """The property of every curve as text, with its own uncertainty."""
     rows = zip(found.values.tolist(), *[std.tolist() for std, _ in found.parts])
     return [
-        measurement(value, found.unit, [(std, label) for std, (_, label) in zip(stds, found.parts)])
-        for value, *stds in rows
+        f"< {plain(float(high), found.unit)} (95 %)"
+        if limited
+        else measurement(value, found.unit, [(std, label) for std, (_, label) in zip(stds, found.parts)])
+        for limited, high, (value, *stds) in zip(found.limited, found.ends[1], rows)
     ]
