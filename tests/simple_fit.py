@@ -15,6 +15,7 @@ from asperity.learning.outcome import Outcome
 from asperity.quantities import variable_attributes
 
 CALLS = []
+Learnt = float  # of a session: the noise, N
 
 
 def learn_noise(dataset, model, *, segment):
@@ -79,5 +80,6 @@ def install():
     """Put this module in the place of `asperity.measurements.force_curves.fit_curves`."""
     stand_in = types.ModuleType("asperity.measurements.force_curves.fit_curves")
     stand_in.fit_curves, stand_in.learn_noise, stand_in.session_noises = fit_curves, learn_noise, session_noises
+    stand_in.Learnt = Learnt
     sys.modules["asperity.measurements.force_curves.fit_curves"] = stand_in
     return stand_in

@@ -16,6 +16,7 @@ import asperity
 from asperity.contact import Hertz
 from asperity.contact.named import ModelError, contact_model
 from asperity.data import store
+from asperity.learning.outcome import Outcome
 from asperity.virtual.force_map import virtual_map
 from asperity.virtual.specimen import Specimen
 from tests import simple_fit
@@ -141,7 +142,7 @@ def test_failed_files_give_exit_code_1(map_file, tmp_path):
 
 
 def test_flagged_curves_give_exit_code_1(map_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(simple_fit, "one_curve", lambda *_: (np.nan, np.nan, np.nan, np.nan, 7))
+    monkeypatch.setattr(simple_fit, "one_curve", lambda *_: (np.nan, np.nan, np.nan, np.nan, Outcome.no_contact))
     code, out, _ = run("analyze", map_file, "--radius", "5um", "--out", tmp_path / "o")
     assert code == 1
     assert "12 of 12 curves flagged: 12 no_contact\nno_contact: The force never rises above the noise" in out

@@ -69,7 +69,7 @@ def test_a_wrong_exponent_shows_in_consistency_even_if_r2_is_high(exponent, verd
     wrong = asperity.score(results(exponent=exponent))
     assert verdicts(wrong)["contact_exponent"] == verdict
     assert value(wrong, "contact_exponent") == pytest.approx(exponent, abs=0.01)
-    assert value(wrong, "contact_exponent", "target") == pytest.approx(1.5, abs=1e-6)
+    assert value(wrong, "contact_exponent", "target") == pytest.approx(1.5, abs=1e-3)  # of a grid of contact points
     assert value(wrong, "force_r2") > 0.8
     assert value(wrong, "utility") == pytest.approx(
         0.5 * value(wrong, "force_r2") + 0.5 * max(0, 1 - ((exponent - 1.5) / 0.2) ** 2), abs=0.01)

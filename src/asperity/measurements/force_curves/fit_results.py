@@ -215,7 +215,8 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     impossible = [values <= 0 for name, values in zip(model.fitted, fitted_values.T) if name not in _LIMITED]
     uneven = _uneven(fitted, rest)
     missed = (rest.chance < _BY_CHANCE) | uneven
-    matters = uneven | (rest.worst > _MATTERS * rest.largest) | ~(np.abs(fitted.half_depth / amplitude - 1) <= _CHANGES)
+    changes = ~(np.abs(fitted.half_depth - amplitude) <= _CHANGES * np.abs(amplitude))
+    matters = uneven | changes | (rest.worst > _MATTERS * rest.largest)
     conditions = {
         Outcome.small_misfit: missed,
         Outcome.misfit: missed & matters | fitted.adhesion.contradicted,

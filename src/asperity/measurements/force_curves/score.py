@@ -2,7 +2,7 @@ r"""`score`: one table that judges any result: accuracy, consistency, physics, c
 
 What can be judged depends on what the result holds. Where the truth is known (virtual data), values and
 intervals are compared with it; elsewhere the table says that this is not known. Consistency is judged
-within each curve: in $F \propto \delta^s$ over the upper four fifths of the load, the measured exponent s
+within each curve: in $F \propto (\delta - \delta_0)^s$ the measured exponent s, with a contact point of its own,
 against that of the fit on the same samples, which does not need to know any property of the sample.
 """
 
@@ -18,6 +18,7 @@ from asperity.data import provenance
 from asperity.data.results import listed
 from asperity.data.verbs import verb
 from asperity.evaluation import accuracy, scaling, shift
+from asperity.evaluation.exponent import contact_exponent
 from asperity.evaluation.utility import utility
 from asperity.measurements.force_curves.contents import Columns, Contents, Property, gathered, median
 from asperity.measurements.force_curves.criteria import (
@@ -35,6 +36,9 @@ __all__ = ["concerns", "judged", "rows", "score", "table"]
 
 _LEVELS = (0.6827, 0.95)
 _NORMAL = 1.959964  # standard deviations of a normal error that 95 % lie within, where no interval is stated
+_EXPONENTS = 64  # curves that an exponent is found from
+_PULLS = 0.02  # of the largest force, from which a fit is of an adhesive contact,
+_OFF = 1e-4  # and up to which a sample of it is off contact
 _FALSE_ALARM = 0.05  # part of like curves that is called unlike by chance
 _LEAST_CURVES = 40  # of a session and of the rest, below which a shift is not looked for
 _SESSIONS = 12  # that are compared with the others
@@ -101,7 +105,10 @@ def concerns(scores: xr.Dataset) -> list[str]:
 
 
 class _Contact(NamedTuple):
-    """The part of the curves of display that is loaded: indentation, force and fit, NaN elsewhere; R2 of each curve."""
+    """The curves of display that show a contact: R2 of each where it is loaded; and what the exponent is found from.
+
+    That is from the baseline on, or in an adhesive contact what is attached; NaN elsewhere.
+    """
 
     indentation: np.ndarray
     force: np.ndarray
@@ -122,8 +129,11 @@ def _contact(contents: Contents) -> _Contact | None:
     enough = loaded.sum(axis=1) >= 8
     if not enough.any():
         return None
-    indentation, force, fit = (np.where(loaded, a, np.nan)[enough] for a in (indentation, force, fit))
-    return _Contact(indentation, force, fit, _explained(force, fit), sessions_of(contents)[good][enough])
+    explained = _explained(*(np.where(loaded, a, np.nan)[enough] for a in (force, fit)))
+    adhesive = (np.nanmin(fit, axis=1, keepdims=True) < -_PULLS * top) & (np.abs(fit) <= _OFF * top)
+    shown = np.isfinite(fit) & np.isfinite(force) & ~adhesive
+    indentation, force, fit = (np.where(shown, a, np.nan)[enough] for a in (indentation, force, fit))
+    return _Contact(indentation, force, fit, explained, sessions_of(contents)[good][enough])
 
 
 def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[Criterion]:
@@ -156,30 +166,31 @@ def _usual_error(error: np.ndarray) -> float:
     return float(np.quantile(np.abs(error), 0.6827))
 
 
-def _slopes(indentation: np.ndarray, force: np.ndarray) -> np.ndarray:
-    """The exponent of each curve in force ~ indentation^s by least squares of the logarithms, (curve,)."""
-    x, y = np.log(indentation), np.log(force)
-    x, y = (a - np.nanmean(a, axis=1, keepdims=True) for a in (x, y))
-    return np.nansum(x * y, axis=1) / np.nansum(x * x, axis=1)
-
-
 def _consistency(contents: Contents, contact: _Contact | None) -> Iterator[Criterion]:
     """Whether the force grows with indentation, and the result with the tip radius, as theory says."""
     if contact is None:
         yield unknown("consistency", "contact_exponent", "No usable curve shows a contact to judge.")
     else:
-        found, theory = _slopes(contact.indentation, contact.force), _slopes(contact.indentation, contact.fit)
-        value, low, high = interval(median, [found], contact.sessions)
-        target = median(theory)
-        off = median(found - theory)
-        yield Criterion("consistency", "contact_exponent", value, low, high, target, graded(abs(off), 0.05, 0.15),
-                   f"In contact the force grows as indentation^{value:.2f}{within(low, high)}; the model says "
-                   f"{target:.2f}{_reason(off)}.")
-        merit = utility(median(contact.explained), found, 0.0, theory)
+        chosen = np.unique(np.linspace(0, len(contact.force) - 1, _EXPONENTS).astype(int))
+        value, low, high = contact_exponent(contact.indentation[chosen], contact.force[chosen])
+        target = contact_exponent(contact.indentation[chosen], contact.fit[chosen]).value
+        off = value - target
+        sure = _beyond(off, low - target, high - target)
+        yield Criterion("consistency", "contact_exponent", value, low, high, target, graded(abs(sure), 0.05, 0.15),
+                   f"In contact the force grows as indentation^{value:.2f}{within(low, high)}, with a contact point of "
+                   f"its own; the model says {target:.2f}{_reason(sure)}.")
+        merit = utility(median(contact.explained), target + sure, 0.0, target)
         yield Criterion("consistency", "utility", merit.value, np.nan, np.nan, 1.0, graded(1 - merit.value, 0.1, 0.5),
                    f"Utility U = {merit.value:.2f}: half R2 = {merit.accuracy:.3f}, half consistency of the exponent "
                    f"= {merit.consistency:.3f} (deviation allowed 0.2).")
     yield from _against_radius(contents)
+
+
+def _beyond(off: float, low: float, high: float) -> float:
+    """A deviation as far as its interval is beyond zero; as it is where there is none."""
+    if not np.isfinite(low):
+        return off
+    return low if low > 0 else high if high < 0 else 0.0
 
 
 def _reason(off: float) -> str:
