@@ -34,10 +34,14 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular, toeplitz
 from asperity.learning.curve_blocks import BLOCKS, Blocks
 from asperity.learning.uncertainty import block_covariance
 
-__all__ = ["FEWEST", "UNTESTED", "Departure", "Discrepancy", "discrepancy"]
+__all__ = ["FEWEST", "SEEN", "UNTESTED", "VAGUE", "Departure", "Discrepancy", "discrepancy"]
 
 #: curves of a session, with fewer of which nothing is said
 FEWEST = 8
+#: probability that the model holds, from which down a departure counts as seen
+SEEN = 0.1
+#: of the modulus, from which its model part is words and no digits: "within a factor of two"
+VAGUE = 0.5
 _MOST = 32  # curves of a session that are looked at, evenly spread
 _POWERS = 3  # of the radius of contact
 _SHAPE = np.array([1.0, 1 / 4, 1 / 16])  # variances of the powers' amplitudes, relative
@@ -45,7 +49,6 @@ _SIZES = np.concatenate([[1e-4], np.geomspace(0.01, 1.0, 10)])  # s; a modulus t
 _SCATTERS = (0.03, 0.3, 1.0)  # r
 _GRID = np.array([(s, r) for s in _SIZES for r in _SCATTERS])
 _NONE = 0.5  # probability of s = 0 before anything is seen
-_SEEN = 0.1  # probability of s = 0, from which down a departure counts as seen
 _OUTER = 4  # times that the amplitudes' prior is found anew and the contact points move with it
 _INNER = 6  # steps of Gauss and Newton each
 _MOVE = 0.2  # of the depth, that the contact point moves at most in a step
@@ -307,9 +310,9 @@ def _summed(matrix: np.ndarray, right: np.ndarray, effects: np.ndarray, whole: _
         total += weight * (spread + (value - 1) ** 2)
         middle += weight * value
     chance = float(whole.weight[_GRID[:, 0] == _SIZES[0]].sum())
-    square = np.mean(np.maximum(total - noise, 0.0)) if chance <= _SEEN else np.median(noise / rough * (rough - 1))
+    square = np.mean(np.maximum(total - noise, 0.0)) if chance <= SEEN else np.median(noise / rough * (rough - 1))
     at_contact = float(np.median(middle))
-    departure = _likeness(whole, at_contact) if chance <= _SEEN else Departure.none_seen
+    departure = _likeness(whole, at_contact) if chance <= SEEN else Departure.none_seen
     return Discrepancy(float(np.sqrt(square)), chance, at_contact, departure)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from asperity.data.results import codes
-from asperity.learning.discrepancy import FEWEST
+from asperity.learning.discrepancy import FEWEST, SEEN, VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, median
 from asperity.measurements.force_curves.criteria import (
@@ -24,8 +24,7 @@ from asperity.report.numbers import plain
 __all__ = ["looks_like", "of_model"]
 
 _BY_CHANCE = 1e-3  # probability of a residual, below which a fit counts as one that the noise does not explain
-_HOLDS = 0.5  # probability that a model holds, from which it is not doubted,
-_DOUBTED = 0.1  # and below which it is bad
+_HOLDS = 0.25  # probability that a model holds, from which it is not doubted: odds of three to one against it
 _LARGE = 0.3  # radius of contact over that of a paraboloid, from which it is doubtful,
 _TOO_LARGE = 0.5  # and bad
 
@@ -74,11 +73,13 @@ def _together(contents: Contents) -> Iterator[Criterion]:
     worst = int(np.flatnonzero(tested)[chance[tested].argmin()])
     value, sessions = float(chance[worst]), np.unique(sessions_of(contents)[tested])
     where = f" of session {sessions_of(contents)[worst]}" if len(sessions) > 1 else ""
-    verdict = Verdict.good if value >= _HOLDS else Verdict.doubtful if value >= _DOUBTED else Verdict.bad
+    verdict = Verdict.good if value >= _HOLDS else Verdict.doubtful if value >= SEEN else Verdict.bad
     part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
     chosen = tested & (chance == value)
+    size = median(part[chosen])
+    off = f"± {plain(100 * size, '%', 2)}" if size <= VAGUE else "a factor of two"
     wrong = (f"together the curves{where} show that it does not ({looks_like(contents, worst)}): the modulus may be "
-             f"off by ± {plain(100 * median(part[chosen]), '%', 2)}, in all of them alike")
+             f"off by {off}, in all of them alike")
     said = "nothing that the curves show together speaks against it" if verdict == Verdict.good else (
         wrong if verdict == Verdict.bad else f"the curves{where} together make that doubtful")
     yield Criterion("physics", "model_holds", value, np.nan, np.nan, 1.0, verdict,

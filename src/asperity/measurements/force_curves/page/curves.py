@@ -8,8 +8,8 @@ import numpy as np
 
 from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.measurements.force_curves.page.maps import pixel_centers
-from asperity.measurements.force_curves.page.words import curve_texts, within
-from asperity.report.numbers import measurement, plain, prefix
+from asperity.measurements.force_curves.page.words import curve_texts, stated, within
+from asperity.report.numbers import plain, prefix
 from asperity.report.style import DATA, FIT, quiet_figure
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def _own_text(found: Property, curve: int) -> str:
     if found.limited[curve]:
         return f"{found.words} {', '.join(within(found, curve))}"
     value = float(found.values[curve])
-    text = f"{found.words} {measurement(value, found.unit, parts or [(float(found.std[curve]), '')])}"
+    text = f"{found.words} {stated(value, found.unit, parts or [(float(found.std[curve]), '')])}"
     return ", ".join([text, *within(found, curve)])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from asperity.measurements.force_curves.contents import Contents, Property, median, of_files, words_of
-from asperity.report.numbers import measurement, plain, spread
+from asperity.measurements.force_curves.page.words import stated
+from asperity.report.numbers import plain, spread
 
 __all__ = ["MOST_FILES", "calibration_rows", "file_header", "file_rows"]
 
@@ -62,7 +63,7 @@ def _typical(found: Property, curves: np.ndarray) -> str:
     if 2 * limited.sum() > np.isfinite(found.values[curves]).sum():
         return f"< {plain(median(found.ends[1][curves]), found.unit)} (95 %)"
     parts = [(median(std[curves]), label) for std, label in found.parts]
-    return measurement(value, found.unit, parts) if np.isfinite(value) else "–"
+    return stated(value, found.unit, parts) if np.isfinite(value) else "–"
 
 
 def _values_in_words(contents: Contents, name: str, curves: np.ndarray | slice) -> str:

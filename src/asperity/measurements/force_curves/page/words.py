@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from asperity.data.results import assumptions, listed, wide
+from asperity.learning.discrepancy import SEEN, VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
 from asperity.measurements.force_curves.score_model import looks_like
@@ -26,6 +28,7 @@ __all__ = [
     "headline",
     "legend",
     "remarks",
+    "stated",
     "within",
 ]
 
@@ -35,9 +38,7 @@ _ONE_DIRECTION = (
 )
 #: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
-_DOUBTED = 0.1  # probability that the model holds, from which down a departure counts as seen
-_VAGUE = 0.5  # of the value, from which a model part is words and not digits
-_WITHIN_TWO = "within a factor of two: the model does not describe these curves"
+_WITHIN_TWO = "within a factor of two: the model does not hold"
 _WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that of a normal error to a tenth
 
 
@@ -78,7 +79,8 @@ def headline(contents: Contents) -> str:
         return f"The only curve, from {origin}, is usable{but}."
     who = "All" if good == total else f"{good:,} of"
     missed = int((contents.usable & (contents.flags == Outcome.misfit)).sum())
-    but = f", but the model does not describe {missed:,} of them" if 2 * missed > good else ""
+    which = "none" if missed == good else f"only {good - missed:,}"
+    but = f", but the model describes {which} of them" if 2 * missed > good else ""
     return f"{who} {count_of(total, 'curve')} from {origin} {'is' if good == 1 else 'are'} usable{but}."
 
 
@@ -91,9 +93,7 @@ def _finding(found: Property, good: np.ndarray) -> Finding:
     known = found.values[good & np.isfinite(found.values)]
     if math.isfinite(found.limit):
         return Finding(found.words, f"< {plain(found.limit, found.unit)} (95 %)", _not_told(found, good, len(known)))
-    vague = any(label == "model" and std > _VAGUE * abs(found.median) for std, label in found.typical)
-    parts = [(std, label) for std, label in found.typical if not (vague and label == "model")]
-    line = measurement(found.median, found.unit, parts) + (f", {_WITHIN_TWO}" if vague else "")
+    line = stated(found.median, found.unit, found.typical)
     if len(known) == 1:
         [curve] = np.flatnonzero(good & np.isfinite(found.values))
         return Finding(found.words, line, "; ".join(["one curve", *within(found, int(curve))]))
@@ -104,6 +104,13 @@ def _finding(found: Property, good: np.ndarray) -> Finding:
     if len(known) >= 20 and label == "noise" and noise > 0:
         meaning += f", {_spread_against_noise((high - low) / 2 / noise)}"
     return Finding(found.words, line, meaning)
+
+
+def stated(value: float, unit: str, parts: Sequence[tuple[float, str]]) -> str:
+    """A value with the parts of its uncertainty; a model part above half of the value is words and no digits."""
+    vague = any(label == "model" and std > VAGUE * abs(value) for std, label in parts)
+    kept = [(std, label) for std, label in parts if not (vague and label == "model")]
+    return measurement(value, unit, kept) + (f", {_WITHIN_TWO}" if vague else "")
 
 
 def _not_told(found: Property, good: np.ndarray, known: int) -> str:
@@ -255,12 +262,12 @@ def _model_tested(contents: Contents) -> str:
             "session, with a baseline): the error bars do not hold what a wrong model does."
         )
     part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
-    seen = tested & (chance <= _DOUBTED)
+    seen = tested & (chance <= SEEN)
     if not seen.any():
         return "Nothing that the curves of a session show together speaks against the contact model."
     size, at_contact = median(part[seen]), median(contents.columns["modulus_at_contact"][seen])
     like = looks_like(contents, int(np.flatnonzero(seen)[0]))
-    words = "within a factor of two" if size > _VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
+    words = "within a factor of two" if size > VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
     return (
         f"Together the curves show that the contact model is not quite true ({like}). The modulus holds {words}, alike "
         f"for all curves of a session; at vanishing depth it would be "
@@ -342,6 +349,6 @@ def curve_texts(found: Property) -> list[str]:
     return [
         f"< {plain(float(high), found.unit)} (95 %)"
         if limited
-        else measurement(value, found.unit, [(std, label) for std, (_, label) in zip(stds, found.parts)])
+        else stated(value, found.unit, [(std, label) for std, (_, label) in zip(stds, found.parts)])
         for limited, high, (value, *stds) in zip(found.limited, found.ends[1], rows)
     ]
