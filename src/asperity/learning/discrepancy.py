@@ -58,6 +58,7 @@ _FAR = 0.5  # of the depth, before contact, from which on what is not smooth is 
 _ORDERS = 24  # of the residual there, that show it
 _UNUSUAL = 4.0  # standard deviations, by which their power must exceed the noise's
 _FIRST = 0.01  # variance of an amplitude before anything is known,
+_STEEPEST = 6.0  # exponent of the power law beyond the deepest sample
 _LEAST = 1e-8  # and the least one
 _JITTER = 1e-12  # of the mean diagonal, that makes matrices regular
 _BLUR = 0.02  # of the depth: with more noise of the tip position, the plain fit is off by what is looked for
@@ -139,10 +140,13 @@ def discrepancy(curves: Sequence[Blocks | None], spectra: np.ndarray, length: in
     known = [i for i, curve in enumerate(curves) if curve is not None]
     chosen = [known[i] for i in np.unique(np.linspace(0, len(known) - 1, _MOST).astype(int))] if known else []
     seen = [one for i in chosen if (one := _prepared(curves[i], spectra[i], length)) is not None]
+    mean, variance = np.zeros(_POWERS), _FIRST * _SHAPE
+    tried = [(one, _improved(one, _State(_plain(one.blocks), np.zeros(0), np.zeros(0), 1.0), mean, variance))
+             for one in seen]
+    seen, states = zip(*good) if (good := [pair for pair in tried if np.isfinite(pair[1].matrix).all()]) else ((), ())
     if len(seen) < FEWEST:
         return UNTESTED
-    states = [_State(_plain(one.blocks), np.zeros(0), np.zeros(0), 1.0) for one in seen]
-    states, whole = _step(seen, states, np.zeros(_POWERS), _FIRST * _SHAPE)
+    whole = _likelihoods(*_equations(states))
     for _ in range(_OUTER - 1):
         best = int(whole.weight.argmax())
         states, whole = _step(seen, states, whole.mean[best], np.maximum(_GRID[best].prod() ** 2 * _SHAPE, _LEAST))
@@ -198,7 +202,7 @@ def _law(curve: Blocks) -> Any:
     if not curve.bound and x[0] > 0:
         x, y, slope = (np.concatenate([[0.0], a]) for a in (x, y, slope))
     cubic = CubicHermiteSpline(x, y, slope)
-    exponent = slope[-1] * x[-1] / y[-1]
+    exponent = float(np.clip(slope[-1] * x[-1] / y[-1], 0.0, _STEEPEST))
 
     def law(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         within = np.clip(at, x[0], x[-1])

@@ -18,7 +18,7 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.curve_blocks import Blocks, blocks_of
 from asperity.learning.detachment import Detachment, Reading, read_detachment, unfolded
-from asperity.learning.discrepancy import Discrepancy, discrepancy
+from asperity.learning.discrepancy import FEWEST, Discrepancy, discrepancy
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
@@ -95,7 +95,8 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
         residual, contact = _residual(model, solution)
         found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt,
                          leveled=True)
-        blocks = blocks_of(model, solution.scaled, solution.fit, found, solution.segment.spring_constant)
+        blocks = [None] * len(residual) if len(residual) < FEWEST else blocks_of(
+            model, solution.scaled, solution.fit, found, solution.segment.spring_constant)
     counted, samples = solution.segment.counted, residual.shape[1]
     step, largest = _resolution(solution.segment)
     ones = [slice(i, i + 1) for i in range(len(residual))]
