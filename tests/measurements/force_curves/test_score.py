@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 import asperity
 from asperity.data import store
+from asperity.data.results import flag_attributes
+from asperity.learning.discrepancy import Departure
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import score as scorecard
 from asperity.measurements.force_curves.criteria import Verdict
@@ -146,3 +148,36 @@ def test_the_report_shows_it_first():
     page = render(results(exponent=2.0))
     assert page.index("Scorecard:") < page.index('class="finding"')
     assert "steeper, as over a stiff substrate" in page
+
+
+@pytest.mark.parametrize(("chance", "verdict"), [(0.8, Verdict.good), (0.15, Verdict.doubtful), (1e-9, Verdict.bad)])
+def test_what_the_curves_show_together_of_the_model_is_a_criterion(chance, verdict):
+    judged = results()
+    judged = judged.assign(model_chance=("curve", np.full(COUNT, chance)), modulus_std_model=0.2 * judged["modulus"],
+                           departure=("curve", np.full(COUNT, int(Departure.like_a_thin_layer_on_a_stiff_support)),
+                                      flag_attributes(Departure)))
+    scores = asperity.score(judged)
+    assert verdicts(scores)["model_holds"] == verdict
+    said = str(scores["statement"].sel(criterion="model_holds").values)
+    assert ("like a thin layer on a stiff support" in said) == (verdict == Verdict.bad)
+    assert ("below 0.1 %" in said) == (verdict == Verdict.bad)
+
+
+def test_half_of_the_depth_and_a_large_contact_are_criteria():
+    judged = results()
+    judged = judged.assign(modulus_half_depth=0.8 * judged["modulus"],
+                           contact_radius_over_tip=("curve", np.full(COUNT, 0.4)))
+    found = verdicts(asperity.score(judged))
+    assert found["half_depth"] == Verdict.doubtful
+    assert found["contact_radius"] == Verdict.doubtful
+    small = judged.assign(contact_radius_over_tip=("curve", np.full(COUNT, 0.2)))
+    assert "contact_radius" not in verdicts(asperity.score(small))
+
+
+def test_intervals_are_judged_as_they_are_stated():
+    """Twice as wide as 1.96 standard uncertainties on either side: they hold all but one in ten thousand."""
+    judged = results()
+    reach = 2 * 1.96 * judged["modulus_std"]
+    wide = judged.assign(modulus_low=judged["modulus"] - reach, modulus_high=judged["modulus"] + reach)
+    assert value(asperity.score(wide), "modulus_95") > 0.99
+    assert value(asperity.score(wide), "modulus_68") == value(asperity.score(judged), "modulus_68")

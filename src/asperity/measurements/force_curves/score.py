@@ -36,7 +36,7 @@ __all__ = ["concerns", "judged", "rows", "score", "table"]
 
 _LEVELS = (0.6827, 0.95)
 _NORMAL = 1.959964  # standard deviations of a normal error that 95 % lie within, where no interval is stated
-_EXPONENTS = 64  # curves that an exponent is found from
+_EXPONENTS = 24  # curves that an exponent is found from
 _PULLS = 0.02  # of the largest force, from which a fit is of an adhesive contact,
 _OFF = 1e-4  # and up to which a sample of it is off contact
 _FALSE_ALARM = 0.05  # part of like curves that is called unlike by chance

@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from asperity.data.results import flag_attributes
+from asperity.learning.discrepancy import Departure
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.page import records as tables
@@ -108,6 +110,33 @@ def test_records_list_files_calibration_and_history():
     assert calibration["radius"] == "5.00 µm ± 10 %"
     assert [step.verb for step in records.history(map_results(2, 2))] == ["read", "fit"]
     assert records.citations(map_results(2, 2))[0].startswith("@article{Hertz1881")
+
+
+@pytest.mark.parametrize(("part", "finding", "remark"), [
+    (0.2, "(model)", "within ± 20 % (model)"),
+    (0.9, "within a factor of two: the model does not hold", "within a factor of two")])
+def test_what_a_wrong_model_may_do_is_said_in_digits_or_in_words(part, finding, remark):
+    """Above half of the value there are no digits; where nothing could be tested, that is said."""
+    results = map_results(4, 4)
+    model = part * np.abs(results["modulus"])
+    results = results.assign(
+        modulus_std_model=model, modulus_std=np.hypot(results["modulus_std"], model),
+        model_chance=("curve", np.full(16, 1e-5)), modulus_at_contact=0.7 * results["modulus"],
+        departure=("curve", np.full(16, 2, np.int8), flag_attributes(Departure)))
+    contents = gathered(results)
+    assert finding in words.findings(contents)[0].line
+    assert ("(model)" in words.findings(contents)[0].line) == (part < 0.5)
+    said = " ".join(words.remarks(contents))
+    for one in (remark, "like a thin layer on a stiff support", "assumed to be exact"):
+        assert one in said
+    untested = gathered(results.assign(model_chance=("curve", np.full(16, np.nan))))
+    assert "cannot be tested here" in " ".join(words.remarks(untested))
+
+
+def test_a_model_that_describes_no_curve_is_not_called_usable_without_a_word():
+    results = map_results(4, 4)
+    every = results.assign(flag=("curve", np.full(16, int(Outcome.misfit), np.int8), results["flag"].attrs))
+    assert words.headline(gathered(every)).endswith("are usable, but the model describes none of them.")
 
 
 def test_an_absolute_standard_uncertainty_keeps_its_unit():
