@@ -9,23 +9,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy.special import stdtrit
 
 from asperity.data.arguments import shallow
 from asperity.learning.outcome import Outcome
+from asperity.learning.student import NORMAL, wide
 from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.units import in_words
 
 __all__ = ["CARRIED", "IDENTITY", "Code", "assumed_in_words", "assumptions", "codes", "flag_attributes", "gravest",
-           "identity", "listed", "wide", "with_uncertainty"]
+           "identity", "listed", "with_uncertainty"]
 
 
 #: the coordinates that say which curve a number is about, as a table shows them
 IDENTITY = ("file", "curve_in_file", "session", "row", "column", "x", "y")
 #: the coordinates that every result of a curve carries
 CARRIED = (*IDENTITY, "spring_constant", "sensitivity")
-_STANDARD = 0.6826894921370859  # the probability of a standard interval
-_NORMAL = 1e6  # degrees of freedom from which Student's distribution is the normal one
 
 
 def identity(dataset: xr.Dataset) -> dict[str, xr.Variable]:
@@ -62,9 +60,9 @@ def with_uncertainty(name: str, values: np.ndarray, noise: np.ndarray, calibrati
                                             "common to a session; NaN: not tested")
     if freedom is not None:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            known = np.fmin(freedom * (total / noise) ** 4, _NORMAL)
+            known = np.fmin(freedom * (total / noise) ** 4, NORMAL)
         reach = total * wide(known)
-        low, high = _ends(values, (values - reach, values + reach), ends, wide(_NORMAL) * calibration)
+        low, high = _ends(values, (values - reach, values + reach), ends, wide(NORMAL) * calibration)
         kinds |= {"_low": (low, unit, "lower end of the interval that holds 95 %"),
                   "_high": (high, unit, "upper end of the interval that holds 95 %"),
                   "_dof": (known, "1", "degrees of freedom of the error (Student's distribution)")}
@@ -83,12 +81,6 @@ def _ends(values: np.ndarray, usual: tuple[np.ndarray, np.ndarray], ends: tuple[
     low = np.where(ends[0] > 0, low, 0.0)
     high = values + np.hypot(np.maximum(ends[1] - values, 0.0), calibration)
     return np.where(np.isnan(ends[0]), usual[0], low), np.where(np.isnan(ends[1]), usual[1], high)
-
-
-def wide(freedom: np.ndarray | float) -> np.ndarray:
-    """Half the width of the interval that holds 95 % over that which holds 68.27 %: 1.96 of a normal error."""
-    known = np.fmin(freedom, _NORMAL)
-    return stdtrit(known, 0.975) / stdtrit(known, 0.5 + _STANDARD / 2)
 
 
 def gravest(conditions: Mapping[Any, np.ndarray]) -> np.ndarray:

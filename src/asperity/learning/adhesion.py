@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from scipy.special import stdtrit
 
 from asperity.contact import AbstractContactModel
 from asperity.learning.detachment import Detachment
+from asperity.learning.student import wide
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates
 
 __all__ = ["Adhesion", "ModelPullOff", "judged", "model_pull_off"]
@@ -26,8 +26,6 @@ _APART = 1.25  # times the half-widths of both intervals of 95 %, by which fit a
 _NEGLIGIBLE = 0.1  # and in any case by this part of the larger: samples and the end of a jump
 _SEEN = 3.0  # standard uncertainties of what is read, from which on the pull-off of a fit would have shown
 _NEAR = 12.0  # noise, up to which a jump may hide in it, and the fit places it as the noise has it
-_STANDARD = 0.8413447460685429  # the probability below the upper end of a standard interval of 68.27 %
-_UPPER = 0.975  # and of one of 95 %
 _STEPS = 50  # halvings of the logarithm of that: to 1e-13 of the value
 
 
@@ -72,9 +70,9 @@ def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBa
         retracting: whether the retraction is what is fitted.
     """
     force, std, freedom = pull.force, bars.std[:, -1], bars.freedom[:, -1]
-    reach = _wide(freedom) * std
+    reach = wide(freedom) * std
     level, alone = noise
-    apart, reaches = np.abs(force - read.force), alone + _wide(read.freedom) * read.std
+    apart, reaches = np.abs(force - read.force), alone + wide(read.freedom) * read.std
     contradicted = retracting & (apart > np.maximum(_APART * reaches, _NEGLIGIBLE * np.fmax(force, read.force)))
     plain, seen = force > reach, (read.low > 0) | (force > _SEEN * read.std)
     shown = retracting & plain & seen & ~contradicted
@@ -94,7 +92,7 @@ def _work(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBar
     """The ends of the interval of 95 % of the work of adhesion where it is not about the value, NaN elsewhere."""
     known, limit, contradicted, near = said
     place = model.fitted.index("work_of_adhesion")
-    value, reach = found.values[:, place], _wide(bars.freedom[:, place]) * bars.std[:, place]
+    value, reach = found.values[:, place], wide(bars.freedom[:, place]) * bars.std[:, place]
     root = reach**2 / (4 * np.maximum(value, 1e-300)) if model.shape_names else 0.0  # (sqrt w + reach of sqrt w)^2
     least, most = (adhesion_of(model, found.values, np.nan_to_num(end)) for end in (read.low, read.high))
     other = limit | contradicted | near
@@ -102,11 +100,6 @@ def _work(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBar
     high = np.where(contradicted | near, np.fmax(value + reach, most),
                     np.where(known, most, np.maximum(value + reach + root, 0.0)))
     return np.where(other, low, np.nan), np.where(other, high, np.nan)
-
-
-def _wide(freedom: np.ndarray) -> np.ndarray:
-    """Half the width of the interval that holds 95 % over that which holds 68.27 %."""
-    return stdtrit(freedom, _UPPER) / stdtrit(freedom, _STANDARD)
 
 
 def model_pull_off(model: AbstractContactModel, found: ParameterEstimates,

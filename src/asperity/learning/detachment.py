@@ -32,6 +32,7 @@ from scipy.signal import savgol_coeffs
 from scipy.special import ndtri, stdtr, stdtrit
 
 from asperity.learning.attachment import VISIBLE, is_sudden, release
+from asperity.learning.student import standard
 
 __all__ = ["Detachment", "Reading", "read_detachment", "unfolded"]
 
@@ -47,8 +48,7 @@ _SHARE = 0.9  # of the samples before the surface is felt, that the baseline is 
 _NEAR = 0.75  # of these samples, from which on an attraction is looked for
 _FAR = 0.2  # of the samples, that show the baseline before anything is known
 _ROUGH = 3.0  # noise, by which neighboring samples may differ from a parabola; what differs more is not smoothed away
-_STANDARD = 0.8413447460685429  # the probability below the upper end of a standard interval of 68.27 %
-_UPPER = 0.975  # and of one of 95 %
+_UPPER = 0.975  # the probability below the upper end of an interval of 95 %
 _RESOLVED = 16  # samples of a dip that nine of them cannot smooth away
 _CACHED = 1 << 15  # samples that are worked on at once
 
@@ -113,8 +113,8 @@ def unfolded(reading: Reading, std: np.ndarray, freedom: np.ndarray) -> Detachme
         freedom: (batch, 3) degrees of freedom of Student's distribution of these errors.
     """
     known = freedom[:, 0]
-    scale = np.maximum(std[:, 0] * reading.louder / stdtrit(known, _STANDARD), 1e-300)
-    change = std[:, 1] * reading.louder / stdtrit(freedom[:, 1], _STANDARD)
+    scale = np.maximum(std[:, 0] * reading.louder / standard(known), 1e-300)
+    change = std[:, 1] * reading.louder / standard(freedom[:, 1])
     normal = -ndtri(np.maximum(stdtr(known, -np.maximum(reading.force, 0.0) / scale), 1e-300))
     above = reading.places / (2 * np.pi) * np.minimum(change / scale, np.pi) * np.exp(-(normal**2) / 2)
 

@@ -23,12 +23,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import digamma, stdtrit
+from scipy.special import digamma
 
 from asperity.contact import AbstractContactModel
 from asperity.learning.batches import Scaled, block_size, compiled, solve_small
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
+from asperity.learning.student import standard
 
 __all__ = ["ErrorBars", "ParameterEstimates", "block_covariance", "block_width", "error_bars", "estimate",
            "of_windows"]
@@ -37,7 +38,6 @@ _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
 _REMEMBERED = 1024  # pairs of lengths whose spectra are kept, 7 kB each
 _FEW_REMEMBERED = 32  # of them, where blocks are single samples
 _LEFT = 0.05  # of a contrast of white noise, that must be left by the fit for it to show anything
-_MIDDLE = 0.8413447460685429  # the probability below the upper end of a standard interval of 68.27 %
 
 
 class ParameterEstimates(NamedTuple):
@@ -115,7 +115,7 @@ def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int
     parts = parts / np.maximum(total, 1e-300)[..., None]
     freedom = degrees_of_freedom(np.maximum(np.einsum("bpk,bkl,bpl->bp", parts, spectra.covariance, parts), 1e-6))
     scale = np.sqrt(np.maximum(total, 0.0) * np.exp(digamma(freedom / 2) - np.log(freedom / 2)))
-    std = scale * size[..., 0] * stdtrit(freedom, _MIDDLE)
+    std = scale * size[..., 0] * standard(freedom)
     unit = std / np.sqrt(np.maximum(total, 1e-300))  # the covariance has the standard deviations that are stated
     return ErrorBars(pairs * unit[:, :, None] * unit[:, None, :], std, freedom)
 

@@ -10,7 +10,6 @@ import numpy as np
 import xarray as xr
 
 from asperity.contact import AbstractContactModel
-from asperity.data.results import wide
 from asperity.learning import noise as noise_model
 from asperity.learning.adhesion import ModelPullOff, judged, model_pull_off
 from asperity.learning.agreement import Scatter, scatter
@@ -21,6 +20,7 @@ from asperity.learning.detachment import Detachment, Reading, read_detachment, u
 from asperity.learning.discrepancy import FEWEST, Discrepancy, discrepancy
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
+from asperity.learning.student import wide
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
 from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asperity.data.results import assumptions, listed, wide
+from asperity.data.results import assumptions, listed
 from asperity.learning.discrepancy import SEEN, VAGUE
 from asperity.learning.outcome import Outcome
+from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
 from asperity.measurements.force_curves.score_model import looks_like
 from asperity.report.numbers import measurement, plain, spread
