@@ -26,6 +26,8 @@ _PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _BY_CHANCE = 1e-3  # probability of so large a residual, below which it is no noise
 _MATTERS = 0.03  # residual over largest force, or
 _CHANGES = 0.1  # change of the modulus from all to half of the depth, above which a misfit is more than small
+_HALVES = 0.5  # the same, from which on a residual is no noise
+_DOUBTFUL = 0.05  # with this probability already
 _HELD = 0.1  # of the noise, the least that is left of it in a sample: where the gain is 0 no lever holds the tip
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 #: what stands beside a value and is as unknown as it
@@ -214,7 +216,8 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
              for i, (name, values) in enumerate(zip(model.fitted, fitted_values.T)) if name in _POSITIVE]
     impossible = [values <= 0 for name, values in zip(model.fitted, fitted_values.T) if name not in _LIMITED]
     uneven = _uneven(fitted, rest)
-    missed = (rest.chance < _BY_CHANCE) | uneven
+    halves = ~(np.abs(fitted.half_depth - amplitude) <= _HALVES * np.abs(amplitude))  # or no fit that settles
+    missed = (rest.chance < _BY_CHANCE) | uneven | (halves & (rest.chance < _DOUBTFUL))
     changes = ~(np.abs(fitted.half_depth - amplitude) <= _CHANGES * np.abs(amplitude))
     matters = uneven | changes | (rest.worst > _MATTERS * rest.largest)
     conditions = {
