@@ -13,16 +13,20 @@ Source: Buckley, Eagleson, Aust. J. Stat. 30A, 150 (1988) (three cumulants); Pat
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import chdtrc
 
-from asperity.learning.noise import SharedNoise, Spectra, knots
+from asperity.learning.noise import SharedNoise, Spectra, between_knots
 
-__all__ = ["Scatter", "chance", "scatter"]
+__all__ = ["BY_CHANCE", "Scatter", "chance", "scatter"]
 
+#: probability of a residual, below which it is not taken for noise
+BY_CHANCE = 1e-3
 _FREQUENCIES = 200  # that means are taken over
+_REMEMBERED = 128  # lengths whose shares are kept, 20 kB each
 _FEWEST = 4  # samples of a mean square
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 
@@ -40,8 +44,7 @@ def scatter(noise: SharedNoise, found: Spectra, number: np.ndarray) -> Scatter:
     if not np.isfinite(noise.mean).all():
         return Scatter(np.full(len(number), 2.0), np.ones(len(number)), np.zeros(len(number)))
     number = np.maximum(number, _FEWEST)
-    frequency = np.geomspace(1 / noise.length, 0.5, _FREQUENCIES)
-    table = np.array([np.interp(np.log(frequency), knots(noise.length), unit) for unit in np.eye(found.mean.shape[1])])
+    frequency, table = _shares(noise.length)
     use = frequency * (frequency >= 1 / number[:, None])  # evenly in frequency, not in its logarithm
     use = use / use.sum(axis=1, keepdims=True)
     density = np.exp(found.mean @ table)
@@ -50,6 +53,13 @@ def scatter(noise: SharedNoise, found: Spectra, number: np.ndarray) -> Scatter:
     variance, third = 2 * square / (number * mean**2), 8 * cube / (number**2 * mean**3)
     level = np.sqrt(np.einsum("nk,nkl,nl->n", part, found.covariance, part))
     return Scatter(variance, 8 * variance**3 / third**2, level)
+
+
+@lru_cache(_REMEMBERED)
+def _shares(length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies in cycles a sample, and how much of each knot of windows of ``length`` is in them."""
+    frequency = np.geomspace(1 / length, 0.5, _FREQUENCIES)
+    return frequency, between_knots(length, np.log(frequency))
 
 
 def chance(ratio: np.ndarray, known: Scatter) -> np.ndarray:

@@ -264,11 +264,15 @@ def _rough(curve: Blocks, left: np.ndarray) -> float:
     return power if power > 1 + _UNUSUAL * np.sqrt(2 / free) else 1.0
 
 
+def _columns(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the amplitudes d among so many parameters, and those of all others."""
+    own = np.arange(size - 1 - _POWERS, size - 1)
+    return own, np.setdiff1d(np.arange(size), own)
+
+
 def _likelihoods(matrix: np.ndarray, right: np.ndarray) -> _Whole:
     """How likely each place of the grid is, and the session's amplitudes there, given those of all curves."""
-    size = matrix.shape[1]
-    own = np.arange(size - 1 - _POWERS, size - 1)
-    rest = np.setdiff1d(np.arange(size), own)
+    own, rest = _columns(matrix.shape[1])
     inner = matrix[:, rest][:, :, rest]
     inner = inner + _JITTER * np.trace(inner, axis1=1, axis2=2)[:, None, None] * np.eye(len(rest))
     share = np.linalg.solve(inner, matrix[:, rest][:, :, own])
@@ -297,8 +301,7 @@ def _summed(matrix: np.ndarray, right: np.ndarray, effects: np.ndarray, whole: _
             rough: np.ndarray) -> Discrepancy:
     """The session's discrepancy from the posterior of every curve's modulus at vanishing depth."""
     size = matrix.shape[1]
-    own = np.arange(size - 1 - _POWERS, size - 1)
-    rest = np.setdiff1d(np.arange(size), own)
+    own, rest = _columns(size)
     jitter = _JITTER * np.trace(matrix, axis1=1, axis2=2)[:, None, None]
     plain = np.linalg.inv(matrix[:, rest][:, :, rest] + jitter * np.eye(len(rest)))
     noise = np.einsum("ni,nij,nj->n", effects[:, rest], plain, effects[:, rest])

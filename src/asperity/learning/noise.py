@@ -31,7 +31,7 @@ from scipy.fft import dct
 from scipy.special import digamma, polygamma
 
 __all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SharedNoise", "Spectra",
-           "SpectrumPrior", "autocovariance", "baseline_length", "beyond_windows", "correlation",
+           "SpectrumPrior", "autocovariance", "baseline_length", "between_knots", "beyond_windows", "correlation",
            "degrees_of_freedom", "evidence", "knots", "learn", "level", "of_baselines", "resolved",
            "spectra", "together"]
 
@@ -105,12 +105,17 @@ def knots(length: int) -> np.ndarray:
     return np.log(np.geomspace(1 / (_SLOWEST * length), 0.5, _KNOTS))
 
 
+def between_knots(length: int, frequency: np.ndarray) -> np.ndarray:
+    """How much of each knot of windows of ``length`` is in logarithms of frequencies, (knot, frequency); flat ends."""
+    return np.array([np.interp(frequency, knots(length), unit) for unit in np.eye(_KNOTS)])
+
+
 @lru_cache(_REMEMBERED)
 def autocovariance(length: int, lags: int) -> np.ndarray:
     """The autocovariance of a unit density at each knot, (knot, lag): S is interpolated in ln f, flat below."""
     size = 1 << int(4 * _SLOWEST * max(length, lags) - 1).bit_length()
     frequency = np.log(np.maximum(np.fft.rfftfreq(size), 1e-12))
-    return np.array([np.fft.irfft(np.interp(frequency, knots(length), unit), size)[:lags] for unit in np.eye(_KNOTS)])
+    return np.array([np.fft.irfft(share, size)[:lags] for share in between_knots(length, frequency)])
 
 
 def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior | None = None) -> SharedNoise:

@@ -17,12 +17,12 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.curve_blocks import Blocks, blocks_of
 from asperity.learning.detachment import Detachment, Reading, read_detachment, unfolded
-from asperity.learning.discrepancy import FEWEST, Discrepancy, discrepancy
+from asperity.learning.discrepancy import FEWEST, UNTESTED, Discrepancy, discrepancy
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
 from asperity.learning.student import wide
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
-from asperity.measurements.force_curves.fit_results import Fitted, Level, results, touching
+from asperity.measurements.force_curves.fit_results import Fitted, Level, first_touch, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import ArgumentError
 
@@ -127,9 +127,11 @@ def _learnt(curves: Sequence[_Shown]) -> Learnt:
              for curve, baseline in zip(curves, baselines)]
     window, before = (Contrasts(*map(np.concatenate, zip(*kind))) for kind in zip(*shown))
     judge = noise_model.learn(before, length, size)
-    own = noise_model.spectra(judge, before)
-    likely = own.mean + np.diagonal(own.covariance, axis1=1, axis2=2) / 2  # of a spectrum that is known so well
-    model = discrepancy([curve.blocks for curve in curves], likely, length)
+    model = UNTESTED
+    if sum(curve.blocks is not None for curve in curves) >= FEWEST:
+        own = noise_model.spectra(judge, before)
+        likely = own.mean + np.diagonal(own.covariance, axis1=1, axis2=2) / 2  # of a spectrum that is known so well
+        model = discrepancy([curve.blocks for curve in curves], likely, length)
     return Learnt(noise_model.learn(window, length, size), judge, model)
 
 
@@ -314,9 +316,8 @@ def _has_tilt(model: AbstractContactModel, fit: Fit) -> bool:
 
 def _baselines(residual: np.ndarray, contact: np.ndarray, counted: np.ndarray) -> list[np.ndarray]:
     """The residuals of each curve up to shortly before contact, in order."""
-    begins = np.where(touching(contact) & counted, np.arange(contact.shape[1]), contact.shape[1]).min(axis=1)
     result = []
-    for row, use, stop in zip(residual, counted, begins):
+    for row, use, stop in zip(residual, counted, first_touch(contact, counted)):
         start = int(use.argmax())
         stop = start + int(0.95 * (stop - start))
         result.append(row[start:stop][use[start:stop]])

@@ -10,7 +10,7 @@ import xarray as xr
 from asperity.contact import AbstractContactModel
 from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
 from asperity.learning.adhesion import Adhesion
-from asperity.learning.agreement import Scatter, chance
+from asperity.learning.agreement import BY_CHANCE, Scatter, chance
 from asperity.learning.batches import Scaled
 from asperity.learning.discrepancy import Departure, Discrepancy
 from asperity.learning.least_squares import Fit
@@ -19,11 +19,10 @@ from asperity.learning.uncertainty import ErrorBars, ParameterEstimates
 from asperity.measurements.force_curves.segments import Segment
 from asperity.quantities import QUANTITIES, variable_attributes
 
-__all__ = ["Fitted", "Level", "results", "touching"]
+__all__ = ["Fitted", "Level", "first_touch", "results", "touching"]
 
 _POINTS = 120  # samples of a curve that are kept for display
 _PLATEAU = 8  # equal end values in a row that mean a saturated detector
-_BY_CHANCE = 1e-3  # probability of so large a residual, below which it is no noise
 _MATTERS = 0.03  # residual over largest force, or
 _CHANGES = 0.1  # change of the modulus from all to half of the depth, above which a misfit is more than small
 _HALVES = 0.5  # the same, from which on a residual is no noise
@@ -125,11 +124,22 @@ def _far_spread(residual: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """The noise where no model can be wrong: of the farthest third, about its own straight line (robust)."""
     rank = np.cumsum(counted, axis=1)
     far = counted & (rank <= np.maximum(rank[:, -1:] // 3, 8))
-    index = np.arange(residual.shape[1]) - _mean(np.broadcast_to(np.arange(residual.shape[1]), far.shape), far)[:, None]
+    about = np.where(far, np.abs(_off_line(residual, far)), np.nan)
+    return 1.4826 * np.nanmedian(np.where(np.any(far, axis=1, keepdims=True), about, 0.0), axis=1)
+
+
+def _off_line(residual: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """The residual less the straight line through its ``far`` samples, (batch, sample)."""
+    place = np.arange(residual.shape[1])
+    index = place - _mean(np.broadcast_to(place, far.shape), far)[:, None]
     values = np.nan_to_num(residual) - _mean(residual, far)[:, None]
     slope = _mean(values * index, far) / np.maximum(_mean(index**2, far), 1e-300)
-    about = np.where(far, np.abs(values - slope[:, None] * index), np.nan)
-    return 1.4826 * np.nanmedian(np.where(np.any(far, axis=1, keepdims=True), about, 0.0), axis=1)
+    return values - slope[:, None] * index
+
+
+def first_touch(contact: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The place of the first counted sample in contact, (batch,); the number of samples where none is."""
+    return np.where(touching(contact) & counted, np.arange(contact.shape[1]), contact.shape[1]).min(axis=1)
 
 
 def touching(contact: np.ndarray) -> np.ndarray:
@@ -217,7 +227,7 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
     impossible = [values <= 0 for name, values in zip(model.fitted, fitted_values.T) if name not in _LIMITED]
     uneven = _uneven(fitted, rest)
     halves = ~(np.abs(fitted.half_depth - amplitude) <= _HALVES * np.abs(amplitude))  # or no fit that settles
-    missed = (rest.chance < _BY_CHANCE) | uneven | (halves & (rest.chance < _DOUBTFUL))
+    missed = (rest.chance < BY_CHANCE) | uneven | (halves & (rest.chance < _DOUBTFUL))
     changes = ~(np.abs(fitted.half_depth - amplitude) <= _CHANGES * np.abs(amplitude))
     matters = uneven | changes | (rest.worst > _MATTERS * rest.largest)
     conditions = {
@@ -239,15 +249,11 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
 
 def _uneven(fitted: Fitted, rest: _Residuals) -> np.ndarray:
     """Whether the force shortly before contact is off the line of the farthest half by far more than that varies."""
-    inside = touching(fitted.found.model_force) & fitted.segment.counted
-    index = np.arange(inside.shape[1])
-    before = fitted.segment.counted & (index < np.where(inside, index, inside.shape[1]).min(axis=1)[:, None])
+    counted = fitted.segment.counted
+    before = counted & (np.arange(counted.shape[1]) < first_touch(fitted.found.model_force, counted)[:, None])
     rank, number = np.cumsum(before, axis=1), before.sum(axis=1)[:, None]
     far, near = before & (2 * rank <= number), before & (10 * rank > 9 * number)
-    values = np.nan_to_num(rest.residual)
-    place = index - _mean(np.broadcast_to(index, far.shape), far)[:, None]
-    slope = _mean(values * place, far) / np.maximum(_mean(place**2, far), 1e-300)
-    off = values - _mean(values, far)[:, None] - slope[:, None] * place
+    off = _off_line(rest.residual, far)
     return (np.abs(_mean(off, near)) > np.maximum(_UNEVEN * np.sqrt(_mean(off**2, far)), _NO_LINE * rest.largest)) & (
         number[:, 0] >= _LONG)
 

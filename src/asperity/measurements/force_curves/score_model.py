@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from asperity.data.results import codes
+from asperity.learning.agreement import BY_CHANCE
 from asperity.learning.discrepancy import FEWEST, SEEN, VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, median
@@ -21,9 +22,13 @@ from asperity.measurements.force_curves.criteria import (
 )
 from asperity.report.numbers import plain
 
-__all__ = ["looks_like", "of_model"]
+__all__ = ["NOT_TESTED", "looks_like", "of_model"]
 
-_BY_CHANCE = 1e-3  # probability of a residual, below which a fit counts as one that the noise does not explain
+#: where the curves of no session could be tested
+NOT_TESTED = (f"Whether the contact model is quite true cannot be tested here (that takes {FEWEST} sound curves of one "
+              "session, with a baseline): the error bars do not hold what a wrong model does.")
+
+_LEAST = 1e-3  # probability that is written with its digits
 _HOLDS = 0.25  # probability that a model holds, from which it is not doubted: odds of three to one against it
 _LARGE = 0.3  # radius of contact over that of a paraboloid, from which it is doubtful,
 _TOO_LARGE = 0.5  # and bad
@@ -45,7 +50,7 @@ def _single(contents: Contents, fitted: np.ndarray) -> Iterator[Criterion]:
     """What each fit leaves, by itself."""
     chance = contents.columns["misfit_chance"]
     seen = np.isin(contents.flags, [int(Outcome.small_misfit), int(Outcome.misfit)])
-    missed = np.where(np.isfinite(chance), chance < _BY_CHANCE, seen)[fitted]
+    missed = np.where(np.isfinite(chance), chance < BY_CHANCE, seen)[fitted]
     value, low, high = interval(np.mean, [missed.astype(float)], sessions_of(contents)[fitted])
     yield Criterion("physics", "misfit", value, low, high, 0.0, graded(value, 0.05, 0.3),
                     f"{plain(100 * value, '%', 2)} of {int(fitted.sum()):,} fitted curves leave a residual that the "
@@ -66,9 +71,7 @@ def _together(contents: Contents) -> Iterator[Criterion]:
     chance, good = contents.columns["model_chance"], contents.usable
     tested = good & np.isfinite(chance)
     if not tested.any():
-        yield unknown("physics", "model_holds", f"Whether the contact model is quite true cannot be tested: that takes "
-                                                f"{FEWEST} sound curves of one session with a baseline. The error bars "
-                                                "do not hold what a wrong model does.")
+        yield unknown("physics", "model_holds", NOT_TESTED)
         return
     worst = int(np.flatnonzero(tested)[chance[tested].argmin()])
     value, sessions = float(chance[worst]), np.unique(sessions_of(contents)[tested])
@@ -87,7 +90,7 @@ def _together(contents: Contents) -> Iterator[Criterion]:
 
 
 def _percent(value: float) -> str:
-    return f"of {plain(100 * value, '%', 2)}" if value >= _BY_CHANCE else "below 0.1 %"
+    return f"of {plain(100 * value, '%', 2)}" if value >= _LEAST else "below 0.1 %"
 
 
 def looks_like(contents: Contents, curve: int) -> str:
@@ -102,7 +105,7 @@ def _over_depth(contents: Contents) -> Iterator[Criterion]:
     if not known.any():
         return
     value, low, high = interval(median, [change[known]], sessions_of(contents)[known])
-    large = max(abs(value), 0.0) if not low <= 0 <= high else min(abs(low), abs(high), abs(value))
+    large = abs(value) if not low <= 0 <= high else min(abs(low), abs(high), abs(value))
     yield Criterion("physics", "half_depth", value, low, high, 0.0, graded(large, 0.1, 0.3),
                     f"Fitted to half of the depth, the modulus changes by {plain(100 * value, '%', 2)} (the median "
                     "curve); where the model holds, by no more than noise.")

@@ -14,7 +14,7 @@ from asperity.learning.discrepancy import SEEN, VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
-from asperity.measurements.force_curves.score_model import looks_like
+from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like
 from asperity.report.numbers import measurement, plain, spread
 from asperity.report.page import Finding
 
@@ -258,10 +258,7 @@ def _model_tested(contents: Contents) -> str:
     good, chance = contents.usable, contents.columns["model_chance"]
     tested = good & np.isfinite(chance)
     if not tested.any():
-        return (
-            "Whether the contact model is quite true cannot be tested here (that takes eight sound curves of one "
-            "session, with a baseline): the error bars do not hold what a wrong model does."
-        )
+        return NOT_TESTED
     part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
     seen = tested & (chance <= SEEN)
     if not seen.any():
