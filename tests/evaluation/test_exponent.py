@@ -33,6 +33,12 @@ def test_intervals_of_90_percent_hold_the_exponent(exponent):
     assert sum(one.low <= exponent <= one.high for one in found) >= 21
 
 
+@pytest.mark.parametrize("exponent", [0.6, 4.0])
+def test_unusual_exponents_are_found_and_what_is_beyond_has_no_interval(exponent):
+    assert contact_exponent(*curves(exponent, 0.0, 300.0)).value == pytest.approx(exponent, abs=0.06)
+    assert np.isnan(contact_exponent(*curves(9.0, 0.0, 300.0)).low)
+
+
 def test_a_wrong_contact_point_does_not_bend_a_cone_into_a_paraboloid():
     """What a fit of a paraboloid to a cone leaves of the exponent in a plot against its own contact point: 1.55."""
     x, force = curves(2.0, 0.0, 300.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asperity.contact import Hertz
-from asperity.learning.discrepancy import FEWEST, Departure
+from asperity.learning.discrepancy import FEWEST, SEEN, Departure
 from asperity.measurements.force_curves.fit_curves import fit_curves, learn_noise
 from tests.verify.measurements.force_curves.defects import DEFECTS, MODULUS, RADIUS, SOUND, session
 
@@ -30,6 +30,15 @@ def test_a_right_model_is_left_alone():
     assert learnt.model.std == 0.0
     assert learnt.model.departure == Departure.none_seen
     assert learnt.model.at_contact == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_not_seen_adds_nothing(seed):
+    """Also where the noise alone leaves the modulus hardly known: much contact, a signal of 15."""
+    data = session(SOUND["contact 70%"](), COUNT, 15.0, np.random.default_rng(seed))
+    learnt = learn_noise(data, MODEL, segment="approach")
+    assert learnt.model.chance > SEEN
+    assert learnt.model.std == 0.0
 
 
 def test_a_wrong_model_is_seen_and_its_error_is_part_of_the_bar(stiffening):

@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 
 __all__ = ["Exponent", "contact_exponent"]
 
-_COARSE = np.linspace(0.7, 2.9, 12)  # exponents that are tried first,
+_COARSE = np.linspace(0.4, 6.0, 29)  # exponents that are tried first,
 _FINE = (np.linspace(-0.2, 0.2, 7), np.linspace(-0.04, 0.04, 7))  # and about the best of them, twice
 _PLACES = 12  # contact points that are compared,
 _NEARER = 4  # times ever nearer
@@ -30,7 +30,7 @@ _GONE = 1e300  # sum of squares where nothing can be fitted
 
 
 class Exponent(NamedTuple):
-    """The exponent of several curves together, and the ends of its interval of 90 % (NaN with one curve)."""
+    """The exponent of several curves together, and the ends of its interval of 90 % (NaN if not known)."""
 
     value: float
     low: float
@@ -60,10 +60,10 @@ def contact_exponent(indentation: np.ndarray, force: np.ndarray, *, seed: int = 
     center = float(_COARSE[int((rough * weight).sum(axis=1).argmin())])
     every = []
     for about in _FINE:
-        exponents = np.maximum(center + about, 0.5)
+        exponents = center + about
         every.append((exponents, np.array([_squares(x, y, use, s) for s in exponents]) * weight))
         center = _least(exponents, every[-1][1].sum(axis=1))
-    if len(x) < 2:
+    if len(x) < 2 or not _COARSE[0] < center < _COARSE[-1]:  # beyond what is tried there is no interval
         return Exponent(center, np.nan, np.nan)
     rng = np.random.default_rng(seed)
     spread = [_scatter(exponents, sums, rng) for exponents, sums in every]

@@ -151,7 +151,7 @@ def discrepancy(curves: Sequence[Blocks | None], spectra: np.ndarray, length: in
         best = int(whole.weight.argmax())
         states, whole = _step(seen, states, whole.mean[best], np.maximum(_GRID[best].prod() ** 2 * _SHAPE, _LEAST))
     effects = np.array([np.concatenate([one.blocks.effect, [1.0], np.zeros(_POWERS + 1)]) for one in seen])
-    return _summed(*_equations(states), effects, whole, np.array([state.rough for state in states]))
+    return _summed(*_equations(states), effects, whole)
 
 
 def _step(seen: Sequence[_Prepared], states: Sequence[_State], mean: np.ndarray,
@@ -297,9 +297,11 @@ def _likelihoods(matrix: np.ndarray, right: np.ndarray) -> _Whole:
     return _Whole(weight / weight.sum(), np.array(means), np.array(covariances))
 
 
-def _summed(matrix: np.ndarray, right: np.ndarray, effects: np.ndarray, whole: _Whole,
-            rough: np.ndarray) -> Discrepancy:
-    """The session's discrepancy from the posterior of every curve's modulus at vanishing depth."""
+def _summed(matrix: np.ndarray, right: np.ndarray, effects: np.ndarray, whole: _Whole) -> Discrepancy:
+    """The session's discrepancy from the posterior of every curve's modulus at vanishing depth; 0 where none is seen.
+
+    What is not smooth is no part of it: a residual that is no noise is flagged.
+    """
     size = matrix.shape[1]
     own, rest = _columns(size)
     jitter = _JITTER * np.trace(matrix, axis1=1, axis2=2)[:, None, None]
@@ -317,7 +319,7 @@ def _summed(matrix: np.ndarray, right: np.ndarray, effects: np.ndarray, whole: _
         total += weight * (spread + (value - 1) ** 2)
         middle += weight * value
     chance = float(whole.weight[_GRID[:, 0] == _SIZES[0]].sum())
-    square = np.mean(np.maximum(total - noise, 0.0)) if chance <= SEEN else np.median(noise / rough * (rough - 1))
+    square = np.mean(np.maximum(total - noise, 0.0)) if chance <= SEEN else 0.0
     at_contact = float(np.median(middle))
     departure = _likeness(whole, at_contact) if chance <= SEEN else Departure.none_seen
     return Discrepancy(float(np.sqrt(square)), chance, at_contact, departure)

@@ -39,6 +39,7 @@ _ONE_DIRECTION = (
 )
 #: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
+_FEW = 5  # curves, from which the middle 68 % of them are given and not the ends
 _WITHIN_TWO = "within a factor of two: the model does not hold"
 _WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that of a normal error to a tenth
 
@@ -100,16 +101,23 @@ def _finding(found: Property, good: np.ndarray) -> Finding:
         return Finding(found.words, line, "; ".join(["one curve", *within(found, int(curve))]))
     low, high = np.quantile(known, _MIDDLE)
     (noise, label), meaning = found.typical[0], f"median of {len(known):,} curves"
-    if len(known) >= 5:
+    if 1 < len(known) < _FEW:
+        meaning += f"; they lie from {spread(known.min(), known.max(), found.unit)}"
+    if len(known) >= _FEW:
         meaning += f"; 68 % of them lie from {spread(low, high, found.unit)}"
     if len(known) >= 20 and label == "noise" and noise > 0:
         meaning += f", {_spread_against_noise((high - low) / 2 / noise)}"
     return Finding(found.words, line, meaning)
 
 
+def _vague(value: float, parts: Sequence[tuple[float, str]]) -> bool:
+    """Whether the model part is so large that words stand for its digits."""
+    return any(label == "model" and std > VAGUE * abs(value) for std, label in parts)
+
+
 def stated(value: float, unit: str, parts: Sequence[tuple[float, str]]) -> str:
     """A value with the parts of its uncertainty; a model part above half of the value is words and no digits."""
-    vague = any(label == "model" and std > VAGUE * abs(value) for std, label in parts)
+    vague = _vague(value, parts)
     kept = [(std, label) for std, label in parts if not (vague and label == "model")]
     return measurement(value, unit, kept) + (f", {_WITHIN_TWO}" if vague else "")
 
@@ -125,6 +133,8 @@ def _not_told(found: Property, good: np.ndarray, known: int) -> str:
 def within(found: Property, curve: int) -> list[str]:
     """Where a curve's property lies with 95 % probability, in words; nothing where that is not known."""
     low, high = (float(end[curve]) for end in found.ends)
+    if _vague(float(found.values[curve]), [(float(std[curve]), label) for std, label in found.parts]):
+        return []
     if found.limited[curve]:
         return [f"not to be told from zero: below {plain(high, found.unit)} with 95 %"]
     return [f"95 % from {spread(low, high, found.unit)}"] if math.isfinite(high - low) and high > low else []
@@ -221,7 +231,8 @@ def remarks(contents: Contents) -> list[str]:
         said.append(_how_well_known(found.name, contents.columns[f"{found.name}_dof"][good]))
     if good.any() and not contents.measured:
         said.append("The results name no fitted property with an uncertainty.")
-    if any(found.name == "modulus" and found.parts[-1][1] != "calibration" for found in contents.measured):
+    kinds = [label for found in contents.measured if found.name == "modulus" for _, label in found.parts]
+    if kinds and "calibration" not in kinds:
         said.append(
             "No uncertainty of spring constant, sensitivity or tip radius was propagated: the true "
             "error of the absolute values is larger than the ± says."
@@ -266,11 +277,14 @@ def _model_tested(contents: Contents) -> str:
     size, at_contact = median(part[seen]), median(contents.columns["modulus_at_contact"][seen])
     like = looks_like(contents, int(np.flatnonzero(seen)[0]))
     words = "within a factor of two" if size > VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
-    return (
+    start = (
         f"Together the curves show that the contact model is not quite true ({like}). The modulus holds {words}, alike "
-        f"for all curves of a session; at vanishing depth it would be "
-        f"{plain(at_contact, contents.units['modulus'], 2)}, were the departure a smooth factor of the depth."
+        "for all curves of a session"
     )
+    if size > VAGUE:  # an extrapolation of what is not known
+        return f"{start}."
+    value = plain(at_contact, contents.units["modulus"], 2)
+    return f"{start}; at vanishing depth it would be {value}, were the departure a smooth factor of the depth."
 
 
 def closeness(contents: Contents) -> list[str]:
