@@ -55,7 +55,8 @@ def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBa
            retracting: bool) -> Adhesion:
     """The pull-off force, and how far the work of adhesion can be told from zero.
 
-    Where the fitted retraction and what is read off it agree, the surer force of the two is taken. Where it shows no
+    Where the fitted retraction and what is read off it agree, the surer force of the two is taken, that which can be
+    told from zero if one cannot. Where it shows no
     attraction, the work of adhesion is at most what the largest force would need that may have been read: near zero
     the force of a contact of short-range adhesion goes with the square root of w, and a linear error of it with
     nothing. Where a fit follows an attraction in which the jump may hide, the upper end is that of both; where the two
@@ -76,7 +77,7 @@ def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBa
     contradicted = retracting & (apart > np.maximum(_APART * reaches, _NEGLIGIBLE * np.fmax(force, read.force)))
     plain, seen = force > reach, (read.low > 0) | (force > _SEEN * read.std)
     shown = retracting & plain & seen & ~contradicted
-    followed, near = shown & (std <= read.std), shown & (force < _NEAR * level)
+    followed, near = shown & ((std <= read.std) | (read.low <= 0)), shown & (force < _NEAR * level)
     ends = np.where(near, force - reach, np.nan), np.where(near, np.fmax(force + reach, read.high), np.nan)
     force, std, freedom, low, high = (np.where(followed, *both) for both in zip((force, std, freedom, *ends), read))
     work = None

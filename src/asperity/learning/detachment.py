@@ -11,13 +11,14 @@ spectrum of the noise, slow noise included: Student's distribution T of a known 
 places, and some noise is the largest anywhere: of M samples none exceeds r with the probability $e^{-N(r)}$ (Rice), so
 that a reading of a pull-off p is distributed as
 
-$$ \Pr(r' < r \mid p) = T\!\left(\frac{r - p}{s}\right) e^{-N(r)}, \qquad
+$$ \Pr(r' < r \mid p) = T\!\left(\frac{r - p}{s}\right) \left\langle e^{-N(r - u)} \right\rangle_u, \qquad
    N(r) = \frac{M}{2\pi} \sqrt{\frac{\lambda_2}{\lambda_0}}\; e^{-r^2 / 2 \lambda_0} $$
 
-with the variances $\lambda_0$ of a reading and $\lambda_2$ of its change from one sample to the next. The value is the
-p of which r is the median, the lower end of the interval the p that exceeds r in 2.5 % of cases, and both are 0 where
-noise alone reaches as far: then the interval is an upper limit. Its upper end leaves the search out, $r + t s$, and
-holds whatever the noise does elsewhere.
+with the variances $\lambda_0$ of a reading along the baseline of its own curve and $\lambda_2$ of its change from one
+sample to the next. What moves all places together, u, is no search: Student's variable as the reading, of the variance
+that $\lambda_0$ leaves. The value is the p of which r is the median, the lower end of the interval the p that exceeds r
+in 2.5 % of cases, and both are 0 where noise alone reaches as far: then the interval is an upper limit. Its upper end
+leaves the search out, $r + t s$, and holds whatever the noise does elsewhere.
 
 Source: Rice, Bell Syst. Tech. J. 24, 46 (1945), section 3.3.
 """
@@ -29,7 +30,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
 from scipy.signal import savgol_coeffs
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import ndtr, stdtrit
 
 from asperity.learning.attachment import VISIBLE, is_sudden, release
 from asperity.learning.student import standard
@@ -53,6 +54,9 @@ _RESOLVED = 16  # samples of a dip that nine of them cannot smooth away
 _CACHED = 1 << 15  # samples that are worked on at once
 
 _NINE = 2 * _HALF + 1
+#: normal errors, and their weights in an average over one (Gauss-Hermite)
+_ERRORS, _OFTEN = np.polynomial.hermite_e.hermegauss(32)
+_OFTEN = _OFTEN / _OFTEN.sum()
 #: the weights of nine values in a parabola through them by least squares, at each of its places (a row each)
 _PARABOLA = np.array([savgol_coeffs(_NINE, 2, pos=place, use="dot") for place in range(_NINE)])
 _MIDDLE = _PARABOLA[_HALF]  # those at its middle,
@@ -69,6 +73,7 @@ class Reading(NamedTuple):
     places: np.ndarray  # (batch,) samples among which the largest was looked for
     more: np.ndarray  # (batch,) N^2, what is added to the variance as the jump falls between two samples
     louder: np.ndarray  # (batch,) noise of this retraction over that which was stated, 1 at least
+    along: np.ndarray  # (batch,) N, the noise of a reading along the baseline of its own curve
 
 
 class Detachment(NamedTuple):
@@ -115,8 +120,7 @@ def unfolded(reading: Reading, std: np.ndarray, freedom: np.ndarray) -> Detachme
     known = freedom[:, 0]
     scale = np.maximum(std[:, 0] * reading.louder / standard(known), 1e-300)
     change = std[:, 1] * reading.louder / standard(freedom[:, 1])
-    normal = -ndtri(np.maximum(stdtr(known, -np.maximum(reading.force, 0.0) / scale), 1e-300))
-    above = reading.places / (2 * np.pi) * np.minimum(change / scale, np.pi) * np.exp(-(normal**2) / 2)
+    above = _searched(reading, scale, change, known)
 
     def of_reading(probability: float, above: np.ndarray | float) -> np.ndarray:
         """The pull-off of which so much of the readings lies below this one."""
@@ -130,6 +134,20 @@ def unfolded(reading: Reading, std: np.ndarray, freedom: np.ndarray) -> Detachme
     std = np.sqrt((std[:, 0] * reading.louder) ** 2 + reading.more)
     return Detachment(*(np.where(unknown, np.nan, one) for one in (
         of_reading(0.5, above), std, known, of_reading(_UPPER, above), high)))
+
+
+def _searched(reading: Reading, scale: np.ndarray, change: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """How often noise alone is read as large, (batch,): minus the logarithm of the chance that it is not.
+
+    ``scale`` and ``change``: N, of a reading, with ``freedom``, and of its change from one sample to the next.
+    """
+    along = np.minimum(reading.along, scale)
+    half = stdtrit(freedom[:, None], np.minimum(ndtr(_ERRORS[_ERRORS > 0]), 1 - 1e-12))
+    common = np.concatenate([-half[:, ::-1], half], axis=1) * np.sqrt(scale**2 - along**2)[:, None]
+    away = np.maximum(reading.force[:, None] - common, 0.0) / reading.along[:, None]
+    number = reading.places / (2 * np.pi) * np.minimum(change / along, np.pi)
+    none = np.exp(-number[:, None] * np.exp(-(away**2) / 2)) @ _OFTEN
+    return -np.log(np.maximum(none, 1e-300))
 
 
 def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray) -> Reading:
@@ -158,7 +176,7 @@ def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation
     known = (line.number >= _FEWEST) & (number - line.number > 2 * _HALF) & weights.any(axis=1)
     value, largest = (np.where(known, (one * rest).sum(axis=1), np.nan) for one in (weights, most))
     return Reading(value, np.stack([_above(weights, line), change, _above(most, line)], axis=1), largest, places, more,
-                   louder)
+                   louder, of_nine * louder)
 
 
 def _above(weights: np.ndarray, line: _Baseline) -> np.ndarray:
