@@ -29,6 +29,7 @@ from asperity.messages import ArgumentError
 __all__ = ["Learnt", "fit_curves", "learn_noise", "session_noises"]
 
 
+_GIVEN = {"units": "1", "long_name": "relative standard uncertainty that was given"}
 _SAME = 1e-9  # of the largest force, by which two recorded forces differ at least
 
 
@@ -190,8 +191,10 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     detached = _detached(dataset, solution.segment if retracting else None, std, correlation, own)
     with jax.enable_x64(True):
         adhesion = judged(model, found, bars, pull, detached, noise=(std, own.pull), retracting=retracting)
+    given = {f"{name}_std": ((), std, _GIVEN) for name, std in relative.items() if std > 0}
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
-                                          _of_sessions(noise, dataset), shallow, adhesion, pull.calibration))
+                                          _of_sessions(noise, dataset), shallow, adhesion,
+                                          pull.calibration)).assign_coords(given)
 
 
 def _of_sessions(learnt: Learnt | Mapping[str, Learnt], dataset: xr.Dataset) -> Discrepancy:

@@ -165,6 +165,9 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
         ends = fitted.adhesion.work if name == "work_of_adhesion" else None
         model_part = fitted.model.std * np.abs(values) if name == "modulus" else None
         variables |= with_uncertainty(name, values, noise, calibration, known, ends, model_part)
+        if name in model.fitted:  # none of which is negative
+            low = variables[f"{name}_low"][1]
+            low[(low < 0) & (values > 0)] = 0.0
     modulus, unit = variables["modulus"][1], QUANTITIES["modulus"].unit
     variables["modulus_at_contact"] = ("curve", modulus * fitted.model.at_contact, {
         "units": unit, "long_name": "modulus at vanishing depth, were the model wrong by a smooth factor of the depth"})

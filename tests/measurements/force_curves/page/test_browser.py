@@ -10,6 +10,8 @@ from bokeh.palettes import Viridis256
 from PIL import Image
 
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.contents import gathered
+from asperity.measurements.force_curves.page.curves import exemplars
 from asperity.measurements.force_curves.page.html import write_report
 from tests.measurements.force_curves.page.examples import flagged, joined, map_results, odd_page, off_grid
 
@@ -209,7 +211,7 @@ def test_buttons_step_through_the_curves(shown, results):
     check_panel(shown, results, 10)
     shown.page.click("[data-step='1']")
     check_panel(shown, results, 11)
-    best = int(np.nanargmin(results["reduced_chi_square"].values))
+    best = exemplars(gathered(results))[0].curve
     shown.page.click(f"#fits [data-curve='{best}']")
     check_panel(shown, results, best)
 

@@ -181,10 +181,11 @@ def test_large_sets_are_thinned_and_that_is_said():
     assert thinning(3, 0).words == ""
 
 
-def test_exemplars_are_ranked_by_reduced_chi_square():
+def test_exemplars_are_ranked_by_what_the_noise_allows():
+    """A chi-square of 0.1 is as far from it as one of 10, and a misfit is no best fit."""
     results = map_results(3, 4)
-    results["reduced_chi_square"].values[:] = [5, 1, 9, 2, 3, 4, 6, 7, 8, 10, 11, 50]
-    results = flagged(results, {11: Outcome.contact_out_of_range})
+    results["reduced_chi_square"].values[:] = [5, 1.1, 0.1, 2, 3, 4, 6, 7, 8, 1.0, 11, 50]
+    results = flagged(results, {11: Outcome.contact_out_of_range, 9: Outcome.misfit, 10: Outcome.misfit})
     found = {example.why: example.curve for example in exemplars(gathered(results))}
     assert found == {"best fit": 1, "median fit": 6, "worst usable fit": 10, "a flagged curve": 11}
 

@@ -9,6 +9,7 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.page import records as tables
 from asperity.measurements.force_curves.page import words
+from asperity.measurements.force_curves.page.remarks import remarks
 from asperity.report import records
 from tests.measurements.force_curves.page.examples import flagged, joined, map_results, off_grid
 
@@ -92,12 +93,12 @@ def test_faults_put_in_on_purpose_are_compared_with_the_flags():
 
 def test_remarks_warn_of_mixed_files_misfit_and_missing_calibration():
     plain = map_results(3, 3)
-    assert not any("files" in text or "No uncertainty" in text for text in words.remarks(gathered(plain)))
-    assert any("2 files" in text for text in words.remarks(gathered(joined([plain, map_results(2, 2, file="b.nid")]))))
+    assert not any("files" in text or "No uncertainty" in text for text in remarks(gathered(plain)))
+    assert any("2 files" in text for text in remarks(gathered(joined([plain, map_results(2, 2, file="b.nid")]))))
     plain["reduced_chi_square"].values[:] = 4.0
-    assert any("misses part of the data" in text for text in words.remarks(gathered(plain)))
+    assert any("misses part of the data" in text for text in remarks(gathered(plain)))
     plain["modulus_std_calibration"].values[:] = 0.0
-    assert any("No uncertainty of spring constant" in text for text in words.remarks(gathered(plain)))
+    assert any("No uncertainty of spring constant" in text for text in remarks(gathered(plain)))
 
 
 def test_records_list_files_calibration_and_history():
@@ -126,17 +127,36 @@ def test_what_a_wrong_model_may_do_is_said_in_digits_or_in_words(part, finding, 
     contents = gathered(results)
     assert finding in words.findings(contents)[0].line
     assert ("(model)" in words.findings(contents)[0].line) == (part < 0.5)
-    said = " ".join(words.remarks(contents))
-    for one in (remark, "like a thin layer on a stiff support", "assumed to be exact"):
+    said = " ".join(remarks(contents))
+    for one in (remark, "like a thin layer on a stiff support", "taken to be exact"):
         assert one in said
     untested = gathered(results.assign(model_chance=("curve", np.full(16, np.nan))))
-    assert "cannot be tested here" in " ".join(words.remarks(untested))
+    assert "cannot be tested here" in " ".join(remarks(untested))
 
 
-def test_a_model_that_describes_no_curve_is_not_called_usable_without_a_word():
+def test_a_model_that_describes_no_curve_makes_no_headline_of_its_digits():
     results = map_results(4, 4)
-    every = results.assign(flag=("curve", np.full(16, int(Outcome.misfit), np.int8), results["flag"].attrs))
-    assert words.headline(gathered(every)).endswith("are usable, but the model describes none of them.")
+    missed = results.assign(flag=("curve", np.full(16, int(Outcome.misfit), np.int8), results["flag"].attrs),
+                            modulus_half_depth=0.6 * results["modulus"])
+    contents = gathered(missed)
+    assert words.headline(contents).startswith("The contact model describes none of 16 fitted curves from 1 file")
+    modulus, *_, pull = words.findings(contents)
+    assert modulus.line.endswith("not defended")
+    assert "±" not in modulus.line
+    assert "half of the depth" in modulus.meaning
+    assert (pull.name, "±" in pull.line) == ("pull-off force", True)
+    one = gathered(missed.isel(curve=[0]))
+    assert words.headline(one).startswith("The contact model does not describe the only curve")
+    assert not any("±" in finding.line for finding in words.findings(one)[:-1])
+
+
+def test_a_model_that_describes_no_curve_but_whose_error_is_known_gives_numbers():
+    results = map_results(4, 4)
+    known = results.assign(flag=("curve", np.full(16, int(Outcome.misfit), np.int8), results["flag"].attrs),
+                           modulus_std_model=0.2 * results["modulus"])
+    contents = gathered(known)
+    assert words.headline(contents).endswith("are usable, but the model describes none of them.")
+    assert "(model)" in words.findings(contents)[0].line
 
 
 def test_an_absolute_standard_uncertainty_keeps_its_unit():

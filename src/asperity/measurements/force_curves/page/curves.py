@@ -229,12 +229,15 @@ def _draw(top: figure, low: figure, source: ColumnDataSource) -> None:
 
 
 def exemplars(contents: Contents) -> list[Exemplar]:
-    """The best, the median and the worst fit by reduced chi-square, and the worst flagged curve."""
+    """The best, the median and the worst fit, and the worst flagged curve.
+
+    The best fit leaves what the noise allows: neither more nor less, and rather a converged one.
+    """
     ratio = contents.columns["reduced_chi_square"]
     shown = np.isfinite(display(contents, "display_force")).any(axis=1)
     fitted = shown & np.isfinite(display(contents, "display_fit")).any(axis=1)
     good = np.flatnonzero(contents.usable & fitted & np.isfinite(ratio))
-    order = good[np.argsort(ratio[good], kind="stable")]
+    order = good[np.lexsort((np.abs(np.log(np.maximum(ratio[good], 1e-300))), contents.flags[good] != 0))]
     found = []
     if len(order) >= 3:
         found = [

@@ -14,6 +14,7 @@ from asperity.measurements.force_curves import score as scorecard
 from asperity.measurements.force_curves.contents import Contents, Grid, gathered, grids
 from asperity.measurements.force_curves.page import curves, maps, sequences, words
 from asperity.measurements.force_curves.page import records as files
+from asperity.measurements.force_curves.page.remarks import remarks
 from asperity.report import records
 
 __all__ = ["write_report"]
@@ -81,7 +82,7 @@ def _words(contents: Contents) -> dict[str, Any]:
         "headline": words.headline(contents),
         "findings": words.findings(contents),
         "legend": words.legend(contents),
-        "remarks": words.remarks(contents),
+        "remarks": remarks(contents),
         "closeness": words.closeness(contents),
         "failed_files": words.failed_files(contents),
         "flag_lines": lines,

@@ -41,13 +41,13 @@ def _sequence(
     sources: tuple[ColumnDataSource, ColumnDataSource],
     x_range: Any,
 ) -> figure:
-    from bokeh.models import ColumnDataSource, Range1d
+    from bokeh.models import BasicTicker, ColumnDataSource, Range1d
 
     curves, marker = sources
     array = np.where(contents.usable, shown.values, np.nan)[chosen]
     found = array[np.isfinite(array)]
     log = found.size > 1 and found.min() > 0 and found.max() > _LOG_RATIO * found.min()
-    factor, unit = prefix(float(np.median(np.abs(found))), shown.unit)
+    factor, unit = prefix(_usual(found), shown.unit)
     total = shown.std[chosen] / factor
     array, noise = array / factor, shown.parts[0][0][chosen] / factor
     low, high = _room(array, total, log)
@@ -61,6 +61,7 @@ def _sequence(
         y_range=Range1d(start=low, end=high),
         y_axis_type="log" if log else "linear",
     )
+    plot.xaxis[0].update(ticker=BasicTicker(min_interval=1))
     _bands(plot, contents, chosen)
     plot.vspan(x="x", source=marker, line_color="#d00000", line_width=1.5)
     source = ColumnDataSource(
@@ -103,6 +104,12 @@ def _room(array: np.ndarray, std: np.ndarray, log: bool) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def _usual(array: np.ndarray) -> float:
+    """The median size of what is not zero, as a value that is not told from zero is; 0 if all are."""
+    size = np.abs(array[np.isfinite(array) & (array != 0)])
+    return float(np.median(size)) if size.size else 0.0
+
+
 def _bands(plot: figure, contents: Contents, chosen: np.ndarray) -> None:
     """A light band behind every second file."""
     from bokeh.models import BoxAnnotation
@@ -133,7 +140,7 @@ def histograms(contents: Contents) -> list[figure]:
 
 def _property_histogram(shown: Property, good: np.ndarray) -> figure | None:
     array = shown.values[good]
-    factor, unit = prefix(float(np.nanmedian(np.abs(array))), shown.unit)
+    factor, unit = prefix(_usual(array), shown.unit)
     return _histogram(array / factor, shown.words, unit, log=shown.name.endswith("modulus"))
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from asperity.data.results import assumptions, listed
-from asperity.learning.discrepancy import SEEN, VAGUE
+from asperity.learning.discrepancy import VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
-from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like
 from asperity.report.numbers import measurement, plain, spread
 from asperity.report.page import Finding
 
@@ -28,20 +25,14 @@ __all__ = [
     "flag_lines",
     "headline",
     "legend",
-    "remarks",
     "stated",
     "within",
 ]
 
-_ONE_DIRECTION = (
-    "What no curve of one direction can show is assumed to be exact where its uncertainty is not given: the scale of "
-    "heights and the speed of the ramp, constant drift, spring constant, sensitivity, radius."
-)
 #: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
 _FEW = 5  # curves, from which the middle 68 % of them are given and not the ends
 _WITHIN_TWO = "within a factor of two: the model does not hold"
-_WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that of a normal error to a tenth
 
 
 class FlagLine(NamedTuple):
@@ -76,19 +67,44 @@ def headline(contents: Contents) -> str:
             if total > 1
             else f"The only curve, from {origin}, is not usable."
         )
-    if total == 1:
-        but = ", but the model does not describe it" if contents.flags[0] == Outcome.misfit else ""
-        return f"The only curve, from {origin}, is usable{but}."
-    who = "All" if good == total else f"{good:,} of"
     missed = int((contents.usable & (contents.flags == Outcome.misfit)).sum())
     which = "none" if missed == good else f"only {good - missed:,}"
+    if _undefended(contents):
+        of = f"describes {which} of {count_of(good, 'fitted curve')}"
+        of = of if total > 1 else "does not describe the only curve"
+        return f"The contact model {of} from {origin}: the numbers of the fit cannot be defended."
+    if total == 1:
+        return f"The only curve, from {origin}, is usable."
+    who = "All" if good == total else f"{good:,} of"
     but = f", but the model describes {which} of them" if 2 * missed > good else ""
     return f"{who} {count_of(total, 'curve')} from {origin} {'is' if good == 1 else 'are'} usable{but}."
 
 
+def _undefended(contents: Contents) -> bool:
+    """Whether the model describes less than half of the usable curves, and no model part of the error says how far."""
+    good = contents.usable
+    missed = good & (contents.flags == Outcome.misfit)
+    if 2 * missed.sum() <= good.sum():
+        return False
+    return not median((contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"]))[missed]) <= VAGUE
+
+
 def findings(contents: Contents) -> list[Finding]:
     """Each measured property: median over the usable curves with a typical noise and calibration part."""
+    if _undefended(contents):
+        return [_finding(found, contents.usable) if found.name == "pull_off_force" else _of_fit(contents, found)
+                for found in contents.measured]
     return [_finding(found, contents.usable) for found in contents.measured]
+
+
+def _of_fit(contents: Contents, found: Property) -> Finding:
+    """A fitted property where the model describes the curves badly: no digits that nobody can defend."""
+    curves = "this curve" if contents.usable.sum() == 1 else "these curves"
+    meaning = f"what the fit makes of {curves}, which the model does not describe"
+    half = median(contents.columns[f"{found.name}_half_depth"][contents.usable])
+    if math.isfinite(half):
+        meaning += f"; fitted to half of the depth: {plain(half, found.unit, 2)}"
+    return Finding(found.words, f"about {plain(found.median, found.unit, 2)}, not defended", meaning)
 
 
 def _finding(found: Property, good: np.ndarray) -> Finding:
@@ -205,86 +221,6 @@ def failed_files(contents: Contents) -> list[tuple[str, str]]:
     return [
         (str(entry.get("file", "a file")), str(entry.get("problem", "no reason given"))) for entry in entries
     ]
-
-
-def remarks(contents: Contents) -> list[str]:
-    """What a careful reader must know beside the numbers: several files, misfit, missing calibration."""
-    results, good = contents.results, contents.usable
-    said = [" ".join(str(line).strip() for line in listed(results, "selection")), *assumptions(results)]
-    if len(contents.files) > 1 and good.any():
-        said.append(
-            f"The medians run over {len(contents.files)} files, which may be different samples, tips or settings: "
-            "the table of files below has each by itself."
-        )
-    if "averaged" in results.attrs:
-        taken = json.loads(results.attrs["averaged"])
-        said.append(
-            f"{count_of(taken['curves'], 'curve')} of very many samples: the fit is to means of up to "
-            f"{taken['samples']} neighboring samples, and noise and sample count are those of the means."
-        )
-    ratio = contents.columns["reduced_chi_square"][good]
-    if np.isfinite(ratio).any():
-        said.append(_fit_quality(median(ratio), int(np.isfinite(ratio).sum())))
-    if "model_chance" in contents.units and good.any():
-        said += [_model_tested(contents), _ONE_DIRECTION]
-    for found in contents.measured[:1]:
-        said.append(_how_well_known(found.name, contents.columns[f"{found.name}_dof"][good]))
-    if good.any() and not contents.measured:
-        said.append("The results name no fitted property with an uncertainty.")
-    kinds = [label for found in contents.measured if found.name == "modulus" for _, label in found.parts]
-    if kinds and "calibration" not in kinds:
-        said.append(
-            "No uncertainty of spring constant, sensitivity or tip radius was propagated: the true "
-            "error of the absolute values is larger than the ± says."
-        )
-    return [text for text in said if text]
-
-
-def _how_well_known(name: str, freedom: np.ndarray) -> str:
-    """What few curves and short baselines cost: how much wider than twice the standard uncertainty 95 % are."""
-    if not np.isfinite(freedom).any() or (typical := median(freedom)) > _WELL_KNOWN:
-        return ""
-    return (
-        f"How strong slow noise is, is known only roughly here ({typical:.2g} degrees of freedom): 95 % of the "
-        f"errors of the {words_of(name)} lie within {float(wide(np.array(typical))):.2g} times the ±, not within "
-        "2. More curves of one session, or more of each curve before contact, make it known better."
-    )
-
-
-def _fit_quality(ratio: float, count: int) -> str:
-    start = (
-        f"The residual of the usable fits has a median reduced chi-square of {ratio:.3g}"
-        if count > 1
-        else f"The residual of the fit has a reduced chi-square of {ratio:.3g}"
-    )
-    if ratio < 0.5:
-        return f"{start}: the noise is overestimated, and so are the error bars."
-    if ratio < 1.5:
-        return f"{start} (1 if the model describes the data down to the noise)."
-    return f"{start}, where 1 is noise alone: the model misses part of the data."
-
-
-def _model_tested(contents: Contents) -> str:
-    """What the curves of a session show together of their model, and what that means for the modulus."""
-    good, chance = contents.usable, contents.columns["model_chance"]
-    tested = good & np.isfinite(chance)
-    if not tested.any():
-        return NOT_TESTED
-    part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
-    seen = tested & (chance <= SEEN)
-    if not seen.any():
-        return "Nothing that the curves of a session show together speaks against the contact model."
-    size, at_contact = median(part[seen]), median(contents.columns["modulus_at_contact"][seen])
-    like = looks_like(contents, int(np.flatnonzero(seen)[0]))
-    words = "within a factor of two" if size > VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
-    start = (
-        f"Together the curves show that the contact model is not quite true ({like}). The modulus holds {words}, alike "
-        "for all curves of a session"
-    )
-    if size > VAGUE:  # an extrapolation of what is not known
-        return f"{start}."
-    value = plain(at_contact, contents.units["modulus"], 2)
-    return f"{start}; at vanishing depth it would be {value}, were the departure a smooth factor of the depth."
 
 
 def closeness(contents: Contents) -> list[str]:
