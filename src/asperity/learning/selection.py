@@ -48,6 +48,7 @@ class Reason(IntFlag):
     hysteresis = 64
     thin_layer = 128
     not_fitted = 256
+    contradicted = 512
 
     @property
     def meaning(self) -> str:
@@ -74,6 +75,9 @@ _MEANING = {
     Reason.thin_layer:
         "The contact radius exceeds a tenth of the layer's thickness: correct for the substrate.",
     Reason.not_fitted: "No fit of the curve has a meaning.",
+    Reason.contradicted:
+        "JKR is nearest, but its fit leaves what the noise does not explain, or pulls with another force than the "
+        "curve: a capillary neck or a tether, for instance.",
 }
 
 

@@ -85,8 +85,8 @@ def test_the_tilt_that_is_taken_off_carries_its_noise_into_the_modulus():
         assert np.median(found[f"{quantity}_std_noise"]) == pytest.approx(error.std(), rel=0.25), quantity
         above = found[f"{quantity}_high"] - found[quantity]
         assert (above > 1.9 * found[f"{quantity}_std"]).all()  # no normal error is known better than 1.96
-    assert (found["modulus_low"] >= 0).all()
         assert (found[f"{quantity}_dof"] > 1).all()
+    assert (found["modulus_low"] >= 0).all()
 
 
 def test_samples_of_the_jump_are_drawn_where_they_are():

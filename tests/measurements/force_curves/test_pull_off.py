@@ -101,6 +101,16 @@ def test_a_neck_that_a_model_does_not_know_is_contradicted(length, spring_consta
     assert (right["flag"] == Outcome.misfit).mean() < 0.1
 
 
+@pytest.mark.parametrize("length", [2e-9, 5e-9])
+def test_no_model_is_named_for_a_neck(length):
+    """Under a soft lever `select` answered JKR with certainty, twice the true work of adhesion."""
+    rng = np.random.default_rng(7)
+    own = Source([9e-11 * rng.standard_normal(4096) for _ in range(8)], 1.0)
+    chosen = asperity.select(sessions(own, neck(length, 1.0), 8, 8, rng), radius=20e-9)
+    jkr_named = (chosen["contact_model"] == Model.jkr) & (chosen["reasons"] == 0)
+    assert not jkr_named.any()
+
+
 def test_the_fit_of_an_approach_gives_the_pull_off_of_its_retraction():
     """Hertz beside JKR: read off, with degrees of freedom of what is known of the noise, not of a million."""
     own = white()

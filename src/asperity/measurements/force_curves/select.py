@@ -184,8 +184,10 @@ def _work(part: Segment) -> np.ndarray:
 def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
     outcome = fitted["flag"].values  # a JKR fit that fails is no verdict; a curve without contact is
     unfitted = (outcome >= Outcome.contact_out_of_range) | (outcome == Outcome.saturated)
-    reasons = np.where(unfitted, int(Reason.not_fitted), chosen.reasons).astype(np.int16)
     named = np.where(unfitted, -1, chosen.model).astype(np.int8)
+    contradicted = (named == Model.jkr) & (outcome == Outcome.misfit)  # the same model says so of the same curve
+    reasons = chosen.reasons | np.where(contradicted, int(Reason.contradicted), 0)
+    reasons = np.where(unfitted, int(Reason.not_fitted), reasons).astype(np.int16)
     poisson = 1 - float(model.poisson_ratio) ** 2
     variables: dict[str, Any] = {
         "contact_model": ("curve", named, {
