@@ -6,6 +6,7 @@ import xarray as xr
 
 import asperity
 from asperity.contact import DMT, JKR
+from asperity.learning.adequacy import Model
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.page.words import curve_texts, findings
