@@ -25,6 +25,7 @@ _RANGE = (1e-20, 1e6)  # J/m^2, in which a work of adhesion is looked for
 _APART = 1.25  # times the half-widths of both intervals of 95 %, by which fit and reading may differ: 1 % of curves,
 _NEGLIGIBLE = 0.1  # and in any case by this part of the larger: samples and the end of a jump
 _SEEN = 3.0  # standard uncertainties of what is read, from which on the pull-off of a fit would have shown
+_SURER = 3.0  # times smaller is the uncertainty of a reading that is taken in place of the fit
 _NEAR = 12.0  # noise, up to which a jump may hide in it, and the fit places it as the noise has it
 _STEPS = 50  # halvings of the logarithm of that: to 1e-13 of the value
 
@@ -55,8 +56,8 @@ def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBa
            retracting: bool) -> Adhesion:
     """The pull-off force, and how far the work of adhesion can be told from zero.
 
-    Where the fitted retraction and what is read off it agree, the surer force of the two is taken, that which can be
-    told from zero if one cannot. Where it shows no
+    Where the fitted retraction and what is read off it agree, the force of the fit is taken, unless the reading is far
+    surer: a reading is the lowest of many places, which its uncertainty does not hold. Where it shows no
     attraction, the work of adhesion is at most what the largest force would need that may have been read: near zero
     the force of a contact of short-range adhesion goes with the square root of w, and a linear error of it with
     nothing. Where a fit follows an attraction in which the jump may hide, the upper end is that of both; where the two
@@ -77,7 +78,8 @@ def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBa
     contradicted = retracting & (apart > np.maximum(_APART * reaches, _NEGLIGIBLE * np.fmax(force, read.force)))
     plain, seen = force > reach, (read.low > 0) | (force > _SEEN * read.std)
     shown = retracting & plain & seen & ~contradicted
-    followed, near = shown & ((std <= read.std) | (read.low <= 0)), shown & (force < _NEAR * level)
+    followed = shown & ((std <= _SURER * read.std) | (read.low <= 0))
+    near = shown & (force < _NEAR * level)
     ends = np.where(near, force - reach, np.nan), np.where(near, np.fmax(force + reach, read.high), np.nan)
     force, std, freedom, low, high = (np.where(followed, *both) for both in zip((force, std, freedom, *ends), read))
     work = None
