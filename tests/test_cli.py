@@ -230,6 +230,7 @@ def test_files_of_other_kinds_are_counted(map_file, tmp_path):
 
 
 def test_reading_nothing_is_no_success(tmp_path):
+    assert run("read", tmp_path)[:2] == (1, f"no file to read: nothing in {tmp_path}, or only results of asperity\n")
     (tmp_path / "note.txt").write_text("no data")
     assert run("read", tmp_path)[0] == 1
     assert run("read", tmp_path, "--json")[0] == 1

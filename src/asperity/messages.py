@@ -10,9 +10,11 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["ArgumentError", "AsperityError", "DataError", "known_keys", "number", "one_of", "shown", "whole"]
+__all__ = ["ArgumentError", "AsperityError", "DataError", "known_keys", "number", "one_of", "quoted", "shown",
+           "whole"]
 
 _NAMES = {"Dataset": "dataset", "DataArray": "data array", "ndarray": "array"}  # class -> what people call it
+_QUOTED = 300  # characters of foreign text that a message repeats
 _SHOWN = 60  # characters of a wrong value that a message repeats: enough to know it by
 
 
@@ -26,6 +28,12 @@ class ArgumentError(AsperityError, ValueError):
 
 class DataError(AsperityError, ValueError):
     """The data do not hold what is needed."""
+
+
+def quoted(text: str) -> str:
+    """Foreign text for a message of one line: as it is, or in quotes if it would not print, and not without end."""
+    found = text if text.isprintable() else ascii(text)
+    return found if len(found) <= _QUOTED else f"{found[:_QUOTED - 3]}..."
 
 
 def shown(value: Any) -> str:

@@ -202,3 +202,21 @@ def test_a_bomb_in_one_chunk_of_hdf5_does_not_fit_into_the_trial(tmp_path, truth
         force.id.write_direct_chunk((0, 0, 0), zlib.compress(bytes(2**26)))
     with pytest.raises(CorruptFile, match="unpacks to more than the 4096 bytes"):
         opening.netcdf(path)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_damaged_index_does_not_hide_what_leads_out_of_a_file(tmp_path, tracked):
+    """The trial went no further where the header of the root could not be read; h5py does."""
+    path, other = tmp_path / "a.h5", tmp_path / "other.bin"
+    other.write_bytes(bytes(80))
+    with h5py.File(path, "w", libver="latest", track_order=tracked) as file:
+        file.create_dataset("taken", shape=(10,), dtype="f8", external=[(str(other), 0, 80)])
+        for i in range(12):  # so many that they have an index
+            file.attrs[f"a{i}"] = "x" * 200
+    content = bytearray(path.read_bytes())
+    content[content.index(b"BTHD") + 6] ^= 1
+    path.write_bytes(content)
+    with h5py.File(path) as file:
+        assert file["taken"].shape == (10,)
+    with pytest.raises(CorruptFile, match="takes its data from another file"), opening.hdf5(path):
+        pass

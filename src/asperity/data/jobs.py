@@ -26,6 +26,7 @@ from asperity.data import disk, lock
 from asperity.data.disk import StoreError
 from asperity.data.provenance import plain
 from asperity.data.store import restored
+from asperity.messages import quoted
 
 __all__ = ["KEPT", "RESULTS", "Chunks", "OtherJob", "Progress", "chunk_file", "clear", "discard", "finished_chunks",
            "run"]
@@ -112,8 +113,8 @@ class Chunks:
         try:
             return _unpacked(self._bytes(number), self.mark, number, self.sizes[number])
         except (OSError, ValueError) as error:
-            raise StoreError(f"{self.where(number)}: {error}; run the same command again, it makes this chunk anew"
-                             ) from error
+            raise StoreError(f"{self.where(number)}: {quoted(str(error))}; run the same command again, it makes this "
+                             "chunk anew") from error
 
     def where(self, number: int) -> str:
         """The file of a chunk, for messages."""
@@ -156,7 +157,7 @@ class Chunks:
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                wrong.append(f"{chunk_file('', number)} ({error})")
+                wrong.append(f"{chunk_file('', number)} ({quoted(str(error))})")
         if wrong:
             _log.warning("%s: %d chunks are made again: %s%s", self.folder, len(wrong), ", ".join(wrong[:_NAMED]),
                          ", ..." if len(wrong) > _NAMED else "")
@@ -244,8 +245,9 @@ def _read_manifest(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise StoreError(f"{path}: damaged ({error}). Delete it and run the same command again: chunks of that job are "
-                         "known by their own mark and used; or give --restart to throw them away") from error
+        raise StoreError(f"{path}: damaged ({quoted(str(error))}). Delete it and run the same command again: chunks of "
+                         "that job are known by their own mark and used; or give --restart to throw them away"
+                         ) from error
     return found
 
 

@@ -29,7 +29,7 @@ import xarray as xr
 
 from asperity.data import arguments, opening
 from asperity.data.readers._errors import ReadError, printable
-from asperity.messages import AsperityError
+from asperity.messages import AsperityError, quoted
 
 __all__ = ["HistoryError", "changed_inputs", "file_record", "history", "plain", "read_recipe", "record",
            "replay", "step", "write_recipe"]
@@ -118,7 +118,7 @@ def history(dataset: xr.Dataset) -> list[dict[str, Any]]:
     try:
         steps = json.loads(text)
     except (TypeError, ValueError) as error:
-        raise HistoryError(f"the history of this dataset is not JSON ({error})") from error
+        raise HistoryError(f"the history of this dataset is not JSON ({quoted(str(error))})") from error
     except RecursionError as error:
         raise HistoryError("the history of this dataset is nested too deeply") from error
     return _steps(steps, "the history of this dataset")
@@ -163,8 +163,8 @@ def changed_inputs(steps: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _change(entry: Mapping[str, Any]) -> str | None:
-    path, name = Path(entry["file"]), _quoted(entry["file"])
-    recorded = f"SHA-256 {_quoted(entry['sha256'][:12])}... ({entry['bytes']} bytes) was recorded"
+    path, name = Path(entry["file"]), quoted(entry["file"])
+    recorded = f"SHA-256 {quoted(entry['sha256'][:12])}... ({entry['bytes']} bytes) was recorded"
     try:
         if not path.exists():
             return f"{name} is gone"
@@ -176,14 +176,8 @@ def _change(entry: Mapping[str, Any]) -> str | None:
     except ReadError as error:
         return f"{name} {error.problem}"
     except (OSError, ValueError) as error:
-        return f"{name} cannot be read ({_quoted(str(error))})"
+        return f"{name} cannot be read ({quoted(str(error))})"
     return None if now == entry["sha256"] else f"{name} has changed: {recorded}, now SHA-256 {now[:12]}..."
-
-
-def _quoted(text: str) -> str:
-    """Foreign text for a message of one line: as it is, or in quotes if it would not print, and not without end."""
-    shown = text if text.isprintable() else ascii(text)
-    return shown if len(shown) <= 300 else f"{shown[:297]}..."
 
 
 def _size(path: Path, most: int) -> int:
@@ -215,7 +209,7 @@ def replay(dataset: xr.Dataset, verbs: Mapping[str, Callable[..., xr.Dataset]]) 
         raise HistoryError("this dataset has no history to replay")
     unknown = sorted({s["verb"] for s in steps} - set(verbs))
     if unknown:
-        raise HistoryError(f"cannot replay the step {_quoted(', '.join(unknown))}; "
+        raise HistoryError(f"cannot replay the step {quoted(', '.join(unknown))}; "
                            f"known verbs: {', '.join(sorted(verbs))}")
     calls = [(s["verb"], _call(s, verbs[s["verb"]])) for s in steps]
     if problems := changed_inputs(steps):
@@ -239,7 +233,7 @@ def _run(name: str, verb: Callable[..., xr.Dataset], data: list[xr.Dataset], giv
     except HistoryError:
         raise
     except Exception as error:
-        raise HistoryError(f"the step '{name}' cannot be run again: {error}") from error
+        raise HistoryError(f"the step '{name}' cannot be run again: {quoted(str(error))}") from error
 
 
 def _call(step: Mapping[str, Any], verb: Callable[..., xr.Dataset]) -> dict[str, Any]:
@@ -266,12 +260,12 @@ def _recorded(named: str | list[str], inputs: list[str], verb: str) -> str | lis
     stray = [file for file, holders in above.items() if not holders & set(places)]
     reached = set().union(*above.values())
     if stray or not reached or (isinstance(named, str) and places[0] not in reached):
-        what = (f"its input {_quoted(stray[0])} is not named" if stray else
-                f"{_quoted(places[0]) if places else 'nothing'} is not among its recorded inputs")
+        what = (f"its input {quoted(stray[0])} is not named" if stray else
+                f"{quoted(places[0]) if places else 'nothing'} is not among its recorded inputs")
         raise HistoryError(f"the step '{verb}' is not replayed: {what}")
     for place in places:
         if place not in reached:
-            _log.warning("%s is not among the recorded inputs of '%s': it is not opened", _quoted(place), verb)
+            _log.warning("%s is not among the recorded inputs of '%s': it is not opened", quoted(place), verb)
     return named if set(places) <= set(inputs) else inputs
 
 
@@ -290,7 +284,7 @@ def write_recipe(steps: Iterable[Mapping[str, Any]]) -> str:
     lines = ["# A recipe of asperity: how a result was made. Use it: asperity analyze PATH --recipe FILE"]
     for entry in steps:
         if "verb" in entry["arguments"]:
-            raise HistoryError(f"the step '{_quoted(entry['verb'])}' has an argument 'verb': no recipe can hold that")
+            raise HistoryError(f"the step '{quoted(entry['verb'])}' has an argument 'verb': no recipe can hold that")
         lines += ["", "[[step]]", f"verb = {_toml(entry['verb'])}"]
         lines += [f"{_key(name)} = {_toml(value)}" for name, value in entry["arguments"].items()
                   if name not in _FILES and value is not None]
@@ -330,7 +324,7 @@ def read_recipe(path: str | PathLike[str]) -> list[dict[str, Any]]:
     except OSError as error:
         raise HistoryError(f"{path}: cannot be opened ({error.strerror})") from error
     except ValueError as error:
-        raise HistoryError(f"{path}: not a TOML file ({error})") from error
+        raise HistoryError(f"{path}: not a TOML file ({quoted(str(error))})") from error
     except RecursionError as error:
         raise HistoryError(f"{path}: not a recipe; it is nested too deeply") from error
     steps = content.get("step", [])

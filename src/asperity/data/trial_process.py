@@ -84,19 +84,31 @@ def _read_hdf5(path: str, budget: _Budget) -> None:
         while pending:
             item = pending.pop()
             with _harmless():
-                address = h5o.get_info(item).addr
+                address = _address(item)
                 if address not in seen:
                     seen.add(address)
                     pending += _read_object(item, budget)
 
 
+def _address(item: Any) -> Any:
+    """Where an object lies; one whose header is damaged is like no other, since libraries read on in it."""
+    try:
+        return h5o.get_info(item).addr
+    except Exception:
+        return object()
+
+
 def _read_object(item: Any, budget: _Budget) -> list[Any]:
-    """Read one object; returns those that it leads to."""
+    """Read one object; returns those that it leads to, whatever in it is damaged."""
     if isinstance(item, h5d.DatasetID):
-        _read_dataset(h5py.Dataset(item), budget)
+        with _harmless():
+            _read_dataset(h5py.Dataset(item), budget)
     elif not isinstance(item, h5g.GroupID):
         return []
-    for index in range(h5a.get_num_attrs(item)):
+    number = 0
+    with _harmless():
+        number = h5a.get_num_attrs(item)
+    for index in range(number):
         with _harmless():
             attribute = h5a.open(item, index=index)
             budget.spend(attribute.name, attribute.get_storage_size())
@@ -111,19 +123,21 @@ def _read_object(item: Any, budget: _Budget) -> list[Any]:
 
 def _linked(group: h5g.GroupID) -> list[Any]:
     """The objects of a group; a soft link stays in the file, where every object has a hard link as well."""
-    found = []
-    for name in group:
-        kind = group.links.get_info(name).type
-        if kind not in (h5l.TYPE_HARD, h5l.TYPE_SOFT):
-            raise _Refused(f"'{name.decode('utf-8', 'replace')}' in it is a link to another file.")
-        if kind == h5l.TYPE_HARD:
-            with _harmless():
+    names, found = [], []
+    with _harmless():
+        names += group
+    for name in names:
+        with _harmless():
+            kind = group.links.get_info(name).type
+            if kind not in (h5l.TYPE_HARD, h5l.TYPE_SOFT):
+                raise _Refused(f"'{name.decode('utf-8', 'replace')}' in it is a link to another file.")
+            if kind == h5l.TYPE_HARD:
                 found.append(h5o.open(group, name))
     return found
 
 
 def _read_dataset(found: h5py.Dataset, budget: _Budget) -> None:
-    """All samples, piece by piece."""
+    """All samples, piece by piece, and what its dimensions are named by."""
     created = found.id.get_create_plist()
     if created.get_external_count() or created.get_layout() == h5d.VIRTUAL:
         raise _Refused(f"'{found.name}' in it takes its data from another file.")
@@ -131,7 +145,12 @@ def _read_dataset(found: h5py.Dataset, budget: _Budget) -> None:
     if names := [f"{name.decode('utf-8', 'replace') or 'filter'} ({code})" for code, _, _, name in foreign
                  if code not in _FILTERS]:
         raise _Refused(f"'{found.name}' in it is packed by {', '.join(names)}; gzip is known.")
-    if found.shape is None or 0 in found.shape:
+    if found.shape is None:
+        return
+    with _harmless():
+        for dimension in found.dims:
+            len(dimension)  # a damaged list of scales has no end
+    if 0 in found.shape:
         return
     budget.spend(str(found.name), math.prod(found.shape) * found.dtype.itemsize)
     for piece in _pieces(found.shape, found.dtype.itemsize, found.chunks):

@@ -28,11 +28,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
+from scipy.ndimage import correlate1d, minimum_filter1d
 from scipy.signal import savgol_coeffs
 from scipy.special import ndtr, stdtrit
 
 from asperity.learning.attachment import VISIBLE, is_sudden, release
+from asperity.learning.glitches import without_glitches
 from asperity.learning.student import standard
 
 __all__ = ["Detachment", "Reading", "read_detachment", "unfolded"]
@@ -42,8 +43,6 @@ _FELT = 4.5  # force over the noise of nine samples, from which the surface is f
 _FLAT = 3.0  # noise of nine samples, by which what lies around the lowest of them may differ and belong to it
 _FLIGHT = 3  # samples that a jump may be caught in
 _GLITCH = 6.0  # noise, by which a glitch differs from its neighbors
-_UNUSUAL = 4.0  # of the usual change from one sample to the next, by which it also does
-_AROUND = 10  # samples on either side that show what is usual
 _FEWEST = 24  # samples of a baseline
 _SHARE = 0.9  # of the samples before the surface is felt, that the baseline is drawn through
 _NEAR = 0.75  # of these samples, from which on an attraction is looked for
@@ -154,7 +153,7 @@ def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation
     """As `read_detachment`, for curves that fit into the cache of a processor together."""
     number, index = counted.sum(axis=1), np.arange(force.shape[1])
     first = counted.argmax(axis=1)
-    force = _without_glitches(np.where(counted, force, 0.0), counted, noise)
+    force = without_glitches(np.where(counted, force, 0.0), counted, _GLITCH * noise)
     line, onset = _line(force, counted, first + np.maximum(_FEWEST, _FAR * number).astype(int)), first
     whole, of_nine = _whole(counted), noise * np.sqrt(np.minimum((_MIDDLE**2).sum() * correlation, 1.0))
     for _ in range(2):  # from the farthest fifth, then from all that lies before the surface
@@ -199,23 +198,6 @@ def _line(force: np.ndarray, counted: np.ndarray, stop: np.ndarray) -> _Baseline
     square = (away**2).sum(axis=1)
     slope = (away * (force - level[:, None])).sum(axis=1) / np.maximum(square, 1.0)
     return _Baseline(level[:, None] + slope[:, None] * (index - middle[:, None]), use, number, middle)
-
-
-def _without_glitches(force: np.ndarray, counted: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """The force with one or two samples replaced that both neighbors contradict, and that these neighbors agree on."""
-    found = force.copy()
-    steps = np.abs(np.diff(force, axis=1, prepend=force[:, :1]))
-    usual = uniform_filter1d(steps, 2 * _AROUND + 1, axis=1)  # from sample to sample, thereabouts
-    least = np.maximum(_GLITCH * noise[:, None], _UNUSUAL * usual)
-    for width in (1, 2):
-        before, after = force[:, : -width - 1], force[:, width + 1 :]
-        for inside in range(width):
-            at = slice(1 + inside, force.shape[1] - width + inside)
-            off = np.minimum(np.abs(force[:, at] - before), np.abs(force[:, at] - after))
-            odd = (off > least[:, at]) & (np.abs(before - after) < 0.5 * off)
-            odd &= counted[:, : -width - 1] & counted[:, width + 1 :]
-            found[:, at] = np.where(odd, (before + after) / 2, found[:, at])
-    return found
 
 
 def _smooth(force: np.ndarray) -> np.ndarray:

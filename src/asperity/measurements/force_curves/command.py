@@ -69,7 +69,7 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.words import closeness, findings, headline
     from asperity.measurements.force_curves.score import concerns, judged
-    from asperity.measurements.force_curves.summary import causes, flag_line, summary
+    from asperity.measurements.force_curves.summary import causes, flag_line, glitches, summary
 
     contents = gathered(results)
     found = summary(contents)
@@ -79,7 +79,7 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
         values = [f"{finding.name}: {finding.line}" for finding in findings(contents)]
         chosen = [str(line) for line in listed(results, "selection")]
         lines = [headline(contents), *chosen, *values, *closeness(contents), flag_line(contents), *causes(contents),
-                 *_about_files(found), *assumptions(results), *concerns(judged(contents))]
+                 *glitches(contents), *_about_files(found), *assumptions(results), *concerns(judged(contents))]
         typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
     return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
 
@@ -177,12 +177,17 @@ def read(paths: Paths, as_json: Json = False) -> None:
     from asperity.measurements.force_curves.describe import describe
 
     found = describe(paths)
+    typer.echo(json.dumps(found) if as_json else "\n".join(_read_lines(found, paths)))
+    outcomes = {entry["outcome"] for entry in found}
+    raise typer.Exit(0 if "read" in outcomes and "failed" not in outcomes else 1)
+
+
+def _read_lines(found: Sequence[dict[str, Any]], paths: Sequence[Path]) -> list[str]:
+    """What is in each file; many without force curves are counted."""
     skipped = [entry for entry in found if entry["outcome"] == "skipped"]
     shown = [entry["text"] for entry in found if entry["outcome"] != "skipped" or len(skipped) <= FEW]
     lines = [*shown, *([_counted(skipped)] if len(skipped) > FEW else [])]
-    typer.echo(json.dumps(found) if as_json else "\n".join(lines))
-    outcomes = {entry["outcome"] for entry in found}
-    raise typer.Exit(0 if "read" in outcomes and "failed" not in outcomes else 1)
+    return lines or [f"no file to read: nothing in {', '.join(map(str, paths))}, or only results of asperity"]
 
 
 @guarded

@@ -111,7 +111,7 @@ def _residuals(fitted: Fitted) -> _Residuals:
     in_contact = touching(found.model_force) & counted
     gain = 1 + found.slope / fitted.segment.spring_constant[:, None]
     expected = np.maximum(fitted.level.std[:, None] * np.maximum(gain, _HELD), 1e-300)
-    largest = np.maximum(np.max(np.abs(np.nan_to_num(corrected)), axis=1), 1e-300)
+    largest = np.maximum(np.max(np.abs(np.where(counted, corrected, 0.0)), axis=1), 1e-300)
     every, contact = _mean(residual**2, counted), _mean(residual**2, in_contact)
     with np.errstate(over="ignore"):
         chi_square = _mean((residual / expected) ** 2, in_contact)
@@ -211,9 +211,10 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
         "window_start": (scaled.top, "m", "farthest tip position in the fit"),
         "window_stop": (scaled.top - scaled.span, "m", "deepest tip position in the fit"),
         "sample_size": (counted.sum(axis=1), "1", "samples in the fit"),
+        "glitches": (fitted.segment.glitches, "1", "samples far off both of their neighbors, not in the fit"),
     }
     for name, (values, units, meaning) in plain.items():
-        data = values if name == "sample_size" else np.where(any_counted, values, np.nan)
+        data = values if units == "1" and values.dtype.kind == "i" else np.where(any_counted, values, np.nan)
         variables[name] = ("curve", np.array(data), {"units": units, "long_name": meaning})
     return variables
 

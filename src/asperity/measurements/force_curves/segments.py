@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.readers._errors import MissingCalibration
+from asperity.learning.glitches import huge
 from asperity.messages import ArgumentError, shown
 
 __all__ = ["Segment", "padded_lengths", "segment_of"]
@@ -19,10 +20,11 @@ class Segment(NamedTuple):
     force: np.ndarray  # N, the tilt taken off
     height: np.ndarray  # m; the tip position where the file gives no height
     present: np.ndarray  # bool: a sample that the file holds
-    counted: np.ndarray  # bool: one that the fit used
+    counted: np.ndarray  # bool: one that the fit used: not a huge glitch, nor a sample of a jump
     spring_constant: np.ndarray  # (batch,) N/m
     tilt: np.ndarray  # (batch,) N/m against height, taken off before the last fit
     removed: np.ndarray  # (batch, sample) N, what that took off
+    glitches: np.ndarray  # (batch,) samples that are not counted as they are huge glitches
 
 
 def segment_of(dataset: xr.Dataset, name: str) -> Segment:
@@ -41,8 +43,9 @@ def segment_of(dataset: xr.Dataset, name: str) -> Segment:
     k = np.full(len(counts), np.inf) if given else part["spring_constant"].values.astype(float)
     counted = np.isfinite(arrays[0]) & np.isfinite(arrays[1]) & np.isfinite(1 / k)[:, None]
     force, height = (np.where(counted, a, 0.0) for a in arrays)
-    return Segment(force, height, counted, counted, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)),
-                   np.zeros(force.shape))
+    used = counted & ~huge(force, counted) & ~huge(height, counted)
+    return Segment(force, height, counted, used, np.where(np.isfinite(1 / k), k, 1.0), np.zeros(len(k)),
+                   np.zeros(force.shape), (counted & ~used).sum(axis=1))
 
 
 def _missing(dataset: xr.Dataset) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from asperity.data.results import listed
 from asperity.measurements.force_curves.contents import Contents, Property
 
-__all__ = ["causes", "flag_line", "middle", "summary"]
+__all__ = ["causes", "flag_line", "glitches", "middle", "summary"]
 
 
 def _flag_counts(contents: Contents) -> dict[str, int]:
@@ -33,6 +33,16 @@ def causes(contents: Contents) -> list[str]:
         return []
     named = {code.name: code for code in contents.codes.values()}
     return [f"{name}: {named[name].meaning}" for name in _flag_counts(contents)]
+
+
+def glitches(contents: Contents) -> list[str]:
+    """How many samples of how many curves are no part of a fit, as both neighbors contradict them."""
+    number = np.nan_to_num(contents.columns["glitches"])
+    curves, samples = int((number > 0).sum()), int(number.sum())
+    if not curves:
+        return []
+    one, of = "sample" if samples == 1 else "samples", "curve" if curves == 1 else "curves"
+    return [f"{samples:,} {one} of {curves:,} {of} hugely off both neighbors (glitches), left out of the fit."]
 
 
 def summary(contents: Contents) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, median, words_of
 from asperity.measurements.force_curves.page.words import count_of
 from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like
+from asperity.measurements.force_curves.summary import glitches
 from asperity.report.numbers import plain
 
 __all__ = ["remarks"]
@@ -38,6 +39,7 @@ def remarks(contents: Contents) -> list[str]:
             f"{count_of(taken['curves'], 'curve')} of very many samples: the fit is to means of up to "
             f"{taken['samples']} neighboring samples, and noise and sample count are those of the means."
         )
+    said += glitches(contents)
     ratio = contents.columns["reduced_chi_square"][good]
     if np.isfinite(ratio).any():
         said.append(_fit_quality(median(ratio), int(np.isfinite(ratio).sum())))

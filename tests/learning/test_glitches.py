@@ -1,0 +1,55 @@
+"""What is a glitch, and what is not."""
+
+import numpy as np
+import pytest
+
+from asperity.contact import JKR, Hertz
+from asperity.learning.glitches import huge
+from asperity.measurements.force_curves.contents import gathered
+from asperity.measurements.force_curves.summary import glitches
+from tests.verify.measurements.force_curves.measured_noise import RADIUS, Source, hertz, jkr, sessions
+
+NOISE, LEVER, COUNT = 5e-12, 0.05, 8
+
+
+def curves(kind: str):
+    """Eight curves, what is true of them, and the fit."""
+    rng = np.random.default_rng(1)
+    own = Source([NOISE * rng.standard_normal(4096) for _ in range(COUNT)], LEVER)
+    made = hertz(own, 60 * NOISE, 0.4) if kind == "hertz" else jkr(own, 60 * NOISE, 0.4, 20 * NOISE, 3.0)
+    model = Hertz(radius=RADIUS) if kind == "hertz" else JKR(radius=RADIUS)
+    return sessions(own, made, COUNT, COUNT, rng).load(), made, model
+
+
+@pytest.mark.parametrize("kind", ["hertz", "jkr"])
+@pytest.mark.parametrize("size", [3.0, 1e4])
+@pytest.mark.parametrize("what", ["force", "height"])
+def test_one_huge_sample_changes_nothing_and_is_named(kind, size, what):
+    """It took the fit along: a contact out of range, or a modulus off by a half."""
+    import asperity
+
+    data, made, model = curves(kind)
+    sound = asperity.fit(data, model, segment=made.segment)
+    values = data[what].values
+    at = values.shape[-1] // 8 if made.segment == "retract" else -values.shape[-1] // 8
+    values[3, :, at] += size * (60 * NOISE if what == "force" else 100e-9)
+    found = asperity.fit(data, model, segment=made.segment)
+    assert found["glitches"].values.tolist() == [0, 0, 0, 1, 0, 0, 0, 0]
+    np.testing.assert_allclose(found["modulus"], sound["modulus"], rtol=5e-3)
+    np.testing.assert_array_equal(found["flag"], sound["flag"])
+    assert glitches(gathered(found))[0].startswith("1 sample of 1 curve")
+    assert not glitches(gathered(sound))
+
+
+def test_noise_contacts_jumps_and_steps_are_no_glitches():
+    """White and correlated noise, a snap, a step, a spike of five samples, a silent curve, a coarse quantum."""
+    rng = np.random.default_rng(2)
+    white = rng.standard_normal((500, 512))
+    slow = np.cumsum(white, axis=1)
+    ramp = np.tile(np.maximum(np.linspace(-1, 1, 512), 0) ** 1.5, (4, 1))
+    snap = np.where(np.arange(512) < 300, 0.0, 1.0) - 0.5 * (np.arange(512) == 299)
+    spike = np.where(abs(np.arange(512) - 200) < 3, 50.0, 0.0) + 0.1 * white[0]
+    quanta = np.round(0.4 * white)
+    for values in (white, slow, ramp, snap[None], spike[None], np.zeros((2, 512)), quanta,
+                   rng.laplace(size=(500, 512))):
+        assert not huge(values, np.ones(values.shape, bool)).any()
