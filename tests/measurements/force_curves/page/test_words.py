@@ -143,7 +143,7 @@ def test_a_model_that_describes_no_curve_makes_no_headline_of_its_digits():
     modulus, *_, pull = words.findings(contents)
     assert modulus.line.endswith("not defended")
     assert "±" not in modulus.line
-    assert "half of the depth" in modulus.meaning
+    assert "from half of the depth" in modulus.line
     assert (pull.name, "±" in pull.line) == ("pull-off force", True)
     one = gathered(missed.isel(curve=[0]))
     assert words.headline(one).startswith("The contact model does not describe the only curve")

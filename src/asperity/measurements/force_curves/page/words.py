@@ -100,11 +100,10 @@ def findings(contents: Contents) -> list[Finding]:
 def _of_fit(contents: Contents, found: Property) -> Finding:
     """A fitted property where the model describes the curves badly: no digits that nobody can defend."""
     curves = "this curve" if contents.usable.sum() == 1 else "these curves"
-    meaning = f"what the fit makes of {curves}, which the model does not describe"
     half = median(contents.columns[f"{found.name}_half_depth"][contents.usable])
-    if math.isfinite(half):
-        meaning += f"; fitted to half of the depth: {plain(half, found.unit, 2)}"
-    return Finding(found.words, f"about {plain(found.median, found.unit, 2)}, not defended", meaning)
+    beside = f" ({plain(half, found.unit, 2)} from half of the depth)" if math.isfinite(half) else ""
+    return Finding(found.words, f"about {plain(found.median, found.unit, 2)}{beside}, not defended",
+                   f"what the fit makes of {curves}, which the model does not describe")
 
 
 def _finding(found: Property, good: np.ndarray) -> Finding:
