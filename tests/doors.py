@@ -146,9 +146,9 @@ def forge_chunk(rng, content, others):
             arrays = dict(archive)
     except Exception:  # another damage was there before
         return content[: len(content) // 2]
-    header = edit_json(rng, str(arrays["header"]).encode(), others).decode()
-    arrays["header"] = np.array(header)
-    if rng.random() < 0.3:
+    if "header" in arrays:  # an edit before may have lost it
+        arrays["header"] = np.array(edit_json(rng, str(arrays["header"]).encode(), others).decode())
+    if arrays and rng.random() < 0.3:
         del arrays[list(arrays)[int(rng.integers(len(arrays)))]]
     packed = io.BytesIO()
     np.savez(packed, allow_pickle=False, **arrays)
