@@ -53,3 +53,25 @@ def test_noise_contacts_jumps_and_steps_are_no_glitches():
     for values in (white, slow, ramp, snap[None], spike[None], np.zeros((2, 512)), quanta,
                    rng.laplace(size=(500, 512))):
         assert not huge(values, np.ones(values.shape, bool)).any()
+
+
+@pytest.mark.parametrize("places", [(17,), (12,), (511,), (100, 400), (200, 201)])
+@pytest.mark.parametrize("offset", [0.0, 60.0, -1e4])
+def test_nothing_hides_a_glitch(places, offset):
+    """Neither padding beside an offset, nor an end, nor a larger one elsewhere or beside it."""
+    counted = np.arange(512) >= 12
+    contact = np.maximum(np.linspace(-1, 1, 512), 0) ** 1.5
+    values = 7 * contact + 0.02 * np.random.default_rng(3).standard_normal(512) + offset
+    for place, size in zip(places, (50.0, 10.0)):
+        values[place] += size
+    found = huge(np.where(counted, values, 0.0)[None], counted[None])[0]
+    np.testing.assert_array_equal(np.flatnonzero(found), places)
+
+
+def test_a_contact_of_two_samples_at_the_end_is_none_and_toggles_of_one_step_are_none():
+    contact = np.zeros((1, 200))
+    contact[0, -2:] = 1.0, 2.0**1.5
+    toggles = np.zeros((1, 4000))
+    toggles[0, ::97] = 1.0
+    for values in (contact, toggles):
+        assert not huge(values, np.ones(values.shape, bool)).any()

@@ -8,7 +8,11 @@ from scipy.ndimage import uniform_filter1d
 __all__ = ["huge", "without_glitches"]
 
 _UNUSUAL = 4.0  # of the usual change from one sample to the next, by which a glitch differs from both neighbors
+_UNUSUAL_END = 8.0  # the same, of the first and the last sample, where a contact may just begin
 _AROUND = 10  # samples on either side that show what is usual
+_RESOLVED = 2.5  # steps of the recorded resolution: one or two of them are no glitch
+_SAME = 1e-9  # of the largest value, by which two recorded ones differ at least
+_PASSES = 3  # in which ever smaller glitches are found
 _HUGE = 12.0  # of the mean change from one sample to the next, by which one that no fit survives also does
 
 
@@ -18,8 +22,7 @@ def without_glitches(values: np.ndarray, counted: np.ndarray, least: np.ndarray)
     ``least``: (batch,) by how much they do at least, in the unit of the values.
     """
     found = values.copy()
-    steps = np.abs(np.diff(values, axis=1, prepend=values[:, :1]))
-    usual = uniform_filter1d(steps, 2 * _AROUND + 1, axis=1)  # from sample to sample, thereabouts
+    usual = uniform_filter1d(_steps(values, counted), 2 * _AROUND + 1, axis=1)  # from sample to sample, thereabouts
     least = np.maximum(least[:, None], _UNUSUAL * usual)
     for width in (1, 2):
         before, after = values[:, : -width - 1], values[:, width + 1 :]
@@ -35,12 +38,38 @@ def without_glitches(values: np.ndarray, counted: np.ndarray, least: np.ndarray)
 def huge(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """Where a glitch is so large that no fit of all samples survives it, (batch, sample) bool.
 
-    Twelve times the mean change from one sample to the next, be that noise or the slope of the curve.
+    Twelve times the mean change from one sample to the next, be that noise or the slope of the curve, and more than
+    two steps of the recorded resolution; at either end, against the line through the two samples beside it.
     """
-    both = counted[:, 1:] & counted[:, :-1]
-    steps = np.where(both, np.abs(np.diff(values, axis=1)), 0.0)
-    least = _HUGE * steps.sum(axis=1) / np.maximum(both.sum(axis=1), 1)
-    found = np.zeros(values.shape, bool)
-    rows = np.flatnonzero(steps.max(axis=1) > least)
-    found[rows] = without_glitches(values[rows], counted[rows], least[rows]) != values[rows]
+    mended, rows = values.copy(), np.arange(len(values))
+    for _ in range(_PASSES):  # the largest hide others
+        steps = _steps(mended[rows], counted[rows])
+        least = _HUGE * steps.sum(axis=1) / np.maximum(counted[rows].sum(axis=1) - 1, 1)
+        some = steps.max(axis=1) > least
+        rows, steps, least = rows[some], steps[some], least[some]
+        size = np.where(counted[rows], np.abs(mended[rows]), 0.0).max(axis=1, initial=0.0)
+        resolution = np.where(steps > _SAME * size[:, None], steps, np.inf).min(axis=1, initial=np.inf)
+        least = np.maximum(least, np.where(np.isfinite(resolution), _RESOLVED * resolution, 0.0))
+        mended[rows] = _without_bad_ends(without_glitches(mended[rows], counted[rows], least), counted[rows], least)
+    return counted & (mended != values)
+
+
+def _steps(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The size of the change from the sample before, (batch, sample); 0 where one of both is not counted."""
+    steps = np.abs(np.diff(values, axis=1, prepend=values[:, :1]))
+    steps[:, 1:][~(counted[:, 1:] & counted[:, :-1])] = 0.0
+    return steps
+
+
+def _without_bad_ends(values: np.ndarray, counted: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """The values with the first and the last counted sample on the line through the next two if far off it."""
+    every, number = np.arange(len(values)), values.shape[1]
+    usual = uniform_filter1d(_steps(values, counted), 2 * _AROUND + 1, axis=1)
+    found, enough = values.copy(), counted.sum(axis=1) > 2 * _AROUND
+    for end, inward in ((counted.argmax(axis=1), 1), (number - 1 - counted[:, ::-1].argmax(axis=1), -1)):
+        beside = [np.clip(end + step * inward, 0, number - 1) for step in (1, 2)]
+        line = 2 * values[every, beside[0]] - values[every, beside[1]]
+        odd = np.abs(values[every, end] - line) > np.maximum(least, _UNUSUAL_END * usual[every, beside[0]])
+        odd &= enough & counted[every, beside[0]] & counted[every, beside[1]]
+        found[every[odd], end[odd]] = line[odd]
     return found

@@ -76,8 +76,8 @@ _MEANING = {
         "The contact radius exceeds a tenth of the layer's thickness: correct for the substrate.",
     Reason.not_fitted: "No fit of the curve has a meaning.",
     Reason.contradicted:
-        "JKR is nearest, but its fit leaves what the noise does not explain, or pulls with another force than the "
-        "curve: a capillary neck or a tether, for instance.",
+        "JKR is nearest, but its fit pulls with another force than the curve: a capillary neck or a tether, for "
+        "instance.",
 }
 
 

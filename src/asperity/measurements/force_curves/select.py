@@ -44,6 +44,7 @@ from asperity.quantities import variable_attributes
 
 __all__ = ["InputQuantities", "choose", "in_words", "named_by_most", "select", "summary"]
 
+_ANOTHER = 0.1  # of the larger force, by which a fitted and a read pull-off differ at least
 _NECK = 0.05  # rise of the force between pull-off and jump, over the pull-off force, from which a neck is seen
 
 
@@ -185,7 +186,7 @@ def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
     outcome = fitted["flag"].values  # a JKR fit that fails is no verdict; a curve without contact is
     unfitted = (outcome >= Outcome.contact_out_of_range) | (outcome == Outcome.saturated)
     named = np.where(unfitted, -1, chosen.model).astype(np.int8)
-    contradicted = (named == Model.jkr) & (outcome == Outcome.misfit)  # the same model says so of the same curve
+    contradicted = (named == Model.jkr) & (outcome == Outcome.misfit) & _pulls_otherwise(fitted, model)
     reasons = chosen.reasons | np.where(contradicted, int(Reason.contradicted), 0)
     reasons = np.where(unfitted, int(Reason.not_fitted), reasons).astype(np.int16)
     poisson = 1 - float(model.poisson_ratio) ** 2
@@ -213,6 +214,13 @@ def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
             variables[name + end] = ("curve", np.where(unfitted, np.nan, values[:, i]), {**about, "long_name": text})
     kept = {name: coord.variable for name, coord in fitted.drop_dims(("parameter", "parameter_")).coords.items()}
     return xr.Dataset(variables, kept | {"candidate": [m.name for m in Model]})
+
+
+def _pulls_otherwise(fitted: xr.Dataset, model: JKR) -> np.ndarray:
+    """Whether the pull-off force that was read holds that of the fitted JKR contact not, (curve,)."""
+    own = 1.5 * np.pi * float(model.radius) * fitted["work_of_adhesion"].values
+    read, low, high = (fitted[f"pull_off_force{end}"].values for end in ("", "_low", "_high"))
+    return ((own < low) | (own > high)) & (np.abs(own - read) > _ANOTHER * np.fmax(own, read))
 
 
 def named_by_most(chosen: xr.Dataset) -> tuple[str, bool]:

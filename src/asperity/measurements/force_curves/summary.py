@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from asperity.data.results import listed
-from asperity.measurements.force_curves.contents import Contents, Property
+from asperity.learning.discrepancy import VAGUE
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.contents import Contents, Property, median
 
-__all__ = ["causes", "flag_line", "glitches", "middle", "summary"]
+__all__ = ["causes", "flag_line", "glitches", "middle", "summary", "undefended"]
 
 
 def _flag_counts(contents: Contents) -> dict[str, int]:
@@ -45,13 +47,24 @@ def glitches(contents: Contents) -> list[str]:
     return [f"{samples:,} {one} of {curves:,} {of} hugely off both neighbors (glitches), left out of the fit."]
 
 
+def undefended(contents: Contents) -> bool:
+    """Whether the model misses half of the usable curves or more, and no model part of the error says how far."""
+    good = contents.usable
+    missed = good & (contents.flags == Outcome.misfit)
+    if not missed.any() or 2 * missed.sum() < good.sum():
+        return False
+    return not median((contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"]))[missed]) <= VAGUE
+
+
 def summary(contents: Contents) -> dict[str, Any]:
     """Counts, flags, files, and the median of each measured quantity with its parts of uncertainty."""
     attrs = contents.results.attrs
     return {
         "curves": contents.count,
         "usable": int(contents.usable.sum()),
+        "defended": not undefended(contents),
         "flags": _flag_counts(contents),
+        "glitches": int(np.nan_to_num(contents.columns["glitches"]).sum()),
         "files": len(contents.files),
         "failed_files": contents.failed_files,
         "skipped_files": listed(contents.results, "skipped_files"),

@@ -10,6 +10,7 @@ from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.page import records as tables
 from asperity.measurements.force_curves.page import words
 from asperity.measurements.force_curves.page.remarks import remarks
+from asperity.measurements.force_curves.summary import summary
 from asperity.report import records
 from tests.measurements.force_curves.page.examples import flagged, joined, map_results, off_grid
 
@@ -145,8 +146,10 @@ def test_a_model_that_describes_no_curve_makes_no_headline_of_its_digits():
     assert "±" not in modulus.line
     assert "from half of the depth" in modulus.line
     assert (pull.name, "±" in pull.line) == ("pull-off force", True)
+    assert summary(contents)["defended"] is False
+    assert summary(gathered(results))["defended"] is True
     one = gathered(missed.isel(curve=[0]))
-    assert words.headline(one).startswith("The contact model does not describe the only curve")
+    assert words.headline(one).startswith("The contact model does not describe the only fitted curve")
     assert not any("±" in finding.line for finding in words.findings(one)[:-1])
 
 

@@ -12,6 +12,7 @@ from asperity.learning.discrepancy import VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
+from asperity.measurements.force_curves.summary import undefended
 from asperity.report.numbers import measurement, plain, spread
 from asperity.report.page import Finding
 
@@ -69,29 +70,20 @@ def headline(contents: Contents) -> str:
         )
     missed = int((contents.usable & (contents.flags == Outcome.misfit)).sum())
     which = "none" if missed == good else f"only {good - missed:,}"
-    if _undefended(contents):
+    if undefended(contents):
         of = f"describes {which} of {count_of(good, 'fitted curve')}"
-        of = of if total > 1 else "does not describe the only curve"
+        of = of if good > 1 else "does not describe the only fitted curve"
         return f"The contact model {of} from {origin}: the numbers of the fit cannot be defended."
     if total == 1:
         return f"The only curve, from {origin}, is usable."
     who = "All" if good == total else f"{good:,} of"
-    but = f", but the model describes {which} of them" if 2 * missed > good else ""
+    but = f", but the model describes {which} of them" if 2 * missed >= good else ""
     return f"{who} {count_of(total, 'curve')} from {origin} {'is' if good == 1 else 'are'} usable{but}."
-
-
-def _undefended(contents: Contents) -> bool:
-    """Whether the model describes less than half of the usable curves, and no model part of the error says how far."""
-    good = contents.usable
-    missed = good & (contents.flags == Outcome.misfit)
-    if 2 * missed.sum() <= good.sum():
-        return False
-    return not median((contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"]))[missed]) <= VAGUE
 
 
 def findings(contents: Contents) -> list[Finding]:
     """Each measured property: median over the usable curves with a typical noise and calibration part."""
-    if _undefended(contents):
+    if undefended(contents):
         return [_finding(found, contents.usable) if found.name == "pull_off_force" else _of_fit(contents, found)
                 for found in contents.measured]
     return [_finding(found, contents.usable) for found in contents.measured]
