@@ -244,9 +244,9 @@ def open_files(paths: Iterable[str | PathLike[str]], *, segment: str | None = No
             reason = error.problem if skipped else f"{error.problem} {error.remedy}".strip()
             statuses.append(FileStatus(printable(path), "skipped" if skipped else "failed", reason))
     for status in statuses if sources else ():  # else the error says it
-        level = {"failed": logging.WARNING, "skipped": logging.INFO}.get(status.outcome)
-        if level is not None:
-            _log.log(level, "%s: %s", status.file, status.reason)
+        if status.outcome != "read":
+            _log.log(logging.INFO if status.outcome == "skipped" else logging.WARNING, "%s: %s", status.file,
+                     status.reason)
     return sources, statuses
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-__all__ = ["huge", "without_glitches"]
+__all__ = ["huge", "resolution", "without_glitches"]
 
 _UNUSUAL = 4.0  # of the usual change from one sample to the next, by which a glitch differs from both neighbors
 _UNUSUAL_END = 8.0  # the same, of the first and the last sample, where a contact may just begin
@@ -46,12 +46,17 @@ def huge(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
         steps = _steps(mended[rows], counted[rows])
         least = _HUGE * steps.sum(axis=1) / np.maximum(counted[rows].sum(axis=1) - 1, 1)
         some = steps.max(axis=1) > least
-        rows, steps, least = rows[some], steps[some], least[some]
-        size = np.where(counted[rows], np.abs(mended[rows]), 0.0).max(axis=1, initial=0.0)
-        resolution = np.where(steps > _SAME * size[:, None], steps, np.inf).min(axis=1, initial=np.inf)
-        least = np.maximum(least, np.where(np.isfinite(resolution), _RESOLVED * resolution, 0.0))
+        rows, least = rows[some], least[some]
+        least = np.maximum(least, _RESOLVED * resolution(mended[rows], counted[rows])[0])
         mended[rows] = _without_bad_ends(without_glitches(mended[rows], counted[rows], least), counted[rows], least)
     return counted & (mended != values)
+
+
+def resolution(values: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least change from one counted value to the next, 0 where there is none, and the largest value, (batch,)."""
+    steps, largest = _steps(values, counted), np.where(counted, np.abs(values), 0.0).max(axis=1)
+    least = np.where(steps > _SAME * largest[:, None], steps, np.inf).min(axis=1)
+    return np.where(np.isfinite(least), least, 0.0), largest
 
 
 def _steps(values: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["decimals_of", "measurement", "plain", "prefix", "rounded", "spread", "unit_text"]
+__all__ = ["count_of", "decimals_of", "measurement", "plain", "prefix", "rounded", "spread", "unit_text"]
 
 _LETTERS = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 #: units that take no prefix
 _PLAIN = ("", "1", "%", "°", "rad", "K", "samples")
+
+
+def count_of(number: int, noun: str) -> str:
+    """``1 curve``, ``4,096 curves``, ``0 curves``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def unit_text(unit: str) -> str:

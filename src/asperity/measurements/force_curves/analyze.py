@@ -108,8 +108,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
 def _decided(sources: Sequence[Source], model: Model, segment: str,
              std: Mapping[str, float]) -> tuple[dict[str, Any], dict[str, str]]:
     """The contact model that a sample of the curves calls for, with the tip of ``model``, and why, as an attribute."""
-    from asperity.measurements.force_curves.page.words import count_of
     from asperity.measurements.force_curves.select import InputQuantities, in_words, named_by_most, of_sources
+    from asperity.report.numbers import count_of
 
     given = dict(model) if isinstance(model, Mapping) else {}
     tip = {key: value for key, value in given.items() if key in ("radius", "poisson_ratio")}

@@ -18,6 +18,7 @@ from asperity.learning.batches import Scaled, scale
 from asperity.learning.curve_blocks import Blocks, blocks_of
 from asperity.learning.detachment import Detachment, Reading, read_detachment, unfolded
 from asperity.learning.discrepancy import FEWEST, UNTESTED, Discrepancy, discrepancy
+from asperity.learning.glitches import resolution
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
 from asperity.learning.student import wide
@@ -30,7 +31,6 @@ __all__ = ["Learnt", "fit_curves", "learn_noise", "session_noises"]
 
 
 _GIVEN = {"units": "1", "long_name": "relative standard uncertainty that was given"}
-_SAME = 1e-9  # of the largest force, by which two recorded forces differ at least
 
 
 class Learnt(NamedTuple):
@@ -109,11 +109,7 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
 
 def _resolution(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
     """The least change from one recorded force to the next, if any, and the largest force of each curve, (curve,) N."""
-    raw = np.where(segment.present, segment.force + segment.removed, np.nan)
-    largest = np.nan_to_num(np.abs(raw)).max(axis=1)
-    step = np.abs(np.diff(raw, axis=1))
-    step = np.where(step > _SAME * largest[:, None], step, np.inf).min(axis=1)
-    return np.where(np.isfinite(step), step, 0.0), largest
+    return resolution(segment.force + segment.removed, segment.present)
 
 
 def _learnt(curves: Sequence[_Shown]) -> Learnt:

@@ -217,8 +217,8 @@ def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
 
 
 def _pulls_otherwise(fitted: xr.Dataset, model: JKR) -> np.ndarray:
-    """Whether the pull-off force that was read holds that of the fitted JKR contact not, (curve,)."""
-    own = 1.5 * np.pi * float(model.radius) * fitted["work_of_adhesion"].values
+    """Whether the pull-off force of the fitted JKR contact lies outside what was read, (curve,)."""
+    own = np.asarray(dataclasses.replace(model, work_of_adhesion=fitted["work_of_adhesion"].values).pull_off_force())
     read, low, high = (fitted[f"pull_off_force{end}"].values for end in ("", "_low", "_high"))
     return ((own < low) | (own > high)) & (np.abs(own - read) > _ANOTHER * np.fmax(own, read))
 

@@ -11,6 +11,7 @@ from asperity.data.results import listed
 from asperity.learning.discrepancy import VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, Property, median
+from asperity.report.numbers import count_of
 
 __all__ = ["causes", "flag_line", "glitches", "middle", "summary", "undefended"]
 
@@ -43,8 +44,8 @@ def glitches(contents: Contents) -> list[str]:
     curves, samples = int((number > 0).sum()), int(number.sum())
     if not curves:
         return []
-    one, of = "sample" if samples == 1 else "samples", "curve" if curves == 1 else "curves"
-    return [f"{samples:,} {one} of {curves:,} {of} hugely off both neighbors (glitches), left out of the fit."]
+    of = f"{count_of(samples, 'sample')} of {count_of(curves, 'curve')}"
+    return [f"{of} hugely off both neighbors (glitches), left out of the fit."]
 
 
 def undefended(contents: Contents) -> bool:

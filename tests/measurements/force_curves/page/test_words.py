@@ -135,10 +135,15 @@ def test_what_a_wrong_model_may_do_is_said_in_digits_or_in_words(part, finding, 
     assert "cannot be tested here" in " ".join(remarks(untested))
 
 
+def missed_by_the_model(results, **variables):
+    """The results with every curve a misfit, and other variables."""
+    misfit = np.full(results.sizes["curve"], int(Outcome.misfit), np.int8)
+    return results.assign(flag=("curve", misfit, results["flag"].attrs), **variables)
+
+
 def test_a_model_that_describes_no_curve_makes_no_headline_of_its_digits():
     results = map_results(4, 4)
-    missed = results.assign(flag=("curve", np.full(16, int(Outcome.misfit), np.int8), results["flag"].attrs),
-                            modulus_half_depth=0.6 * results["modulus"])
+    missed = missed_by_the_model(results, modulus_half_depth=0.6 * results["modulus"])
     contents = gathered(missed)
     assert words.headline(contents).startswith("The contact model describes none of 16 fitted curves from 1 file")
     modulus, *_, pull = words.findings(contents)
@@ -155,9 +160,7 @@ def test_a_model_that_describes_no_curve_makes_no_headline_of_its_digits():
 
 def test_a_model_that_describes_no_curve_but_whose_error_is_known_gives_numbers():
     results = map_results(4, 4)
-    known = results.assign(flag=("curve", np.full(16, int(Outcome.misfit), np.int8), results["flag"].attrs),
-                           modulus_std_model=0.2 * results["modulus"])
-    contents = gathered(known)
+    contents = gathered(missed_by_the_model(results, modulus_std_model=0.2 * results["modulus"]))
     assert words.headline(contents).endswith("are usable, but the model describes none of them.")
     assert "(model)" in words.findings(contents)[0].line
 

@@ -10,10 +10,9 @@ from asperity.data.results import assumptions, listed
 from asperity.learning.discrepancy import SEEN, VAGUE
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, median, words_of
-from asperity.measurements.force_curves.page.words import count_of
 from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like
 from asperity.measurements.force_curves.summary import glitches
-from asperity.report.numbers import plain
+from asperity.report.numbers import count_of, plain
 
 __all__ = ["remarks"]
 

@@ -13,13 +13,12 @@ from asperity.learning.outcome import Outcome
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
 from asperity.measurements.force_curves.summary import undefended
-from asperity.report.numbers import measurement, plain, spread
+from asperity.report.numbers import count_of, measurement, plain, spread
 from asperity.report.page import Finding
 
 __all__ = [
     "FlagLine",
     "closeness",
-    "count_of",
     "curve_texts",
     "failed_files",
     "findings",
@@ -46,11 +45,6 @@ class FlagLine(NamedTuple):
     usable: bool
     meaning: str
     examples: list[int]
-
-
-def count_of(number: int, noun: str) -> str:
-    """``1 curve``, ``4,096 curves``, ``0 curves``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def headline(contents: Contents) -> str:
