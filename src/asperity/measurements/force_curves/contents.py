@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.results import Code, codes, listed
+from asperity.learning.discrepancy import VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.quantities import QUANTITIES
 
@@ -65,7 +66,8 @@ class Property:
     ``words`` is the name for people; ``std`` the total standard deviation; ``parts`` (standard deviations,
     label) those of noise, calibration and model, or the total where it is not split; ``ends`` are those of the interval
     that holds 95 %, NaN where the results have none; ``median`` and ``typical`` (median standard deviation, label)
-    are over the usable curves, NaN where nothing is known.
+    are over the usable curves, NaN where nothing is known; ``missed`` are the curves that the model does not describe,
+    where no model part says how far off its numbers are.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Property:
     median: float
     typical: list[tuple[float, str]]
     limited: np.ndarray
+    missed: np.ndarray
     limit: float
 
 
@@ -165,6 +168,8 @@ def _property(columns: Columns, name: str, unit: str, usable: np.ndarray) -> Pro
     kinds = ("noise", "calibration", "model")
     std, split = columns[f"{name}_std"], [(columns[f"{name}_std_{kind}"], kind) for kind in kinds]
     parts = [(part, kind) for part, kind in split if np.isfinite(part).any() and np.nanmax(part) > 0] or [(std, "")]
+    unknown = ~(columns["modulus_std_model"] <= VAGUE * np.abs(columns["modulus"]))
+    missed = usable & (columns["flag"] == Outcome.misfit) & unknown & (name != "pull_off_force")
     typical = [(median(part[usable]), kind) for part, kind in parts]
     ends = columns[f"{name}_low"], columns[f"{name}_high"]
     limited = (ends[0] <= 0) & (name in _LIMITED)
@@ -172,7 +177,7 @@ def _property(columns: Columns, name: str, unit: str, usable: np.ndarray) -> Pro
     most = 2 * (limited & known).sum() > known.sum()
     limit = median(ends[1][known]) if most else float("nan")
     return Property(name, words_of(name), unit, columns[name], std, parts, ends, median(columns[name][usable]), typical,
-                    limited, limit)
+                    limited, missed, limit)
 
 
 @dataclass(frozen=True)

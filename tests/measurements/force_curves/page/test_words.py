@@ -151,6 +151,8 @@ def test_a_model_that_describes_no_curve_makes_no_headline_of_its_digits():
     assert "±" not in modulus.line
     assert "from half of the depth" in modulus.line
     assert (pull.name, "±" in pull.line) == ("pull-off force", True)
+    in_table = [cell.endswith("not defended") for cell in tables.file_rows(contents)[0]]
+    assert sum(in_table) == len(words.findings(contents)) - 1  # all but what was read
     assert summary(contents)["defended"] is False
     assert summary(gathered(results))["defended"] is True
     one = gathered(missed.isel(curve=[0]))

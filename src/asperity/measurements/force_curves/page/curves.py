@@ -8,7 +8,7 @@ import numpy as np
 
 from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.measurements.force_curves.page.maps import pixel_centers
-from asperity.measurements.force_curves.page.words import curve_texts, stated, within
+from asperity.measurements.force_curves.page.words import curve_texts, not_defended, stated, within
 from asperity.report.numbers import plain, prefix
 from asperity.report.style import DATA, FIT, quiet_figure
 
@@ -270,6 +270,8 @@ def _own_text(found: Property, curve: int) -> str:
     if found.limited[curve]:
         return f"{found.words} {', '.join(within(found, curve))}"
     value = float(found.values[curve])
+    if found.missed[curve]:
+        return f"{found.words} {not_defended(value, found.unit)}"
     text = f"{found.words} {stated(value, found.unit, parts or [(float(found.std[curve]), '')])}"
     return ", ".join([text, *within(found, curve)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asperity.measurements.force_curves.contents import Contents, Property, median, of_files, words_of
-from asperity.measurements.force_curves.page.words import stated
+from asperity.measurements.force_curves.page.words import not_defended, stated
 from asperity.report.numbers import plain, spread
 
 __all__ = ["MOST_FILES", "calibration_rows", "file_header", "file_rows"]
@@ -62,6 +62,8 @@ def _typical(found: Property, curves: np.ndarray) -> str:
     limited = found.limited[curves] & np.isfinite(found.values[curves])
     if 2 * limited.sum() > np.isfinite(found.values[curves]).sum():
         return f"< {plain(median(found.ends[1][curves]), found.unit)} (95 %)"
+    if len(curves) and 2 * found.missed[curves].sum() >= len(curves):
+        return not_defended(value, found.unit)
     parts = [(median(std[curves]), label) for std, label in found.parts]
     return stated(value, found.unit, parts) if np.isfinite(value) else "–"
 

@@ -25,6 +25,7 @@ __all__ = [
     "flag_lines",
     "headline",
     "legend",
+    "not_defended",
     "stated",
     "within",
 ]
@@ -88,8 +89,13 @@ def _of_fit(contents: Contents, found: Property) -> Finding:
     curves = "this curve" if contents.usable.sum() == 1 else "these curves"
     half = median(contents.columns[f"{found.name}_half_depth"][contents.usable])
     beside = f" ({plain(half, found.unit, 2)} from half of the depth)" if math.isfinite(half) else ""
-    return Finding(found.words, f"about {plain(found.median, found.unit, 2)}{beside}, not defended",
+    return Finding(found.words, not_defended(found.median, found.unit, beside),
                    f"what the fit makes of {curves}, which the model does not describe")
+
+
+def not_defended(value: float, unit: str, beside: str = "") -> str:
+    """A fitted value where the model does not describe the curves."""
+    return f"about {plain(value, unit, 2)}{beside}, not defended"
 
 
 def _finding(found: Property, good: np.ndarray) -> Finding:
