@@ -5,6 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TYPES := $(VENV)/types.txt
 # The peers, some of them under the GPL, live in an environment of their own.
 PEERS := .venv-bench
 # The lowest versions that pyproject.toml admits, on Python 3.11.
@@ -32,11 +33,13 @@ demo: $(STAMP)-core
 # the numbers are the same, and `make verify` runs what users run.
 test: $(STAMP)-dev
 	$(BIN)/ruff check .
-	$(BIN)/basedpyright
-	JAX_DISABLE_MOST_OPTIMIZATIONS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@$(BIN)/basedpyright > $(TYPES) & types=$$!; \
+	JAX_DISABLE_MOST_OPTIMIZATIONS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal; tests=$$?; \
+	wait $$types; types=$$?; cat $(TYPES); exit $$((tests ? tests : types))
 
 verify: $(STAMP)-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/verify $(if $(PART),-k "$(PART)")
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m study tests/verify tests \
+	  $(if $(PART),-k "$(PART)")
 
 verify-lowest: $(LOWEST)/.installed
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal

@@ -1,7 +1,8 @@
 """Shared fixtures: the measured data where they are present, and 64-bit arithmetic.
 
-What guards correctness stands beside its chapter and runs with `pytest` alone; the statistical studies
-stand under `tests/verify` and run where they are named: `make verify`, `pytest tests/verify`.
+What guards correctness stands beside its chapter and runs with `pytest` alone. Studies run with `make verify`: those
+under `tests/verify`, and beside their chapter the tests marked `study`, which judge by draws, by measured files or by
+what another program says.
 """
 
 import functools
@@ -23,7 +24,7 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)
 #: what `make test` tells the compiler: most of the time of the tests goes into compiling what runs once
 FEW_OPTIMIZATIONS = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
 if version("jax").startswith("0.10."):  # later ones know no such flag, and end the process on it
-    FEW_OPTIMIZATIONS["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
+    FEW_OPTIMIZATIONS["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 
 
 def pytest_configure(config):
@@ -72,6 +73,19 @@ def pytest_ignore_collect(collection_path, config):
     named = any(Path(config.invocation_params.dir, one.split("::")[0]).resolve().is_relative_to(_STUDIES)
                 for one in config.args)
     return True if collection_path == _STUDIES and not named else None
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave what is marked as a study out, unless ``-m`` or the name of a test asks for it."""
+    for item in items:
+        if item.path.is_relative_to(_STUDIES):
+            item.add_marker("study")
+    if config.option.markexpr or any("::" in one for one in config.args):
+        return
+    out = [item for item in items if "study" in item.keywords and not item.path.is_relative_to(_STUDIES)]
+    config.hook.pytest_deselected(items=out)
+    chosen = set(out)
+    items[:] = [item for item in items if item not in chosen]
 
 
 def shared_data(name: str) -> Path:

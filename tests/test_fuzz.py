@@ -21,6 +21,7 @@ FEW = {"nc": 8, "zarr": 8, "chunk": 15, "job": 15, "history": 15, "recipe": 15, 
        "image": 60, "table": 60}
 
 
+@pytest.mark.study
 def test_mutated_files_are_refused_or_read_without_harm():
     records = fuzz.run(SEED, COUNT)
     print(f"seed {SEED}\n{fuzz.summarize(records)}")
@@ -36,6 +37,7 @@ def test_every_door_is_tried():
     assert set(FEW) | {"curves"} == set(doors.doors())
 
 
+@pytest.mark.study
 def test_what_comes_in_by_other_doors_does_no_harm():
     """From one worker: to start it takes longer than the cases of most doors."""
     every = fuzz.run_all(SEED, [(door, number) for door, count in FEW.items() for number in range(count)])
@@ -80,6 +82,7 @@ def spoil(monkeypatch):
     monkeypatch.setattr(fuzz.subprocess, "Popen", worker)
 
 
+@pytest.mark.study
 def test_a_worker_that_dies_is_charged_to_its_case(monkeypatch):
     spoil(monkeypatch)
     records = fuzz.run(SEED, 2 * len(ENDS) + 1, door="table")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.conftest import pytest_ignore_collect
+from tests.conftest import pytest_collection_modifyitems, pytest_ignore_collect
 from tests.verify.verdict import Figure, judge
 
 #: right to the last bit or wrong: here because they take a while
@@ -21,6 +21,29 @@ def test_studies_run_where_they_are_named(given, ignored):
     config = SimpleNamespace(args=[given], invocation_params=SimpleNamespace(dir=STUDIES.parents[1]))
     assert pytest_ignore_collect(STUDIES, config) is ignored
     assert pytest_ignore_collect(STUDIES.parent / "learning", config) is None
+
+
+class Item:
+    """A test as pytest knows it."""
+
+    def __init__(self, path, *keywords):
+        self.path, self.keywords = path, set(keywords)
+
+    def add_marker(self, name):
+        self.keywords.add(name)
+
+
+@pytest.mark.parametrize(("markexpr", "args", "left"), [
+    ("", ["tests"], {"plain", "folder"}), ("study", ["tests"], {"plain", "marked", "folder"}),
+    ("", ["tests/learning/test_noise.py::test_one"], {"plain", "marked", "folder"})])
+def test_marked_studies_run_where_they_are_asked_for(markexpr, args, left):
+    beside = STUDIES.parent / "learning" / "test_noise.py"
+    items = [Item(beside, "plain"), Item(beside, "marked", "study"), Item(STUDIES / "test_kill.py", "folder")]
+    config = SimpleNamespace(option=SimpleNamespace(markexpr=markexpr), args=args,
+                             hook=SimpleNamespace(pytest_deselected=lambda items: None))
+    pytest_collection_modifyitems(config, items)
+    assert set().union(*(item.keywords for item in items)) - {"study"} == left
+    assert "study" in items[-1].keywords
 
 
 def test_a_table_is_printed_whole_before_it_fails(capsys):

@@ -227,6 +227,7 @@ def garcia_beyond(x):
     return np.polynomial.polynomial.polyval(x, (1, 1.133, 1.497, 1.469, 0.755))
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(("formula", "bonded", "x", "percent"), [
     (dimitriadis, True, 0.19, -0.9), (dimitriadis, True, 0.42, -5.5), (dimitriadis, True, 0.75, -13.5),
     (dimitriadis, True, 1.05, -16.5), (dimitriadis, False, 0.1, 1.4), (dimitriadis, False, 0.44, 6.6),
@@ -343,6 +344,7 @@ def moduli(model, position, force):
     return fit.linear[:, -1] * scaled.force_scale * (1 - float(model.poisson_ratio) ** 2)
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(("thickness", "seed", "excess"), [(2e-6, 0, (4.8, 5.6)), (1e-5, 1, (0.2, 0.35))])
 def test_modulus_of_a_layer_is_unbiased_and_hertz_is_not(thickness, seed, excess):
     """sqrt(R delta) / h up to 1 and 0.2: Hertz, free to shift the contact point, overstates E by ``excess``."""

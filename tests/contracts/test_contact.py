@@ -78,7 +78,7 @@ def sampled(model):
 
 
 @each_model
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", [pytest.param("float32", marks=pytest.mark.study), "float64"])
 def test_force_and_gradients_are_finite_everywhere(name, kind):
     with jax.enable_x64(TYPES[kind]):
         model = build(name)

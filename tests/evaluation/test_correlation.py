@@ -155,6 +155,7 @@ def test_report_of_a_field_that_only_its_place_can_predict():
     assert "neighbor (100 % of the test points)" in leakage.lines(random)[-1]
 
 
+@pytest.mark.study
 def test_a_law_of_the_inputs_survives_the_spaced_blocks():
     """A target that follows from its inputs is predicted as well on new places: the gap is not made by the blocks."""
     height, place = field(6.0, 1, pixels=64).ravel(), grid(64)
@@ -174,6 +175,7 @@ def test_a_preprocessing_fitted_on_all_points_is_named():
     assert not leakage.report(z, place, apart, length=3.0, groups={"leveling": image}, maps=image).leaks
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(("file", "target", "pixels"), [
     ("mi-1.mi", "friction_voltage", 114), ("spot_1-1000nm.ibw", "phase", 24),
     ("spot_1-1000nm.ibw", "potential_second_pass", 102)])

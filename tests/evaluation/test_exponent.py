@@ -26,6 +26,7 @@ def test_the_exponent_is_found_without_the_contact_point(exponent, pull):
     assert found.high - found.low < 0.06
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("exponent", [1.5, 2.0])
 def test_intervals_of_90_percent_hold_the_exponent(exponent):
     """Thirty draws: by chance fewer than 21 once in three hundred times."""

@@ -138,6 +138,7 @@ def test_reference_case_without_noise():
     assert np.sqrt(np.mean((found.heights - tip)[counted]**2)) < 1e-5
 
 
+@pytest.mark.study
 def test_myosin_frames_without_noise():
     """The supplied myosin surfaces (Angstrom), dilated by the supplied tip: exact where the frames reach."""
     surfaces = np.load(shared_data("image/tip/single_tip_surfs.npy"))[:60]

@@ -104,6 +104,7 @@ def simulated(exponent, std, seeds):
     return errors, covered, np.array([f.contact_point for f in found]), np.array([f.noise for f in found]), best
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(("exponent", "factor"), [(1.0, 1.0), (1.5, 1.0), (2.0, 1.15)])
 def test_it_is_as_close_as_the_best_savitzky_golay_window_or_closer(exponent, factor):
     """The best of five windows is chosen with the truth in hand; smoothing has nothing to choose.

@@ -147,6 +147,7 @@ def coverage(rows):
     return np.mean(np.abs(rows[:, 1]) < 1.96)
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(("hurst", "two"), [(0.5, True), (0.8, False), (0.8, True)])
 def test_the_error_of_the_exponent_is_what_the_fit_says(hurst, two):
     rows = fits(range(40), 128, hurst, two=two)
@@ -353,6 +354,7 @@ def methods(a, b):
             "posterior mean, two scans": two.height, "restored, two scans": two.restored}
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("hurst", [0.5, 0.8])
 def test_denoising_keeps_the_scaling_law_and_is_closer_than_any_filter(hurst):
     """Acceptance: |slope bias| <= 0.05 and rmse below every filter of the reference (512^2, 5 % noise)."""

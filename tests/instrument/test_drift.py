@@ -153,6 +153,7 @@ def through_knots_basis(times):
     return CubicSpline(KNOTS, np.eye(len(KNOTS)), bc_type="natural")(times)
 
 
+@pytest.mark.study
 def test_one_sequence_is_as_sure_as_it_says():
     """Positions and velocity of frames, and drift within them; many sequences are judged in tests/verify."""
     assert np.abs(chi_squares([0])[:, :4]).max() < 4.5

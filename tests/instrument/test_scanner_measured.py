@@ -65,6 +65,7 @@ def test_held_out_curve_of_the_qi_map(qi):
     assert found.residual == pytest.approx(found.relative * np.ptp(traces[3].height), rel=1e-6)
 
 
+@pytest.mark.study
 def test_held_out_curves_of_a_map_with_turns_everywhere():
     """Learned from curves 1 to 6 of a map whose curves start and turn anywhere, 7 and 8 within 0.4 %."""
     traces = traces_of(TURNS, 9)

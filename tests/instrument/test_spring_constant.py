@@ -131,6 +131,7 @@ def spectrum_of(model, resonance, quality, mean_square, averages, seed, bins=300
     return frequency, np.asarray(density) * np.random.default_rng(seed).gamma(averages, 1 / averages, bins)
 
 
+@pytest.mark.study
 def test_in_water_the_likelier_model_is_the_true_one_and_lines_do_no_harm():
     k, s = 0.045, 11e-9
     mean_square = sc.equipartition(1.0, 298.15, s) / k
@@ -176,6 +177,7 @@ def test_the_vendors_constant_from_the_vendors_parameters():
     assert by_damping == pytest.approx(attrs["spring_constant"], rel=1e-3)
 
 
+@pytest.mark.study
 def test_the_measured_water_spectrum_is_limited_by_the_model():
     spectrum = open_spectrum(shared_data(WATER_FILE))
     a = spectrum.attrs
@@ -196,6 +198,7 @@ def test_the_measured_water_spectrum_is_limited_by_the_model():
         found, "header", a["spring_constant"])
 
 
+@pytest.mark.study
 def test_the_measured_spectrum_in_air_is_refused_because_methods_disagree():
     spectrum = open_spectrum(shared_data("force/thermal/thermal.nid"))
     lever = Lever(width=40e-6, length=225e-6)  # nominal dimensions of the lever named in the file

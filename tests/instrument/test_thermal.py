@@ -157,6 +157,7 @@ def test_the_number_of_averages_shows_in_the_scatter():
         np.testing.assert_allclose(scatter, averages, rtol=4 * 2.6 / np.sqrt(len(frequency)))
 
 
+@pytest.mark.study
 def test_a_fit_is_as_sure_as_it_says():
     """Four spectra: within 4.5 deviations, which are the bound's; coverage and bias are judged in tests/verify."""
     frequency, truth = grid_of(20), truth_of(20)
@@ -194,6 +195,7 @@ def test_lines_are_found_and_do_not_change_the_result(averages):
     assert not kept.lines.any()
 
 
+@pytest.mark.study
 def test_the_rate_of_false_alarms_is_the_stated_one():
     """400 flat spectra, known truth: a line among 2000 bins of 10 % of them (sd 1.5 %) or fewer."""
     for averages in (1, 10, 1000):

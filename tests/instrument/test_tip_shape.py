@@ -84,6 +84,7 @@ def covered(shape, count: int, *, size=(11, 11), std=0.1 * NM, correlated=False)
     return {name: number / count for name, number in inside.items()}
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_stated_uncertainty_follows_the_noise(shape):
     """Errors within 4.5 deviations, which grow with the noise; coverages are judged in tests/verify."""

@@ -106,6 +106,7 @@ def test_balance_moves_to_the_ratio_of_the_gradients():
     assert gradient == pytest.approx(6 - 0.5 * weight * 2)
 
 
+@pytest.mark.study
 def test_no_physics_during_the_warm_up():
     data = protocol.data_sets("solid", 2)
     plan = Plan(steps=100, warm_up=1.0, ramp=0.0)
@@ -121,6 +122,7 @@ def test_units_of_modulus_and_frequency_do_not_matter():
     np.testing.assert_allclose(there, here * 1e6, rtol=1e-3)  # single precision, 200 steps
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("train", [train_kk_networks, train_spectrum_networks])
 def test_a_network_does_not_depend_on_its_place_in_the_batch(train):
     data = protocol.data_sets("solid", 2)  # as elsewhere: compiled once for all

@@ -73,6 +73,7 @@ def test_every_model_has_been_considered():
     assert set(MODELS) - set(TEMPLATES) <= elsewhere, "add the new model above"
 
 
+@pytest.mark.study
 def test_maugis_dugdale_finds_its_regime():
     """Modulus is easy; work of adhesion and Maugis parameter are confounded to the last digits of the squares."""
     truth = MaugisDugdale(radius=1e-6, modulus=1e6, work_of_adhesion=1e-3, maugis_parameter=1.0)

@@ -33,6 +33,7 @@ def learnt(samples):
     return noise, noise_model.spectra(noise, seen)
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("width", [1, 4, 16, 64])
 @pytest.mark.parametrize(("memory", "white"), [(0.0, 0.0), (0.5, 0.0), (0.9, 0.0), (0.98, 1.0)])
 def test_the_variance_of_bends_is_recovered(memory, white, width):

@@ -138,6 +138,7 @@ def test_for_the_modulus_alone_a_simple_model_is_often_enough():
 
 # ---------------------------------------------------------------------------------------------- choice
 
+@pytest.mark.study
 @pytest.mark.parametrize("full", [True, False])
 def test_choices_and_intervals_are_right(chosen, full):
     """A share of 0.91 right and of 0.9 held, less four standard errors of this count."""
@@ -237,6 +238,7 @@ def placed():
     return {name: some(choice, slice(8 * i, 8 * i + 8)) for i, name in enumerate(SYSTEMS)}
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_published_systems_are_placed(name, placed):
     """By the majority of the curves."""

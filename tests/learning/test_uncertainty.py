@@ -35,6 +35,7 @@ def solve(model, position, force, start=None, spring_constant=np.inf, baselines=
     return found, error_bars(found.response, seen, samples, samples), scaled
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("memory", [0.0, 0.9])
 def test_stated_noise_is_the_scatter_of_repeated_fits(memory):
     """400 fits hold their own standard deviation to 3.5 %; the learnt noise adds a few per cent."""
@@ -125,6 +126,7 @@ def test_estimates_do_not_depend_on_the_batch():
     assert jax.tree.all(jax.tree.map(lambda a: np.isfinite(a).all(), (found, every)))
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("memory", [0.0, 0.9, 0.99])
 def test_the_error_of_a_single_curve_is_within_its_bar(memory):
     """Each of 150 curves is its own session, of which nothing else is known: 68 and 95 % within 3 sigma of the count,

@@ -10,6 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 
 from asperity.contact.cone import Cone
 from asperity.contact.hertz import Hertz
@@ -70,6 +71,7 @@ def apart():
     return [row for row in compared() if abs(row.difference) > 1e-4]
 
 
+@pytest.mark.study
 def test_all_curves_of_the_peer_are_compared():
     assert len(peers()) == 29
     assert len(compared()) == 3 * 29
@@ -91,6 +93,7 @@ def off_the_optimum(row):
     return abs(row.modulus / exact.modulus - 1)
 
 
+@pytest.mark.study
 def test_modulus_is_the_peers_within_1e_4_or_nearer_to_the_optimum():
     """Where not, our sum of squares is the smaller one and our modulus that of an independent search.
 
@@ -105,6 +108,7 @@ def test_modulus_is_the_peers_within_1e_4_or_nearer_to_the_optimum():
     assert len({(row.file, row.curve) for row in apart()}) <= 5
 
 
+@pytest.mark.study
 def test_optimum_by_high_precision_search():
     """One curve per file, where both programs agree: the search agrees too."""
     agreeing = {row.file: row for row in compared() if abs(row.difference) <= 1e-4}

@@ -87,6 +87,7 @@ def coverages(count, **options):
     return [(np.abs(part) <= width).mean() for part in (error.real, error.imag)]
 
 
+@pytest.mark.study
 def test_intervals_of_amplitudes_and_their_ratio_cover():
     """Correlated noise, two signals that share it: 90 % intervals of 400 draws hold 86 to 94 %.
 

@@ -63,6 +63,7 @@ def violating(omega):
     return solid.real[::-1] + 1j * solid.imag
 
 
+@pytest.mark.study
 def test_gross_violation_is_unmistakable():
     omega = np.logspace(-2, 2, 50)
     data = violating(omega)
@@ -86,6 +87,7 @@ def p_values(sets):
                      for seed in range(sets) for data in [measured(MATERIALS["cell"], 0.05, seed)]])
 
 
+@pytest.mark.study
 def test_p_values_are_uniform_at_worst():
     """Over sound measurements p <= u happens with probability at most about u; 60 sets are judged in tests/verify."""
     p = p_values(15)
@@ -192,6 +194,7 @@ def test_cytoskeleton():
     assert report.lin_kk.distance == pytest.approx(report.distance, rel=0.3)
 
 
+@pytest.mark.study
 def test_master_curve_has_systematic_errors():
     """pyvisco's DMA master curve: 7.0 % from passive, with runs that noise does not make (stitching)."""
     frequency, storage, loss = np.loadtxt(shared_data("rheology/pyvisco/freq_user_master.csv"), delimiter=",",

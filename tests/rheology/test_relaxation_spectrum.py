@@ -284,6 +284,7 @@ def coverage(truth, sets, draws, first=0):
     return np.mean(inside, axis=0)
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("truth", [gel, solid])
 def test_bands_hold_the_truth(truth):
     """12 spectra of 60 correlated values: the standard error is some 4 %, so 0.7 is far below any 0.83."""

@@ -95,6 +95,7 @@ def test_result_does_not_depend_on_the_units_of_modulus():
                                np.sqrt(np.diag(one.covariance)) * np.array([1e6, 1.0]), rtol=1e-5)
 
 
+@pytest.mark.study
 def test_spectrum_of_cells():
     """Nine points of a cytoskeleton: the fractional Kelvin-Voigt fit by relative least squares."""
     omega, storage, loss = np.loadtxt(shared_data("rheology/rheos/data_freq.csv"), delimiter=",", unpack=True)

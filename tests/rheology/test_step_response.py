@@ -153,6 +153,7 @@ def test_records_without_a_history_are_refused(change, says):
         record(change.get("time", time), tip, force, change.get("hold", hold))
 
 
+@pytest.mark.study
 def test_a_noisy_record_is_as_sure_as_it_says():
     """One record: half of its 90 % intervals hold, a law comes back within 4.5 deviations; more in tests/verify."""
     assert min(coverages("prony", 1)[:2]) >= 0.5
@@ -196,6 +197,7 @@ def fitted(name):
     return data, fit_step(data, Hertz(radius=HELD[name]))
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("name", HELD)
 def test_measured_holds(name):
     """E(t) falls, J(t) rises, both inside their intervals; the fit follows the force to what was measured here."""

@@ -177,6 +177,7 @@ def test_on_the_command_line(stiff, tmp_path, monkeypatch):
     assert "Error:" in err
 
 
+@pytest.mark.study
 def test_measured_spectra_on_the_command_line(tmp_path):
     """The figures of the reference: 45.88 mN/m of the maker in water; header and methods far apart in the other."""
     water = shared_data("force/thermal/PFQNM-H2O-thermal-noise-data_vDeflection_2022.01.12-11.37.51.tnd")

@@ -31,7 +31,8 @@ def named(dataset, session):
     return dataset.assign_coords(session=("curve", np.full(dataset.sizes["curve"], session)))
 
 
-@pytest.mark.parametrize(("model", "lengths"), [("jkr", (60, 300, 60)), ("hertz", (300, 60))])
+@pytest.mark.parametrize(("model", "lengths"), [
+    pytest.param("jkr", (60, 300, 60), marks=pytest.mark.study), ("hertz", (300, 60))])
 def test_neighbors_do_not_change_a_fit(model, lengths):
     model = {"name": model, "radius": 5e-6}
     apart = [named(curve(length, columns=3, seed=i), f"day {i}") for i, length in enumerate(lengths)]

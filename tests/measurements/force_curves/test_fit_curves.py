@@ -72,6 +72,7 @@ def test_a_wrong_model_is_not_excused_by_what_it_leaves():
     assert bars[1] > 2 * bars[0]
 
 
+@pytest.mark.study
 def test_the_tilt_that_is_taken_off_carries_its_noise_into_the_modulus():
     """White noise on a stiff contact under a soft lever with a seventh of the ramp before contact: 128 errors hold
     their own standard deviation to 6 %; bars that take the tilt off the force alone are three times too small here."""

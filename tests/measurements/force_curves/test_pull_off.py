@@ -31,6 +31,7 @@ def fitted(own, contact, model):
     return asperity.fit(sessions(own, contact, COUNT, 16, np.random.default_rng(3)), model, segment="retract")
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("softness", [0.3, 1.0])
 def test_the_bar_of_the_pull_off_holds_under_a_soft_lever(softness):
     """It held 61-73 % at 95: the gain of the noise is nothing where the lever loses the tip, the jump is not."""
@@ -40,6 +41,7 @@ def test_the_bar_of_the_pull_off_holds_under_a_soft_lever(softness):
     assert held(found, "pull_off_force", contact.truth["pull_off_force"]) > 0.83  # 95 %, less four standard errors
 
 
+@pytest.mark.study
 def test_the_pull_off_of_a_model_is_surer_than_a_reading():
     """Of all samples of a contact that the model describes: 2 pi w R of DMT, with the bar of w."""
     own = white()

@@ -77,6 +77,7 @@ def test_a_wrong_exponent_shows_in_consistency_even_if_r2_is_high(exponent, verd
         0.5 * value(wrong, "force_r2") + 0.5 * max(0, 1 - ((exponent - 1.5) / 0.2) ** 2), abs=0.01)
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(("stated", "share"), [(0.01, 0.6827), (0.005, 0.3829), (0.02, 0.9545)])
 def test_coverage_is_that_of_the_normal_distribution(stated, share):
     judged = asperity.score(results(stated=stated))

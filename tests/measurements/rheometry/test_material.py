@@ -146,6 +146,7 @@ def test_what_is_no_spectrum_is_refused():
         rheometry.spectrum(few)
 
 
+@pytest.mark.study
 def test_a_measured_map_of_sines(tmp_path):
     """The 300 Hz points are flagged in every curve: their storage is negative, which a passive sample is not."""
     path = shared_data("force/jpk/map-data-2021.11.05-17.37.44.432.jpk-force-map")
@@ -158,6 +159,7 @@ def test_a_measured_map_of_sines(tmp_path):
     assert (made["storage_modulus_std"] > 0).all()
 
 
+@pytest.mark.study
 @pytest.mark.parametrize(("name", "usable"), [
     ("AFM_relaxation.txt", True), ("fmt-jpk-cc_pr14-brain-2021.06.30.jpk-force", True),
     ("fmt-jpk-sr_cell1-0008.jpk-force", False)])

@@ -151,6 +151,7 @@ def complex_of(found, kind=""):
     return (found[f"{kind}storage_modulus"] + 1j * found[f"{kind}loss_modulus"]).values
 
 
+@pytest.mark.study
 def test_measured_map_agrees_with_another_program(plain, peer):
     """R = 5 um, nu = 0.5, nothing corrected, at the peer's indentation: its sine routine gives E*, its FFT G*.
 
@@ -200,6 +201,7 @@ def median(moduli):
 FREQUENCIES = np.array([1.0, 3.0, 10.0, 30.0, 100.0, 300.0])
 
 
+@pytest.mark.study
 def test_negative_storage_at_300_hz_is_the_lever_and_the_sensor(measured, plain):
     """Flagged as it stands. The lag is measured on the drive, the base's share derived; only the drag is fitted.
 
@@ -224,6 +226,7 @@ def standard_error(moduli):
     return 1.25 / np.sqrt(len(moduli)) * (moduli.real.std(axis=0, ddof=1) + 1j * moduli.imag.std(axis=0, ddof=1))
 
 
+@pytest.mark.study
 def test_kramers_kronig_of_the_median_spectrum(measured, plain):
     """With the noise that the map itself shows: no alarm up to 30 Hz, where the corrections are small.
 

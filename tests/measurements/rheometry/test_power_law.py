@@ -146,6 +146,7 @@ def test_what_cannot_be_fitted_says_so():
         fit_viscoelastic(data, Hertz(radius=RADIUS), relative_std={"radius": 0.1})
 
 
+@pytest.mark.study
 def test_map_of_cells_and_what_a_peer_says_of_it():
     """A published fit (334.1 Pa, 0.168) takes both ramps at the nominal 20 um/s; the recorded heights say 24 and 14.
 
