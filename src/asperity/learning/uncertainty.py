@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import digamma
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, block_size, compiled, solve_small
+from asperity.learning.batches import Scaled, block_size, compiled
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
 from asperity.learning.student import standard
@@ -180,70 +180,84 @@ def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt
 
     contact = combine(0)
     slopes = [combine(1 + k) for k in range(fit.nonlinear.shape[1])]
-    jacobian = [one, *([scaled.x] if tilt else []), *columns[:m], *slopes]
+    jacobian = jnp.stack([one, *([scaled.x] if tilt else []), *columns[:m], *slopes], 1)
     line = fit.linear[:, 0, None] + (fit.linear[:, 1, None] * scaled.x if tilt else 0.0)
     force = (scaled.y - line) * one
     lever = spring_constant[:, None] * scaled.span[:, None] / scaled.force_scale[:, None]
     gain = 1.0 - slopes[0] / lever  # slopes[0] is along the contact point: against the indentation
+    height = _height(scaled, force / lever, one) if leveled and tilt else jnp.zeros_like(one)
     changes = [_source_change(model, name, scaled, fit, force, gain, n_fixed) for name in sources]
-    inverse = _inverse_normal(jacobian)
-    response = inverse @ _projections(jacobian, changes)
-    moved = inverse @ _in_blocks([column * gain for column in jacobian])
-    values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
+    inverse = _inverse(_products(jacobian, jacobian))
+    *response, passed = jnp.moveaxis(inverse @ _products(jacobian, jnp.stack([*changes, gain * height], 1)), 2, 0)
     weight = one / jnp.maximum(gain, 1.0)
-    cosine, absorbed = _cosines(one, [weight * column for column in jacobian])
-    seen = (cosine * _in_blocks([weight * (force - contact)])).sum(axis=2)
-    left = cosine * _in_blocks([weight * gain]) - absorbed @ moved
+    passing = jnp.stack([one, gain, force - contact, gain * height], 1) * jnp.stack([one, weight, weight, weight], 1)
+    size = jacobian.shape[1]
+    blocks = _in_blocks(jnp.concatenate([jacobian * gain[:, None], jacobian * weight[:, None], passing], 1))
+    moved, cosine = inverse @ blocks[:, :size], _cosines(blocks[:, 2 * size])
+    absorbed = _products(cosine, blocks[:, size : 2 * size])
+    shown = _products(cosine, blocks[:, 2 * size + 1 :])
+    values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
+    left = cosine * blocks[:, None, 2 * size + 1] - absorbed @ moved
     unit = scaled.force_scale[:, None, None]
     found = gradient @ moved / unit
     if leveled and tilt:  # what the noise did to the tilt that was taken off, that does to the rest
-        height = _height(scaled, force / lever, one)
-        passed = inverse @ _projections(jacobian, [gain * height])
         turned = moved[:, 1:2]
-        again = (cosine * _in_blocks([weight * gain * height])).sum(axis=2, keepdims=True) - absorbed @ passed
-        found += (gradient @ passed / unit + _put_back(scaled, fit, height, spring_constant, len(values[0]))) @ turned
+        again = shown[..., 2:] - absorbed @ passed[..., None]
+        back = _put_back(scaled, fit, height, spring_constant, len(values[0]))
+        found += (gradient @ passed[..., None] / unit + back) @ turned
         left += again @ turned
-    calibration = jnp.einsum("bij,bjs->bis", gradient, response) + explicit
+    seen = shown[..., 1]
+    calibration = explicit + (gradient @ jnp.stack(response, 2) if sources else 0.0)
     force_scale = scaled.force_scale[:, None]
     return (values, found, left, seen * force_scale, calibration,
             line * force_scale + scaled.force_zero[:, None],
             contact * force_scale, -slopes[0] * (scaled.force_scale / scaled.span)[:, None])
 
 
-def _inverse_normal(jacobian):
-    """(J^T J)^-1, (batch, p, p)."""
-    size = len(jacobian)
-    normal = [[(a * b).sum(axis=1) for b in jacobian] for a in jacobian]
-    units = [[jnp.full(normal[0][0].shape, float(i == k)) for i in range(size)] for k in range(size)]
-    return jnp.stack([jnp.stack(column, 1) for column in solve_small(normal, units)], 2)
+def _products(first, second):
+    """The sums over the last axis of the products of rows of ``first`` and ``second``: (batch, row, row)."""
+    return jnp.einsum("bis,bjs->bij", first, second)
 
 
-def _projections(jacobian, changes):
-    """J^T v for each residual change v: (batch, p, source)."""
-    if not changes:
-        return jnp.zeros((jacobian[0].shape[0], len(jacobian), 0))
-    return jnp.stack([jnp.stack([(a * v).sum(axis=1) for a in jacobian], 1) for v in changes], 2)
+def _inverse(normal):
+    """The inverse of (batch, p, p) positive definite matrices, by a loop that is compiled in a moment.
+
+    As `solve_small`: scaled to a unit diagonal; a pivot below 1e-14 marks a column that depends on the others.
+    """
+    size = normal.shape[1]
+    diagonal = jnp.diagonal(normal, axis1=1, axis2=2)
+    norm = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
+    unit = norm[:, :, None] * norm[:, None, :]
+    rows = jnp.concatenate([normal / unit, jnp.broadcast_to(jnp.eye(size, dtype=normal.dtype), normal.shape)], 2)
+
+    def eliminate(i, rows):
+        row, factor = rows[:, i], rows[:, :, i]
+        pivot = row[:, i]
+        independent = pivot > 1e-14
+        row = row * jnp.where(independent, 1 / jnp.where(independent, pivot, 1.0), 0.0)[:, None]
+        return jnp.where((jnp.arange(size) == i)[:, None], row[:, None], rows - factor[:, :, None] * row[:, None])
+
+    return jax.lax.fori_loop(0, size, eliminate, rows)[:, :, size:] / unit
 
 
 def _in_blocks(columns):
-    """The sum over the samples of each block, (batch, column, block)."""
-    batch, samples = columns[0].shape
-    padded = [jnp.pad(column, ((0, 0), (0, block_width(samples) * _BLOCKS - samples))) for column in columns]
-    return jnp.stack([column.reshape(batch, _BLOCKS, -1).sum(axis=2) for column in padded], 1)
+    """The sum over the samples of each block of the (batch, column, sample) ``columns``: (batch, column, block)."""
+    batch, number, samples = columns.shape
+    padded = jnp.pad(columns, ((0, 0), (0, 0), (0, block_width(samples) * _BLOCKS - samples)))
+    return padded.reshape(batch, number, _BLOCKS, -1).sum(axis=3)
 
 
-def _cosines(one, jacobian):
-    """Slow cosines, constant within blocks, (batch, contrast, block), and what the jacobian has of each.
+def _cosines(number):
+    """Slow cosines, constant within blocks of ``number`` (batch, block) samples: (batch, contrast, block).
 
     The residual of a noise n is (1 - J (J^T J)^-1 J^T) g n with the gain g = 1 + F'/k: the contrasts are of the
-    residual over the gain, and the ``jacobian`` (columns) is given over it, too.
+    residual over the gain.
     """
-    number, *columns = jnp.moveaxis(_in_blocks([one, *jacobian]), 1, 0)
     total = jnp.maximum(number.sum(axis=1), 1.0)[:, None]
-    place = (jnp.cumsum(number, axis=1) - number / 2) / total
+    before = jnp.triu(jnp.ones((_BLOCKS, _BLOCKS), number.dtype)) - jnp.eye(_BLOCKS, dtype=number.dtype) / 2
+    place = number @ before / total
     order = jnp.arange(1, CONTRASTS + 1)
-    cosine = jnp.cos(jnp.pi * order[:, None] * place[:, None, :]) * jnp.sqrt(2 / total)[:, None]
-    return cosine, jnp.stack([(cosine * column[:, None, :]).sum(axis=2) for column in columns], 2)
+    return jnp.cos(jnp.pi * order[:, None] * place[:, None, :]) * jnp.sqrt(2 / total)[:, None]
 
 
 def _height(scaled: Scaled, bend, one):
