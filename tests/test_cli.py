@@ -225,15 +225,15 @@ def test_files_of_other_kinds_are_counted(map_file, tmp_path):
     assert sum(line.startswith("failed: ") for line in out.splitlines()) == 21
     assert "failed: 10 more; the report names them" in out
     code, out, _ = run("read", tmp_path)
-    assert code == 1
+    assert code == 2
     assert "skipped: 31 files that hold no force curves (30 .txt, 1 no ending)" in out
 
 
 def test_reading_nothing_is_no_success(tmp_path):
-    assert run("read", tmp_path)[:2] == (1, f"no file to read: nothing in {tmp_path}, or only results of asperity\n")
+    assert run("read", tmp_path)[:2] == (2, f"no file to read: nothing in {tmp_path}, or only results of asperity\n")
     (tmp_path / "note.txt").write_text("no data")
-    assert run("read", tmp_path)[0] == 1
-    assert run("read", tmp_path, "--json")[0] == 1
+    assert run("read", tmp_path)[0] == 2
+    assert run("read", tmp_path, "--json")[0] == 2
 
 
 def test_version():

@@ -17,6 +17,16 @@ def jump(away, pull):
     return np.where(away < 0, 0.0, 0.02 * pull * away - pull)
 
 
+def caught(away, pull):
+    """A jump that takes the time of two samples, which are caught in flight."""
+    return np.where(away < 0, -pull * np.clip(1 + away / 2, 0, 1), jump(away, pull))
+
+
+def long(away, pull):
+    """A dip that is flat for the noise over dozens of samples: its lowest sample is far below it."""
+    return np.where(away < 0, 0.0, np.minimum(pull * away / 160 - pull, 0.0))
+
+
 def gradual(away, pull):
     return np.where(away > 40, 0.5 * (away - 40), 0.0) - pull * np.exp(-0.5 * (away / 30) ** 2)
 
@@ -61,12 +71,14 @@ def slow(seed=0):
     return np.fft.irfft(wave, axis=1)[:, :SAMPLES], np.log(density(np.exp(knots(SAMPLES))) / total)
 
 
-@pytest.mark.parametrize("release", [jump, gradual])
+@pytest.mark.parametrize("release", [jump, caught, long, gradual])
 @pytest.mark.parametrize("pull", [3, 6, 12, 60])
 def test_intervals_hold_the_truth(release, pull):
     """95 %, less four standard errors of 400 curves, with a bar that is hardly more than the noise of one sample."""
     found = read(curves(release, pull))
     assert held(found, pull) > 0.906
+    if release is not gradual and pull >= 6:  # below, what is hardly seen is read where noise helps
+        assert np.mean(found.low > pull) < 0.056  # 2.5 %, and four standard errors
     assert abs(np.median(found.force) - pull) < 0.6  # of the noise of one sample
     assert np.median(found.std) < 1.2
 

@@ -41,7 +41,9 @@ __all__ = ["Detachment", "Reading", "read_detachment", "unfolded"]
 _HALF = 4  # samples on either side of the middle of a parabola
 _FELT = 4.5  # force over the noise of nine samples, from which the surface is felt: by chance once in 1e5 places
 _FLAT = 3.0  # noise of nine samples, by which what lies around the lowest of them may differ and belong to it
-_FLIGHT = 3  # samples that a jump may be caught in
+_FLIGHT = 3  # samples that a jump may be caught in,
+_DEEPER = 2.0  # noise, by which a value further in must be lower than that at the jump,
+_FALLS = 0.7  # and by which the next sample is lower in flight: half of what two samples differ by
 _GLITCH = 6.0  # noise, by which a glitch differs from its neighbors
 _FEWEST = 24  # samples of a baseline
 _SHARE = 0.9  # of the samples before the surface is felt, that the baseline is drawn through
@@ -56,11 +58,8 @@ _NINE = 2 * _HALF + 1
 #: normal errors, and their weights in an average over one (Gauss-Hermite)
 _ERRORS, _OFTEN = np.polynomial.hermite_e.hermegauss(32)
 _OFTEN = _OFTEN / _OFTEN.sum()
-#: the weights of nine values in a parabola through them by least squares, at each of its places (a row each)
-_PARABOLA = np.array([savgol_coeffs(_NINE, 2, pos=place, use="dot") for place in range(_NINE)])
-_MIDDLE = _PARABOLA[_HALF]  # those at its middle,
-_FIRST = _PARABOLA[0]  # and at its first place
-_SLOPE = savgol_coeffs(_NINE, 1, deriv=1, use="dot")  # and in a straight line: of its slope
+#: the weights of nine values in a parabola through them by least squares, at its middle
+_MIDDLE = savgol_coeffs(_NINE, 2, use="dot")
 
 
 class Reading(NamedTuple):
@@ -224,32 +223,38 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, near: np.n
     depth, deepest, last_off, first_on = release(np.where(near, rest, np.inf), counted)
     visible = depth > 2 * VISIBLE * of_nine
     jumps = visible & is_sudden(last_off, first_on, counted.sum(axis=1))
-    inside = near & whole & (~jumps[:, None] | (index >= first_on[:, None] + _HALF))
+    edge = np.where(jumps, _landed(rest, first_on, of_one), -1)
+    inside = near & whole & (index >= edge[:, None] + _HALF)
     smooth = np.where(inside, _smooth(rest), np.inf)
     middle = smooth.argmin(axis=1)
     flat = smooth < smooth[rows, middle][:, None] + _FLAT * of_nine[:, None]
     start = np.where(~flat & (index < middle[:, None]), index, -1).max(axis=1) + 1 - _HALF
     end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + _HALF
-    of_vertex, rough = _vertex(rest, start, end)
-    caught = (index >= first_on[:, None]) & (index <= first_on[:, None] + _FLIGHT)
-    edge = np.minimum(np.where(caught, rest, np.inf).argmin(axis=1), rest.shape[1] - _NINE)
-    nine = np.take_along_axis(rest, edge[:, None] + np.arange(_NINE), axis=1)
-    step = np.maximum(nine @ _SLOPE, 0.0)  # how long the tip held on between this sample and the next is not known
-    of_edge = np.zeros(rest.shape)
-    last = _FIRST - np.where(step > 0, 0.5, 0.0)[:, None] * _SLOPE
-    np.put_along_axis(of_edge, edge[:, None] + np.arange(_NINE), last, axis=1)
-    of_vertex = np.where(np.isfinite(smooth[rows, middle])[:, None], of_vertex, 0.0)
-    at_edge = jumps & ((of_edge * rest).sum(axis=1) < (of_vertex * rest).sum(axis=1))
-    rough = np.where(at_edge, np.sqrt(((nine - nine @ _PARABOLA.T) ** 2).sum(axis=1) / (_NINE - 3)), rough)
+    weights, rough, step = _vertex(rest, start, end, jumps & (start <= edge), of_one)
+    weights = np.where(np.isfinite(smooth[rows, middle])[:, None], weights, 0.0)
+    at_edge = step > 0
     alone = visible & (rough > _ROUGH * of_one)  # what varies so is force, not noise
-    weights = np.where(at_edge[:, None], of_edge, of_vertex)
     weights = np.where(alone[:, None], (index == deepest[:, None]).astype(float), weights)
     resolved = at_edge | alone | (visible & (end - start >= _RESOLVED))
     return -weights, np.where(at_edge & ~alone, step**2 / 12, 0.0), resolved
 
 
-def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the parabola through the samples from ``start`` to ``end``: the weights of its lowest value, its misfit."""
+def _landed(rest: np.ndarray, first_on: np.ndarray, of_one: np.ndarray) -> np.ndarray:
+    """The first sample behind a jump that was not caught in flight: from which the force falls no further."""
+    places = np.minimum(first_on[:, None] + np.arange(_FLIGHT + 2), rest.shape[1] - 1)
+    falls = -np.diff(np.take_along_axis(rest, places, axis=1), axis=1) > _FALLS * of_one[:, None]
+    falls[:, -1] = False
+    return first_on + falls.argmin(axis=1)
+
+
+def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np.ndarray,
+            noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the parabola through the samples from ``start`` to ``end``: weights of its lowest value, misfit, a step.
+
+    Where the tip flies off at its start (``open_ended``), its lowest value is that half a sample before, unless one
+    inside is lower by more than the ``noise`` of a sample explains; how long the tip held on is not known to the step,
+    the change of the force from one sample to the next there. Elsewhere the step is 0.
+    """
     index = np.arange(rest.shape[1])
     center, half = (start + end) / 2, np.maximum((end - start) / 2, float(_HALF))
     use = (index >= start[:, None]) & (index <= end[:, None])
@@ -257,8 +262,15 @@ def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.nd
     powers = np.stack([use.astype(float), x, x**2], axis=1)
     fitted = np.linalg.pinv(powers @ np.swapaxes(powers, 1, 2)) @ powers
     level, slope, bend = (fitted @ rest[:, :, None])[:, :, 0].T
-    at = np.clip(np.where(bend > 0, -slope / (2 * np.where(bend > 0, bend, 1.0)), 0.0), -0.5, 0.5)
-    row = np.stack([np.ones(len(at)), at, at**2], axis=1)
+    first = -1 - 0.5 / half
+    vertex = np.where(bend > 0, -slope / (2 * np.where(bend > 0, bend, 1.0)), 0.0)
+    inside, before = (np.stack([np.ones(len(at)), at, at**2], axis=1)
+                      for at in (np.clip(vertex, np.where(open_ended, -1.0, -0.5), 0.5), first))
+    deeper = ((before - inside) * np.stack([level, slope, bend], axis=1)).sum(axis=1)
+    by_noise = np.linalg.norm(((before - inside)[:, None] @ fitted)[:, 0], axis=1) * noise
+    at_start = open_ended & (deeper < _DEEPER * by_noise)
+    row = np.where(at_start[:, None], before, inside)
     left = rest - (np.stack([level, slope, bend], axis=1)[:, None] @ powers)[:, 0]
     rough = np.sqrt(np.where(use, left**2, 0.0).sum(axis=1) / np.maximum(use.sum(axis=1) - 3, 1))
-    return (row[:, None] @ fitted)[:, 0], rough
+    step = np.where(at_start, (slope + 2 * bend * first) / half, 0.0)
+    return (row[:, None] @ fitted)[:, 0], rough, np.where(at_start, np.maximum(step, 1e-300), 0.0)

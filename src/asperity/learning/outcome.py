@@ -64,7 +64,7 @@ _MEANING = {
                        "the end.",
     Outcome.no_contact: "The force never rises above the noise: the tip did not touch, or the wrong segment "
                         "was chosen.",
-    Outcome.too_few_samples: "Fewer samples than the fit needs.",
+    Outcome.too_few_samples: "Too few samples for the fit and its noise (24 at least).",
     Outcome.uncalibrated: "No spring constant or sensitivity for this curve; give --spring-constant or "
                           "--sensitivity.",
     Outcome.unreadable: "The data of this curve could not be read; the log names the cause.",

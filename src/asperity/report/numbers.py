@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["count_of", "decimals_of", "measurement", "plain", "prefix", "rounded", "spread", "unit_text"]
+__all__ = ["count_of", "decimals_of", "factor_of", "measurement", "plain", "prefix", "rounded", "spread", "unit_text"]
 
 _LETTERS = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+_NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten"}
 #: units that take no prefix
 _PLAIN = ("", "1", "%", "°", "rad", "K", "samples")
 
@@ -15,6 +16,16 @@ _PLAIN = ("", "1", "%", "°", "rad", "K", "samples")
 def count_of(number: int, noun: str) -> str:
     """``1 curve``, ``4,096 curves``, ``0 curves``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def factor_of(part: float) -> str:
+    """How far off a value may be whose standard uncertainty is a large part of it: what 95 % reach, in words.
+
+    >>> factor_of(0.5), factor_of(0.9), factor_of(8.0)
+    ('a factor of two', 'a factor of three', 'a factor of 17')
+    """
+    factor = math.ceil(1 + 1.96 * part) if math.isfinite(part) else 0
+    return f"a factor of {_NUMBERS.get(factor, factor)}" if factor else "a factor that nobody knows"
 
 
 def unit_text(unit: str) -> str:

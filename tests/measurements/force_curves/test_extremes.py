@@ -13,6 +13,7 @@ import asperity
 from asperity.data import store
 from asperity.data.averages import LONGEST
 from asperity.data.curve_files import Source, combine
+from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import sessions
 from asperity.measurements.force_curves.sessions import SessionNoise, by_session, parts_of, plan
 from asperity.measurements.force_curves.tip import resolved
@@ -20,6 +21,7 @@ from asperity.virtual.force_map import Instrument, virtual_map
 from tests import simple_fit
 
 MODEL = {"name": "jkr", "radius": 5e-6}
+
 
 def curve(samples, columns=1, seed=3):
     """Approach and retract in the same time, whatever the number of samples."""
@@ -84,3 +86,14 @@ def test_a_folder_of_more_files_than_are_held_open(tmp_path, monkeypatch):
     monkeypatch.setattr("asperity.data.curve_files._OPEN_FILES", 2)
     found = asperity.analyze(tmp_path / "data", "hertz", batch=3)
     xr.testing.assert_identical(found.drop_attrs(), expected.drop_attrs())
+
+
+@pytest.mark.parametrize("samples", [16, 24, 30])
+def test_curves_too_short_to_know_their_noise_say_so(samples):
+    made = asperity.fit(curve(samples, columns=4), {"name": "hertz", "radius": 5e-6})
+    short = made["sample_size"].values < 24  # the lengths of the curves of a map differ by one
+    assert ((made["flag"].values == Outcome.too_few_samples) == short).all()
+    assert short.any() == (samples <= 24)
+    assert short.all() == (samples < 24)
+    assert not np.isinf(made["reduced_chi_square"].values).any()
+    assert np.isnan(made["modulus"].values[short]).all()

@@ -171,8 +171,21 @@ def test_half_of_the_depth_and_a_large_contact_are_criteria():
     found = verdicts(asperity.score(judged))
     assert found["half_depth"] == Verdict.doubtful
     assert found["contact_radius"] == Verdict.doubtful
+    assert "model sphere instead" in str(asperity.score(judged)["statement"].sel(criterion="contact_radius").values)
+    adhesive = judged.assign(work_of_adhesion=("curve", np.full(COUNT, 1e-3)))
+    assert "model jkr_sphere" in str(asperity.score(adhesive)["statement"].sel(criterion="contact_radius").values)
     small = judged.assign(contact_radius_over_tip=("curve", np.full(COUNT, 0.2)))
     assert "contact_radius" not in verdicts(asperity.score(small))
+
+
+@pytest.mark.parametrize(("size", "noise", "verdict"), [
+    (0.0, 0.01, Verdict.good), (0.35, 0.01, Verdict.bad), (0.35, 0.15, Verdict.good), (0.18, 0.01, Verdict.doubtful)])
+def test_changes_up_and_down_with_the_depth_do_not_cancel(size, noise, verdict):
+    """Half of the curves rise, half fall: what counts is how far, less what noise does to half of the depth."""
+    judged = results()
+    change = 1 + size * np.where(np.arange(COUNT) % 2, 1.0, -1.0)
+    judged = judged.assign(modulus_half_depth=change * judged["modulus"], modulus_std_noise=noise * judged["modulus"])
+    assert verdicts(asperity.score(judged))["half_depth"] == verdict
 
 
 def test_intervals_are_judged_as_they_are_stated():

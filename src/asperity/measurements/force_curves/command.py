@@ -179,7 +179,7 @@ def read(paths: Paths, as_json: Json = False) -> None:
     found = describe(paths)
     typer.echo(json.dumps(found) if as_json else "\n".join(_read_lines(found, paths)))
     outcomes = {entry["outcome"] for entry in found}
-    raise typer.Exit(0 if "read" in outcomes and "failed" not in outcomes else 1)
+    raise typer.Exit(2 if "read" not in outcomes else 1 if "failed" in outcomes else 0)
 
 
 def _read_lines(found: Sequence[dict[str, Any]], paths: Sequence[Path]) -> list[str]:

@@ -28,6 +28,7 @@ _CHANGES = 0.1  # change of the modulus from all to half of the depth, above whi
 _HALVES = 0.5  # the same, from which on a residual is no noise
 _DOUBTFUL = 0.05  # with this probability already
 _HELD = 0.1  # of the noise, the least that is left of it in a sample: where the gain is 0 no lever holds the tip
+_FEWEST = 24  # samples of a curve, with fewer of which its noise is not known
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 #: what stands beside a value and is as unknown as it
 _OF_VALUE = ("std", "std_noise", "std_calibration", "std_model", "at_contact", "half_depth", "low", "high", "dof")
@@ -116,6 +117,7 @@ def _residuals(fitted: Fitted) -> _Residuals:
     with np.errstate(over="ignore"):
         chi_square = _mean((residual / expected) ** 2, in_contact)
     by_chance = chance(chi_square, fitted.level.agreement)
+    chi_square = np.where(np.isfinite(chi_square), chi_square, np.nan)  # without noise no ratio to it
     return _Residuals(corrected, residual, np.sqrt(every), chi_square, by_chance, np.sqrt(np.fmax(contact, every)),
                       largest, _far_spread(residual, counted))
 
@@ -169,7 +171,8 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
             low = variables[f"{name}_low"][1]
             low[(low < 0) & (values > 0)] = 0.0
     modulus, unit = variables["modulus"][1], QUANTITIES["modulus"].unit
-    variables["modulus_at_contact"] = ("curve", modulus * fitted.model.at_contact, {
+    at_contact = np.where(fitted.model.at_contact > 0, fitted.model.at_contact, np.nan)  # beyond is no extrapolation
+    variables["modulus_at_contact"] = ("curve", modulus * at_contact, {
         "units": unit, "long_name": "modulus at vanishing depth, were the model wrong by a smooth factor of the depth"})
     variables["modulus_half_depth"] = ("curve", np.array(fitted.half_depth), {
         "units": unit, "long_name": "modulus of a fit that ends at half of the depth"})
@@ -245,7 +248,7 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
         Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
         Outcome.wrong_way: _wrong_way(fitted, rest),
         Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
-        Outcome.too_few_samples: number < 4 * (len(model.fitted) + 3),
+        Outcome.too_few_samples: number < _FEWEST,
         Outcome.uncalibrated: number == 0,
     }
     return gravest(conditions)

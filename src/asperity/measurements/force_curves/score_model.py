@@ -20,7 +20,7 @@ from asperity.measurements.force_curves.criteria import (
     unknown,
     within,
 )
-from asperity.report.numbers import plain
+from asperity.report.numbers import factor_of, plain
 
 __all__ = ["NOT_TESTED", "looks_like", "of_model"]
 
@@ -30,6 +30,8 @@ NOT_TESTED = (f"Whether the contact model is quite true cannot be tested here (t
 
 _LEAST = 1e-3  # probability that is written with its digits
 _HOLDS = 0.25  # probability that a model holds, from which it is not doubted: odds of three to one against it
+_NOISIER = 4.0  # times the modulus of the whole, that of half of the depth is: 1/2.8 of the force, half of the samples
+_LIKELY = 0.67  # standard deviations, which half of normal errors exceed
 _LARGE = 0.3  # radius of contact over that of a paraboloid, from which it is doubtful,
 _TOO_LARGE = 0.5  # and bad
 
@@ -80,7 +82,7 @@ def _together(contents: Contents) -> Iterator[Criterion]:
     part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
     chosen = tested & (chance == value)
     size = median(part[chosen])
-    off = f"± {plain(100 * size, '%', 2)}" if size <= VAGUE else "a factor of two"
+    off = f"± {plain(100 * size, '%', 2)}" if size <= VAGUE else factor_of(size)
     wrong = (f"together the curves{where} show that it does not ({looks_like(contents, worst)}): the modulus may be "
              f"off by {off}, in all of them alike")
     said = "nothing that the curves show together speaks against it" if verdict == Verdict.good else (
@@ -104,11 +106,16 @@ def _over_depth(contents: Contents) -> Iterator[Criterion]:
     known = contents.usable & np.isfinite(change)
     if not known.any():
         return
-    value, low, high = interval(median, [change[known]], sessions_of(contents)[known])
-    large = abs(value) if not low <= 0 <= high else min(abs(low), abs(high), abs(value))
-    yield Criterion("physics", "half_depth", value, low, high, 0.0, graded(large, 0.1, 0.3),
-                    f"Fitted to half of the depth, the modulus changes by {plain(100 * value, '%', 2)} (the median "
-                    "curve); where the model holds, by no more than noise.")
+    whole, *ends = interval(median, [change[known]], sessions_of(contents)[known])
+    size, low, high = interval(median, [np.abs(change[known])], sessions_of(contents)[known])
+    std = contents.columns["modulus_std_noise"] / np.abs(contents.columns["modulus"])
+    noise = _LIKELY * _NOISIER * median(std[known])
+    common = min(map(abs, [whole, *ends])) if min(ends) <= 0 <= max(ends) else abs(whole)
+    large = max(common, np.sqrt(max(size**2 - noise**2, 0.0)))
+    yield Criterion("physics", "half_depth", size, low, high, 0.0, graded(large, 0.1, 0.3),
+                    f"Fitted to half of the depth, the modulus changes by {plain(100 * size, '%', 2)} (the median "
+                    f"curve; {plain(100 * whole, '%', 2)} in the middle of ups and downs); noise alone changes it by "
+                    f"some {plain(100 * noise, '%', 2)}.")
 
 
 def _large_contact(contents: Contents) -> Iterator[Criterion]:
@@ -117,7 +124,9 @@ def _large_contact(contents: Contents) -> Iterator[Criterion]:
     known = contents.usable & np.isfinite(ratio)
     if not known.any() or (value := median(ratio[known])) <= _LARGE:
         return
+    adhesive = "work_of_adhesion" in contents.units
+    exact = "jkr_sphere" if adhesive else "sphere"
     verdict = Verdict.doubtful if value <= _TOO_LARGE else Verdict.bad
     yield Criterion("physics", "contact_radius", value, np.nan, np.nan, _LARGE, verdict,
                     f"The radius of contact reaches {value:.2f} of that of the tip, where a paraboloid differs from a "
-                    "sphere: fit the model sphere instead (without adhesion), or less of the depth.")
+                    f"sphere: fit the model {exact} instead, or less of the depth.")

@@ -71,7 +71,7 @@ def summary(contents: Contents) -> dict[str, Any]:
         "skipped_files": listed(contents.results, "skipped_files"),
         "assumed": json.loads(attrs.get("assumed", "{}")),
         "model": attrs.get("model", ""),
-        "quantities": {found.name: _quantity(found) for found in contents.measured},
+        "quantities": {found.name: _quantity(found) | _half_depth(contents, found) for found in contents.measured},
     }
 
 
@@ -81,6 +81,12 @@ def _quantity(found: Property) -> dict[str, Any]:
     if np.isfinite(found.limit):
         known["upper_limit_95"] = found.limit
     return {"unit": found.unit, **known}
+
+
+def _half_depth(contents: Contents, found: Property) -> dict[str, Any]:
+    """The median of the same from fits that end at half of the depth, where the results hold it."""
+    half = middle(contents.columns[f"{found.name}_half_depth"][contents.usable])
+    return {} if half is None else {"median_half_depth": half}
 
 
 def middle(array: np.ndarray) -> float | None:

@@ -116,7 +116,8 @@ def test_records_list_files_calibration_and_history():
 
 @pytest.mark.parametrize(("part", "finding", "remark"), [
     (0.2, "(model)", "within ± 20 % (model)"),
-    (0.9, "within a factor of two: the model does not hold", "within a factor of two")])
+    (0.5001, "within a factor of two: the model does not hold", "within a factor of two"),
+    (0.9, "within a factor of three: the model does not hold", "within a factor of three")])
 def test_what_a_wrong_model_may_do_is_said_in_digits_or_in_words(part, finding, remark):
     """Above half of the value there are no digits; where nothing could be tested, that is said."""
     results = map_results(4, 4)
@@ -154,6 +155,9 @@ def test_a_model_that_describes_no_curve_makes_no_headline_of_its_digits():
     in_table = [cell.endswith("not defended") for cell in tables.file_rows(contents)[0]]
     assert sum(in_table) == len(words.findings(contents)) - 1  # all but what was read
     assert summary(contents)["defended"] is False
+    half = summary(contents)["quantities"]["modulus"]["median_half_depth"]
+    assert half == pytest.approx(0.6 * float(results["modulus"].median()))
+    assert all(text.endswith("not defended") for text in words.curve_texts(contents.measured[0]))
     assert summary(gathered(results))["defended"] is True
     one = gathered(missed.isel(curve=[0]))
     assert words.headline(one).startswith("The contact model does not describe the only fitted curve")

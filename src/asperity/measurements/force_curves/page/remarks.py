@@ -12,7 +12,7 @@ from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, median, words_of
 from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like
 from asperity.measurements.force_curves.summary import glitches
-from asperity.report.numbers import count_of, plain
+from asperity.report.numbers import count_of, factor_of, plain
 
 __all__ = ["remarks"]
 
@@ -100,12 +100,12 @@ def _model_tested(contents: Contents) -> str:
         return "Nothing that the curves of a session show together speaks against the contact model."
     size, at_contact = median(part[seen]), median(contents.columns["modulus_at_contact"][seen])
     like = looks_like(contents, int(np.flatnonzero(seen)[0]))
-    words = "within a factor of two" if size > VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
+    words = f"within {factor_of(size)}" if size > VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
     start = (
         f"Together the curves show that the contact model is not quite true ({like}). The modulus holds {words}, alike "
         "for all curves of a session"
     )
-    if size > VAGUE:  # an extrapolation of what is not known
+    if size > VAGUE or not np.isfinite(at_contact):  # an extrapolation of what is not known
         return f"{start}."
     value = plain(at_contact, contents.units["modulus"], 2)
     return f"{start}; at vanishing depth it would be {value}, were the departure a smooth factor of the depth."

@@ -13,7 +13,7 @@ from asperity.learning.outcome import Outcome
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
 from asperity.measurements.force_curves.summary import undefended
-from asperity.report.numbers import count_of, measurement, plain, spread
+from asperity.report.numbers import count_of, factor_of, measurement, plain, spread
 from asperity.report.page import Finding
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
 #: quantiles of the middle 68 %
 _MIDDLE = (0.16, 0.84)
 _FEW = 5  # curves, from which the middle 68 % of them are given and not the ends
-_WITHIN_TWO = "within a factor of two: the model does not hold"
 
 
 class FlagLine(NamedTuple):
@@ -117,16 +116,17 @@ def _finding(found: Property, good: np.ndarray) -> Finding:
     return Finding(found.words, line, meaning)
 
 
-def _vague(value: float, parts: Sequence[tuple[float, str]]) -> bool:
-    """Whether the model part is so large that words stand for its digits."""
-    return any(label == "model" and std > VAGUE * abs(value) for std, label in parts)
+def _vague(value: float, parts: Sequence[tuple[float, str]]) -> float:
+    """The model part over the value where it is so large that words stand for its digits, else 0."""
+    part = max((std / abs(value) for std, label in parts if label == "model" and value), default=0.0)
+    return part if part > VAGUE else 0.0
 
 
 def stated(value: float, unit: str, parts: Sequence[tuple[float, str]]) -> str:
     """A value with the parts of its uncertainty; a model part above half of the value is words and no digits."""
     vague = _vague(value, parts)
     kept = [(std, label) for std, label in parts if not (vague and label == "model")]
-    return measurement(value, unit, kept) + (f", {_WITHIN_TWO}" if vague else "")
+    return measurement(value, unit, kept) + (f", within {factor_of(vague)}: the model does not hold" if vague else "")
 
 
 def _not_told(found: Property, good: np.ndarray, known: int) -> str:
@@ -283,11 +283,13 @@ def _coverage(error: np.ndarray, standard: np.ndarray, ends: np.ndarray, label: 
 
 
 def curve_texts(found: Property) -> list[str]:
-    """The property of every curve as text, with its own uncertainty."""
+    """The property of every curve as text, with its own uncertainty where the model describes the curve."""
     rows = zip(found.values.tolist(), *[std.tolist() for std, _ in found.parts])
     return [
         f"< {plain(float(high), found.unit)} (95 %)"
         if limited
+        else not_defended(value, found.unit)
+        if missed and math.isfinite(value)
         else stated(value, found.unit, [(std, label) for std, (_, label) in zip(stds, found.parts)])
-        for limited, high, (value, *stds) in zip(found.limited, found.ends[1], rows)
+        for limited, missed, high, (value, *stds) in zip(found.limited, found.missed, found.ends[1], rows)
     ]
