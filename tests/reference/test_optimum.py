@@ -18,6 +18,8 @@ from asperity.contact.sphere import Sphere
 from tests.reference.comparisons import peer_results
 from tests.reference.settings import best_fit, exactly, force_of, library_fit, segment
 
+pytestmark = pytest.mark.study  # against what other programs say
+
 #: nanite's name and defaults (10 um, 25 degrees); its sphere is a series in depth / radius
 MODELS = {
     "hertz_para|w=0": exactly(Hertz, radius=10e-6),
@@ -71,7 +73,6 @@ def apart():
     return [row for row in compared() if abs(row.difference) > 1e-4]
 
 
-@pytest.mark.study
 def test_all_curves_of_the_peer_are_compared():
     assert len(peers()) == 29
     assert len(compared()) == 3 * 29
@@ -93,7 +94,6 @@ def off_the_optimum(row):
     return abs(row.modulus / exact.modulus - 1)
 
 
-@pytest.mark.study
 def test_modulus_is_the_peers_within_1e_4_or_nearer_to_the_optimum():
     """Where not, our sum of squares is the smaller one and our modulus that of an independent search.
 
@@ -108,7 +108,6 @@ def test_modulus_is_the_peers_within_1e_4_or_nearer_to_the_optimum():
     assert len({(row.file, row.curve) for row in apart()}) <= 5
 
 
-@pytest.mark.study
 def test_optimum_by_high_precision_search():
     """One curve per file, where both programs agree: the search agrees too."""
     agreeing = {row.file: row for row in compared() if abs(row.difference) <= 1e-4}

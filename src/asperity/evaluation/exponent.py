@@ -17,7 +17,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-__all__ = ["Exponent", "contact_exponent"]
+__all__ = ["FEWEST_CURVES", "Exponent", "contact_exponent"]
+
+#: curves that an interval takes
+FEWEST_CURVES = 3
 
 _COARSE = np.linspace(0.4, 6.0, 29)  # exponents that are tried first,
 _FINE = (np.linspace(-0.2, 0.2, 7), np.linspace(-0.04, 0.04, 7))  # and about the best of them, twice
@@ -30,7 +33,7 @@ _GONE = 1e300  # sum of squares where nothing can be fitted
 
 
 class Exponent(NamedTuple):
-    """The exponent of several curves together, and the ends of its interval of 90 % (NaN if not known)."""
+    """The exponent of several curves together, and the ends of its interval of 90 %: NaN for fewer than three."""
 
     value: float
     low: float
@@ -63,7 +66,7 @@ def contact_exponent(indentation: np.ndarray, force: np.ndarray, *, seed: int = 
         exponents = center + about
         every.append((exponents, np.array([_squares(x, y, use, s) for s in exponents]) * weight))
         center = _least(exponents, every[-1][1].sum(axis=1))
-    if len(x) < 2 or not _COARSE[0] < center < _COARSE[-1]:  # beyond what is tried there is no interval
+    if len(x) < FEWEST_CURVES or not _COARSE[0] < center < _COARSE[-1]:  # beyond what is tried there is no interval
         return Exponent(center, np.nan, np.nan)
     rng = np.random.default_rng(seed)
     spread = [_scatter(exponents, sums, rng) for exponents, sums in every]

@@ -61,6 +61,14 @@ def test_a_sound_result_is_good_in_everything_but_the_calibration():
     assert found["calibration"] == Verdict.doubtful
 
 
+def test_two_curves_do_not_show_how_sure_an_exponent_is():
+    few = asperity.score(results(exponent=2.0).isel(curve=[0, 1]))
+    assert verdicts(few)["contact_exponent"] == Verdict.unknown
+    assert value(few, "contact_exponent") == pytest.approx(2.0, abs=0.05)
+    assert "fewer than 3 curves" in str(few["statement"].sel(criterion="contact_exponent").values)
+    assert verdicts(asperity.score(results(exponent=2.0).isel(curve=[0, 1, 2])))["contact_exponent"] == Verdict.bad
+
+
 def test_the_kinds_are_those_of_the_evaluation_chapter():
     kinds = asperity.score(results())["kind"].values.tolist()
     assert list(dict.fromkeys(kinds)) == ["accuracy", "consistency", "physics", "coverage", "shift", "provenance"]

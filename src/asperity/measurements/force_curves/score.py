@@ -18,7 +18,7 @@ from asperity.data import provenance
 from asperity.data.results import listed
 from asperity.data.verbs import verb
 from asperity.evaluation import accuracy, scaling, shift
-from asperity.evaluation.exponent import contact_exponent
+from asperity.evaluation.exponent import FEWEST_CURVES, contact_exponent
 from asperity.evaluation.utility import utility
 from asperity.measurements.force_curves.contents import Columns, Contents, Property, gathered, median
 from asperity.measurements.force_curves.criteria import (
@@ -175,10 +175,12 @@ def _consistency(contents: Contents, contact: _Contact | None) -> Iterator[Crite
         value, low, high = contact_exponent(contact.indentation[chosen], contact.force[chosen])
         target = contact_exponent(contact.indentation[chosen], contact.fit[chosen]).value
         off = value - target
-        sure = _beyond(off, low - target, high - target)
-        yield Criterion("consistency", "contact_exponent", value, low, high, target, graded(abs(sure), 0.05, 0.15),
+        sure, few = _beyond(off, low - target, high - target), len(chosen) < FEWEST_CURVES
+        verdict = Verdict.unknown if few else graded(abs(sure), 0.05, 0.15)
+        said = f" (how surely, fewer than {FEWEST_CURVES} curves do not show)" if few else _reason(sure)
+        yield Criterion("consistency", "contact_exponent", value, low, high, target, verdict,
                    f"In contact the force grows as indentation^{value:.2f}{within(low, high)}, with a contact point of "
-                   f"its own; the model says {target:.2f}{_reason(sure)}.")
+                   f"its own; the model says {target:.2f}{said}.")
         merit = utility(median(contact.explained), target + sure, 0.0, target)
         yield Criterion("consistency", "utility", merit.value, np.nan, np.nan, 1.0, graded(1 - merit.value, 0.1, 0.5),
                    f"Utility U = {merit.value:.2f}: half R2 = {merit.accuracy:.3f}, half consistency of the exponent "

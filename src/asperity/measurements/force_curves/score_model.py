@@ -20,7 +20,7 @@ from asperity.measurements.force_curves.criteria import (
     unknown,
     within,
 )
-from asperity.report.numbers import factor_of, plain
+from asperity.report.numbers import count_of, factor_of, plain
 
 __all__ = ["NOT_TESTED", "looks_like", "of_model"]
 
@@ -55,8 +55,8 @@ def _single(contents: Contents, fitted: np.ndarray) -> Iterator[Criterion]:
     missed = np.where(np.isfinite(chance), chance < BY_CHANCE, seen)[fitted]
     value, low, high = interval(np.mean, [missed.astype(float)], sessions_of(contents)[fitted])
     yield Criterion("physics", "misfit", value, low, high, 0.0, graded(value, 0.05, 0.3),
-                    f"{plain(100 * value, '%', 2)} of {int(fitted.sum()):,} fitted curves leave a residual that the "
-                    "noise does not explain.")
+                    f"{plain(100 * value, '%', 2)} of {count_of(int(fitted.sum()), 'fitted curve')} leave a "
+                    "residual that the noise does not explain.")
     ratio = contents.columns["reduced_chi_square"]
     known = contents.usable & np.isfinite(ratio)
     if known.any():

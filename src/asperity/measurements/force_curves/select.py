@@ -41,6 +41,7 @@ from asperity.measurements.force_curves.sessions import (
 from asperity.measurements.force_curves.tip import resolved
 from asperity.messages import known_keys, one_of
 from asperity.quantities import variable_attributes
+from asperity.report.numbers import count_of
 
 __all__ = ["InputQuantities", "choose", "in_words", "named_by_most", "select", "summary"]
 
@@ -250,7 +251,9 @@ def in_words(chosen: xr.Dataset) -> list[str]:
     counts = summary(chosen)
     named = [f"  {name}: {count}" for name, count in counts["models"].items() if count]
     refused = [f"  no answer for {count}: {Reason[name].meaning}" for name, count in counts["reasons"].items() if count]
-    said = f"{counts['answered']} of {counts['curves']} curves have an answer."
+    said = f"{counts['answered']} of {count_of(counts['curves'], 'curve')} have an answer."
+    if sum(counts["reasons"].values()) > counts["curves"] - counts["answered"]:
+        said += " A curve may have several reasons against one."
     return [said, *named, *refused, *assumptions(chosen)]
 
 

@@ -15,7 +15,7 @@ from asperity.measurements.force_curves.page.curves import exemplars
 from asperity.measurements.force_curves.page.html import write_report
 from tests.measurements.force_curves.page.examples import flagged, joined, map_results, odd_page, off_grid
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.study]
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",

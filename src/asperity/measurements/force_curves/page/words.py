@@ -70,9 +70,10 @@ def headline(contents: Contents) -> str:
         return f"The contact model {of} from {origin}: the numbers of the fit cannot be defended."
     if total == 1:
         return f"The only curve, from {origin}, is usable."
-    who = "All" if good == total else f"{good:,} of"
+    of_all = "Both curves" if total == 2 else f"All {total:,} curves"
+    who = of_all if good == total else f"{good:,} of {count_of(total, 'curve')}"
     but = f", but the model describes {which} of them" if 2 * missed >= good else ""
-    return f"{who} {count_of(total, 'curve')} from {origin} {'is' if good == 1 else 'are'} usable{but}."
+    return f"{who} from {origin} {'is' if good == 1 else 'are'} usable{but}."
 
 
 def findings(contents: Contents) -> list[Finding]:
