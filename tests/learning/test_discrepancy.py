@@ -6,7 +6,17 @@ import pytest
 from asperity.contact import Hertz
 from asperity.learning.discrepancy import FEWEST, SEEN, Departure
 from asperity.measurements.force_curves.fit_curves import fit_curves, learn_noise
-from tests.verify.measurements.force_curves.defects import DEFECTS, MODULUS, RADIUS, SOUND, session
+from tests.verify.measurements.force_curves.defects import (
+    DEFECTS,
+    LARGEST,
+    MODULUS,
+    RADIUS,
+    SOUND,
+    at_best,
+    paraboloid,
+    ramp,
+    session,
+)
 
 COUNT, SIGNAL = 12, 100.0
 MODEL = Hertz(radius=RADIUS)
@@ -30,6 +40,17 @@ def test_a_right_model_is_left_alone():
     assert learnt.model.std == 0.0
     assert learnt.model.departure == Departure.none_seen
     assert learnt.model.at_contact == pytest.approx(1.0, abs=0.02)
+
+
+def test_what_hardly_shows_is_what_the_best_test_hardly_sees():
+    """A modulus that rises with the radius of contact by a tenth: its bias, over how surely the best test sees it."""
+    _, learnt = shown("contact 40%")
+    deepest = (LARGEST / paraboloid(np.array(1.0))) ** (2 / 3)
+    layered = ramp(lambda d: paraboloid(d) * (1 + 0.1 * np.sqrt(np.maximum(d, 0.0) / deepest)))
+    alone = session(layered, 1, 1e6, np.random.default_rng(0))
+    bias = float(fit_curves(alone, MODEL, noise=learnt)["modulus"][0]) / MODULUS - 1
+    least = 3.3 * bias / (np.sqrt(COUNT) * at_best(layered, SIGNAL))
+    assert learnt.model.unseen == pytest.approx(least, rel=0.3)  # the noise is learnt from half of twelve curves
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -58,7 +79,7 @@ def test_a_wrong_model_is_seen_and_its_error_is_part_of_the_bar(stiffening):
 
 def test_few_curves_are_not_tested():
     data, learnt = shown("stiffening 1.3 times", FEWEST - 1)
-    assert np.isnan([learnt.model.std, learnt.model.chance]).all()
+    assert np.isnan([learnt.model.std, learnt.model.chance, learnt.model.unseen]).all()
     assert learnt.model.departure == Departure.not_tested
     found = fit_curves(data, MODEL, noise=learnt)
     assert np.isnan(found["modulus_std_model"]).all()

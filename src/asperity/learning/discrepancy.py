@@ -42,6 +42,7 @@ FEWEST = 8
 SEEN = 0.1
 #: of the modulus, from which its model part is words and no digits: "within a factor of two"
 VAGUE = 0.5
+_VISIBLE = 3.3  # standard deviations of its size: a false alarm of 1 % misses one of six there
 _MOST = 32  # curves of a session that are looked at, evenly spread
 _POWERS = 3  # of the radius of contact
 _SHAPE = np.array([1.0, 1 / 4, 1 / 16])  # variances of the powers' amplitudes, relative
@@ -87,11 +88,12 @@ class Discrepancy(NamedTuple):
     std: Any  # the model's part of the standard uncertainty of a modulus; NaN: not tested
     chance: Any  # probability that the model holds, even odds before; NaN: not tested
     at_contact: Any  # the modulus at vanishing depth, of the middling curve
+    unseen: Any  # what a layer on a stiff support changes the modulus by, with less of which it hardly shows
     departure: Any  # `Departure`
 
 
 #: where there are too few curves
-UNTESTED = Discrepancy(np.nan, np.nan, np.nan, Departure.not_tested)
+UNTESTED = Discrepancy(np.nan, np.nan, np.nan, np.nan, Departure.not_tested)
 #: the factor of each kind, less 1, over v = radius of contact over the largest: the shape alone
 _SHAPES = {
     Departure.like_a_thin_layer_on_a_stiff_support: lambda v: 0.57 * v + 0.32 * v**2 + 0.1 * v**3,
@@ -270,14 +272,38 @@ def _columns(size: int) -> tuple[np.ndarray, np.ndarray]:
     return own, np.setdiff1d(np.arange(size), own)
 
 
-def _likelihoods(matrix: np.ndarray, right: np.ndarray) -> _Whole:
-    """How likely each place of the grid is, and the session's amplitudes there, given those of all curves."""
+def _of_amplitudes(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What an amplitude does to the other parameters of a fit without it, and what each curve shows of the amplitudes.
+
+    (curve, other, power), and (curve, power, power) the information with all others free.
+    """
     own, rest = _columns(matrix.shape[1])
     inner = matrix[:, rest][:, :, rest]
     inner = inner + _JITTER * np.trace(inner, axis1=1, axis2=2)[:, None, None] * np.eye(len(rest))
     share = np.linalg.solve(inner, matrix[:, rest][:, :, own])
     known = matrix[:, own][:, :, own] - np.swapaxes(matrix[:, rest][:, :, own], 1, 2) @ share
-    known = known + 1e-9 * np.trace(known, axis1=1, axis2=2)[:, None, None] * np.eye(_POWERS)
+    return share, known + 1e-9 * np.trace(known, axis1=1, axis2=2)[:, None, None] * np.eye(_POWERS)
+
+
+def _unseen(matrix: np.ndarray) -> float:
+    """The change of the modulus by the thickest layer that the best test, of its very shape, begins to see."""
+    share, known = _of_amplitudes(matrix)
+    like = np.eye(_POWERS)[0]  # of a layer far thicker than the contact is wide, the radius of contact to first order
+    size = _VISIBLE / np.sqrt(like @ known.sum(axis=0) @ like)
+    return float(size * np.median(np.abs(share[:, -2] @ like)))
+
+
+def _amplitudes_of(kind: Departure) -> np.ndarray:
+    """The amplitudes of the powers that are nearest to the kind's shape, weighted by the force of a paraboloid."""
+    v = np.linspace(0.05, 1.0, 60)
+    powers, felt = v[:, None] ** np.arange(1, _POWERS + 1), v**3
+    return np.linalg.lstsq(powers * felt[:, None], _SHAPES[kind](v) * felt, rcond=None)[0]
+
+
+def _likelihoods(matrix: np.ndarray, right: np.ndarray) -> _Whole:
+    """How likely each place of the grid is, and the session's amplitudes there, given those of all curves."""
+    share, known = _of_amplitudes(matrix)
+    own, rest = _columns(matrix.shape[1])
     seen = right[:, own] - np.einsum("nij,ni->nj", share, right[:, rest])
     weight, means, covariances = [], [], []
     for s, r in _GRID:
@@ -322,18 +348,16 @@ def _summed(matrix: np.ndarray, right: np.ndarray, effects: np.ndarray, whole: _
     square = np.mean(np.maximum(total - noise, 0.0)) if chance <= SEEN else 0.0
     at_contact = float(np.median(middle))
     departure = _likeness(whole, at_contact) if chance <= SEEN else Departure.none_seen
-    return Discrepancy(float(np.sqrt(square)), chance, at_contact, departure)
+    return Discrepancy(float(np.sqrt(square)), chance, at_contact, _unseen(matrix), departure)
 
 
 def _likeness(whole: _Whole, at_contact: float) -> Departure:
     """The kind whose shape, at its best size, is nearest to the session's factor in units of its uncertainty."""
     best = int(whole.weight.argmax())
     seen, information = whole.mean[best], np.linalg.inv(whole.covariance[best])
-    v = np.linspace(0.05, 1.0, 60)
-    powers, felt = v[:, None] ** np.arange(1, _POWERS + 1), v**3  # by the force of a paraboloid
     found = {}
-    for kind, shape in _SHAPES.items():
-        like = np.linalg.lstsq(powers * felt[:, None], shape(v) * felt, rcond=None)[0]
+    for kind in _SHAPES:
+        like = _amplitudes_of(kind)
         size = max(like @ information @ seen / (like @ information @ like), 0.0)
         found[kind] = (seen - size * like) @ information @ (seen - size * like)
     kind = min(found, key=lambda one: found[one])

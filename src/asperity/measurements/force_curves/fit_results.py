@@ -179,6 +179,8 @@ def _parameters(model: AbstractContactModel, fitted: Fitted) -> dict[str, Any]:
     variables["model_chance"] = ("curve", np.array(fitted.model.chance), {
         "units": "1",
         "long_name": "probability that the model holds for the session, even odds before; NaN: not tested"})
+    variables["modulus_unseen"] = ("curve", np.array(fitted.model.unseen), {
+        "units": "1", "long_name": "change of the modulus by a stiff support beneath that the session hardly shows"})
     return variables
 
 

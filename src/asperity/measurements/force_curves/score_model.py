@@ -22,7 +22,7 @@ from asperity.measurements.force_curves.criteria import (
 )
 from asperity.report.numbers import count_of, factor_of, plain
 
-__all__ = ["NOT_TESTED", "looks_like", "of_model"]
+__all__ = ["NOT_TESTED", "looks_like", "of_model", "unseen"]
 
 #: where the curves of no session could be tested
 NOT_TESTED = (f"Whether the contact model is quite true cannot be tested here (that takes {FEWEST} sound curves of one "
@@ -85,10 +85,20 @@ def _together(contents: Contents) -> Iterator[Criterion]:
     off = f"± {plain(100 * size, '%', 2)}" if size <= VAGUE else factor_of(size)
     wrong = (f"together the curves{where} show that it does not ({looks_like(contents, worst)}): the modulus may be "
              f"off by {off}, in all of them alike")
-    said = "nothing that the curves show together speaks against it" if verdict == Verdict.good else (
+    nothing = f"nothing that the curves show together speaks against it{unseen(contents)}"
+    said = nothing if verdict == Verdict.good else (
         wrong if verdict == Verdict.bad else f"the curves{where} together make that doubtful")
     yield Criterion("physics", "model_holds", value, np.nan, np.nan, 1.0, verdict,
                     f"The contact model holds with a probability {_percent(value)}: {said}.")
+
+
+def unseen(contents: Contents) -> str:
+    """What could change the modulus, and by how much, without these curves showing it; nothing where unknown."""
+    known = contents.columns["modulus_unseen"][contents.usable]
+    if not np.isfinite(known).any():
+        return ""
+    return (f"; a stiff support beneath (or the like) that changes the modulus by less than "
+            f"{plain(100 * median(known), '%', 2)} would hardly show in them")
 
 
 def _percent(value: float) -> str:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 from scipy.interpolate import PchipInterpolator
+from scipy.linalg import cholesky, solve_triangular, toeplitz
+from scipy.optimize import least_squares
 
 RADIUS = 5e-6  # m
 SPRING_CONSTANT = 0.05  # N/m
@@ -192,6 +194,28 @@ def noise(count: int, samples: int, std: float, rng: np.random.Generator) -> np.
     for i in range(1, samples):
         slow[:, i] = memory * slow[:, i - 1] + steps[:, i]
     return white + slow
+
+
+def at_best(curve: Curve, signal: float) -> float:
+    """By how many standard deviations the best test of the very defect tells a curve from a paraboloid.
+
+    Modulus, contact point, baseline and its tilt are free, and the noise is known: what is left of the force by the
+    paraboloid that is nearest in units of that noise (Neyman and Pearson).
+    """
+    samples, std = len(curve.height), np.abs(curve.force).max() / signal
+    lags = np.exp(-np.arange(samples) / 40) / 4
+    lags[0] += 1
+    lower = cholesky(std**2 * toeplitz(lags), lower=True)
+    depth = np.linspace(0.0, 2 * np.ptp(curve.height), _FINE)
+
+    def left(values: np.ndarray) -> np.ndarray:
+        modulus, place, offset, tilt = values
+        force = paraboloid(depth, modulus * curve.modulus)
+        fitted = np.interp(-(curve.height + 1e-9 * place), depth + force / SPRING_CONSTANT, force)
+        line = std * (offset + tilt * curve.height / np.ptp(curve.height))
+        return solve_triangular(lower, curve.force - fitted - line, lower=True)
+
+    return float(np.sqrt(2 * least_squares(left, [1.1, 0.0, 0.0, 0.0]).cost))
 
 
 def session(curve: Curve, count: int, signal: float, rng: np.random.Generator) -> xr.Dataset:

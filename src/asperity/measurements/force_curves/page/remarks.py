@@ -10,7 +10,7 @@ from asperity.data.results import assumptions, listed
 from asperity.learning.discrepancy import SEEN, VAGUE
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, median, words_of
-from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like
+from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like, unseen
 from asperity.measurements.force_curves.summary import glitches
 from asperity.report.numbers import count_of, factor_of, plain
 
@@ -97,7 +97,7 @@ def _model_tested(contents: Contents) -> str:
     part = contents.columns["modulus_std_model"] / np.abs(contents.columns["modulus"])
     seen = tested & (chance <= SEEN)
     if not seen.any():
-        return "Nothing that the curves of a session show together speaks against the contact model."
+        return f"Nothing that the curves of a session show together speaks against the contact model{unseen(contents)}."
     size, at_contact = median(part[seen]), median(contents.columns["modulus_at_contact"][seen])
     like = looks_like(contents, int(np.flatnonzero(seen)[0]))
     words = f"within {factor_of(size)}" if size > VAGUE else f"within ± {plain(100 * size, '%', 2)} (model)"
