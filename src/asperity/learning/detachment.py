@@ -42,6 +42,7 @@ _HALF = 4  # samples on either side of the middle of a parabola
 _FELT = 4.5  # force over the noise of nine samples, from which the surface is felt: by chance once in 1e5 places
 _FLAT = 3.0  # noise of nine samples, by which what lies around the lowest of them may differ and belong to it
 _FLIGHT = 3  # samples that a jump may be caught in,
+_FOLD = 6 / 35  # of the change of a root over a window, that a parabola through it misses at its start
 _DEEPER = 2.0  # noise, by which a value further in must be lower than that at the jump,
 _FALLS = 0.7  # and by which the next sample is lower in flight: half of what two samples differ by
 _GLITCH = 6.0  # noise, by which a glitch differs from its neighbors
@@ -230,13 +231,13 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, near: np.n
     flat = smooth < smooth[rows, middle][:, None] + _FLAT * of_nine[:, None]
     start = np.where(~flat & (index < middle[:, None]), index, -1).max(axis=1) + 1 - _HALF
     end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + _HALF
-    weights, rough, step = _vertex(rest, start, end, jumps & (start <= edge), of_one)
+    weights, rough, more = _vertex(rest, start, end, jumps & (start <= edge), of_one)
     weights = np.where(np.isfinite(smooth[rows, middle])[:, None], weights, 0.0)
-    at_edge = step > 0
+    at_edge = more > 0
     alone = visible & (rough > _ROUGH * of_one)  # what varies so is force, not noise
     weights = np.where(alone[:, None], (index == deepest[:, None]).astype(float), weights)
     resolved = at_edge | alone | (visible & (end - start >= _RESOLVED))
-    return -weights, np.where(at_edge & ~alone, step**2 / 12, 0.0), resolved
+    return -weights, np.where(alone, 0.0, more), resolved
 
 
 def _landed(rest: np.ndarray, first_on: np.ndarray, of_one: np.ndarray) -> np.ndarray:
@@ -249,11 +250,12 @@ def _landed(rest: np.ndarray, first_on: np.ndarray, of_one: np.ndarray) -> np.nd
 
 def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np.ndarray,
             noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of the parabola through the samples from ``start`` to ``end``: weights of its lowest value, misfit, a step.
+    """Of the parabola through the samples from ``start`` to ``end``: weights of its lowest value, misfit, a variance.
 
     Where the tip flies off at its start (``open_ended``), its lowest value is that half a sample before, unless one
-    inside is lower by more than the ``noise`` of a sample explains; how long the tip held on is not known to the step,
-    the change of the force from one sample to the next there. Elsewhere the step is 0.
+    inside is lower by more than the ``noise`` of a sample explains. There the variance holds that the tip held on for
+    any part of a sample, and that force may fall by the root of the way, as where a lever turns unstable (a fold), of
+    which a parabola misses some sixth. Elsewhere it is 0.
     """
     index = np.arange(rest.shape[1])
     center, half = (start + end) / 2, np.maximum((end - start) / 2, float(_HALF))
@@ -272,5 +274,6 @@ def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np
     row = np.where(at_start[:, None], before, inside)
     left = rest - (np.stack([level, slope, bend], axis=1)[:, None] @ powers)[:, 0]
     rough = np.sqrt(np.where(use, left**2, 0.0).sum(axis=1) / np.maximum(use.sum(axis=1) - 3, 1))
-    step = np.where(at_start, (slope + 2 * bend * first) / half, 0.0)
-    return (row[:, None] @ fitted)[:, 0], rough, np.where(at_start, np.maximum(step, 1e-300), 0.0)
+    step, drop = (slope + 2 * bend * first) / half, slope * (1 - first) + bend * (1 - first**2)
+    more = np.maximum(np.maximum(step, 0.0) ** 2 / 12 + (_FOLD * drop) ** 2, 1e-300)
+    return (row[:, None] @ fitted)[:, 0], rough, np.where(at_start, more, 0.0)

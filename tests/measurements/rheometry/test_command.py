@@ -3,11 +3,12 @@
 import threading
 
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 from asperity.cli import app
 from asperity.data import store
-from asperity.measurements.rheometry import hold
+from asperity.measurements.rheometry import hold, power_law
 from tests.contracts.test_results import curves
 from tests.measurements.rheometry.test_material import fewer_draws
 
@@ -39,6 +40,29 @@ def test_an_interrupted_relax_goes_on(tmp_path, monkeypatch):
     anew = CliRunner().invoke(app, [*command[:3], "6um", *command[4:], "--restart"])
     assert anew.exit_code == 1
     assert len(calls) == 5
+
+
+def test_an_interrupted_relax_without_a_hold_goes_on(tmp_path, monkeypatch):
+    calls, real = [], power_law.fit_viscoelastic
+
+    def fragile(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(power_law, "_CHUNK", 2)
+    monkeypatch.setattr(power_law, "fit_viscoelastic", fragile)
+    file, out = store.save(curves("hold").sel(segment=["approach"]), tmp_path / "ramps.nc"), tmp_path / "relaxation.nc"
+    command = ["relax", str(file), "--radius", "5um", "--out", str(out)]
+    stopped = CliRunner().invoke(app, command)
+    assert stopped.exit_code == 130
+    assert "Finished chunks are kept" in stopped.stderr
+    CliRunner().invoke(app, command)
+    assert len(calls) == 3  # of three curves two chunks: the first once, the second twice
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ramps.nc", "relaxation.html", "relaxation.nc"]
+    with xr.open_dataset(out) as made:
+        assert made.sizes["curve"] == 3
 
 
 def test_an_interruption_says_what_is_kept(tmp_path, monkeypatch):

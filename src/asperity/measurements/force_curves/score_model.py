@@ -124,7 +124,7 @@ def _over_depth(contents: Contents) -> Iterator[Criterion]:
     large = max(common, np.sqrt(max(size**2 - noise**2, 0.0)))
     yield Criterion("physics", "half_depth", size, low, high, 0.0, graded(large, 0.1, 0.3),
                     f"Fitted to half of the depth, the modulus changes by {plain(100 * size, '%', 2)} (the median "
-                    f"curve; {plain(100 * whole, '%', 2)} in the middle of ups and downs); noise alone changes it by "
+                    f"curve; ups and downs together {plain(100 * whole, '%', 2)}); noise alone changes it by "
                     f"some {plain(100 * noise, '%', 2)}.")
 
 

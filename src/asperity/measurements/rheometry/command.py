@@ -89,7 +89,8 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
         about = page(made)
         paths = keep(made, about, out)
         said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
-    if {step["verb"] for step in provenance.history(made)} & {"holds", "modulus_spectrum"}:  # those that keep it
+    kept = {"holds", "modulus_spectrum", "power_law"}  # those that keep it
+    if {step["verb"] for step in provenance.history(made)} & kept:
         jobs.discard(_work(out))
     if as_json:
         typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in paths]}))

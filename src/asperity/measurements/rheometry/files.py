@@ -45,7 +45,7 @@ def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float 
     """What a file tells of relaxation: `relax` of a table; of force curves `holds` if they hold.
 
     Curves without a hold are fitted with a power law, approach and retraction together (see `power_law`). ``job`` is
-    the ``folder``, ``restart`` and ``progress`` of `holds`.
+    the ``folder``, ``restart`` and ``progress`` of either.
     """
     contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES and not _curves_in(path):
@@ -55,7 +55,7 @@ def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float 
     curves = read(path)
     if any(segment_kind(str(name)) == "pause" for name in curves["segment"].values):
         return holds(curves, model, **job)
-    return power_law(curves, model)
+    return power_law(curves, model, **job)
 
 
 def _curves_in(path: str | PathLike[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ from scipy.signal import savgol_filter
 from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model
 from asperity.data import provenance
+from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes, gravest, identity
 from asperity.data.verbs import verb
 from asperity.learning import hereditary_fit
@@ -21,6 +23,7 @@ from asperity.learning.hereditary_fit import FAMILIES, HistoryFit, IndentationHi
 from asperity.learning.least_squares import least_squares
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
+from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.messages import ArgumentError, DataError
 from asperity.quantities import variable_attributes
@@ -32,6 +35,7 @@ _SIGNIFICANT = 3.0  # a modulus over its uncertainty, below which it is not told
 _MISFIT = 3.0  # residual over noise, and
 _MISFIT_PART = 0.03  # residual over largest force, above which a model does not fit
 _BESIDE = 3  # block means on either side that a speed is taken over
+_CHUNK = 256  # curves that are fitted and kept together
 _WINDOW = 17  # block means that the deflection is smoothed over
 
 
@@ -342,12 +346,18 @@ def _attributes(name: str) -> dict[str, str]:
 
 
 @verb(curves="curves")
-def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
+def power_law(curves: xr.Dataset, model: Model = "hertz", *, folder: str | PathLike[str] | None = None,
+              restart: bool = False, progress: Progress | None = None) -> xr.Dataset:
     """Every force curve on a material whose modulus falls as a power of time (see `fit_viscoelastic`).
+
+    Of many curves the noise is learnt by the chunk, of up to 256.
 
     Args:
         curves: with approach, retraction, force and time.
         model: a contact model without adhesion.
+        folder: where finished curves are kept, so that the same call goes on after an interruption.
+        restart: throw away what is there.
+        progress: called with (finished curves, all curves).
 
     Returns:
         per curve ``modulus`` (at 1 s) and ``order`` with their uncertainties, and the flag.
@@ -356,8 +366,12 @@ def power_law(curves: xr.Dataset, model: Model = "hertz") -> xr.Dataset:
         DataError: no time or no force, or a model with adhesion.
     """
     template, contact = resolved_elastic(model, curves)
+    count = curves.sizes["curve"]
+    even = max(1, -(-count // max(1, -(-count // _CHUNK))))  # curves of a chunk, so that none is small
     try:
-        found = fit_viscoelastic(curves.load(), contact)
+        found = over_curves(curves.load(), lambda some: fit_viscoelastic(some, contact),
+                            {"verb": "power_law", "model": template.record}, batch=even, folder=folder, restart=restart,
+                            progress=progress)
     except DataError as error:
         raise DataError(f"{curves['file'].values[0]}: {error}") from error
     step = provenance.step("power_law", {"model": template.record})
