@@ -231,7 +231,7 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, near: np.n
     flat = smooth < smooth[rows, middle][:, None] + _FLAT * of_nine[:, None]
     start = np.where(~flat & (index < middle[:, None]), index, -1).max(axis=1) + 1 - _HALF
     end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + _HALF
-    weights, rough, more = _vertex(rest, start, end, jumps & (start <= edge), of_one)
+    weights, rough, more = _vertex(rest, start, end, jumps & (start <= edge), noise)
     weights = np.where(np.isfinite(smooth[rows, middle])[:, None], weights, 0.0)
     at_edge = more > 0
     alone = visible & (rough > _ROUGH * of_one)  # what varies so is force, not noise
@@ -249,13 +249,13 @@ def _landed(rest: np.ndarray, first_on: np.ndarray, of_one: np.ndarray) -> np.nd
 
 
 def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np.ndarray,
-            noise: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            noise: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the parabola through the samples from ``start`` to ``end``: weights of its lowest value, misfit, a variance.
 
     Where the tip flies off at its start (``open_ended``), its lowest value is that half a sample before, unless one
-    inside is lower by more than the ``noise`` of a sample explains. There the variance holds that the tip held on for
-    any part of a sample, and that force may fall by the root of the way, as where a lever turns unstable (a fold), of
-    which a parabola misses some sixth. Elsewhere it is 0.
+    inside is lower by more than the ``noise`` (of nine samples, and of one) explains. There the variance holds that
+    the tip held on for any part of a sample, and that force may fall by the root of the way, as where a lever turns
+    unstable (a fold), of which a parabola misses some sixth. Elsewhere it is 0.
     """
     index = np.arange(rest.shape[1])
     center, half = (start + end) / 2, np.maximum((end - start) / 2, float(_HALF))
@@ -269,11 +269,12 @@ def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np
     inside, before = (np.stack([np.ones(len(at)), at, at**2], axis=1)
                       for at in (np.clip(vertex, np.where(open_ended, -1.0, -0.5), 0.5), first))
     deeper = ((before - inside) * np.stack([level, slope, bend], axis=1)).sum(axis=1)
-    by_noise = np.linalg.norm(((before - inside)[:, None] @ fitted)[:, 0], axis=1) * noise
+    by_noise = np.linalg.norm(((before - inside)[:, None] @ fitted)[:, 0], axis=1) * noise[1]
     at_start = open_ended & (deeper < _DEEPER * by_noise)
     row = np.where(at_start[:, None], before, inside)
     left = rest - (np.stack([level, slope, bend], axis=1)[:, None] @ powers)[:, 0]
     rough = np.sqrt(np.where(use, left**2, 0.0).sum(axis=1) / np.maximum(use.sum(axis=1) - 3, 1))
     step, drop = (slope + 2 * bend * first) / half, slope * (1 - first) + bend * (1 - first**2)
-    more = np.maximum(np.maximum(step, 0.0) ** 2 / 12 + (_FOLD * drop) ** 2, 1e-300)
+    missed = _FOLD * np.minimum(np.abs(drop), _FLAT * noise[0])  # what changes by more is short, and steep all over
+    more = np.maximum(np.maximum(step, 0.0) ** 2 / 12 + missed**2, 1e-300)
     return (row[:, None] @ fitted)[:, 0], rough, np.where(at_start, more, 0.0)
