@@ -92,7 +92,8 @@ def main() -> None:
             one = told(make(), signal, 0)
             low, high = (100 * end for end in one.interval)
             said = "wrong, said" if one.flagged >= 0.5 or one.spoken else f"below {100 * one.unseen:.0f} %, said"
-            verdict = "SILENT" if one.silent else said if one.wrong else ""
+            said = "taken to be exact, said" if name in INVISIBLE else said
+            verdict = "SILENT" if one.silent and name not in INVISIBLE else said if one.wrong else ""
             cells = [name, str(signal), f"{100 * one.bias:+.1f} %", f"{low:+.0f} to {high:+.0f} %",
                      f"{100 * one.held:.0f} %", f"{100 * one.flagged:.0f} %", ", ".join(one.spoken), verdict]
             print(f"| {' | '.join(cells)} |", flush=True)
