@@ -48,6 +48,12 @@ class Scaled(NamedTuple):
     force_zero: Any  # (batch,) N
     force_scale: Any  # (batch,) N
 
+    def where(self, chosen: np.ndarray) -> Scaled:
+        """The same curves, of which the other samples do not count: NumPy arrays."""
+        counted = self.counted & chosen
+        return self._replace(counted=counted, **{name: np.where(counted, getattr(self, name), 0).astype(
+            getattr(self, name).dtype) for name in ("x", "y", "attached")})
+
 
 def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
           attached: np.ndarray | None = None, *, retracting: bool = False) -> Scaled:

@@ -48,6 +48,7 @@ def test_adhesive_contacts_are_recovered_from_the_retract(model):
     assert (found["flag"] == Outcome.converged).all()
     for quantity in model.fitted:
         np.testing.assert_allclose(found[quantity], data[f"true_{quantity}"], rtol=0.02)
+    np.testing.assert_allclose(found["modulus_half_depth"], found["modulus"], rtol=0.05)
     # the lowest of the samples: one sample's motion and some noise from the load minimum
     np.testing.assert_allclose(found["pull_off_force"], data["true_pull_off_force"], rtol=0.05)
 
@@ -169,11 +170,15 @@ def test_an_unknown_segment_is_named(hertz_map):
         fit(hertz_map, Hertz(radius=5e-6), "pause")
 
 
-def test_specimens_without_noise_are_exact():
-    data = virtual_map(rows=2, columns=2, samples=256, model=Hertz(radius=5e-6, modulus=1e4), noise=Noise.silent(),
+@pytest.mark.parametrize(("model", "segment"), [
+    (Hertz(radius=5e-6, modulus=1e4), "approach"), (JKR(radius=5e-6, modulus=1e4, work_of_adhesion=1e-4), "retract")])
+def test_specimens_without_noise_are_exact(model, segment):
+    """Also of half of the depth, with and without a jump off contact."""
+    data = virtual_map(rows=2, columns=2, samples=256, model=model, noise=Noise.silent(),
                        specimen=Specimen.uniform()).load()
-    found = fit(data, Hertz(radius=5e-6))
+    found = fit(data, type(model)(radius=5e-6), segment)
     np.testing.assert_allclose(found["modulus"], data["true_modulus"], rtol=1e-6)
+    np.testing.assert_allclose(found["modulus_half_depth"], data["true_modulus"], rtol=1e-6)
 
 
 def test_an_indentation_beyond_the_formula_is_flagged(hertz_map):

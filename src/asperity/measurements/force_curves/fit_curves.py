@@ -292,8 +292,7 @@ def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bo
 def _half_depth(model: AbstractContactModel, solution: _Solution, tilt: bool) -> np.ndarray:
     """The modulus of a fit that ends at half of the depth, (batch,) Pa; NaN where it does not settle."""
     scaled, fit = solution.scaled, solution.fit
-    counted = scaled.counted & (scaled.x <= (1 + fit.nonlinear[:, :1]) / 2)
-    part = scaled._replace(counted=counted, x=np.where(counted, scaled.x, 0.0), y=np.where(counted, scaled.y, 0.0))
+    part = scaled.where(scaled.x <= (1 + fit.nonlinear[:, :1]) / 2)
     half = least_squares(model, part, tilt=tilt, start=fit.nonlinear)
     amplitudes = half.linear[:, -model.amplitudes:] * scaled.force_scale[:, None]
     found = model.with_amplitudes(tuple(amplitudes.T), tuple(half.nonlinear[:, 1:].T))
