@@ -200,6 +200,19 @@ def test_every_changed_byte_of_a_netcdf_is_noticed(tmp_path, dataset):
         other.load()
 
 
+@pytest.mark.parametrize("damage", [
+    lambda whole, seal: whole + b"\0" * 500, lambda whole, seal: whole[: seal + 9] + b"xx" + whole[seal + 9 :],
+    lambda whole, seal: whole[: seal + 8], lambda whole, seal: whole[: seal + 40],
+    lambda whole, seal: whole[: seal + 20] + b"\0" * 3000 + whole[seal + 20 :]])
+def test_a_seal_that_was_moved_or_cut_off_is_damage(tmp_path, dataset, damage):
+    """Not a file that never had one, whose other changes would pass."""
+    path = store.save(dataset, tmp_path / "a.nc")
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole, whole.rindex(store._SEAL)))
+    with pytest.raises(store.StoreError, match="not those that were written"):
+        store.load(path)
+
+
 def test_a_damaged_name_of_any_length_is_not_repeated_without_end(tmp_path, dataset):
     path = store.save(dataset, tmp_path / "a.zarr")
     description = path / "force" / "zarr.json"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -32,6 +33,8 @@ _CHUNK_BYTES = 4_000_000
 
 #: before the digest of all that stands before it, at the end of a NetCDF file: HDF5 ignores what follows its end
 _SEAL = b"\nasperity sha256 "
+_ABOUT = 1 << 16  # bytes before its place in which a seal is looked for that was moved
+_BEGUN = 5  # of its letters, of which a file that was cut off shows the beginning
 
 
 def _storable(dataset: xr.Dataset) -> xr.Dataset:
@@ -197,9 +200,10 @@ def _require_sealed(path: Path) -> None:
     """Raise OSError if a file with a seal has changed since; one without is of another program, or older."""
     size = opening.check(path).st_size - len(_seal(b""))
     with opening.stream(path) as stream:
-        stream.seek(max(0, size))
-        seal = stream.read()
-        if 2 * sum(own == given for own, given in zip(_SEAL, seal)) < len(_SEAL):  # none, not even a damaged one
+        stream.seek(max(0, size - _ABOUT))
+        about = stream.read()
+        seal = about[-len(_seal(b"")):]
+        if not _once_sealed(about, seal):
             return
         stream.seek(0)
         digest = hashlib.sha256()
@@ -209,6 +213,13 @@ def _require_sealed(path: Path) -> None:
     if seal != _SEAL + digest.hexdigest().encode() + b"\n":
         raise OSError("its bytes are not those that were written: the disk or a copy has damaged it; take another "
                       "copy, or run again what made it")
+
+
+def _once_sealed(about: bytes, seal: bytes) -> bool:
+    """Whether there is a seal at the end of a file, a damaged one, one that was moved, or the beginning of one."""
+    alike = sum(own == given for own, given in zip(_SEAL, seal))
+    cut = any(about.endswith(_SEAL[:length]) for length in range(_BEGUN, len(_SEAL)))
+    return 2 * alike >= len(_SEAL) or _SEAL.strip() in about or cut or bool(re.search(rb"[0-9a-f]{64}\n$", about))
 
 
 def load(path: str | PathLike[str]) -> xr.Dataset:
