@@ -49,6 +49,7 @@ SENSE = {
     ("", "radius"): {"5"}, ("", "spring_constant"): {"5"}, ("", "sensitivity"): {"5"},
     ("", "radius_std"): {"5"}, ("", "spring_constant_std"): {"5"}, ("", "sensitivity_std"): {"5"},
     ("", "calibration"): {"[]"}, ("", "title"): {"text"}, ("report", "path"): {"text"}, ("analyze", "out"): {"text"},
+    ("power_law", "folder"): {"text"},
     ("", "contact_point"): set(NONSENSE),  # an array; no curve here has the segment that it is for
 }
 #: of the data below that a verb takes, which one it gets
