@@ -143,19 +143,25 @@ def test_the_screen_and_the_page_say_what_was_assumed(tmp_path):
     assert json.loads(moduli.attrs["assumed"]) == {"radius": 1e-6}
 
 
-def test_work_on_curves_goes_on_where_it_was(tmp_path):
-    """`holds` and `modulus_spectrum` with a folder: interrupted after the first chunk, the rest alone is done."""
-    from asperity.measurements.rheometry import hold
-
-    whole = holds(curves("hold"), {"name": "hertz", "radius": RADIUS}, draws=4)
-    calls, real = [], hold.fit_step
+def interrupted(work, **given):
+    """``work`` with other arguments ``given``, which is interrupted at its second call; and the list of its calls."""
+    calls = []
 
     def fragile(*args, **kwargs):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(*args, **kwargs)
+        return work(*args, **kwargs | given)
 
+    return fragile, calls
+
+
+def test_work_on_curves_goes_on_where_it_was(tmp_path):
+    """`holds` and `modulus_spectrum` with a folder: interrupted after the first chunk, the rest alone is done."""
+    from asperity.measurements.rheometry import hold
+
+    whole = holds(curves("hold"), {"name": "hertz", "radius": RADIUS}, draws=4)
+    fragile, calls = interrupted(hold.fit_step)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hold, "_BATCH", 1)
         patch.setattr(hold, "fit_step", fragile)

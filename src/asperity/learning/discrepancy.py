@@ -286,18 +286,12 @@ def _of_amplitudes(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _unseen(matrix: np.ndarray) -> float:
-    """The change of the modulus by the thickest layer that the best test, of its very shape, begins to see."""
+    """The change of the modulus by the thickest layer that the best test, of its very shape, begins to see.
+
+    Of a layer far thicker than the contact is wide, the radius of contact to first order: the first power alone.
+    """
     share, known = _of_amplitudes(matrix)
-    like = np.eye(_POWERS)[0]  # of a layer far thicker than the contact is wide, the radius of contact to first order
-    size = _VISIBLE / np.sqrt(like @ known.sum(axis=0) @ like)
-    return float(size * np.median(np.abs(share[:, -2] @ like)))
-
-
-def _amplitudes_of(kind: Departure) -> np.ndarray:
-    """The amplitudes of the powers that are nearest to the kind's shape, weighted by the force of a paraboloid."""
-    v = np.linspace(0.05, 1.0, 60)
-    powers, felt = v[:, None] ** np.arange(1, _POWERS + 1), v**3
-    return np.linalg.lstsq(powers * felt[:, None], _SHAPES[kind](v) * felt, rcond=None)[0]
+    return float(_VISIBLE / np.sqrt(known[:, 0, 0].sum()) * np.median(np.abs(share[:, -2, 0])))
 
 
 def _likelihoods(matrix: np.ndarray, right: np.ndarray) -> _Whole:
@@ -355,9 +349,11 @@ def _likeness(whole: _Whole, at_contact: float) -> Departure:
     """The kind whose shape, at its best size, is nearest to the session's factor in units of its uncertainty."""
     best = int(whole.weight.argmax())
     seen, information = whole.mean[best], np.linalg.inv(whole.covariance[best])
+    v = np.linspace(0.05, 1.0, 60)
+    powers, felt = v[:, None] ** np.arange(1, _POWERS + 1), v**3  # by the force of a paraboloid
     found = {}
-    for kind in _SHAPES:
-        like = _amplitudes_of(kind)
+    for kind, shape in _SHAPES.items():
+        like = np.linalg.lstsq(powers * felt[:, None], shape(v) * felt, rcond=None)[0]
         size = max(like @ information @ seen / (like @ information @ like), 0.0)
         found[kind] = (seen - size * like) @ information @ (seen - size * like)
     kind = min(found, key=lambda one: found[one])

@@ -9,19 +9,12 @@ from typer.testing import CliRunner
 from asperity.cli import app
 from asperity.data import store
 from asperity.measurements.rheometry import hold, power_law
-from tests.contracts.test_results import curves
+from tests.contracts.test_results import curves, interrupted
 from tests.measurements.rheometry.test_material import fewer_draws
 
 
 def test_an_interrupted_relax_goes_on(tmp_path, monkeypatch):
-    calls, real = [], hold.fit_step
-
-    def fragile(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*args, **kwargs | {"draws": 4})
-
+    fragile, calls = interrupted(hold.fit_step, draws=4)
     monkeypatch.setattr(hold, "_BATCH", 1)
     monkeypatch.setattr(hold, "fit_step", fragile)
     file, out = store.save(curves("hold"), tmp_path / "held.nc"), tmp_path / "relaxation.nc"
@@ -43,14 +36,7 @@ def test_an_interrupted_relax_goes_on(tmp_path, monkeypatch):
 
 
 def test_an_interrupted_relax_without_a_hold_goes_on(tmp_path, monkeypatch):
-    calls, real = [], power_law.fit_viscoelastic
-
-    def fragile(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return real(*args, **kwargs)
-
+    fragile, calls = interrupted(power_law.fit_viscoelastic)
     monkeypatch.setattr(power_law, "_CHUNK", 2)
     monkeypatch.setattr(power_law, "fit_viscoelastic", fragile)
     file, out = store.save(curves("hold").sel(segment=["approach"]), tmp_path / "ramps.nc"), tmp_path / "relaxation.nc"
