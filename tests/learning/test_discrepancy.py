@@ -77,6 +77,15 @@ def test_a_wrong_model_is_seen_and_its_error_is_part_of_the_bar(stiffening):
     assert float(np.median(found["modulus_at_contact"])) == pytest.approx(MODULUS, rel=0.15)
 
 
+@pytest.mark.parametrize(("signal", "told_apart"), [(30.0, False), (3000.0, True)])
+def test_a_second_likeness_is_named_where_the_noise_hides_the_difference(signal, told_apart):
+    data = session(DEFECTS["stiffening 1.3 times"](), COUNT, signal, np.random.default_rng(0))
+    model = learn_noise(data, MODEL, segment="approach").model
+    rising = {Departure.like_a_sample_that_stiffens_with_depth, Departure.like_a_thin_layer_on_a_stiff_support}
+    assert model.departure in rising
+    assert (model.second in rising - {model.departure}) == (not told_apart)
+
+
 def test_few_curves_are_not_tested():
     data, learnt = shown("stiffening 1.3 times", FEWEST - 1)
     assert np.isnan([learnt.model.std, learnt.model.chance, learnt.model.unseen]).all()

@@ -89,11 +89,12 @@ class Discrepancy(NamedTuple):
     chance: Any  # probability that the model holds, even odds before; NaN: not tested
     at_contact: Any  # the modulus at vanishing depth, of the middling curve
     unseen: Any  # what a layer on a stiff support changes the modulus by, with less of which it hardly shows
-    departure: Any  # `Departure`
+    departure: Any  # `Departure`, the nearest kind,
+    second: Any  # and the next where these curves do not tell the two apart, else ``none_seen``
 
 
 #: where there are too few curves
-UNTESTED = Discrepancy(np.nan, np.nan, np.nan, np.nan, Departure.not_tested)
+UNTESTED = Discrepancy(np.nan, np.nan, np.nan, np.nan, Departure.not_tested, Departure.none_seen)
 #: the factor of each kind, less 1, over v = radius of contact over the largest: the shape alone
 _SHAPES = {
     Departure.like_a_thin_layer_on_a_stiff_support: lambda v: 0.57 * v + 0.32 * v**2 + 0.1 * v**3,
@@ -103,6 +104,8 @@ _SHAPES = {
     Departure.like_large_strain_or_a_blunter_tip: lambda v: -(v**2),
     Departure.like_a_detector_that_is_not_linear: lambda v: -(v**6),
 }
+_RISING = (Departure.like_a_thin_layer_on_a_stiff_support, Departure.like_a_sample_that_stiffens_with_depth)
+_ALIKE = 3.84  # of chi-square, between kinds: the 95 % quantile of one degree of freedom
 _CONICAL = 0.3  # of the fitted modulus, at vanishing depth: with less, a rising factor is one that begins at nothing
 
 
@@ -341,12 +344,15 @@ def _summed(matrix: np.ndarray, right: np.ndarray, effects: np.ndarray, whole: _
     chance = float(whole.weight[_GRID[:, 0] == _SIZES[0]].sum())
     square = np.mean(np.maximum(total - noise, 0.0)) if chance <= SEEN else 0.0
     at_contact = float(np.median(middle))
-    departure = _likeness(whole, at_contact) if chance <= SEEN else Departure.none_seen
-    return Discrepancy(float(np.sqrt(square)), chance, at_contact, _unseen(matrix), departure)
+    kinds = _likeness(whole, at_contact) if chance <= SEEN else (Departure.none_seen, Departure.none_seen)
+    return Discrepancy(float(np.sqrt(square)), chance, at_contact, _unseen(matrix), *kinds)
 
 
-def _likeness(whole: _Whole, at_contact: float) -> Departure:
-    """The kind whose shape, at its best size, is nearest to the session's factor in units of its uncertainty."""
+def _likeness(whole: _Whole, at_contact: float) -> tuple[Departure, Departure]:
+    """The kinds whose shapes, at their best size, are nearest to the session's factor in units of its uncertainty.
+
+    The second is ``none_seen`` where its chi-square is larger by what one free size would explain in 5 % of cases.
+    """
     best = int(whole.weight.argmax())
     seen, information = whole.mean[best], np.linalg.inv(whole.covariance[best])
     v = np.linspace(0.05, 1.0, 60)
@@ -356,6 +362,8 @@ def _likeness(whole: _Whole, at_contact: float) -> Departure:
         like = np.linalg.lstsq(powers * felt[:, None], shape(v) * felt, rcond=None)[0]
         size = max(like @ information @ seen / (like @ information @ like), 0.0)
         found[kind] = (seen - size * like) @ information @ (seen - size * like)
-    kind = min(found, key=lambda one: found[one])
-    rising = kind in (Departure.like_a_thin_layer_on_a_stiff_support, Departure.like_a_sample_that_stiffens_with_depth)
-    return Departure.like_a_more_conical_tip if rising and at_contact < _CONICAL else kind
+    first, second = sorted(found, key=lambda one: found[one])[:2]
+    alike = found[second] - found[first] < _ALIKE
+    if first in _RISING and at_contact < _CONICAL:
+        return Departure.like_a_more_conical_tip, Departure.none_seen
+    return first, second if alike else Departure.none_seen

@@ -96,6 +96,8 @@ def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) ->
     variables["flag"] = ("curve", flag, flag_attributes())
     variables["departure"] = ("curve", np.array(fitted.model.departure, np.int8),
                               flag_attributes(Departure, "how the session departs from the model"))
+    variables["departure_second"] = ("curve", np.array(fitted.model.second, np.int8),
+                                     flag_attributes(Departure, "what that cannot be told from, if anything"))
     variables |= _display(fitted, rest, flag)
     names = (*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")
     variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.bars.covariance[:, :-1, :-1],

@@ -8,7 +8,7 @@ import numpy as np
 
 from asperity.data.results import codes
 from asperity.learning.agreement import BY_CHANCE
-from asperity.learning.discrepancy import FEWEST, SEEN, VAGUE
+from asperity.learning.discrepancy import FEWEST, SEEN, VAGUE, Departure
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, median
 from asperity.measurements.force_curves.criteria import (
@@ -107,7 +107,9 @@ def _percent(value: float) -> str:
 
 def looks_like(contents: Contents, curve: int) -> str:
     """What the departure from the model looks like, in words."""
-    return codes(contents.results, "departure")[int(contents.columns["departure"][curve])].name.replace("_", " ")
+    names = [codes(contents.results, name)[int(contents.columns[name][curve])].name
+             for name in ("departure", "departure_second") if name in contents.results]
+    return " or ".join(name.replace("_", " ") for name in names if name != Departure.none_seen.name)
 
 
 def _over_depth(contents: Contents) -> Iterator[Criterion]:
