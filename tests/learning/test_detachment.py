@@ -6,7 +6,8 @@ Curves are in units of the noise: a straight pull up to a jump at any place betw
 import numpy as np
 import pytest
 
-from asperity.learning.detachment import Detachment, read_detachment, unfolded
+from asperity.learning.detachment import Detachment, Retraction, read_detachment, unfolded
+from asperity.learning.free_force import free_force
 from asperity.learning.noise import Spectra, knots
 from asperity.learning.uncertainty import error_bars
 
@@ -43,10 +44,11 @@ def curves(release, pull, tilt=5.0, contact=0.4, seed=0):
     return release(index - place, pull) + tilt * index / SAMPLES + rng.standard_normal((COUNT, SAMPLES))
 
 
-def read(force, correlation=1.0, counted=None, noise=1.0, spectrum=None):
+def read(force, correlation=1.0, counted=None, noise=1.0, spectrum=None, approach=None):
     """What is read with noise that is known: white of this standard deviation, or of this ln S at the knots."""
     counted = np.ones(force.shape, bool) if counted is None else counted
-    found = read_detachment(force, counted, np.full(len(force), noise), np.full(len(force), correlation))
+    found = read_detachment(force, counted, np.full(len(force), noise), np.full(len(force), correlation),
+                            approach)
     mean = np.full((len(force), 13), 2 * np.log(noise)) if spectrum is None else np.tile(spectrum, (len(force), 1))
     bars = error_bars(found.weights, Spectra(mean, np.zeros((len(force), 13, 13))), SAMPLES, force.shape[1])
     return unfolded(found, bars.std, bars.freedom)
@@ -134,6 +136,63 @@ def test_what_has_no_baseline_has_no_pull_off():
     counted[1] = False
     counted[2, :-20] = False
     found = read(always, counted=counted)
-    assert np.isnan([part[1:] for part in found]).all()
+    assert np.isnan([part[1:] for part in found[:-1]]).all()
+    assert (found.state[1:] == Retraction.without_a_baseline).all()
     assert not found.low[0] > 0
     assert read(always[:0], counted=counted[:0]).force.shape == (0,)
+
+
+def adhesive(away, pull):
+    """A dip whose force has its least value at the jump, and bends up from there as an adhesive contact does."""
+    return np.where(away < 0, 0.0, pull * (1.6 * np.clip(away / 240, 0, 1) ** 1.5 - 1))
+
+
+@pytest.mark.parametrize("ends", [-120, -60, -12, 3, 10])
+def test_a_retraction_that_ends_before_the_tip_is_off_tells_no_pull_off(ends):
+    """It tells that: the force of the far end changes, and is below the force of the approach."""
+    force = curves(adhesive, 18.0, tilt=0.0)
+    first = int(0.6 * SAMPLES) - ends
+    cut = force[:, first:]
+    found = read(cut, approach=np.zeros(cut.shape))
+    assert np.mean(found.state == Retraction.ends_before_the_tip_is_off) > 0.95
+    assert np.mean(found.high < 18.0) < 0.01
+    whole = read(force, approach=np.zeros(force.shape))
+    assert (whole.state == Retraction.read).all()
+    assert held(whole, 18.0) > 0.9
+
+
+def test_a_short_even_end_below_the_approach_is_within_the_limit():
+    """Either the tip hangs there, or liquid drags on the lever: the limit holds both."""
+    contact = 0.1 * np.maximum(np.arange(SAMPLES) - 0.45 * SAMPLES, 0)
+    force = contact - 18.0 + np.random.default_rng(0).standard_normal((COUNT, SAMPLES))
+    found = read(force, approach=np.zeros(force.shape))
+    known = found.state == Retraction.read
+    assert known.mean() > 0.9
+    assert (found.low[known] == 0).all()
+    assert np.mean(found.high[known] > 18.0) > 0.99
+    assert np.median(read(force).high) < 5.0  # without the approach nothing speaks against a baseline
+
+
+def test_equal_values_at_the_lower_end_are_the_detector_s():
+    force = np.maximum(curves(adhesive, 30.0, tilt=0.0), -20.0)
+    assert (read(force).state == Retraction.cut_off_by_the_detector).all()
+    flat = np.round(curves(hertz, 0.0, tilt=0.0))  # a coarse detector repeats values of the baseline
+    assert (read(flat).state == Retraction.read).all()
+
+
+def test_a_drift_that_stops_widens_the_bar():
+    index = np.arange(SAMPLES)
+    drift = 6.0 * np.clip(index / (0.5 * SAMPLES) - 0.4, 0, 1)
+    found = read(curves(jump, 20.0, tilt=0.0) + drift)
+    assert held(found, 20.0) > 0.9
+    assert np.median(found.std) > 3 * np.median(read(curves(jump, 20.0, tilt=0.0)).std)
+
+
+def test_the_free_force_of_an_approach_is_its_baseline_at_any_height():
+    height = np.linspace(5.0, -1.0, SAMPLES)
+    force = curves(hertz, 0.0, tilt=0.0) + 3.0 * height
+    ones = np.ones(COUNT)
+    found = free_force(force, np.tile(height, (COUNT, 1)), np.ones(force.shape, bool), (ones, ones),
+                       np.tile([6.0, 2.0], (COUNT, 1)))
+    np.testing.assert_allclose(found.mean(axis=0), [18.0, 6.0], atol=0.1)
+    assert (found.std(axis=0) < 0.5).all()

@@ -162,11 +162,16 @@ def _stored(path: Path) -> xr.Dataset:
     try:
         return validate(store.open_store(path))
     except SchemaError as error:
+        with store.open_store(path) as held:
+            if "flag" in held:
+                raise Unsupported(path, "it holds results, and no force curves.", f"'asperity report {path}' and "
+                                  f"'asperity score {path}' read results; give the curves to analyze them.") from error
         raise Unsupported(path, f"it holds no force curves ({error}).") from error
     except store.StoreError as error:
         if isinstance(error.__cause__, ReadError):
             raise error.__cause__ from None
-        raise ReadError(path, str(error).removeprefix(f"{path}: ") + ".") from error
+        remedy = opening.DAMAGED if path.exists() else ""
+        raise ReadError(path, str(error).removeprefix(f"{path}: ") + ".", remedy) from error
 
 
 def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,
@@ -339,6 +344,8 @@ class NothingToAnalyze(DataError):
         self.statuses = tuple(statuses)
         lines = [f"{status.file}: {status.reason}" for status in statuses[:20]]
         more = [f"and {len(statuses) - 20} more"] if len(statuses) > 20 else []
-        begin, between = (": ", " ") if len(statuses) == 1 else ("\n  ", "\n  ")
-        found = between.join([*lines, *more]) or "the folder is empty"
+        begin, between = (": ", " ") if len(statuses) <= 1 else ("\n  ", "\n  ")
+        found = between.join([*lines, *more]) or (
+            "no file is there. The folders that an analysis wrote are left out: 'asperity report FOLDER' and 'asperity "
+            "score FOLDER' read their results")
         super().__init__(f"no file with force curves to analyze{begin}{found}")

@@ -161,6 +161,9 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
         StoreError: unknown ending, no such file, not a dataset, or not what was written there.
     """
     path = _results(Path(path))
+    if path.suffix not in ENDINGS:
+        raise StoreError(f"{printable(path)}: no results of asperity, which end in {' or '.join(ENDINGS)}; analyze the "
+                         "file first, then name its results.nc or their folder")
     kind = _kind(path)
     if not os.path.lexists(path) and path.parent.is_dir():
         disk.sweep(path.parent, path.name)

@@ -48,6 +48,8 @@ class Adhesion(NamedTuple):
     high: np.ndarray  # the lower one is 0 where the pull-off cannot be told from none
     followed: np.ndarray  # bool, whether the pull-off is that of the fitted model
     contradicted: np.ndarray  # bool, whether the model pulls with another force than was read
+    state: np.ndarray  # of `Retraction`
+    spoils: bool  # whether what spoils the retraction spoils the fit
     work: tuple[np.ndarray, np.ndarray] | None  # J/m^2, the ends for the work of adhesion, NaN where it is about that
 
 
@@ -87,7 +89,7 @@ def judged(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBa
         known = retracting & np.isfinite(read.high)
         limit = ~contradicted & (~plain | (known & ~seen))
         work = _work(model, found, bars, read, (known, limit, contradicted, near))
-    return Adhesion(force, std, freedom, low, high, followed, contradicted, work)
+    return Adhesion(force, std, freedom, low, high, followed, contradicted, read.state, retracting, work)
 
 
 def _work(model: AbstractContactModel, found: ParameterEstimates, bars: ErrorBars, read: Detachment,

@@ -1,6 +1,11 @@
 r"""The pull-off force read off a retraction, without a contact model.
 
-The baseline is a straight line through the samples that lie before the surface, seen from afar. The attraction is
+The baseline is a straight line through the samples that lie before the surface, seen from afar. Where the force of the
+farthest ones changes unlike that of the approach over the same heights, only the first few begin the line; and where
+these lie below the approach as well, the tip still hangs on the surface as the record ends: nothing can be read then.
+A short and even baseline below that of the approach may be one: where no dip is seen the limit holds its depth, too.
+Where means over parts of the baseline scatter about the line by more than the noise explains, or a force pushes before
+the dip (a drift that stops, fringes), the uncertainty grows with them. The attraction is
 read where the tip still holds on: by a parabola through neighboring samples, at its lowest place, or before a jump at
 its end; a jump falls between two samples, so that half of what the force changes from one to the next is added. Where
 neighboring samples differ from a parabola by more than the noise, the lowest of them is the pull-off. A sample or two
@@ -25,42 +30,63 @@ Source: Rice, Bell Syst. Tech. J. 24, 46 (1945), section 3.3.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from scipy.ndimage import correlate1d, minimum_filter1d
-from scipy.signal import savgol_coeffs
 from scipy.special import ndtr, stdtrit
 
 from asperity.learning.attachment import VISIBLE, is_sudden, release
+from asperity.learning.free_force import (
+    FELT,
+    FEWEST,
+    HALF,
+    LONG,
+    MIDDLE,
+    NEAR,
+    Baseline,
+    before_surface,
+    crooked,
+    far_end,
+    nine_counted,
+    pushed,
+    smoothed,
+)
 from asperity.learning.glitches import without_glitches
 from asperity.learning.student import standard
 
-__all__ = ["Detachment", "Reading", "read_detachment", "unfolded"]
+__all__ = ["Detachment", "Reading", "Retraction", "plateau", "read_detachment",
+           "unfolded"]
 
-_HALF = 4  # samples on either side of the middle of a parabola
-_FELT = 4.5  # force over the noise of nine samples, from which the surface is felt: by chance once in 1e5 places
 _FLAT = 3.0  # noise of nine samples, by which what lies around the lowest of them may differ and belong to it
 _FLIGHT = 3  # samples that a jump may be caught in,
 _FOLD = 6 / 35  # of the change of a root over a window, that a parabola through it misses at its start
 _DEEPER = 2.0  # noise, by which a value further in must be lower than that at the jump,
 _FALLS = 0.7  # and by which the next sample is lower in flight: half of what two samples differ by
 _GLITCH = 6.0  # noise, by which a glitch differs from its neighbors
-_FEWEST = 24  # samples of a baseline
-_SHARE = 0.9  # of the samples before the surface is felt, that the baseline is drawn through
-_NEAR = 0.75  # of these samples, from which on an attraction is looked for
-_FAR = 0.2  # of the samples, that show the baseline before anything is known
 _ROUGH = 3.0  # noise, by which neighboring samples may differ from a parabola; what differs more is not smoothed away
 _UPPER = 0.975  # the probability below the upper end of an interval of 95 %
+_SHORT = 0.5  # of the samples, which a baseline that is below that of the approach has at least, to be one for sure
+_CHANGES = 2.0  # noise, by which the end of a shorter one may change
+_GROWS = 0.5  # of how far it is below the approach, by which the farther half changes where the tip hangs
+_PLATEAU = 8  # equal end values in a row that mean a saturated detector,
+_EQUAL = 1e-9  # of the largest force
 _RESOLVED = 16  # samples of a dip that nine of them cannot smooth away
 _CACHED = 1 << 15  # samples that are worked on at once
 
-_NINE = 2 * _HALF + 1
 #: normal errors, and their weights in an average over one (Gauss-Hermite)
 _ERRORS, _OFTEN = np.polynomial.hermite_e.hermegauss(32)
 _OFTEN = _OFTEN / _OFTEN.sum()
-#: the weights of nine values in a parabola through them by least squares, at its middle
-_MIDDLE = savgol_coeffs(_NINE, 2, use="dot")
+
+
+class Retraction(IntEnum):
+    """What a retraction tells of the pull-off, stored as CF ``flag_values`` / ``flag_meanings``."""
+
+    read = 0
+    not_recorded = 1
+    ends_before_the_tip_is_off = 2
+    cut_off_by_the_detector = 3
+    without_a_baseline = 4
 
 
 class Reading(NamedTuple):
@@ -73,6 +99,7 @@ class Reading(NamedTuple):
     more: np.ndarray  # (batch,) N^2, what is added to the variance as the jump falls between two samples
     louder: np.ndarray  # (batch,) noise of this retraction over that which was stated, 1 at least
     along: np.ndarray  # (batch,) N, the noise of a reading along the baseline of its own curve
+    state: np.ndarray  # (batch,) of `Retraction`
 
 
 class Detachment(NamedTuple):
@@ -83,16 +110,11 @@ class Detachment(NamedTuple):
     freedom: np.ndarray  # degrees of freedom of that
     low: np.ndarray  # N, the ends of the interval that holds 95 %; the lower one is 0 where
     high: np.ndarray  # N, the pull-off cannot be told from none
+    state: np.ndarray  # of `Retraction`
 
 
-class _Baseline(NamedTuple):
-    values: np.ndarray  # (batch, sample) N
-    use: np.ndarray  # (batch, sample) bool, what it is drawn through,
-    number: np.ndarray  # (batch,) how many these are,
-    middle: np.ndarray  # (batch,) and their mean index
-
-
-def read_detachment(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray) -> Reading:
+def read_detachment(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray,
+                    approach: np.ndarray | None = None) -> Reading:
     """The largest attraction of every retraction, as a function of its samples.
 
     Args:
@@ -100,10 +122,12 @@ def read_detachment(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, c
         counted: (batch, sample) bool, samples that were recorded.
         noise: (batch,) N, standard deviation of the noise.
         correlation: (batch,) samples that count as one independent one.
+        approach: (batch, sample) N, of `free_force`: the approach off the surface at the same heights; NaN: not known.
     """
+    free = np.full(force.shape, np.nan) if approach is None else approach
+    whole = force, counted, np.maximum(noise, 1e-300), np.maximum(correlation, 1.0), free
     rows = max(1, _CACHED // max(force.shape[1], 1))
-    parts = [_read(force[i : i + rows], counted[i : i + rows], np.maximum(noise[i : i + rows], 1e-300),
-                   np.maximum(correlation[i : i + rows], 1.0)) for i in range(0, max(len(force), 1), rows)]
+    parts = [_read(*(one[i : i + rows] for one in whole)) for i in range(0, max(len(force), 1), rows)]
     return Reading(*(np.concatenate(column) for column in zip(*parts)))
 
 
@@ -131,8 +155,9 @@ def unfolded(reading: Reading, std: np.ndarray, freedom: np.ndarray) -> Detachme
     unknown = np.isnan(reading.force)
     high = np.maximum(of_reading(1 - _UPPER, 0.0), reading.most + std[:, 2] * reading.louder)
     std = np.sqrt((std[:, 0] * reading.louder) ** 2 + reading.more)
-    return Detachment(*(np.where(unknown, np.nan, one) for one in (
-        of_reading(0.5, above), std, known, of_reading(_UPPER, above), high)))
+    force, std, known, low, high = (np.where(unknown, np.nan, one) for one in (
+        of_reading(0.5, above), std, known, of_reading(_UPPER, above), high))
+    return Detachment(force, std, known, low, high, reading.state)
 
 
 def _searched(reading: Reading, scale: np.ndarray, change: np.ndarray, freedom: np.ndarray) -> np.ndarray:
@@ -149,65 +174,62 @@ def _searched(reading: Reading, scale: np.ndarray, change: np.ndarray, freedom: 
     return -np.log(np.maximum(none, 1e-300))
 
 
-def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray) -> Reading:
+def _read(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlation: np.ndarray,
+          approach: np.ndarray) -> Reading:
     """As `read_detachment`, for curves that fit into the cache of a processor together."""
     number, index = counted.sum(axis=1), np.arange(force.shape[1])
     first = counted.argmax(axis=1)
+    lowest, flat = plateau(-force, counted)
     force = without_glitches(np.where(counted, force, 0.0), counted, _GLITCH * noise)
-    line, onset = _line(force, counted, first + np.maximum(_FEWEST, _FAR * number).astype(int)), first
-    whole, of_nine = _whole(counted), noise * np.sqrt(np.minimum((_MIDDLE**2).sum() * correlation, 1.0))
-    for _ in range(2):  # from the farthest fifth, then from all that lies before the surface
-        smooth = _smooth(force - line.values)
-        felt = (np.abs(smooth) > _FELT * of_nine[:, None]) & whole
-        onset = np.where(felt.any(axis=1), felt.argmax(axis=1), force.shape[1])
-        pulls = np.take_along_axis(smooth, np.minimum(onset, force.shape[1] - 1)[:, None], axis=1)[:, 0] < 0
-        share = np.where(pulls, _SHARE, _NEAR)  # an attraction that is not felt must not turn the line
-        line = _line(force, counted, first + np.maximum(_FEWEST, share * (onset - first)).astype(int))
+    far = far_end(force - approach, counted, noise, correlation)
+    whole, of_nine = nine_counted(counted), noise * np.sqrt(np.minimum((MIDDLE**2).sum() * correlation, 1.0))
+    line, onset = before_surface(force, counted, first + far.begin, of_nine)
     own = _rms(force - line.values, line.use)
     louder = np.maximum(own / noise, 1.0)
     rest = np.where(counted, force - line.values, 0.0)
-    near = counted & (index >= (first + (_NEAR * (onset - first)).astype(int))[:, None])
+    near = counted & (index >= (first + (NEAR * (onset - first)).astype(int))[:, None])
     weights, more, resolved = _lowest(rest, counted, whole, near, (of_nine, noise * louder))
     deepest = np.where(near, rest, np.inf).argmin(axis=1)
     most = np.where(resolved[:, None], weights, -(index == deepest[:, None]).astype(float))
-    places = (near & whole & (_smooth(rest) < _FELT * of_nine[:, None])).sum(axis=1)
+    more = more + pushed(rest, counted & (index < deepest[:, None] - LONG), of_nine) ** 2
+    places = (near & whole & (smoothed(rest) < FELT * of_nine[:, None])).sum(axis=1)
     change = np.diff(weights, axis=1, prepend=0.0)
-    known = (line.number >= _FEWEST) & (number - line.number > 2 * _HALF) & weights.any(axis=1)
-    value, largest = (np.where(known, (one * rest).sum(axis=1), np.nan) for one in (weights, most))
+    cut = flat & (lowest - line.values.max(axis=1) > VISIBLE * noise)
+    known = (line.number >= FEWEST) & (number - line.number > 2 * HALF) & weights.any(axis=1)
+    unseen = (weights * rest).sum(axis=1) < VISIBLE * of_nine
+    short = unseen & (line.number < _SHORT * number)
+    hangs = (far.below > 0) & ((far.unlike > np.where(short, _CHANGES, FELT))
+                               | (unseen & (far.half > _GROWS * far.below)))
+    state = np.where(known, np.where(hangs, Retraction.ends_before_the_tip_is_off, np.where(
+        cut, Retraction.cut_off_by_the_detector, Retraction.read)), Retraction.without_a_baseline)
+    value, largest = (np.where(state == Retraction.read, (one * rest).sum(axis=1), np.nan) for one in (weights, most))
+    louder = np.maximum(louder, crooked(rest, line, noise, correlation))
+    largest = np.where(short, np.fmax(largest, far.below), largest)
     return Reading(value, np.stack([_above(weights, line), change, _above(most, line)], axis=1), largest, places, more,
-                   louder, of_nine * louder)
+                   louder, of_nine * louder, state.astype(np.int8))
 
 
-def _above(weights: np.ndarray, line: _Baseline) -> np.ndarray:
+def plateau(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest force of each curve, (batch,) N, and whether so many samples in a row are exactly equal to it.
+
+    Args:
+        force: (batch, sample) N, as recorded.
+        counted: (batch, sample) bool.
+    """
+    size = np.max(np.abs(np.where(counted, force, 0.0)), axis=1, keepdims=True)
+    top = np.max(np.where(counted, force, -np.inf), axis=1, keepdims=True)
+    equal = counted & (np.abs(force - top) <= _EQUAL * size)
+    runs = np.lib.stride_tricks.sliding_window_view(equal, min(_PLATEAU, equal.shape[1]), axis=1)
+    return top[:, 0], np.any(np.all(runs, axis=2), axis=1)
+
+
+def _above(weights: np.ndarray, line: Baseline) -> np.ndarray:
     """The weights of the samples in what `weights` are of the force above the line."""
     away = np.where(line.use, np.arange(weights.shape[1]) - line.middle[:, None], 0.0)
     turned = (weights * (np.arange(weights.shape[1]) - line.middle[:, None])).sum(axis=1, keepdims=True)
     square = np.maximum((away**2).sum(axis=1, keepdims=True), 1.0)
     level = line.use * weights.sum(axis=1, keepdims=True) / np.maximum(line.number, 1)[:, None]
     return weights - level - turned * away / square
-
-
-def _line(force: np.ndarray, counted: np.ndarray, stop: np.ndarray) -> _Baseline:
-    """The straight line through the samples before ``stop``, by least squares against their index."""
-    index = np.arange(force.shape[1], dtype=float)
-    use = counted & (index < stop[:, None])
-    number = use.sum(axis=1)
-    count = np.maximum(number, 1)
-    middle, level = (np.where(use, one, 0.0).sum(axis=1) / count for one in (index, force))
-    away = np.where(use, index - middle[:, None], 0.0)
-    square = (away**2).sum(axis=1)
-    slope = (away * (force - level[:, None])).sum(axis=1) / np.maximum(square, 1.0)
-    return _Baseline(level[:, None] + slope[:, None] * (index - middle[:, None]), use, number, middle)
-
-
-def _smooth(force: np.ndarray) -> np.ndarray:
-    """The parabola through the nine samples around every sample, in its middle; of no use within four of the ends."""
-    return correlate1d(force, _MIDDLE, axis=1, mode="constant")
-
-
-def _whole(counted: np.ndarray) -> np.ndarray:
-    """Where all nine samples around are counted."""
-    return minimum_filter1d(counted.astype(np.uint8), _NINE, axis=1, mode="constant").astype(bool)
 
 
 def _rms(residual: np.ndarray, use: np.ndarray) -> np.ndarray:
@@ -225,12 +247,12 @@ def _lowest(rest: np.ndarray, counted: np.ndarray, whole: np.ndarray, near: np.n
     visible = depth > 2 * VISIBLE * of_nine
     jumps = visible & is_sudden(last_off, first_on, counted.sum(axis=1))
     edge = np.where(jumps, _landed(rest, first_on, of_one), -1)
-    inside = near & whole & (index >= edge[:, None] + _HALF)
-    smooth = np.where(inside, _smooth(rest), np.inf)
+    inside = near & whole & (index >= edge[:, None] + HALF)
+    smooth = np.where(inside, smoothed(rest), np.inf)
     middle = smooth.argmin(axis=1)
     flat = smooth < smooth[rows, middle][:, None] + _FLAT * of_nine[:, None]
-    start = np.where(~flat & (index < middle[:, None]), index, -1).max(axis=1) + 1 - _HALF
-    end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + _HALF
+    start = np.where(~flat & (index < middle[:, None]), index, -1).max(axis=1) + 1 - HALF
+    end = np.where(~flat & (index > middle[:, None]), index, rest.shape[1]).min(axis=1) - 1 + HALF
     weights, rough, more = _vertex(rest, start, end, jumps & (start <= edge), noise)
     weights = np.where(np.isfinite(smooth[rows, middle])[:, None], weights, 0.0)
     at_edge = more > 0
@@ -258,7 +280,7 @@ def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np
     unstable (a fold), of which a parabola misses some sixth. Elsewhere it is 0.
     """
     index = np.arange(rest.shape[1])
-    center, half = (start + end) / 2, np.maximum((end - start) / 2, float(_HALF))
+    center, half = (start + end) / 2, np.maximum((end - start) / 2, float(HALF))
     use = (index >= start[:, None]) & (index <= end[:, None])
     x = np.where(use, (index - center[:, None]) / half[:, None], 0.0)
     powers = np.stack([use.astype(float), x, x**2], axis=1)

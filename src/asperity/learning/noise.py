@@ -32,7 +32,7 @@ from scipy.special import digamma, polygamma
 
 __all__ = ["CONTRASTS", "MINIMUM_BASELINE", "PRIOR", "Contrasts", "SharedNoise", "Spectra",
            "SpectrumPrior", "autocovariance", "baseline_length", "between_knots", "beyond_windows", "correlation",
-           "degrees_of_freedom", "evidence", "knots", "learn", "level", "of_baselines", "resolved",
+           "degrees_of_freedom", "evidence", "knots", "learn", "level", "mean_power", "of_baselines", "resolved",
            "spectra", "together"]
 
 #: fewer samples before contact than this say nothing about the noise's correlation
@@ -169,6 +169,11 @@ def spectra(noise: SharedNoise, seen: Contrasts) -> Spectra:
     inner = np.linalg.inv(_linear(seen, own)[0] + inverse)
     share = inner @ inverse  # how much of the session's own uncertainty a curve takes over
     return Spectra(own, inner + share @ noise.covariance @ np.swapaxes(share, 1, 2))
+
+
+def mean_power(noise: SharedNoise, found: Spectra) -> Spectra:
+    """The spectra at their mean power, which errors follow: above the middling where noise comes in bursts or waves."""
+    return found._replace(mean=found.mean + np.log(max(noise.excess, 1.0)))
 
 
 def _alike(seen: Contrasts) -> Contrasts:

@@ -34,6 +34,7 @@ from asperity.data.readers._table import (
     unit_factor,
 )
 from asperity.data.readers._text import read_head, read_text
+from asperity.messages import quoted
 from asperity.quantities import QUANTITIES
 
 __all__ = ["read_table"]
@@ -89,7 +90,8 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
     table = parse_rows(path, body, first + 1, separator, titles)
     columns = {quantity: _in_si(path, quantity, units[i] if i < len(units) else None, table.values[:, i])
                for i, (quantity, _) in enumerate(named) if quantity}
-    found = _dataset(path, _with_parts(columns), left_out([table]))
+    strange = [title for title, (quantity, _) in zip(titles, named) if not quantity]
+    found = _dataset(path, _with_parts(columns), left_out([table]), strange)
     if "left_out" in found.attrs:
         _log.warning("%s: %s", printable(path), found.attrs["left_out"])
     return found
@@ -125,7 +127,8 @@ def _with_parts(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _quantity(title: str) -> str | None:
     """What a title names, with ``_std`` kept."""
     bare = title.removesuffix("_std")
-    found = next((name for name, words in _NAMES.items() if bare in words), None)
+    spelled = {bare, re.sub(r"[\s-]+", "_", bare)}
+    found = next((name for name, words in _NAMES.items() if spelled & {name, *words}), None)
     return None if found is None else found + title[len(bare):]
 
 
@@ -145,14 +148,15 @@ def _in_si(path: Path, name: str, unit: str | None, values: np.ndarray) -> np.nd
     return values * factor
 
 
-def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any]) -> xr.Dataset:
+def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any], strange: list[str]) -> xr.Dataset:
     if "angular_frequency" in columns:
         columns["frequency"] = columns.pop("angular_frequency") / (2 * math.pi)
     axis = "frequency" if "frequency" in columns else "time" if "time" in columns else None
     pairs = (("storage_modulus", "loss_modulus"), ("shear_storage_modulus", "shear_loss_modulus"),
              ("relaxation_modulus",))
     if axis is None or not any(set(pair) <= set(columns) for pair in (pairs[:2] if axis == "frequency" else pairs[2:])):
-        raise NotRecognized(path, f"the columns are {', '.join(columns) or 'unknown'}.", _WANTED)
+        others = f"; not understood: {quoted(', '.join(strange))}" if strange else ""
+        raise NotRecognized(path, f"the columns are {', '.join(columns) or 'unknown'}{others}.", _WANTED)
     along = columns.pop(axis)
     zero = along == 0
     if 0 < zero.sum() <= _MOST_AT_ZERO and not zero.all():

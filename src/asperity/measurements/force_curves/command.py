@@ -69,7 +69,7 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
     from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.words import closeness, findings, headline
     from asperity.measurements.force_curves.score import concerns, judged
-    from asperity.measurements.force_curves.summary import causes, flag_line, glitches, summary
+    from asperity.measurements.force_curves.summary import causes, flag_line, glitches, not_read, summary
 
     contents = gathered(results)
     found = summary(contents)
@@ -79,7 +79,8 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
         values = [f"{finding.name}: {finding.line}" for finding in findings(contents)]
         chosen = [str(line) for line in listed(results, "selection")]
         lines = [headline(contents), *chosen, *values, *closeness(contents), flag_line(contents), *causes(contents),
-                 *glitches(contents), *_about_files(found), *assumptions(results), *concerns(judged(contents))]
+                 *glitches(contents), *not_read(contents), *_about_files(found), *assumptions(results),
+                 *concerns(judged(contents))]
         typer.echo("\n".join([*lines, *(f"-> {path}" for path in outputs)]))
     return 0 if set(found["flags"]) <= {"converged"} and not found["failed_files"] else 1
 

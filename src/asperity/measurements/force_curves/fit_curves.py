@@ -16,8 +16,9 @@ from asperity.learning.agreement import Scatter, scatter
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import Scaled, scale
 from asperity.learning.curve_blocks import Blocks, blocks_of
-from asperity.learning.detachment import Detachment, Reading, read_detachment, unfolded
+from asperity.learning.detachment import Detachment, Reading, Retraction, read_detachment, unfolded
 from asperity.learning.discrepancy import FEWEST, UNTESTED, Discrepancy, discrepancy
+from asperity.learning.free_force import free_force
 from asperity.learning.glitches import resolution
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
@@ -203,9 +204,14 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
               own: _OwnNoise) -> Detachment:
     """The pull-off read off the retraction, the ``fitted`` one if it is; NaN where there is none."""
     if fitted is None and "retract" not in dataset["segment"].values:
-        return Detachment(*(np.full(len(std), np.nan) for _ in Detachment._fields))
+        nothing = np.full(len(std), np.nan)
+        return Detachment(nothing, nothing, nothing, nothing, nothing,
+                          np.full(len(std), Retraction.not_recorded, np.int8))
     retraction = fitted or segment_of(dataset, "retract")
-    reading = read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation)
+    approach = segment_of(dataset, "approach") if "approach" in dataset["segment"].values else None
+    free = None if approach is None else free_force(approach.force, approach.height, approach.present,
+                                                    (std, correlation), retraction.height)
+    reading = read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation, free)
     parts = []
     for length in np.unique(own.length):
         here = own.length == length
@@ -236,10 +242,11 @@ def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset,
         shown = _contrasts(found.left[here], found.seen[here], [baselines[i] for i in here],
                            (step[here], largest[here]), (samples, length, own.window.baseline))
         seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own[:2], shown))
-        bars = error_bars(response[here], seen, length, samples)
-        pulled = error_bars(pull.response[here, None], alone, length, samples)
+        whole, before = (noise_model.mean_power(kind, one) for kind, one in zip(own[:2], (seen, alone)))
+        bars = error_bars(response[here], whole, length, samples)
+        pulled = error_bars(pull.response[here, None], before, length, samples)
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
-                      *alone, np.full(len(here), length), (pulled.std * wide(pulled.freedom))[:, 0],
+                      *before, np.full(len(here), length), (pulled.std * wide(pulled.freedom))[:, 0],
                       *scatter(own.before, alone, number[here])))
     back = np.argsort(np.concatenate(rows))
     *whole, std, correlation, mean, covariance, length, moved, variance, freedom, level = (

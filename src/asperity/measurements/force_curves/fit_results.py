@@ -12,6 +12,7 @@ from asperity.data.results import flag_attributes, gravest, identity, with_uncer
 from asperity.learning.adhesion import Adhesion
 from asperity.learning.agreement import BY_CHANCE, Scatter, chance
 from asperity.learning.batches import Scaled
+from asperity.learning.detachment import Retraction, plateau
 from asperity.learning.discrepancy import Departure, Discrepancy
 from asperity.learning.least_squares import Fit
 from asperity.learning.outcome import Outcome
@@ -22,7 +23,6 @@ from asperity.quantities import QUANTITIES, variable_attributes
 __all__ = ["Fitted", "Level", "first_touch", "results", "touching"]
 
 _POINTS = 120  # samples of a curve that are kept for display
-_PLATEAU = 8  # equal end values in a row that mean a saturated detector
 _MATTERS = 0.03  # residual over largest force, or
 _CHANGES = 0.1  # change of the modulus from all to half of the depth, above which a misfit is more than small
 _HALVES = 0.5  # the same, from which on a residual is no noise
@@ -98,6 +98,8 @@ def results(dataset: xr.Dataset, model: AbstractContactModel, fitted: Fitted) ->
                               flag_attributes(Departure, "how the session departs from the model"))
     variables["departure_second"] = ("curve", np.array(fitted.model.second, np.int8),
                                      flag_attributes(Departure, "what that cannot be told from, if anything"))
+    variables["retraction"] = ("curve", fitted.adhesion.state,
+                               flag_attributes(Retraction, "what the retraction tells of the pull-off"))
     variables |= _display(fitted, rest, flag)
     names = (*model.fitted, "contact_point", "baseline_offset", "baseline_tilt")
     variables["covariance"] = (("curve", "parameter", "parameter_"), fitted.bars.covariance[:, :-1, :-1],
@@ -247,9 +249,11 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
         Outcome.short_baseline: fitted.level.baseline < 0.1 * number,
         Outcome.bound_hit: np.any(impossible + vague, axis=0)
         | (_depth(fitted) > float(model.largest_indentation())),
-        Outcome.saturated: _saturated(fitted.segment),
+        Outcome.saturated: plateau(fitted.segment.force + fitted.segment.removed, counted)[1]
+        | (fitted.adhesion.spoils & (fitted.adhesion.state == Retraction.cut_off_by_the_detector)),
         Outcome.not_converged: ~fitted.fit.converged | ~np.isfinite(found.values).all(axis=1),
-        Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE),
+        Outcome.contact_out_of_range: (point < 0.01) | (point > 0.999) | (fitted.level.baseline < _BASELINE)
+        | (fitted.adhesion.spoils & (fitted.adhesion.state == Retraction.ends_before_the_tip_is_off)),
         Outcome.wrong_way: _wrong_way(fitted, rest),
         Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
         Outcome.too_few_samples: number < _FEWEST,
@@ -295,16 +299,6 @@ def _flat(rest: _Residuals) -> np.ndarray:
     """Whether the curve, whatever the model, is no more than its own noise (about 7 spreads peak to peak)."""
     swing = np.max(np.nan_to_num(rest.corrected), axis=1) - np.min(np.nan_to_num(rest.corrected), axis=1)
     return ~(swing > _SWING * rest.far)
-
-
-def _saturated(segment: Segment) -> np.ndarray:
-    """Whether the raw force ends in a plateau of exactly equal values (the tilt is put back first)."""
-    raw = segment.force + segment.removed
-    size = np.max(np.abs(np.where(segment.counted, raw, 0.0)), axis=1, keepdims=True)
-    top = np.max(np.where(segment.counted, raw, -np.inf), axis=1, keepdims=True)
-    equal = segment.counted & (np.abs(raw - top) <= 1e-9 * size)
-    runs = np.lib.stride_tricks.sliding_window_view(equal, min(_PLATEAU, equal.shape[1]), axis=1)
-    return np.any(np.all(runs, axis=2), axis=1)
 
 
 def _display(fitted: Fitted, rest: _Residuals, flag: np.ndarray) -> dict[str, Any]:

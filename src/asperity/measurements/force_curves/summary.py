@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 
 from asperity.data.results import listed
+from asperity.learning.detachment import Retraction
 from asperity.learning.discrepancy import VAGUE
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, Property, median
 from asperity.report.numbers import count_of
 
-__all__ = ["causes", "flag_line", "glitches", "middle", "summary", "undefended"]
+__all__ = ["causes", "flag_line", "glitches", "middle", "not_read", "summary", "undefended"]
+
+#: why a retraction tells no pull-off
+_NOT_READ = {
+    Retraction.ends_before_the_tip_is_off: "the retraction ends before, or just as, the tip is off (retract further)",
+    Retraction.cut_off_by_the_detector: "the lowest forces are all equal: the end of the detector's range",
+    Retraction.without_a_baseline: "too few samples of the retraction lie off the surface"}
 
 
 def _flag_counts(contents: Contents) -> dict[str, int]:
@@ -46,6 +53,16 @@ def glitches(contents: Contents) -> list[str]:
         return []
     of = f"{count_of(samples, 'sample')} of {count_of(curves, 'curve')}"
     return [f"{of} hugely off both neighbors (glitches), left out of the fit."]
+
+
+def not_read(contents: Contents) -> list[str]:
+    """Of how many usable curves the pull-off is not known though a retraction was recorded, and why."""
+    if "retraction" not in contents.results:
+        return []
+    state = contents.columns["retraction"][contents.usable]
+    counts = {words: int((state == code).sum()) for code, words in _NOT_READ.items()}
+    return [f"No pull-off force for {count_of(number, 'usable curve')}: {words}."
+            for words, number in counts.items() if number]
 
 
 def undefended(contents: Contents) -> bool:

@@ -76,15 +76,15 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.page.words import findings, headline
-    from asperity.measurements.force_curves.summary import flag_line
+    from asperity.measurements.force_curves.summary import causes, flag_line
     from asperity.measurements.rheometry.page import page
     from asperity.report.page import keep
 
     if "parameter" in made.dims:
         paths = [store.save(made, out), write_report(made, out.with_suffix(".html"))]
         contents = gathered(made)
-        said = [headline(contents), *(f"{row.name}: {row.line}" for row in findings(contents)), flag_line(contents),
-                *assumptions(made)]
+        values = [f"{row.name}: {row.line}" for row in findings(contents)]
+        said = [headline(contents), *values, flag_line(contents), *causes(contents), *assumptions(made)]
     else:
         about = page(made)
         paths = keep(made, about, out)

@@ -9,8 +9,9 @@ from typing import Any
 import xarray as xr
 
 from asperity.contact.named import Model, contact_model
+from asperity.data.curve_files import missing_calibration
 from asperity.data.curves import segment_kind
-from asperity.data.readers._errors import ReadError
+from asperity.data.readers._errors import MissingCalibration, ReadError
 from asperity.data.readers.force_curves import find_reader
 from asperity.measurements.force_curves.read import read
 from asperity.measurements.rheometry.material import median_spectrum, relax, spectrum
@@ -34,7 +35,7 @@ def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | 
     from asperity.measurements.rheometry.modulation import modulus_spectrum
 
     try:
-        moduli = modulus_spectrum(read(path), model, **job)
+        moduli = modulus_spectrum(_calibrated(path), model, **job)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     return spectrum(median_spectrum(moduli), noise=noise)
@@ -52,10 +53,19 @@ def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float 
         return relax(path, noise=noise)
     from asperity.measurements.rheometry.hold import holds
 
-    curves = read(path)
+    curves = _calibrated(path)
     if any(segment_kind(str(name)) == "pause" for name in curves["segment"].values):
         return holds(curves, model, **job)
     return power_law(curves, model, **job)
+
+
+def _calibrated(path: str | PathLike[str]) -> xr.Dataset:
+    """The force curves of a file that has a force and a spring constant."""
+    curves = read(path)
+    if lacking := missing_calibration(curves, path):
+        raise MissingCalibration(path, lacking.problem, "Store it with what is missing first: asperity convert FILE "
+                                 "--spring-constant 0.04N/m --sensitivity 40nm/V --out curves.nc.")
+    return curves
 
 
 def _curves_in(path: str | PathLike[str]) -> bool:

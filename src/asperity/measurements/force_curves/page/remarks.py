@@ -11,14 +11,15 @@ from asperity.learning.discrepancy import SEEN, VAGUE
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, median, words_of
 from asperity.measurements.force_curves.score_model import NOT_TESTED, looks_like, unseen
-from asperity.measurements.force_curves.summary import glitches
+from asperity.measurements.force_curves.summary import glitches, not_read
 from asperity.report.numbers import count_of, factor_of, plain
 
 __all__ = ["remarks"]
 
 _ONE_DIRECTION = (
     "What no curve of one direction can show, and nothing was given of, is taken to be exact: the scale of heights and "
-    "the speed of the ramp, constant drift"
+    "the speed of the ramp, constant drift, a level sample (a slope of 10 or 20 degrees makes the modulus 4 or 14 % "
+    "too small) and a single tip (a second one beside it doubles the modulus)"
 )
 _WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that of a normal error to a tenth
 
@@ -38,7 +39,7 @@ def remarks(contents: Contents) -> list[str]:
             f"{count_of(taken['curves'], 'curve')} of very many samples: the fit is to means of up to "
             f"{taken['samples']} neighboring samples, and noise and sample count are those of the means."
         )
-    said += glitches(contents)
+    said += [*glitches(contents), *not_read(contents)]
     ratio = contents.columns["reduced_chi_square"][good]
     if np.isfinite(ratio).any():
         said.append(_fit_quality(median(ratio), int(np.isfinite(ratio).sum())))

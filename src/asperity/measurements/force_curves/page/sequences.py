@@ -24,8 +24,8 @@ _LOG_RATIO = 20.0
 def sequence_figures(contents: Contents, chosen: np.ndarray, curves: ColumnDataSource) -> list[figure]:
     """Value against curve number with error bars, for the curves that are on no grid.
 
-    Dark bars are the noise, light ones the total; crosses at the bottom are curves without a usable
-    value; the background changes from file to file.
+    Dark bars are the noise, light ones the total, and from 0 to its end an upper limit; crosses at the bottom are
+    curves without a usable value; the background changes from file to file.
     """
     from bokeh.models import ColumnDataSource, Range1d
 
@@ -47,9 +47,10 @@ def _sequence(
     array = np.where(contents.usable, shown.values, np.nan)[chosen]
     found = array[np.isfinite(array)]
     log = found.size > 1 and found.min() > 0 and found.max() > _LOG_RATIO * found.min()
-    factor, unit = prefix(_usual(found), shown.unit)
-    total = shown.std[chosen] / factor
-    array, noise = array / factor, shown.parts[0][0][chosen] / factor
+    limit = np.where(array == 0, shown.ends[1][chosen], np.nan)
+    factor, unit = prefix(_usual(found) or _usual(limit), shown.unit)
+    total = np.where(limit > 0, limit, shown.std[chosen]) / factor
+    array, noise = array / factor, np.where(limit > 0, 0.0, shown.parts[0][0][chosen]) / factor
     low, high = _room(array, total, log)
     plot = quiet_figure(
         f"{shown.words} of the curves without a grid",
@@ -68,7 +69,7 @@ def _sequence(
         {
             "curve": chosen,
             "value": array,
-            "low": np.maximum(array - total, low),
+            "low": np.where(limit > 0, 0.0, np.maximum(array - total, low)),
             "high": array + total,
             "noise_low": np.maximum(array - noise, low),
             "noise_high": array + noise,
@@ -156,7 +157,7 @@ def _edges(array: np.ndarray) -> np.ndarray:
 def _histogram(array: np.ndarray, name: str, unit: str, *, log: bool) -> figure | None:
     array = array[np.isfinite(array)]
     log = log and bool((array > 0).all())
-    if array.size < 5:
+    if array.size < 5 or not array.any():  # all are limits
         return None
     edges = np.exp(_edges(np.log(array))) if log else _edges(array)
     plot = _counts(
