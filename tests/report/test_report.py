@@ -43,7 +43,7 @@ MADE = {
     "phase": ("Leveling", lambda folder: correct.image(read_image(tiny_image("nanoscope", folder)[0]),
                                                        channel="phase")),
     "drift": ("Position", lambda folder: correct.drift(film())),
-    "relaxation": ("A relaxing material.", lambda folder: asperity.relax(table(folder), draws=4)),
+    "relaxation": ("The data are those of a relaxing material", lambda folder: asperity.relax(table(folder), draws=4)),
     "holds": ("Relaxation and creep", lambda folder: holds(curves("hold"), {"name": "hertz", "radius": 5e-6}, draws=4)),
     "calibration": ("pring constant", lambda folder: calibrate.spring_constant(
         thermal(folder), method="equipartition", sensitivity=20e-9, lever={"tilt": 0.17})),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,17 +17,27 @@ from asperity.data.curves import segment_kind
 from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes, gravest, identity
 from asperity.data.verbs import verb
+from asperity.learning import noise as noise_model
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.messages import DataError
+from asperity.report.numbers import count_of
 from asperity.rheology import step_response
+from asperity.rheology.held_record import ForceNoise, free_samples
 from asperity.rheology.step_response import StepFit, fit_step, record
 
 __all__ = ["holds"]
 
-_POINTS = 120  # of the grid of times
+_KNOWN = ("Level, tilt, drift and drag are unknowns of every fit: bands hold what the baseline leaves open of them, "
+          "not the tip, adhesion or a creep of the scanner that the height does not show.")
+_POINTS = 120  # of the grid of times,
+_REACH = 1000.0  # its end over its beginning, but
+_RESOLVED = 4.0  # samples of a hold, at least, to its beginning: what is faster is told from the ramp alone
 _BATCH = 8  # curves of a chunk: some seconds of work
+_FREE = 0.95  # of the samples before the surface is felt, that show the noise
+_UNLIKE = 2.0  # mean square of the residual over that of the noise, above which it is none,
+_MATTERS = 0.03  # and its size over the largest force, from which the material is another
 
 
 @verb(dataset="curves")
@@ -36,7 +46,9 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     """The relaxation of the sample under every curve that approaches and then holds.
 
     No step is assumed: the force is that of a nonnegative spectrum of relaxation times under the measured indentation
-    (Lee and Radok, Ting where the contact shrinks). A hold at constant force gives creep in the same way.
+    (Lee and Radok, Ting where the contact shrinks). A hold at constant force gives creep in the same way. All ramps and
+    holds up to the retraction are fitted together; level, tilt, drift and drag are unknowns, and the bands know the
+    noise of the session's baselines with its correlation.
 
     Args:
         dataset: force curves with an approach and a pause.
@@ -48,68 +60,146 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
 
     Returns:
         over ``fit_time`` (s since the step), per curve: ``relaxation_fit`` E(t) and ``creep_fit`` J(t) with ``_low``
-        and ``_high`` (90 %), ``contact_point``, ``residual`` (of the force, over its largest), ``flag`` (of
-        `Outcome`); ``findings`` says why curves were not.
+        and ``_high`` (90 %), ``contact_point``, ``residual`` (of the force, over its largest),
+        ``reduced_chi_square``, ``drift``, ``flag`` (of `Outcome`); ``findings`` says why curves were not.
 
     Raises:
         DataError: no approach with a pause after it, no force, or a model with adhesion.
     """
     template, contact = resolved_elastic(model, dataset)
-    names = [str(name) for name in dataset["segment"].values]
-    after = names[names.index("approach") + 1:] if "approach" in names else []
-    hold = next((name for name in after if segment_kind(name) == "pause"), None)
-    if hold is None or "force" not in dataset or "time" not in dataset:
-        raise DataError(f"no hold: it needs an approach, a pause after it, force and time; the segments are "
-                        f"{', '.join(names)}")
+    parts = _parts([str(name) for name in dataset["segment"].values])
+    if not any(segment_kind(name) == "pause" for name in parts[1:]) or "force" not in dataset or "time" not in dataset:
+        raise DataError("no hold: it needs an approach, a pause after it, force and time; the segments are "
+                        f"{', '.join(map(str, dataset['segment'].values))}")
     loaded = dataset.load()
-    time = loaded["time"].sel(segment=hold)
+    time = loaded["time"].sel(segment=[name for name in parts if segment_kind(name) == "pause"])
     lasts = (time.max("sample") - time.min("sample")).values  # NaN where a curve of the same files has no hold
     if not np.any(lasts > 0):
-        raise DataError(f"no hold: the segment {hold} of every curve is empty")
+        raise DataError("no hold: the pause of every curve is empty")
     longest = float(np.nanmax(lasts))
+    steps = time.diff("sample").median("sample").values
+    shortest = min(max(longest / _REACH, _RESOLVED * float(np.nanmedian(steps))), longest / 2)
+    records = [_curve(loaded.isel(curve=curve), parts) for curve in range(loaded.sizes["curve"])]
+    noises = _noises(records, loaded["session"].values.astype(str))
     arguments = {"model": template.record, "draws": draws}
-    made = over_curves(loaded, lambda some: _fitted(some, hold, contact, draws, longest),
+    numbered = loaded.assign_coords(number=("curve", np.arange(loaded.sizes["curve"])))
+    made = over_curves(numbered, lambda some: _fitted(some, records, noises, (contact, draws, shortest, longest)),
                        {"verb": "holds", **arguments}, batch=_BATCH, folder=folder, restart=restart,
                        progress=progress)
     problems = [f"curve {curve}: {text}" for curve, text in enumerate(made["problem"].values) if text]
-    said = [f"{made.sizes['curve'] - len(problems)} of {made.sizes['curve']} curves fitted.", *problems[:5]]
+    said = [f"{made.sizes['curve'] - len(problems)} of {made.sizes['curve']} curves fitted.", *_misfits(made),
+            *problems[:5], _KNOWN]
     named = made.drop_vars("problem").assign_attrs(template.attributes(step_response), findings=json.dumps(said),
                                                    file=str(loaded["file"].values[0]))
     return provenance.record(named, provenance.step("holds", arguments), before=dataset)
 
 
-def _fitted(curves: xr.Dataset, hold: str, contact: AbstractElasticContact, draws: int, longest: float) -> xr.Dataset:
+def _misfits(made: xr.Dataset) -> list[str]:
+    """In how many curves the residual is none of the noise, and what that means."""
+    flag = made["flag"].values
+    small, large = int((flag == Outcome.small_misfit).sum()), int((flag == Outcome.misfit).sum())
+    said = []
+    if small:
+        said.append(f"The residual of {count_of(small, 'curve')} is more than noise: the bands hold that.")
+    if large:
+        said.append(f"The residual of {count_of(large, 'curve')} is above {100 * _MATTERS:.0f} % of the largest force: "
+                    "no relaxing material gives these with this tip and this indentation.")
+    return said
+
+
+class _Curve(NamedTuple):
+    """One curve from its approach to its last hold."""
+
+    time: np.ndarray  # s
+    tip_position: np.ndarray  # m
+    force: np.ndarray  # N
+    starts: list[int]  # the first sample of each part that it holds,
+    held: list[bool]  # and whether that is a hold
+    compliance: float  # m/N; 0 where the file gives the tip position itself
+
+
+def _parts(names: list[str]) -> list[str]:
+    """The segments from the approach to the last pause before the tip is drawn back."""
+    after = names[names.index("approach"):] if "approach" in names else []
+    back = next((i for i, name in enumerate(after) if segment_kind(name) not in {"approach", "pause"}), len(after))
+    pauses = [i for i, name in enumerate(after[:back]) if segment_kind(name) == "pause"]
+    return after[: pauses[-1] + 1] if pauses else after[:1]
+
+
+def _curve(curve: xr.Dataset, parts: list[str]) -> _Curve:
+    """The samples of one curve, its parts one after the other; those that it does not hold are left out."""
+    columns: list[np.ndarray] = []
+    starts, held = [0], []
+    given = "height" not in curve
+    compliance = 0.0 if given else 1 / float(curve["spring_constant"])
+    for name in parts:
+        one = curve.sel(segment=name)
+        rows = np.stack([one[key].values for key in ("time", "tip_position" if given else "height", "force")])
+        rows = rows[:, np.isfinite(rows).all(axis=0)]
+        if rows.shape[1]:
+            columns.append(rows)
+            starts.append(starts[-1] + rows.shape[1])
+            held.append(segment_kind(name) == "pause")
+    time, place, force = np.concatenate(columns, axis=1) if columns else np.zeros((3, 0))
+    return _Curve(time, place + compliance * force, force, starts[:-1], held, compliance)
+
+
+def _noises(curves: Sequence[_Curve], sessions: np.ndarray) -> list[ForceNoise | None]:
+    """What the baselines of each curve's session tell of its noise; None where they are too short for that."""
+    found: list[ForceNoise | None] = [None] * len(curves)
+    for session in dict.fromkeys(sessions):
+        rows = [i for i, own in enumerate(sessions) if own == session and len(curves[i].starts) > 1]
+        baselines = [_before_contact(curves[i]) for i in rows]
+        size = noise_model.baseline_length(baselines)
+        if not size:
+            continue
+        length = max(len(curves[i].time) for i in rows)
+        largest = np.array([np.abs(curves[i].force).max(initial=0.0) for i in rows])
+        seen = noise_model.resolved(noise_model.of_baselines(baselines, size, length), 0 * largest, largest)
+        noise = noise_model.learn(seen, length, size)
+        spectra = noise_model.mean_power(noise, noise_model.spectra(noise, seen))
+        lags = noise_model.autocovariance(length, length)
+        more = 2 * np.cumsum(lags, axis=1) - lags[:, :1]
+        sums = np.pad(np.cumsum(more, axis=1), ((0, 0), (1, 0)))
+        for i, mean, covariance in zip(rows, spectra.mean, spectra.covariance):
+            found[i] = ForceNoise(sums, mean, covariance) if np.isfinite(mean).all() else None
+    return found
+
+
+def _before_contact(curve: _Curve) -> np.ndarray:
+    """The force of the approach before the surface is felt."""
+    try:
+        return curve.force[: int(_FREE * free_samples(curve.force, curve.starts[1]))]
+    except DataError:
+        return curve.force[:0]
+
+
+def _fitted(curves: xr.Dataset, records: Sequence[_Curve], noises: Sequence[ForceNoise | None],
+            how: tuple[AbstractElasticContact, int, float, float]) -> xr.Dataset:
     """The fits of some curves, on one grid of times; ``problem`` says why a curve has none."""
+    contact, draws, shortest, longest = how
     found: list[StepFit | None] = []
     problems = []
-    for curve in range(curves.sizes["curve"]):
+    for number in curves["number"].values:
+        one = records[number]
         try:
-            found.append(fit_step(_recorded(curves.isel(curve=curve), hold), contact, draws=draws))
+            if True not in one.held:
+                raise DataError("the hold is empty")
+            begin = one.held.index(True)
+            later = list(zip(one.time[one.starts[begin + 1:]].tolist(), one.held[begin + 1:]))
+            made = record(one.time, one.tip_position, one.force, float(one.time[one.starts[begin]]), later=later,
+                          compliance=one.compliance, noise=noises[number])
+            found.append(fit_step(made, contact, draws=draws))
             problems.append("")
         except ValueError as error:
             found.append(None)
             problems.append(str(error))
-    return _table(curves, longest, found).assign(problem=("curve", problems))
+    return _table(curves.drop_vars("number"), shortest, longest, found).assign(problem=("curve", problems))
 
 
-def _recorded(curve: xr.Dataset, hold: str) -> Any:
-    """The record of one curve: its approach and its hold, one after the other."""
-    parts = [curve.sel(segment=name) for name in ("approach", hold)]
-    columns = [[part[name].values for part in parts] for name in ("time", "force")]
-    tip = [part["tip_position"].values if "tip_position" in part else (part["height"] + part["force"]
-                                                                        / part["spring_constant"]).values
-           for part in parts]
-    time, force, position = (np.concatenate(values) for values in (*columns, tip))
-    there = np.isfinite(time) & np.isfinite(force) & np.isfinite(position)
-    starts = columns[0][1][np.isfinite(columns[0][1])]
-    if not len(starts):
-        raise DataError("the hold is empty")
-    return record(time[there], position[there], force[there], float(starts[0]))
-
-
-def _table(loaded: xr.Dataset, longest: float, found: Sequence[StepFit | None]) -> xr.Dataset:
-    """All fits on one grid of times, from a thousandth of the longest hold (s) to its end."""
-    grid = np.geomspace(longest / 1000, longest, _POINTS)
+def _table(loaded: xr.Dataset, shortest: float, longest: float, found: Sequence[StepFit | None]) -> xr.Dataset:
+    """All fits on one grid of times, from the shortest that is resolved to the end of the longest hold, s."""
+    grid = np.geomspace(shortest, longest, _POINTS)
     nothing = np.full((3, _POINTS), np.nan)
     relaxed = np.stack([nothing if one is None else one.relaxation_modulus(grid) for one in found])
     crept = np.stack([nothing if one is None else one.creep_compliance(grid) for one in found])
@@ -117,10 +207,14 @@ def _table(loaded: xr.Dataset, longest: float, found: Sequence[StepFit | None]) 
     for name, values, unit in (("relaxation_fit", relaxed, "Pa"), ("creep_fit", crept, "1/Pa")):
         for i, end in enumerate(("", "_low", "_high")):
             variables[name + end] = (("curve", "fit_time"), values[:, i], {"units": unit})
-    for name, unit in (("contact_point", "m"), ("contact_point_std", "m"), ("residual", "1")):
-        values = [np.nan if one is None else float(getattr(one, name)) for one in found]
-        variables[name] = ("curve", values, {"units": unit})
-    flag = gravest({Outcome.not_fitted: np.array([one is None for one in found])})
+    single = {"contact_point": "m", "contact_point_std": "m", "residual": "1", "chi_square": "1", "drift": "N/s"}
+    values = {name: np.array([np.nan if one is None else float(getattr(one, name)) for one in found])
+              for name in single}
+    for name, unit in single.items():
+        variables["reduced_chi_square" if name == "chi_square" else name] = ("curve", values[name], {"units": unit})
+    unlike = values["chi_square"] > _UNLIKE
+    flag = gravest({Outcome.small_misfit: unlike, Outcome.misfit: unlike & (values["residual"] > _MATTERS),
+                    Outcome.not_fitted: np.array([one is None for one in found])})
     variables["flag"] = ("curve", flag, flag_attributes())
     coords = {"fit_time": ("fit_time", grid, {"units": "s"}), "curve": np.arange(len(found))}
     return xr.Dataset(variables, coords | identity(loaded))

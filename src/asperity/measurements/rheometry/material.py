@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from scipy.stats import chi2
 
 from asperity.data import provenance
 from asperity.data.kinds import KINDS, kind_of
@@ -30,6 +31,7 @@ from asperity.rheology.spectrum_posterior import sample_from_relaxation, sample_
 
 __all__ = ["median_spectrum", "relax", "spectrum"]
 
+_BY_CHANCE = 1e-3  # probability, below which a chi-square is none of the stated noise
 _ASSUMED_NOISE = 0.05  # relative, where nobody states one
 _LEVEL = 0.9  # of the credible bands
 _BEYOND = 1.0  # decades beyond the data that are shown
@@ -125,7 +127,8 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     made = kept.drop_attrs(deep=False).assign(found).assign_coords(fit_time=("fit_time", grid, {"units": "s"}))
     step = provenance.step("relax", {"noise": noise, "draws": draws, **_named(source)}, inputs=inputs)
     findings = json.dumps([*_left_out(data), *said, *_about(fitted, "E(t)")])
-    named = made.assign_attrs(_origin(data, relaxation_spectrum), findings=findings, alarm=0)
+    alarm = float(fitted.chi_square) > chi2.isf(_BY_CHANCE, int(fitted.data))
+    named = made.assign_attrs(_origin(data, relaxation_spectrum), findings=findings, alarm=int(alarm))
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
 
@@ -203,10 +206,17 @@ def _density(fitted: SpectrumFit, bands: RelaxationSpectrum) -> dict[str, Any]:
         every = [np.asarray(_densities(material)) for material in (fitted.spectrum, bands)]
     found = _banded("relaxation_density", "relaxation_time", every, "Pa")
     times = np.asarray(fitted.spectrum.relaxation_time)
-    constants = {"equilibrium_modulus": (float(fitted.spectrum.equilibrium_modulus), "Pa"),
-                 "viscosity": (float(fitted.spectrum.viscosity), "Pa s")}
-    return {**found, "relaxation_time": ("relaxation_time", times, {"units": "s"}),
-            **{name: ((), value, {"units": unit}) for name, (value, unit) in constants.items()}}
+    constants = {"equilibrium_modulus": "Pa", "viscosity": "Pa s"}
+    single = {end: ((), value, {"units": unit}) for name, unit in constants.items()
+              for end, value in _with_ends(name, fitted, bands)}
+    return {**found, "relaxation_time": ("relaxation_time", times, {"units": "s"}), **single}
+
+
+def _with_ends(name: str, fitted: SpectrumFit, bands: RelaxationSpectrum) -> list[tuple[str, float]]:
+    """A constant of the material, and the ends of its band."""
+    ends = np.quantile(np.asarray(getattr(bands, name), float), [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    value = float(getattr(fitted.spectrum, name))
+    return [(name, value), (f"{name}_low", min(float(ends[0]), value)), (f"{name}_high", max(float(ends[1]), value))]
 
 
 @jax.jit

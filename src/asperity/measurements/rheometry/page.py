@@ -9,11 +9,13 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.results import assumptions
-from asperity.report.numbers import plain, prefix
+from asperity.report.numbers import count_of, plain, prefix
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, lines
 
 __all__ = ["page"]
+
+_NOTHING = 1e-3  # of the upper end of a band, below which the lower one cannot be told from zero
 
 
 def page(made: xr.Dataset) -> Page:
@@ -29,34 +31,56 @@ def page(made: xr.Dataset) -> Page:
 
 
 def _held(made: xr.Dataset, said: list[str]) -> Page:
-    """Curves with a hold: the relaxation of the first four that were fitted."""
-    grid, good = made["fit_time"].values, np.flatnonzero(made["flag"].values == 0)
+    """Curves with a hold: the relaxation of the first four that were fitted, those that agree with the noise first."""
+    grid, flag = made["fit_time"].values, made["flag"].values
+    good = np.flatnonzero(np.isfinite(made["relaxation_fit"].values[:, -1]))
+    good = good[np.argsort(flag[good], kind="stable")]
     figures = []
     for name, label in (("relaxation_fit", "E(t)"), ("creep_fit", "J(t)")) if len(good) else ():
         factor, unit = _scale(made, name) if name == "relaxation_fit" else (1.0, "1/Pa")
         drawn = [_with_band(f"curve {i}", grid, [made[name + end].values[i] / factor for end in ("", "_low", "_high")])
                  for i in good[:4]]
         figures.append(lines(drawn, label, "time (s)", f"{label} ({unit})", logarithmic=True))
-    end = made["relaxation_fit"].values[:, -1]
+    ends = [np.nanmedian(made[f"relaxation_fit{end}"].values[:, -1]) if len(good) else np.nan
+            for end in ("", "_low", "_high")]
     if not len(good):
         return Page("relaxation", Path(str(made.attrs["file"])).name, said[0], (), tuple(said[1:]))
-    found = Finding("E at the end of the hold", plain(float(np.nanmedian(end)), "Pa"), f"Median of {len(good)} curves.")
+    middle, low, high = (plain(float(end), "Pa", 3) for end in ends)
+    found = Finding("E at the end of the hold", f"{middle} ({low} to {high})",
+                    f"Median of {count_of(len(good), 'curve')}, and of the ends of its band of 90 %.")
     return Page("relaxation", Path(str(made.attrs["file"])).name, said[0], (found,), tuple(said[1:]), (
-        Panel("Relaxation and creep", "Bands: 90 %. Before the end of the approach times are a guess of the fit.",
+        Panel("Relaxation and creep", "Bands: 90 %, with the noise of the baselines, level, tilt, drift and drag. "
+              "Times begin with four samples of a hold; those shorter than the ramp rest on its shape.",
               tuple(figures)),))
 
 
 def _headline(made: xr.Dataset, oscillating: bool) -> str:
     if not oscillating:
-        return "A relaxing material."
+        return ("No relaxing material with the stated noise gives these data." if made.attrs["alarm"] else
+                "The data are those of a relaxing material, as far as the stated noise tells.")
     return ("No causal, dissipating material with the stated noise gives these data." if made.attrs["alarm"] else
             "The data are those of a causal, dissipating material, as far as this band shows.")
 
 
 def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
-    return (Finding("equilibrium modulus", plain(float(made["equilibrium_modulus"]), "Pa"),
-                    "What does not relax, by the fit: beyond the data it is a guess."),
-            Finding("viscosity", plain(float(made["viscosity"]), "Pa s"), "Of a dashpot in parallel, by the fit."))
+    """The constants of the fitted material with their bands, if it is one; a dashpot only of what oscillates."""
+    if made.attrs["alarm"]:
+        return ()
+    said = [Finding("equilibrium modulus", _between(made, "equilibrium_modulus", "Pa"),
+                    "What does not relax within ten times the slowest data, by the fit; band of 90 %.")]
+    if "loss_fit" in made:
+        said.append(Finding("parallel dashpot", _between(made, "viscosity", "Pa s"),
+                            "What relaxes faster than a tenth of the fastest data, by the fit, and any drag that was "
+                            "left in; not the zero-shear viscosity of a melt. Band of 90 %."))
+    return tuple(said)
+
+
+def _between(made: xr.Dataset, name: str, unit: str) -> str:
+    """A value with the ends of its band; an upper limit where the lower end is nothing beside it."""
+    value, low, high = (float(made[name + end]) for end in ("", "_low", "_high"))
+    if low <= _NOTHING * high:
+        return f"< {plain(high, unit)} (95 %)"
+    return f"{plain(value, unit)} ({plain(low, unit)} to {plain(high, unit)})"
 
 
 def _with_band(label: str, x: np.ndarray, parts: list[np.ndarray]) -> Line:

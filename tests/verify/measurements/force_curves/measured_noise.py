@@ -72,13 +72,13 @@ def source(name: str) -> Source:
     return Source([b for b in found if 2 * len(b) >= longest], float(data["spring_constant"][0]))
 
 
-def pieces(own: Source, count: int, rng: np.random.Generator) -> np.ndarray:
+def pieces(own: Source, count: int, rng: np.random.Generator, length: int | None = None) -> np.ndarray:
     """Random pieces of the baselines, with random sign and direction, (count, sample) N, about their means."""
-    rows = []
+    length, rows = length or own.length, []
     for _ in range(count):
         whole = own.baselines[rng.integers(len(own.baselines))]
-        start = rng.integers(len(whole) - own.length + 1)
-        piece = whole[start:start + own.length][:: rng.choice([-1, 1])] * rng.choice([-1, 1])
+        start = rng.integers(len(whole) - length + 1)
+        piece = whole[start:start + length][:: rng.choice([-1, 1])] * rng.choice([-1, 1])
         rows.append(piece - piece.mean())
     return np.array(rows)
 

@@ -15,6 +15,7 @@ import xarray as xr
 
 from tests.verify.measurements.force_curves.measured_noise import RADIUS, Source, pieces
 
+LENGTH = 2048  # samples of a curve at most
 DEPTH = 1e-6  # m, about, at the end of the last ramp
 FINE = 3000  # steps of the computation
 BASE, RAMP = 0.6, 0.4  # s, each
@@ -106,7 +107,7 @@ def curves(own: Source, one: Held, count: int, rng: np.random.Generator, *, drif
     the height, ``drag`` on the way in.
     """
     top, n = one.force.max(), len(one.time)
-    noise = np.array([pieces(own, 1, rng)[0] for _ in range(count)])
+    noise = pieces(own, count, rng, n)
     signs = rng.choice([-1, 1], (3, count, 1))
     moving = np.gradient(one.height) < -1e-3 * np.ptp(one.height) / n
     force = (one.force + noise + signs[0] * drift * top * one.time / one.time[-1]
