@@ -123,16 +123,19 @@ def _contact(contents: Contents) -> _Contact | None:
     if not {*names} <= contents.units.keys() or not good.any():
         return None
     position, force, fit = (np.asarray(contents.results[name].values, float)[good] for name in names[:3])
-    indentation = contents.columns["contact_point"][good, None] - position
+    indentation = np.subtract(contents.columns["contact_point"][good, None], position, out=position)
     top = np.nanmax(np.where(np.isfinite(fit), fit, -np.inf), axis=1, keepdims=True)
     loaded = (fit > 0.2 * top) & (force > 0) & (indentation > 0)
     enough = loaded.sum(axis=1) >= 8
     if not enough.any():
         return None
-    explained = _explained(*(np.where(loaded, a, np.nan)[enough] for a in (force, fit)))
+    explained = np.array([accuracy.r2(force[i][loaded[i]], fit[i][loaded[i]]) for i in np.flatnonzero(enough)])
     adhesive = (np.nanmin(fit, axis=1, keepdims=True) < -_PULLS * top) & (np.abs(fit) <= _OFF * top)
     shown = np.isfinite(fit) & np.isfinite(force) & ~adhesive
-    indentation, force, fit = (np.where(shown, a, np.nan)[enough] for a in (indentation, force, fit))
+    for values in (indentation, force, fit):  # in place: of very many curves, each copy counts
+        values[~shown] = np.nan
+    if not enough.all():
+        indentation, force, fit = indentation[enough], force[enough], fit[enough]
     return _Contact(indentation, force, fit, explained, sessions_of(contents)[good][enough])
 
 
@@ -155,11 +158,6 @@ def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[Criterio
         yield Criterion("accuracy", f"{found.name}_error", value, low, high, 0.0, graded(value, 0.05, 0.2),
                    f"{found.words.capitalize()}: 68 % of the curves are within {100 * value:.2g} % of the truth"
                    f"{within(100 * low, 100 * high, '.2g')}; R2 of the logarithm, outliers included, {r2:.4f}.")
-
-
-def _explained(force: np.ndarray, fit: np.ndarray) -> np.ndarray:
-    """R2 of each curve's force, (curve,)."""
-    return np.array([accuracy.r2(f[s], g[s]) for f, g, s in zip(force, fit, np.isfinite(force))])
 
 
 def _usual_error(error: np.ndarray) -> float:
