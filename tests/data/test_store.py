@@ -113,7 +113,7 @@ def test_foreign_and_missing_files_are_named(tmp_path):
     (tmp_path / "a.nc").write_bytes(b"\x89HDF not really")
     (tmp_path / "b.zarr").mkdir()
     for name, why in (("a.nc", "not a .nc dataset"), ("b.zarr", "not a .zarr dataset"),
-                      ("c.nc", "no such file"), ("d.csv", r"must be .nc or .zarr")):
+                      ("c.nc", "no such file"), ("d.csv", r"no results of asperity, which end in .nc or .zarr")):
         with pytest.raises(store.StoreError, match=rf"{name}: .*{why}"):
             store.load(tmp_path / name)
 

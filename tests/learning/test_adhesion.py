@@ -58,7 +58,7 @@ def decided(work, work_std, read, noise=1e-12, retracting=True, model=None):
     std = np.array([[1.0, work_std, 1.0, 1.0, 1.0, work_std * float(pull.force[0]) / work]])
     bars = ErrorBars(np.zeros((1, 6, 6)), std, np.full((1, 6), 1e5))
     force, of_read, low, high = (np.array([one]) for one in read)
-    seen = Detachment(force, of_read, np.full(1, 1e5), low, high)
+    seen = Detachment(force, of_read, np.full(1, 1e5), low, high, np.zeros(1, np.int8))
     own = np.array([noise]), 1.96 * std[:, -1]
     return judged(model, found, bars, pull, seen, noise=own, retracting=retracting)
 
