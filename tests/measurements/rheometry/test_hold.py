@@ -7,6 +7,7 @@ import pytest
 
 from asperity.contact import Hertz
 from asperity.learning.outcome import Outcome
+from asperity.measurements.rheometry import hold
 from asperity.measurements.rheometry.hold import holds
 from tests.verify.measurements.force_curves.measured_noise import RADIUS, Source
 from tests.verify.measurements.rheometry.held_curves import MATERIALS, PROTOCOLS, curves, held
@@ -77,3 +78,12 @@ def test_a_curve_that_begins_in_contact_says_so():
     found = holds(late.assign_coords(sample_count=data["sample_count"] - 150), Hertz(radius=RADIUS))
     assert (found["flag"] == Outcome.not_fitted).all()
     assert "begins in contact" in " ".join(json.loads(found.attrs["findings"]))
+
+
+def test_very_many_samples_are_taken_by_their_means(monkeypatch):
+    """Half of the samples tell the same material, within the bands."""
+    data, truth = recorded("Zener")
+    monkeypatch.setattr(hold, "_MOST", LENGTH // 2)
+    found = holds(data, Hertz(radius=RADIUS))
+    assert (found["flag"] == Outcome.converged).all()
+    assert inside(found, truth) > 0.6

@@ -34,6 +34,7 @@ _KNOWN = ("Level, tilt, drift and drag are unknowns of every fit: bands hold wha
 _POINTS = 120  # of the grid of times,
 _REACH = 1000.0  # its end over its beginning, but
 _RESOLVED = 4.0  # samples of a hold, at least, to its beginning: what is faster is told from the ramp alone
+_MOST = 1 << 16  # samples of a curve that are worked on
 _BATCH = 8  # curves of a chunk: some seconds of work
 _FREE = 0.95  # of the samples before the surface is felt, that show the noise
 _UNLIKE = 2.0  # mean square of the residual over that of the noise, above which it is none,
@@ -127,15 +128,20 @@ def _parts(names: list[str]) -> list[str]:
 
 
 def _curve(curve: xr.Dataset, parts: list[str]) -> _Curve:
-    """The samples of one curve, its parts one after the other; those that it does not hold are left out."""
+    """The samples of one curve, its parts one after the other; those that it does not hold are left out.
+
+    Of very many samples, the means of so many neighbors that `_MOST` are left, from which the noise is learnt as well.
+    """
     columns: list[np.ndarray] = []
     starts, held = [0], []
     given = "height" not in curve
     compliance = 0.0 if given else 1 / float(curve["spring_constant"])
+    width = -(-int(curve["sample_count"].sel(segment=parts).sum()) // _MOST)
     for name in parts:
         one = curve.sel(segment=name)
         rows = np.stack([one[key].values for key in ("time", "tip_position" if given else "height", "force")])
         rows = rows[:, np.isfinite(rows).all(axis=0)]
+        rows = rows[:, : rows.shape[1] // width * width].reshape(3, -1, width).mean(axis=2) if width > 1 else rows
         if rows.shape[1]:
             columns.append(rows)
             starts.append(starts[-1] + rows.shape[1])
