@@ -160,18 +160,20 @@ def open_file(path: str | PathLike[str], *, spring_constant: float | None = None
 def _stored(path: Path) -> xr.Dataset:
     """Force curves that asperity stored."""
     try:
-        return validate(store.open_store(path))
-    except SchemaError as error:
-        with store.open_store(path) as held:
-            if "flag" in held:
-                raise Unsupported(path, "it holds results, and no force curves.", f"'asperity report {path}' and "
-                                  f"'asperity score {path}' read results; give the curves to analyze them.") from error
-        raise Unsupported(path, f"it holds no force curves ({error}).") from error
+        held = store.open_store(path)
     except store.StoreError as error:
         if isinstance(error.__cause__, ReadError):
             raise error.__cause__ from None
         remedy = opening.DAMAGED if path.exists() else ""
         raise ReadError(path, str(error).removeprefix(f"{path}: ") + ".", remedy) from error
+    try:
+        return validate(held)
+    except SchemaError as error:
+        held.close()
+        if "flag" in held:
+            raise Unsupported(path, "it holds results, and no force curves.", f"'asperity report {path}' and "
+                              f"'asperity score {path}' read results; give the curves to analyze them.") from error
+        raise Unsupported(path, f"it holds no force curves ({error}).") from error
 
 
 def calibrate(dataset: xr.Dataset, *, spring_constant: float | None = None,

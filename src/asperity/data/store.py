@@ -164,7 +164,7 @@ def open_store(path: str | PathLike[str]) -> xr.Dataset:
     if path.suffix not in ENDINGS:
         raise StoreError(f"{printable(path)}: no results of asperity, which end in {' or '.join(ENDINGS)}; analyze the "
                          "file first, then name its results.nc or their folder")
-    kind = _kind(path)
+    kind = path.suffix
     if not os.path.lexists(path) and path.parent.is_dir():
         disk.sweep(path.parent, path.name)
     if not os.path.lexists(path):

@@ -55,8 +55,7 @@ from asperity.learning.free_force import (
 from asperity.learning.glitches import without_glitches
 from asperity.learning.student import standard
 
-__all__ = ["Detachment", "Reading", "Retraction", "plateau", "read_detachment",
-           "unfolded"]
+__all__ = ["Detachment", "Reading", "Retraction", "plateau", "read_detachment", "unfolded"]
 
 _FLAT = 3.0  # noise of nine samples, by which what lies around the lowest of them may differ and belong to it
 _FLIGHT = 3  # samples that a jump may be caught in,

@@ -93,7 +93,7 @@ def far_end(above: np.ndarray, counted: np.ndarray, noise: np.ndarray, correlati
 
 
 def before_surface(force: np.ndarray, counted: np.ndarray, begin: np.ndarray,
-                    of_nine: np.ndarray) -> tuple[Baseline, np.ndarray]:
+                   of_nine: np.ndarray) -> tuple[Baseline, np.ndarray]:
     """The baseline, and the sample from which the surface is felt: from the first ones up to ``begin``, then from all.
 
     ``of_nine``: the noise of nine samples.

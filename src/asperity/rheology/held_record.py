@@ -24,7 +24,7 @@ from asperity.messages import DataError
 
 __all__ = ["FEWEST", "ForceNoise", "StepRecord", "free_samples", "record"]
 
-#: samples of the baseline, and of the whole curve over its points, that a record needs at least
+#: samples of the baseline that a record needs at least
 FEWEST = 24
 _BASELINE = 24  # points of the baseline,
 _RAMPS = 96  # of all ramps together; the others are of the holds

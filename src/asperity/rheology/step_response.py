@@ -8,9 +8,9 @@ $$F(t) = b(t) + \frac{1}{1-\nu^2}\int E(t-s)\,d g(\delta(s)), \qquad
 
 whether the height was held (stress relaxation) or the force (creep), once or several times; J(t) follows from the same
 E_k, and the dashpot stands for all that relaxes faster than the samples follow. b holds the level, tilt, drift and drag
-of `asperity.rheology.held_record`. The integral is exact for g linear between samples,
-and averaged as they are. Where the contact shrinks, the
-difference between Ting's and Lee and Radok's force of the fitted material is taken off the data and the fit repeated.
+of `asperity.rheology.held_record`. The integral is exact for g linear between samples, and averaged as they are. Where
+the contact shrinks, the difference between Ting's and Lee and Radok's force of the fitted material is taken off the
+data and the fit repeated.
 
 Everything is fitted at once by least squares under the covariance C of the noise. The noise n of the force moves the
 tip by n/k as well, so that the residual is (1 + A g'/k) n, with A what turns the growth of g into force. The strengths
