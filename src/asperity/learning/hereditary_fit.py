@@ -32,7 +32,7 @@ from asperity.rheology.mittag_leffler import reciprocal_gamma
 from asperity.rheology.springpot import Springpot
 from asperity.rheology.standard_linear_solid import StandardLinearSolid
 
-__all__ = ["FAMILIES", "Family", "HistoryFit", "IndentationHistories", "fit_histories"]
+__all__ = ["FAMILIES", "Family", "HistoryFit", "IndentationHistories", "deflected", "fit_histories"]
 
 _STEPS = 40  # of the minimizer, at most
 _TOLERANCE = 1e-10  # relative decrease of the sum of squares that a further step promises
@@ -121,6 +121,46 @@ def fit_histories(family: str, contact: AbstractElasticContact, curves: Indentat
         block = IndentationHistories(*(np.asarray(a)[rows] for a in curves))
         parts.append(jax.tree.map(np.asarray, _fit_block(contact, block, start[rows], rates, family, turn, tilt)))
     return HistoryFit(*(np.concatenate(columns)[:count] for columns in zip(*parts)))
+
+
+def deflected(family: str, contact: AbstractElasticContact, curves: IndentationHistories, fit: HistoryFit,
+              rates: np.ndarray, *, turn: int, force: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """How the residuals change with small changes of the recorded ``force`` and, by ``bend`` / k, of the tip position.
+
+    A fast change meets the stiff, instantaneous response of the sample, where the gain of `HistoryFit` is that of a
+    slow one.
+
+    Args:
+        family, contact, curves, rates, turn: as in `fit_histories`.
+        fit: the optimum.
+        force, bend: (batch, draw, sample) N.
+
+    Returns:
+        (batch, draw, sample) N.
+    """
+    parts, count = [], len(force)
+    for first in range(0, count, _BLOCK):
+        rows = np.minimum(np.arange(first, first + _BLOCK), count - 1)
+        block = IndentationHistories(*(np.asarray(a)[rows] for a in curves))
+        size = np.abs(fit.contact[rows]).max(axis=1)
+        parts.append(np.asarray(_deflect_block(contact, block, fit.nonlinear[rows], size, rates, bend[rows], family,
+                                               turn)))
+    return (force - np.concatenate(parts)[:count]) * curves.counted[:, None]
+
+
+@partial(jax.jit, static_argnames=("family", "turn"))
+def _deflect_block(contact, curves: IndentationHistories, p, size, rates, bend, family: str, turn: int):
+    """What a ``bend`` of the lever does to the fitted forces, whose largest is ``size``, (batch, draw, sample)."""
+
+    def one(curve, p, size, bend):
+        def pushed(depth):
+            return _column(FAMILIES[family], turn, contact, rates, curve._replace(depth=depth), p)
+
+        column, follow = jax.linearize(pushed, curve.depth)
+        change = jax.vmap(follow)(-bend / (curve.spring_constant * curve.span))
+        return change * size / jnp.maximum(jnp.abs(column).max(), 1e-300)
+
+    return jax.vmap(one)(curves, p, size, bend)
 
 
 @partial(jax.jit, static_argnames=("family", "turn", "tilt"))

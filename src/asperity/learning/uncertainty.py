@@ -32,7 +32,7 @@ from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovarianc
 from asperity.learning.student import standard
 
 __all__ = ["ErrorBars", "ParameterEstimates", "block_covariance", "block_width", "error_bars", "estimate",
-           "of_windows"]
+           "of_windows", "variance_of"]
 
 _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
 _REMEMBERED = 1024  # pairs of lengths whose spectra are kept, 7 kB each
@@ -90,9 +90,9 @@ def estimate(model: AbstractContactModel, scaled: Scaled, fit: Fit, spring_const
 
 def of_windows(left: np.ndarray, seen: np.ndarray, length: int, samples: int) -> Contrasts:
     """The contrasts of whole windows of ``samples``, from `ParameterEstimates`; the knots are those of ``length``."""
-    kept = (left**2).sum(axis=2) / block_width(samples) > _LEFT  # not where the fit broke, either
+    kept = (left**2).sum(axis=2) / -(-samples // left.shape[2]) > _LEFT  # not where the fit broke, either
     kept &= np.isfinite(seen)
-    expected = _squared(np.where(kept[..., None], left, 0.0)) @ _block_spectra(length, block_width(samples)).T
+    expected = _squared(np.where(kept[..., None], left, 0.0)) @ _table(length, samples, left.shape[2]).T
     return Contrasts(np.where(kept, seen**2, 0.0), expected, kept.astype(float))
 
 
@@ -106,7 +106,7 @@ def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int
     """
     size = np.maximum(np.abs(response).max(axis=2, keepdims=True), 1e-300)
     blocks = response.shape[2]
-    table = (_block_spectra if blocks == _BLOCKS else _sample_spectra)(length, -(-samples // blocks), blocks)
+    table = _table(length, samples, blocks)
     moved = np.fft.rfft(response / size, 2 * blocks, axis=2)
     density = np.exp(spectra.mean)
     pairs = np.einsum("baf,bf,bcf->bac", moved, density @ table, moved.conj()).real
@@ -120,9 +120,20 @@ def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int
     return ErrorBars(pairs * unit[:, :, None] * unit[:, None, :], std, freedom)
 
 
+def variance_of(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> np.ndarray:
+    """The variance of linear functions of noise of these ``spectra``, (batch, parameter); as `error_bars`."""
+    parts = _squared(response) @ _table(length, samples, response.shape[2]).T
+    return (parts * np.exp(spectra.mean)[:, None, :]).sum(axis=2)
+
+
 def block_width(samples: int) -> int:
     """Samples of a block of a curve of so many."""
     return -(-samples // _BLOCKS)
+
+
+def _table(length: int, samples: int, blocks: int) -> np.ndarray:
+    """`_block_spectra` for curves of ``samples`` in so many blocks."""
+    return (_block_spectra if blocks == _BLOCKS else _sample_spectra)(length, -(-samples // blocks), blocks)
 
 
 def _squared(response: np.ndarray) -> np.ndarray:

@@ -14,9 +14,12 @@ import asperity
 from asperity.contact import Hertz
 from asperity.learning import hereditary_fit
 from asperity.learning.hereditary_fit import FAMILIES
+from asperity.learning.outcome import Outcome
 from asperity.measurements.rheometry.power_law import fit_viscoelastic
 from asperity.rheology import exponential_memory as memory
 from asperity.rheology._registry import RELAXATION_MODELS
+from asperity.rheology.hereditary import ting
+from asperity.rheology.standard_linear_solid import StandardLinearSolid
 from asperity.virtual.force_map import Instrument, Noise
 from asperity.virtual.noise import correlated
 from tests.conftest import shared_data
@@ -25,6 +28,7 @@ from tests.rheology.test_hereditary import exact, triangle
 SPEED, RADIUS = 5e-6, 5e-6
 COUNT = 12  # virtual curves of a test
 kernel_of = jax.jit(memory.power_law)
+pushed = jax.jit(ting)
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +76,8 @@ def test_exponential_memory_against_the_closed_form(exponent, x64):
     assert np.abs(force - expected).max() <= 2e-4 * expected.max()
 
 
-def virtual_curves(count, seed, samples=1000, noise=None):
-    """Triangular ramps of the tip on power-law materials, the closed-form force, the instrument's noise."""
+def virtual_curves(count, seed, samples=1000, noise=None, material=None):
+    """Triangular ramps of the tip on power laws by the closed form, or on a ``material``; the instrument's noise."""
     rng, instrument = np.random.default_rng(seed), Instrument()
     noise = Noise(waviness=0.0) if noise is None else noise
     modulus, order = np.exp(rng.uniform(np.log(300), np.log(3000), count)), rng.uniform(0.05, 0.35, count)
@@ -84,6 +88,11 @@ def virtual_curves(count, seed, samples=1000, noise=None):
         turn = time[samples - 1] - touched[i]
         since = time - touched[i]
         force[i] = exact("hertz", modulus[i], order[i], np.maximum(since, 0), SPEED, SPEED, turn)
+        if material is not None:
+            touching = since > 0
+            clock = np.concatenate([[0.0], since[touching]])
+            depth = SPEED * np.maximum(np.minimum(clock, 2 * turn - clock), 0.0)
+            force[i, touching] = modulus[i] * np.asarray(pushed(Hertz(radius=RADIUS), material, clock, depth))[1:]
         height[i] = -SPEED * np.minimum(since, 2 * turn - since) - force[i] / instrument.spring_constant
     generators = [np.random.default_rng([seed, 1, i]) for i in range(count)]
     deflection = correlated(2 * samples, noise=noise, instrument=instrument, generators=generators)
@@ -124,6 +133,17 @@ def test_errors_are_within_the_stated_uncertainty(retract):
     for error, std, _ in found.values():
         assert np.abs(error / std).max() < 4.5
         assert np.sqrt(np.mean((error / std) ** 2)) < 1.9  # 1 + 4 / sqrt(2 * 12)
+
+
+def test_another_material_is_flagged_and_its_own_is_not(x64):
+    """A single relaxation time of the length of the contact, noise of 1 to 3 in 1000 of the largest force."""
+    zener = StandardLinearSolid(equilibrium_modulus=4.0, relaxing_modulus=6.0, relaxation_time=0.03)
+    data = virtual_curves(3, 0, material=zener)
+    other = fit_viscoelastic(data, Hertz(radius=RADIUS))
+    assert np.isin(other["flag"], (Outcome.small_misfit, Outcome.misfit)).all()
+    assert (other["reduced_chi_square"] > 2).all()
+    own = fit_viscoelastic(data, Hertz(radius=RADIUS), relaxation="standard_linear_solid")
+    assert (own["flag"] == Outcome.converged).all()
 
 
 def test_calibration_moves_the_modulus_as_it_must():

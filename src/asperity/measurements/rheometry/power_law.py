@@ -14,12 +14,20 @@ from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model
 from asperity.data import provenance
 from asperity.data.jobs import Progress
-from asperity.data.results import flag_attributes, gravest, identity
+from asperity.data.results import flag_attributes, gravest, identity, with_uncertainty
 from asperity.data.verbs import verb
 from asperity.learning import hereditary_fit
-from asperity.learning import noise as noise_model
+from asperity.learning.agreement import BY_CHANCE
 from asperity.learning.batches import scale
-from asperity.learning.hereditary_fit import FAMILIES, HistoryFit, IndentationHistories, fit_histories
+from asperity.learning.hereditary_fit import (
+    FAMILIES,
+    Family,
+    HistoryFit,
+    IndentationHistories,
+    deflected,
+    fit_histories,
+)
+from asperity.learning.hereditary_noise import HistoryNoise, noise_of_histories
 from asperity.learning.least_squares import least_squares
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
@@ -32,8 +40,8 @@ from asperity.rheology.exponential_memory import rates
 __all__ = ["fit_viscoelastic", "power_law"]
 
 _SIGNIFICANT = 3.0  # a modulus over its uncertainty, below which it is not told from zero
-_MISFIT = 3.0  # residual over noise, and
-_MISFIT_PART = 0.03  # residual over largest force, above which a model does not fit
+_MATTERS = 0.03  # residual that no noise explains over the largest force, from which the material is another
+_FREE = 0.95  # of the means before contact, that show the noise
 _BESIDE = 3  # block means on either side that a speed is taken over
 _CHUNK = 256  # curves that are fitted and kept together
 _WINDOW = 17  # block means that the deflection is smoothed over
@@ -58,8 +66,8 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
     A ``springpot``, $E(t) = E_0\,(t/t_0)^{-\beta}$, is told by ``modulus`` $E_0$ (Young's) at $t_0$ = 1 s and
     ``order`` $\beta$; a ``standard_linear_solid`` is $E_e + E_1 e^{-t/\tau}$.
 
-    The uncertainty takes drift that is slower than the baseline is long as the baseline suggests it, which
-    can overstate the error of a fit to both directions about twofold.
+    The noise is learnt by the session, from the baselines and from what the fits leave of whole curves
+    (`asperity.learning.hereditary_noise`).
 
     Args:
         dataset: force curves in memory, with ``time``.
@@ -73,7 +81,8 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
     Returns:
         One entry per curve: the fitted quantities, ``contact_point``, baseline and ``drag_coefficient`` of the
         lever (N s/m, 0 if only one direction is fitted), each with ``_std_noise``, ``_std_calibration`` and
-        ``_std``; ``flag``.
+        ``_std``, and but for the baseline the ends ``_low`` and ``_high`` of an interval of 95 %;
+        ``reduced_chi_square``, ``misfit_chance``, ``flag``.
 
     Raises:
         ValueError: an unknown relaxation, no ``time``, or an unknown source in ``relative_std``.
@@ -84,13 +93,18 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
     with jax.enable_x64(True):
         point = _elastic_contact_point(dataset, contact, tilt)
         records = _records(dataset, retract, samples)
-        curves, fit = _solve(records, _stiffness(dataset), contact, relaxation, point, tilt)
-        baselines = _baselines(dataset, fit.values[:, len(FAMILIES[relaxation].names)])
-        covariance, std = _noise(records, curves, fit, baselines)
-    change = _calibration(fit, curves, list(sources.values()))
-    spread = np.sqrt(np.einsum("cpp->cp", covariance).clip(0)), np.sqrt((change**2).sum(axis=2))
-    flag = _flags(relaxation, records, fit, spread[0], std, baselines)
-    return _results(dataset, contact, relaxation, fit, spread, covariance, flag, std)
+        curves, fit, rate = _solve(records, _stiffness(dataset), contact, relaxation, point, tilt)
+
+        def passed(noise: np.ndarray) -> np.ndarray:
+            """What noise of the deflection does to the residuals, (curve, draw, sample) N."""
+            bend = np.apply_along_axis(_parabolas, 2, noise) if _one_way(records) else noise
+            return deflected(relaxation, contact, curves, fit, rate, turn=records.turn, force=noise, bend=bend)
+
+        baselines = _baselines(records, curves, fit)
+        noise = noise_of_histories(fit, records.counted, baselines, curves.unit, _sessions(dataset), passed)
+    change = np.sqrt((_calibration(fit, curves, list(sources.values()))**2).sum(axis=2))
+    flag = _flags(relaxation, records, fit, noise, baselines)
+    return _results(dataset, contact, relaxation, fit, noise, change, flag)
 
 
 def _check(dataset: xr.Dataset, relaxation: str, sources: dict[str, float]) -> None:
@@ -161,8 +175,7 @@ def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> IndentationH
     present = np.isfinite(records.time)
     middle = np.nan_to_num(_row_mean(records.height, records.counted))
     force = records.force - slope[:, None] * (records.height - middle[:, None])
-    one_way = records.turn + 1 == force.shape[1]
-    position = records.height + (_smoothed(force) if one_way else force) / k[:, None]
+    position = records.height + (_smoothed(force) if _one_way(records) else force) / k[:, None]
     top = np.max(np.where(present, position, -np.inf), axis=1, initial=-np.inf)
     span = _positive(top - np.min(np.where(present, position, np.inf), axis=1, initial=np.inf))
     depth = np.where(present, (top[:, None] - position) / span[:, None], 0.0)
@@ -179,14 +192,22 @@ def _curves(records: _Records, k: np.ndarray, slope: np.ndarray) -> IndentationH
                                 level, k, np.maximum(length, nominal))
 
 
+def _one_way(records: _Records) -> bool:
+    return records.turn + 1 == records.force.shape[1]
+
+
 def _smoothed(force: np.ndarray) -> np.ndarray:
     """The force (curve, sample) by a local parabola, NaN where there is none."""
     result = force.copy()
     for row in result:
         use = np.isfinite(row)
-        if use.sum() > _WINDOW:
-            row[use] = savgol_filter(row[use], _WINDOW, 2)
+        row[use] = _parabolas(row[use])
     return result
+
+
+def _parabolas(values: np.ndarray) -> np.ndarray:
+    """Values in a row by local parabolas; a row of few as it is."""
+    return np.asarray(savgol_filter(values, _WINDOW, 2)) if len(values) > _WINDOW else values
 
 
 def _speed(depth: np.ndarray, step: np.ndarray, present: np.ndarray, turn: int) -> np.ndarray:
@@ -214,8 +235,8 @@ def _row_mean(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _solve(records: _Records, k: np.ndarray, contact: AbstractElasticContact, relaxation: str, point: np.ndarray,
-           tilt: bool) -> tuple[IndentationHistories, HistoryFit]:
-    """Fit twice: the tilt found first corrects the deflection that the tip position rests on."""
+           tilt: bool) -> tuple[IndentationHistories, HistoryFit, np.ndarray]:
+    """Fit twice: the tilt found first corrects the deflection that the tip position rests on; and the rates used."""
     place = len(FAMILIES[relaxation].names) + 2
     curves = _curves(records, k, np.zeros(len(k)))
     rate = rates(float(curves.step.min()), float(curves.duration.max()))
@@ -226,61 +247,22 @@ def _solve(records: _Records, k: np.ndarray, contact: AbstractElasticContact, re
     curves = _curves(records, k, slope)
     fit = fit_histories(relaxation, contact, curves, fit.nonlinear[:, 0], rate, turn=records.turn, tilt=tilt)
     fit.values[:, place] += slope
-    return curves, fit
+    return curves, fit, rate
 
 
-def _noise(records: _Records, curves: IndentationHistories, fit: HistoryFit,
-           baselines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The covariance of the parameters from the noise before contact, and the noise of a block, (curve,) N."""
-    lags, std = _lags(records, baselines, fit.residual, fit.converged)
-    size = 2 * lags.shape[1]
-    around = np.concatenate([lags, np.zeros((len(lags), 1)), lags[:, :0:-1]], axis=1)
-    spectrum = np.maximum(np.fft.rfft(around, axis=1).real, 0.0)
-    moved = np.fft.rfft(fit.response * fit.gain[:, None], size, axis=2)
-    weight = np.full(spectrum.shape[1], 2.0)
-    weight[[0, -1]] = 1.0
-    form = np.einsum("baf,bf,bcf->bac", moved, spectrum * weight / size, moved.conj()).real
-    form /= curves.unit[:, None, None] ** 2
-    return fit.gradient @ form @ np.swapaxes(fit.gradient, 1, 2), std
+def _sessions(dataset: xr.Dataset) -> np.ndarray:
+    """The session of each curve; one of all where the curves name none."""
+    return dataset["session"].values.astype(str) if "session" in dataset else np.full(dataset.sizes["curve"], "")
 
 
-def _lags(records: _Records, baselines: list[np.ndarray], residual: np.ndarray,
-          trusted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The autocovariance of the block means (curve, lag) in N^2, and the noise that a line leaves of one (curve,) N.
-
-    Without baselines the residual stands in, as white noise.
-    """
-    count, width = records.time.shape[1], records.width
-    kept = [b if good else b[:0] for b, good in zip(baselines, trusted)]
-    size = noise_model.baseline_length(kept)
-    if not size:
-        variance = np.where(records.counted, residual**2, 0.0).sum(axis=1) / np.maximum(records.counted.sum(axis=1), 1)
-        return variance[:, None] * (np.arange(count) == 0), np.sqrt(variance)
-    length = (count + 1) * width
-    largest = np.array([np.abs(b).max(initial=0.0) for b in baselines])
-    shown, every = (noise_model.resolved(noise_model.of_baselines(some, size, length), 0 * largest, largest)
-                    for some in (kept, baselines))
-    noise = noise_model.learn(shown, length, size)
-    found = noise_model.spectra(noise, every)
-    lags = noise_model.autocovariance(length, length)
-    both = np.concatenate([lags[:, width - 1:0:-1], lags], axis=1)
-    triangle = np.convolve(np.ones(width), np.ones(width)) / width**2
-    smooth = np.array([np.convolve(row, triangle, mode="valid")[::width][:count] for row in both])
-    level, smoothed = noise_model.level(noise, found), np.exp(found.mean) @ smooth
-    return smoothed, np.minimum(level, np.sqrt(smoothed[:, 0]))
-
-
-def _baselines(dataset: xr.Dataset, position_of_contact: np.ndarray) -> list[np.ndarray]:
-    """The recorded forces of each approach up to shortly before contact, in order."""
-    segment = segment_of(dataset, "approach")
-    position = segment.height + segment.force / segment.spring_constant[:, None]
-    result = []
-    for row, place, use, point in zip(segment.force, position, segment.counted, position_of_contact):
-        index = np.flatnonzero(use)
-        touching = index[place[index] <= point]
-        stop = touching[0] if len(touching) else len(use)
-        kept = index[index < stop]
-        result.append(row[kept[: int(0.95 * len(kept))]])
+def _baselines(records: _Records, curves: IndentationHistories, fit: HistoryFit) -> list[np.ndarray]:
+    """What the fit leaves of each approach up to shortly before contact, N, in order."""
+    result, index = [], np.arange(records.time.shape[1])
+    free = records.counted & (curves.depth <= fit.nonlinear[:, :1]) & (index < records.turn)
+    touched = records.counted & ~free
+    for row, use, after in zip(fit.residual, free, touched):
+        kept = np.flatnonzero(use & (index < (np.argmax(after) if after.any() else len(after))))
+        result.append(row[kept[: int(_FREE * len(kept))]])
     return result
 
 
@@ -292,57 +274,68 @@ def _calibration(fit: HistoryFit, curves: IndentationHistories, relative: list[f
     return fit.gradient @ (fit.response @ changes) * np.array(relative)
 
 
-def _flags(relaxation: str, records: _Records, fit: HistoryFit, noise: np.ndarray, std: np.ndarray,
+def _flags(relaxation: str, records: _Records, fit: HistoryFit, noise: HistoryNoise,
            baselines: list[np.ndarray]) -> np.ndarray:
     """The outcome of each curve, int8: the gravest of those that apply."""
     family, number = FAMILIES[relaxation], records.counted.sum(axis=1)
     rms = np.sqrt(np.where(records.counted, fit.residual**2, 0.0).sum(axis=1) / np.maximum(number, 1))
     largest = np.abs(fit.contact).max(axis=1)
     at_limit = (fit.nonlinear[:, 1:] <= np.array(family.lower)) | (fit.nonlinear[:, 1:] >= np.array(family.upper))
-    point, before = fit.nonlinear[:, 0], np.array([len(b) for b in baselines])
+    point, before, missed = fit.nonlinear[:, 0], np.array([len(b) for b in baselines]), noise.chance < BY_CHANCE
     conditions = {
-        Outcome.misfit: (rms > _MISFIT * std) & (rms > _MISFIT_PART * largest),
-        Outcome.short_baseline: before < 0.1 * records.width * (records.counted[:, : records.turn].sum(axis=1)),
-        Outcome.bound_hit: at_limit.any(axis=1) | ~(fit.values[:, 0] > _SIGNIFICANT * noise[:, 0]),
+        Outcome.small_misfit: missed,
+        Outcome.misfit: missed & (rms > _MATTERS * largest),
+        Outcome.short_baseline: before < 0.1 * records.counted[:, : records.turn].sum(axis=1),
+        Outcome.bound_hit: at_limit.any(axis=1) | ~(fit.values[:, 0] > _SIGNIFICANT * _where_best(family, noise)),
         Outcome.not_converged: ~fit.converged | ~np.isfinite(fit.values).all(axis=1),
         Outcome.contact_out_of_range: (point < 0.01) | (point > 0.995) | (before < 8),
-        Outcome.no_contact: ~(largest > _SIGNIFICANT * std),
+        Outcome.no_contact: ~(largest > _SIGNIFICANT * noise.std),
         Outcome.too_few_samples: number < 4 * fit.values.shape[1],
         Outcome.uncalibrated: number == 0,
     }
     return gravest(conditions)
 
 
+def _where_best(family: Family, noise: HistoryNoise) -> np.ndarray:
+    """The standard uncertainty of the modulus with the shape of the relaxation held, (curve,) Pa.
+
+    That of a power law at 1 s is then as well known as at the time at which it is known best.
+    """
+    size = len(family.names)
+    own = noise.bars.covariance[:, :size, :size]
+    shape = own[:, 1:, :1]
+    taken = (shape * (np.linalg.pinv(own[:, 1:, 1:]) @ shape)).sum(axis=(1, 2))
+    return np.sqrt(np.maximum(own[:, 0, 0] - taken, 0.0))
+
+
 def _results(dataset: xr.Dataset, contact: AbstractElasticContact, relaxation: str, fit: HistoryFit,
-             spread: tuple[np.ndarray, np.ndarray], covariance: np.ndarray, flag: np.ndarray,
-             std: np.ndarray) -> xr.Dataset:
+             noise: HistoryNoise, change: np.ndarray, flag: np.ndarray) -> xr.Dataset:
     """One entry per curve: quantities with their uncertainties, the flag, identity and fixed inputs."""
     names = (*FAMILIES[relaxation].names, "contact_point", "baseline_offset", "baseline_tilt", "drag_coefficient")
     variables: dict[str, Any] = {}
-    kinds = {"_std_noise": spread[0], "_std_calibration": spread[1], "_std": np.hypot(*spread)}
+    known = flag < Outcome.contact_out_of_range
     for i, name in enumerate(names):
-        own = _attributes(name)
-        variables[name] = ("curve", np.where(flag >= Outcome.contact_out_of_range, np.nan, fit.values[:, i]),
-                           own | {"ancillary_variables": " ".join([*(name + kind for kind in kinds), "flag"])})
-        for kind, values in kinds.items():
-            variables[name + kind] = ("curve", np.where(flag >= Outcome.contact_out_of_range, np.nan, values[:, i]),
-                                      {"units": own["units"], "long_name": f"{own['long_name']}: standard uncertainty"})
-    variables["covariance"] = (("curve", "parameter", "parameter_"), covariance,
+        three = fit.values, noise.bars.std, change
+        values, std, calibration = (np.where(known, part[:, i], np.nan) for part in three)
+        freedom = None if name.startswith("baseline") else noise.bars.freedom[:, i]
+        variables |= with_uncertainty(name, values, std, calibration, freedom)
+        if name.endswith("modulus"):  # which is not negative
+            low = variables[f"{name}_low"][1]
+            low[(low < 0) & (values > 0)] = 0.0
+    variables["covariance"] = (("curve", "parameter", "parameter_"), noise.bars.covariance,
                                {"long_name": "covariance of the parameters from the noise"})
     rms = np.sqrt((fit.residual**2).sum(axis=1) / np.maximum((fit.residual != 0).sum(axis=1), 1))
     variables["residual_rms"] = ("curve", rms, {"units": "N", "long_name": "root mean square of force minus fit"})
-    variables["noise_std"] = ("curve", std, {"units": "N", "long_name": "standard deviation of the noise of a mean"})
+    variables["noise_std"] = ("curve", noise.std, {"units": "N", "long_name": "standard deviation of noise of a mean"})
+    variables["reduced_chi_square"] = ("curve", noise.chi_square, {
+        "units": "1", "long_name": "mean square residual over that of the noise"})
+    variables["misfit_chance"] = ("curve", noise.chance, {
+        "units": "1", "long_name": "probability that noise alone leaves so large a residual"})
     variables["flag"] = ("curve", flag, flag_attributes())
     coords: dict[str, Any] = dict(identity(dataset))
     coords |= {name: ((), float(getattr(contact, name)), variable_attributes(name)) for name in contact.fixed}
     coords |= {"parameter": list(names), "parameter_": list(names)}
     return xr.Dataset(variables, coords, {"relaxation": relaxation, "reference_time": 1.0})
-
-
-def _attributes(name: str) -> dict[str, str]:
-    if name == "drag_coefficient":
-        return {"units": "N s/m", "long_name": "viscous drag on the lever per speed", "symbol": "b_2"}
-    return variable_attributes(name)
 
 
 @verb(curves="curves")
