@@ -128,6 +128,27 @@ def test_an_odd_curve_does_not_change_the_noise_of_the_others(odd, count):
     np.testing.assert_allclose(beside.covariance, alone.covariance, rtol=1e-6, atol=1e-12)
 
 
+def test_the_excess_of_one_spoiled_curve_is_not_that_of_the_others():
+    """A detector that is cut off, or a tone in one curve: the mean power of the others is as without it."""
+    good = list(autoregressive(31, 256, 0.8, np.random.default_rng(21)))
+    tone = good[0] + 8 * np.std(good) * np.sin(0.9 * np.arange(256))
+    alone, beside = learnt(good)[0], learnt([*good, tone])[0]
+    assert alone.excess == pytest.approx(1.0, abs=0.1)
+    assert beside.excess == pytest.approx(alone.excess, abs=0.02)
+
+
+def test_tones_in_every_curve_count_in_the_mean_power():
+    """A tone at one of many frequencies has hardly a part in a mean of logarithms, but all of its power in the mean."""
+    rng = np.random.default_rng(22)
+    samples = [one + 2 * np.sin(0.9 * np.arange(256) + rng.uniform(0, 6)) for one in rng.standard_normal((32, 256))]
+    noise, found = learnt(samples)
+    seen = noise_model.of_baselines(samples, 256, 256)
+    stated = (seen.expected @ np.exp(noise_model.mean_power(noise, found).mean)[..., None])[..., 0]
+    total = [(part * seen.number).sum() for part in (seen.power, stated)]
+    assert total[1] == pytest.approx(total[0], rel=0.05)
+    assert noise.excess > 1.2
+
+
 def test_no_noise_is_less_than_that_of_rounding():
     """A constant baseline of forces in steps of q: white noise of q over the square root of 12."""
     size, quantum = 256, 0.02

@@ -90,7 +90,7 @@ class SharedNoise(NamedTuple):
     mean: np.ndarray  # (knot,) ln S of a middling curve, S in N^2 per unit of frequency in cycles a sample
     covariance: np.ndarray  # (knot, knot) of that
     scatter: np.ndarray  # (knot, knot) covariance of a curve's own ln S about it
-    excess: float = 1.0  # mean power of the curves over that of their spectra, which are of middling contrasts
+    excess: float = 1.0  # mean power of a curve over that of its spectrum, which is of middling contrasts
 
 
 class Spectra(NamedTuple):
@@ -142,10 +142,13 @@ def learn(seen: Contrasts, length: int, baseline: int = 0, prior: SpectrumPrior 
 
 
 def _measured(noise: SharedNoise, seen: Contrasts) -> SharedNoise:
-    """The noise with its excess: bursts and lines count in a mean square, and hardly in a mean logarithm."""
+    """The noise with its excess: bursts and lines count in a mean square, and hardly in a mean logarithm.
+
+    That of the middling curve: one that was cut off or begins in contact says nothing of the others.
+    """
     stated = (seen.expected @ np.exp(spectra(noise, seen).mean)[..., None])[..., 0]
     ratio = (seen.power * seen.number).sum(axis=1) / (stated * seen.number).sum(axis=1)
-    return noise._replace(excess=float(ratio.mean()))
+    return noise._replace(excess=float(np.median(ratio)))
 
 
 def evidence(seen: Contrasts, length: int, prior: SpectrumPrior) -> float:

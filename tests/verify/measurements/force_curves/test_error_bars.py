@@ -12,7 +12,7 @@ from asperity.contact import JKR, Hertz
 from asperity.learning import noise as noise_model
 from asperity.learning.noise_prior import learn_prior
 from asperity.learning.outcome import Outcome
-from asperity.virtual.force_map import virtual_map
+from asperity.virtual.force_map import Instrument, virtual_map
 from tests.verify.measurements.force_curves.measured_noise import RADIUS, SOURCES, hertz, jkr, pieces, sessions, source
 from tests.verify.verdict import Figure, judge
 
@@ -99,10 +99,14 @@ def test_intervals_hold_on_measured_noise():
 
 
 def test_intervals_hold_on_the_declared_noise_of_the_virtual_instrument():
-    """20 maps of the demo's size and instrument: one of them is one draw of the noise model that its curves share."""
+    """20 maps of the demo's size, instrument and spoiled curves, which must not move the bars of the others.
+
+    One map is one draw of the noise model that its curves share.
+    """
+    instrument = Instrument(faults={"no_contact": 0.01, "saturated": 0.005, "contact_out_of_range": 0.005})
     held = {name: [] for name in ("modulus", "work_of_adhesion")}
     for seed in range(20):
-        data = virtual_map(seed=seed).load()
+        data = virtual_map(instrument=instrument, seed=seed).load()
         found = asperity.fit(data, JKR(radius=RADIUS), segment="retract")
         for name, shares in held.items():
             truth, good = data[f"true_{name}"], found["flag"] <= Outcome.short_baseline
