@@ -51,6 +51,7 @@ _ALL = (
     Quantity("shear_loss_modulus", "Pa", "G''", "loss part of the complex shear modulus", scale=1e3),
     Quantity("drag", "N s/m", "b", "drag coefficient of the cantilever at contact", 0.0, scale=1e-6),
     Quantity("drag_coefficient", "N s/m", "b_2", "viscous drag on the lever per speed", scale=1e-6),
+    Quantity("lag", "s", "tau_H", "time by which the recorded height lags the true one", scale=1e-4),
     Quantity("order", "1", "beta", "exponent of a power law: 0 of a spring, 1 of a dashpot", 0.0, 1.0),
     Quantity("quasi_property", "Pa s^order", "c", "strength of a springpot", 0.0, scale=1e3),
     Quantity("larger_order", "1", "a", "larger of two exponents", 0.0, 1.0),

@@ -14,7 +14,7 @@ method of Lawson and Hanson, Solving Least Squares Problems (1974), chapter 23, 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, nnls
@@ -22,10 +22,9 @@ from scipy.optimize import brentq, nnls
 from asperity.messages import ArgumentError, DataError
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum, debye
 
-__all__ = ["FEWEST", "Data", "Design", "SpectrumFit", "Whitened", "by_discrepancy", "fit_relaxation", "fit_spectrum",
-           "frequency_data", "frequency_design", "nearest_passive", "noise_of", "relaxation_nodes",
-           "smoothed", "spectrum_of", "time_data",
-           "time_design", "whitened"]
+__all__ = ["FEWEST", "Data", "Design", "SpectrumFit", "Whitened", "by_discrepancy", "creep_data", "creep_design",
+           "fit_relaxation", "fit_spectrum", "frequency_data", "frequency_design", "nearest_passive", "noise_of",
+           "relaxation_nodes", "smoothed", "spectrum_of", "time_data", "time_design", "whitened"]
 
 _PER_DECADE = 10  # relaxation times, unless others are asked for
 _PADDING = 1.5  # decades of relaxation times beyond the data, on either side
@@ -47,10 +46,20 @@ class SpectrumFit(NamedTuple):
 class Design(NamedTuple):
     """What unit parameters contribute to the data: the linear model behind every fit here."""
 
-    relaxation_time: np.ndarray  # (n,) s
-    matrix: np.ndarray  # (rows, n + free), Pa per Pa (per Pa s in the column of the dashpot)
-    free: int  # 2: spring and dashpot; 1: spring
+    relaxation_time: np.ndarray  # (n,) s; of retardation where it creeps
+    matrix: np.ndarray  # (rows, n + free), data per unit of each parameter
     time: np.ndarray  # (m,) s, 1/omega or t of the points
+    kind: Literal["frequency", "relaxation", "creep"]
+
+    @property
+    def free(self) -> int:
+        """Columns behind those of the branches: spring and dashpot, of a relaxation the spring alone."""
+        return 1 if self.kind == "relaxation" else 2
+
+    @property
+    def parts(self) -> int:
+        """Rows of a point: real and imaginary part of a modulus over frequency."""
+        return 2 if self.kind == "frequency" else 1
 
 
 class Data(NamedTuple):
@@ -105,13 +114,20 @@ def frequency_design(angular_frequency: Any, relaxation_time: Any) -> Design:
     storage, loss = debye(omega[:, None], tau)
     none = np.zeros_like(omega)
     rows = [np.column_stack([storage, none + 1, none]), np.column_stack([loss, none, omega])]
-    return Design(tau, np.concatenate(rows), 2, 1 / omega)
+    return Design(tau, np.concatenate(rows), 1 / omega, "frequency")
 
 
 def time_design(time: Any, relaxation_time: Any) -> Design:
     """Rows E(t) of (m,) times in s; the last column is the spring."""
     time, tau = np.asarray(time, np.float64), np.asarray(relaxation_time, np.float64)
-    return Design(tau, np.column_stack([np.exp(-time[:, None] / tau), np.ones_like(time)]), 1, time)
+    return Design(tau, np.column_stack([np.exp(-time[:, None] / tau), np.ones_like(time)]), time, "relaxation")
+
+
+def creep_design(time: Any, retardation_time: Any) -> Design:
+    """Rows J(t) of (m,) times in s; the last two columns are the glass and t, of a steady flow."""
+    time, tau = np.asarray(time, np.float64), np.asarray(retardation_time, np.float64)
+    columns = [-np.expm1(-time[:, None] / tau), np.ones_like(time), time]
+    return Design(tau, np.column_stack(columns), time, "creep")
 
 
 def frequency_data(angular_frequency: Any, modulus: Any, noise: Any, *, per_decade: int = _PER_DECADE) -> Data:
@@ -157,6 +173,13 @@ def time_data(time: Any, relaxation_modulus: Any, noise: Any) -> Data:
     return _checked(design, values, np.asarray(noise, np.float64), len(time))
 
 
+def creep_data(time: Any, creep_compliance: Any, noise: Any) -> Data:
+    """The linear problem of J(t) in 1/Pa after a step of stress, with noise in 1/Pa; errors as in `fit_relaxation`."""
+    time, values = _positive("times in s", time), np.asarray(creep_compliance, np.float64)
+    design = creep_design(time, relaxation_nodes(time.min(), time.max()))
+    return _checked(design, values, np.asarray(noise, np.float64), len(time))
+
+
 def nearest_passive(design: Design, values: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, float]:
     """Nonnegative parameters (n + free,) closest to the values (rows,) in units of the noise, and chi-square.
 
@@ -168,10 +191,10 @@ def nearest_passive(design: Design, values: np.ndarray, noise: np.ndarray) -> tu
 
 
 def spectrum_of(design: Design, parameters: np.ndarray) -> RelaxationSpectrum:
-    """The material with parameters (..., n + free) of a design."""
+    """The material with parameters (..., n + free) of a design over frequencies or times of relaxation."""
     count = len(design.relaxation_time)
     strength = parameters[..., :count]
-    viscosity = parameters[..., count + 1] if design.free == 2 else np.zeros(strength.shape[:-1])
+    viscosity = parameters[..., count + 1] if design.kind == "frequency" else np.zeros(strength.shape[:-1])
     tau = np.broadcast_to(design.relaxation_time, strength.shape)
     return RelaxationSpectrum(strength, tau, parameters[..., count], viscosity)  # pyright: ignore[reportArgumentType]
 
@@ -191,7 +214,7 @@ def _checked(design: Design, values: np.ndarray, noise: np.ndarray, points: int)
                          f"{values.shape}")
     missing = ~np.isfinite(values)
     noise = np.broadcast_to(noise, values.shape)
-    if design.free == 2:
+    if design.parts == 2:
         missing = np.concatenate([missing, missing], axis=-1)
         values = np.concatenate([np.real(values), np.imag(values)], axis=-1)
         noise = np.concatenate([np.real(noise), np.imag(noise) if np.iscomplexobj(noise) else noise], axis=-1)
@@ -225,7 +248,7 @@ def whitened(design: Design, values: np.ndarray, noise: np.ndarray) -> Whitened:
 
 def _local_modulus(design: Design, values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """|E*| at 1/tau, or E at tau, for every relaxation time, that of the nearest point beyond the data."""
-    size = np.linalg.norm(np.where(counted, values, 0.0).reshape(design.free, -1), axis=0)
+    size = np.linalg.norm(np.where(counted, values, 0.0).reshape(design.parts, -1), axis=0)
     there = np.flatnonzero(size > 0)
     if not len(there):
         return np.ones_like(design.relaxation_time)

@@ -1,13 +1,14 @@
-"""Tables of rheology: a spectrum E*(f) or a relaxation E(t) as text with named columns and units.
+"""Tables of rheology: a spectrum E*(f), a relaxation E(t) or a creep J(t) as text with named columns and units.
 
-One title line with the columns, the unit in brackets behind the name or in a second line; comma, semicolon, tab or
+One title line with the columns, the unit in brackets or after a slash behind the name or in a second line; comma, semicolon, tab or
 blanks between. Columns: ``frequency`` (Hz) or ``angular_frequency`` (rad/s) with ``storage_modulus`` and
 ``loss_modulus``, or with ``abs_modulus`` and ``phase``, or with ``storage_modulus`` and ``loss_tangent``:
 
     E' = |E*| cos(phase), E'' = |E*| sin(phase); E'' = E' tan(phase);
 
-or ``time`` with ``relaxation_modulus``; each may have ``..._std``. Common short names are known. A row at frequency or
-time 0, where a spectrum over decades has no place, is left out, and so is a row with a cell without a number.
+or ``time`` with ``relaxation_modulus`` or ``creep_compliance``; each may have ``..._std``. Common short names are known.
+A row at frequency or time 0, where a spectrum over decades has no place, is left out, and so is a row with a cell without
+a number. Rows at one frequency, as in the overlaps of a master curve, become their mean.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -51,18 +53,27 @@ _NAMES = {
     "shear_abs_modulus": ("shear_abs_modulus", "abs_shear_modulus", "|g*|", "|g|", "abs(g*)", "complex_shear_modulus"),
     "phase": ("phase", "phase_angle", "loss_angle", "delta", "δ", "phi"),
     "loss_tangent": ("loss_tangent", "tan_delta", "tan(delta)", "tan(δ)", "tan δ", "tan delta", "tandelta"),
-    "time": ("time", "t"), "relaxation_modulus": ("relaxation_modulus", "e_relax", "e(t)", "modulus")}
+    "time": ("time", "t"), "relaxation_modulus": ("relaxation_modulus", "e_relax", "e(t)", "modulus"),
+    "creep_compliance": ("creep_compliance", "j(t)", "j", "compliance", "creep")}
 #: SI unit of what is no modulus
-_UNITS = {"angular_frequency": "rad/s", "frequency": "Hz", "time": "s", "phase": "rad", "loss_tangent": "1"}
+_UNITS = {"angular_frequency": "rad/s", "frequency": "Hz", "time": "s", "phase": "rad", "loss_tangent": "1",
+          "creep_compliance": "1/Pa"}
 _TITLE = re.compile(r"^\s*(.*?)\s*(?:[\[(]([^\])]*)[\])])?\s*$")
+#: a name, a slash and its unit: E'/kPa
+_SLASHED = re.compile(r"^\s*([^/]+?)\s*/\s*(.+?)\s*$")
+#: a power of minus one behind a unit: Pa^-1
+_INVERSE = re.compile(r"\s*(?:\^?\(?-1\)?|⁻¹)$")
+#: SI unit -> what people mostly write
+_EXAMPLES = {"rad/s": "rad/s", "Hz": "Hz", "s": "s", "rad": "deg", "1": "1", "Pa": "kPa", "1/Pa": "1/kPa"}
 #: rows at 0 that a table may have: more are no first point of a recording
 _MOST_AT_ZERO = 3
 _WANTED = ("Name the columns, with units, for example: frequency (Hz), storage_modulus (kPa), loss_modulus (kPa); or "
-           "frequency (Hz), abs_modulus (kPa), phase (deg); or time (s), relaxation_modulus (kPa).")
+           "frequency (Hz), abs_modulus (kPa), phase (deg); or time (s), relaxation_modulus (kPa); or time (s), "
+           "creep_compliance (1/kPa).")
 
 
 def read_table(path: str | PathLike[str]) -> xr.Dataset:
-    """A spectrum over ``frequency`` (Hz) or a relaxation over ``time`` (s), ascending, in SI.
+    """A spectrum over ``frequency`` (Hz), or a relaxation or creep over ``time`` (s), ascending, in SI.
 
     Shear moduli stay shear moduli (``shear_storage_modulus``): E* and G* are never mixed. The attributes
     ``rows_left_out`` and ``left_out`` say what the table has and the dataset has not, if there is such.
@@ -88,6 +99,7 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
         units, first = cells, rows[2]
     body = ["" if line.startswith("#") else line for line in lines[first:]]
     table = parse_rows(path, body, first + 1, separator, titles)
+    _require_units(path, [(quantity, units[i] if i < len(units) else None) for i, (quantity, _) in enumerate(named)])
     columns = {quantity: _in_si(path, quantity, units[i] if i < len(units) else None, table.values[:, i])
                for i, (quantity, _) in enumerate(named) if quantity}
     strange = [title for title, (quantity, _) in zip(titles, named) if not quantity]
@@ -102,7 +114,22 @@ def _named(title: str) -> tuple[str | None, str | None]:
     if whole := _quantity(title.strip('"').strip().lower()):
         return whole, None
     match = _TITLE.match(title.strip('"'))
-    return (_quantity(match[1].strip().lower()), match[2]) if match else (None, None)
+    if match and (found := _quantity(match[1].strip().lower())):
+        return found, match[2]
+    slashed = _SLASHED.match(title.strip('"'))
+    return (_quantity(slashed[1].strip().lower()), slashed[2].strip("()[] ")) if slashed else (None, None)
+
+
+def _require_units(path: Path, columns: Sequence[tuple[str | None, str | None]]) -> None:
+    """Raise `Unsupported` that asks by name for every unit that the table does not state."""
+    bare = {name: _UNITS.get(name.removesuffix("_std"), "Pa") for name, unit in columns
+            if name and not (unit or "").strip()}
+    asked = [name for name, wanted in bare.items() if wanted != "1"]
+    if asked:
+        titles = ", ".join(f"{name} ({_EXAMPLES[bare[name]]})" for name in asked)
+        of = f"the column '{asked[0]}' has" if len(asked) == 1 else f"the columns {quoted(', '.join(asked))} have"
+        raise Unsupported(path, f"{of} no unit.", f"Write it behind each name, for example: {titles}. asperity does not "
+                          "guess: a wrong prefix is a factor of 1000.")
 
 
 def _with_parts(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -133,14 +160,14 @@ def _quantity(title: str) -> str | None:
 
 
 def _in_si(path: Path, name: str, unit: str | None, values: np.ndarray) -> np.ndarray:
-    bare = name.removesuffix("_std")
-    wanted = _UNITS.get(bare, "Pa")
-    if wanted == "1" and not (unit or "").strip("- "):
+    wanted = _UNITS.get(name.removesuffix("_std"), "Pa")
+    written = (unit or "").strip()
+    if wanted == "1" and not written.strip("- "):
         return values
-    if unit is None or not unit.strip():
-        raise Unsupported(path, f"the column '{name}' has no unit.", _WANTED)
+    if _INVERSE.search(written) and not written.startswith("1/"):
+        written = f"1/{_INVERSE.sub('', written)}"
     try:
-        factor, base = (1.0, "rad/s") if unit.strip() == "rad/s" else unit_factor(unit)
+        factor, base = (1.0, "rad/s") if written == "rad/s" else unit_factor(written)
     except ValueError as error:
         raise Unsupported(path, f"the column '{name}': {error}.", _WANTED) from error
     if base != wanted:
@@ -153,7 +180,7 @@ def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any], s
         columns["frequency"] = columns.pop("angular_frequency") / (2 * math.pi)
     axis = "frequency" if "frequency" in columns else "time" if "time" in columns else None
     pairs = (("storage_modulus", "loss_modulus"), ("shear_storage_modulus", "shear_loss_modulus"),
-             ("relaxation_modulus",))
+             ("relaxation_modulus",), ("creep_compliance",))
     if axis is None or not any(set(pair) <= set(columns) for pair in (pairs[:2] if axis == "frequency" else pairs[2:])):
         others = f"; not understood: {quoted(', '.join(strange))}" if strange else ""
         raise NotRecognized(path, f"the columns are {', '.join(columns) or 'unknown'}{others}.", _WANTED)
@@ -162,12 +189,27 @@ def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any], s
     if 0 < zero.sum() <= _MOST_AT_ZERO and not zero.all():
         along, columns = along[~zero], {name: values[~zero] for name, values in columns.items()}
         lost = _with_zero(lost, axis, int(zero.sum()))
-    if not (np.isfinite(along).all() and (along > 0).all() and len(np.unique(along)) == len(along)):
-        raise CorruptFile(path, f"the {axis} is not positive and different in every line.", "Mend the table.")
-    order = np.argsort(along)
-    variables = {name: (axis, values[order], {"units": "Pa", "long_name": _meaning(name)})
+    if not (np.isfinite(along).all() and (along > 0).all()):
+        raise CorruptFile(path, f"the {axis} is not positive in every line.", "Mend the table.")
+    along, columns, lost = _joined(along, columns, axis, lost)
+    variables = {name: (axis, values, {"units": _UNITS.get(name.removesuffix("_std"), "Pa"), "long_name": _meaning(name)})
                  for name, values in columns.items()}
-    return xr.Dataset(variables, {axis: (axis, along[order], {"units": _UNITS[axis]})}, {"file": str(path)} | lost)
+    return xr.Dataset(variables, {axis: (axis, along, {"units": _UNITS[axis]})}, {"file": str(path)} | lost)
+
+
+def _joined(along: np.ndarray, columns: dict[str, np.ndarray], axis: str,
+            lost: dict[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
+    """Ascending places, each once; of rows at one place the means (of their uncertainties, too, for what they share)."""
+    places, row, count = np.unique(along, return_inverse=True, return_counts=True)
+    means = {name: np.bincount(row, values) / count for name, values in columns.items()}
+    several = count > 1
+    if several.any():
+        off = max(float(np.max(np.abs(values / means[name][row] - 1), where=several[row] & (means[name][row] != 0),
+                               initial=0.0)) for name, values in columns.items() if not name.endswith("_std"))
+        rows = f"{several.sum()} {axis} value{'s' if several.sum() > 1 else ''}"
+        words = f"{rows} stood in several rows, whose mean is taken; they are up to {100 * off:.2g} % off it"
+        lost = lost | {"left_out": "; ".join([*([lost["left_out"]] if "left_out" in lost else []), words])}
+    return places, means, lost
 
 
 def _with_zero(lost: dict[str, Any], axis: str, count: int) -> dict[str, Any]:

@@ -15,6 +15,8 @@ __all__ = ["relax", "spectrum"]
 
 Source = Annotated[Path, typer.Argument(help="A table with units, or a file of force curves.", show_default=False)]
 Noise = Annotated[float | None, option("1", "RELATIVE", "Of the moduli, e.g. 2%. (default: the source's, else 5%)")]
+Share = Annotated[float | None, option("1", "SHARE", "Of the noise's variance, smooth over decades; 0: none. (default: "
+                                       "learnt)", ("0", "0.99"))]
 Contact = Annotated[str, typer.Option(help="Contact model of force curves, without adhesion.")]
 Restart = Annotated[bool, typer.Option(help="Throw away the curves that an interrupted run finished.")]
 Out = Annotated[Path, output("Ends in .nc; the page beside it in .html.", ".nc", ".zarr")]
@@ -24,6 +26,7 @@ Out = Annotated[Path, output("Ends in .nc; the page beside it in .html.", ".nc",
 def spectrum(
     source: Source,
     noise: Noise = None,
+    smooth_share: Share = None,
     model: Contact = "hertz",
     radius: Radius = None,
     half_angle: HalfAngle = None,
@@ -37,8 +40,8 @@ def spectrum(
 
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     with progress() as tell:
-        made = spectrum_of_file(source, {"name": model, **tip}, noise=noise, folder=_work(out), restart=restart,
-                                progress=tell)
+        made = spectrum_of_file(source, {"name": model, **tip}, noise=noise, smooth_share=smooth_share,
+                                folder=_work(out), restart=restart, progress=tell)
     raise typer.Exit(_done(made, out, as_json))
 
 
@@ -46,6 +49,7 @@ def spectrum(
 def relax(
     source: Source,
     noise: Noise = None,
+    smooth_share: Share = None,
     model: Contact = "hertz",
     radius: Radius = None,
     half_angle: HalfAngle = None,
@@ -54,13 +58,13 @@ def relax(
     restart: Restart = False,
     as_json: Json = False,
 ) -> None:
-    """The relaxing material behind E(t), of a table or of force curves with a hold, by the measured indentation."""
+    """The relaxing material behind E(t) or J(t) of a table, or behind force curves with a hold, by their indentation."""
     from asperity.measurements.rheometry.files import relaxation_of_file
 
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     with progress() as tell:
-        made = relaxation_of_file(source, {"name": model, **tip}, noise=noise, folder=_work(out), restart=restart,
-                                progress=tell)
+        made = relaxation_of_file(source, {"name": model, **tip}, noise=noise, smooth_share=smooth_share,
+                                folder=_work(out), restart=restart, progress=tell)
     raise typer.Exit(_done(made, out, as_json))
 
 

@@ -24,25 +24,26 @@ __all__ = ["relaxation_of_file", "spectrum_of_file"]
 _TABLES = {".csv", ".txt", ".dat", ".tsv"}
 
 
-def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None, **job: Any) -> xr.Dataset:
+def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None,
+                     smooth_share: float | None = None, **job: Any) -> xr.Dataset:
     """`spectrum` of a table, or of the median over the curves of a file with sine segments.
 
     ``job`` is the ``folder``, ``restart`` and ``progress`` of `modulus_spectrum`.
     """
     contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES:
-        return spectrum(path, noise=noise)
+        return spectrum(path, noise=noise, smooth_share=smooth_share)
     from asperity.measurements.rheometry.modulation import modulus_spectrum
 
     try:
         moduli = modulus_spectrum(_calibrated(path), model, **job)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    return spectrum(median_spectrum(moduli), noise=noise)
+    return spectrum(median_spectrum(moduli), noise=noise, smooth_share=smooth_share)
 
 
 def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float | None = None,
-                       **job: Any) -> xr.Dataset:
+                       smooth_share: float | None = None, **job: Any) -> xr.Dataset:
     """What a file tells of relaxation: `relax` of a table; of force curves `holds` if they hold.
 
     Curves without a hold are fitted with a power law, approach and retraction together (see `power_law`). ``job`` is
@@ -50,7 +51,7 @@ def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float 
     """
     contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES and not _curves_in(path):
-        return relax(path, noise=noise)
+        return relax(path, noise=noise, smooth_share=smooth_share)
     from asperity.measurements.rheometry.hold import holds
 
     curves = _calibrated(path)

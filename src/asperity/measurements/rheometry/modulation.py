@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -24,6 +25,7 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.fit import fit
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.measurements.rheometry.untold import untold_corrections
 from asperity.messages import ArgumentError, DataError, known_keys
 from asperity.quantities import QUANTITIES, variable_attributes
 from asperity.rheology import oscillation as oscillations
@@ -100,7 +102,9 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         ``shear_storage_modulus`` and ``shear_loss_modulus`` (a third of them for an incompressible sample), each with
         ``_std``; ``coherence``, ``indentation``, ``second_harmonic``, ``correction`` (what was taken off over what is
         left), ``drive_lag`` (s by which the recorded height lags its drive, where both are recorded), ``flag`` of
-        `Response`. Numbers are NaN from ``no_oscillation`` on; negative moduli are kept, and flagged.
+        `Response`. Numbers are NaN from ``no_oscillation`` on; negative moduli are kept, and flagged. The attribute
+        ``assumed`` holds the drag and the lag where they were taken to be zero because ``instrument`` does not tell them,
+        ``untold`` what typical ones would change.
 
     Raises:
         ValueError: no modulation segment, frequencies unknown or not one per segment, or a model with adhesion.
@@ -122,7 +126,9 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
 
     made = over_curves(placed, of, {"verb": "modulus_spectrum", **arguments}, batch=_BATCH, folder=folder,
                        restart=restart, progress=progress)
-    result = made.assign_attrs(template.attributes(oscillatory_contact, oscillations))
+    lacking = untold_corrections(made, contact, loaded["spring_constant"].values, given._asdict())
+    about = template.attributes(oscillatory_contact, oscillations)
+    result = made.assign_attrs(about, assumed=json.dumps(template.assumed | lacking.assumed), untold=lacking.words)
     flags = result["flag"].values
     if flags.any():
         counts = {Response(v).name: int((flags == v).sum()) for v in np.unique(flags[flags > 0])}

@@ -56,28 +56,71 @@ def _held(made: xr.Dataset, said: list[str]) -> Page:
 
 def _headline(made: xr.Dataset, oscillating: bool) -> str:
     if not oscillating:
-        return ("No relaxing material with the stated noise gives these data." if made.attrs["alarm"] else
-                "The data are those of a relaxing material, as far as the stated noise tells.")
+        kind = "creeping" if "creep_compliance" in made else "relaxing"
+        return (f"No {kind} material with the stated noise gives these data." if made.attrs["alarm"] else
+                f"The data are those of a {kind} material, as far as the stated noise tells.")
     return ("No causal, dissipating material with the stated noise gives these data." if made.attrs["alarm"] else
             "The data are those of a causal, dissipating material, as far as this band shows.")
 
 
 def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
-    """The constants of the fitted material with their bands, if it is one; a dashpot only of what oscillates."""
+    """The constants of the fitted material with their bands, if it is one."""
     if made.attrs["alarm"]:
         return ()
+    if "fluidity" in made:
+        return _creep_findings(made)
     said = [Finding("equilibrium modulus", _between(made, "equilibrium_modulus", "Pa"),
                     "What does not relax within ten times the slowest data, by the fit; band of 90 %.")]
-    if "loss_fit" in made:
-        said.append(Finding("parallel dashpot", _between(made, "viscosity", "Pa s"),
-                            "What relaxes faster than a tenth of the fastest data, by the fit, and any drag that was "
-                            "left in; not the zero-shear viscosity of a melt. Band of 90 %."))
-    return tuple(said)
+    if "loss_fit" not in made:
+        return tuple(said)
+    dashpot = Finding("parallel dashpot", _between(made, "parallel_dashpot", "Pa s"),
+                      "What relaxes faster than a tenth of the fastest data, by the fit, and any drag that was "
+                      "left in; not the zero-shear viscosity of a melt. Band of 90 %.")
+    return (*said, *_flow(made), dashpot)
+
+
+def _flow(made: xr.Dataset) -> tuple[Finding, ...]:
+    """The viscosity at rate zero of what may be a liquid."""
+    shear = made.attrs["modulus"] == "shear_"
+    name = "zero-shear viscosity" if shear else "zero-rate viscosity"
+    letter = "G" if shear else "E"
+    of = "" if shear else ("It is that of extension, as the modulus: three times the zero-shear viscosity of an "
+                           "incompressible liquid. ")
+    if int(made["terminal"]) == 1:
+        return (Finding(name, _between(made, "zero_rate_viscosity", "Pa s"), f"{of}The limit of {letter}''/omega, which "
+                        "the data reach, if nothing slower than they show follows; band of 90 %."),)
+    if int(made["terminal"]) == 0:
+        first = float(made["frequency"][0])
+        seen = float(made["loss_fit_low"].sel(fit_frequency=first, method="nearest"))
+        least = plain(seen / (2 * np.pi * first), "Pa s", 2)
+        return (Finding(name, "not reached", f"{of}{letter}''/omega still rises at the lowest frequency: if it is a liquid, "
+                        f"above {least}; a solid cannot be told from it."),)
+    return ()
+
+
+def _creep_findings(made: xr.Dataset) -> tuple[Finding, ...]:
+    """What creep tells: the viscosity of a steady flow and the modulus at once, or what they exceed."""
+    return (Finding("viscosity of steady flow", _inverse(made, "fluidity", "Pa s"), "By the part of J(t) that grows as t, "
+                    "by the fit; slow creep may look like it. Band of 90 %."),
+            Finding("modulus at once", _inverse(made, "glassy_compliance", "Pa"), "1/J of what follows faster than a "
+                    "tenth of the first time, by the fit. Band of 90 %."))
+
+
+def _inverse(made: xr.Dataset, name: str, unit: str) -> str:
+    """One over a value, with the ends of its band; a lower limit where the value cannot be told from zero."""
+    value, low, high = (float(made[name + end]) for end in ("", "_low", "_high"))
+    if high <= 0:
+        return "none seen"
+    if low <= _NOTHING * high:
+        return f"> {plain(1 / high, unit)} (95 %)"
+    return f"{plain(1 / value, unit)} ({plain(1 / high, unit)} to {plain(1 / low, unit)})"
 
 
 def _between(made: xr.Dataset, name: str, unit: str) -> str:
     """A value with the ends of its band; an upper limit where the lower end is nothing beside it."""
     value, low, high = (float(made[name + end]) for end in ("", "_low", "_high"))
+    if high <= 0:
+        return "none seen"
     if low <= _NOTHING * high:
         return f"< {plain(high, unit)} (95 %)"
     return f"{plain(value, unit)} ({plain(low, unit)} to {plain(high, unit)})"
@@ -123,21 +166,32 @@ def _spectrum(made: xr.Dataset) -> list[Panel]:
 
 
 def _relaxation(made: xr.Dataset) -> list[Panel]:
-    factor, unit = _scale(made, "relaxation_modulus")
-    grid = made["fit_time"].values
+    creeping = "creep_compliance" in made
+    factor, unit = prefix(float(np.nanmedian(1 / np.abs(made["creep_fit"].values))), "Pa") if creeping else \
+        _scale(made, "relaxation_modulus")
+    grid, time = made["fit_time"].values, made["time"].values
     fit = [made[f"relaxation_fit{end}"].values / factor for end in ("", "_low", "_high")]
     creep = [made[f"creep_fit{end}"].values * factor for end in ("", "_low", "_high")]
-    measured = Line("measured", made["time"].values, made["relaxation_modulus"].values / factor, dots=True)
-    figures = (lines([measured, _with_band("material", grid, fit)], "relaxation", "time (s)", f"E(t) ({unit})",
+    measured = Line("measured", time, made["creep_compliance"].values * factor if creeping else
+                    made["relaxation_modulus"].values / factor, dots=True)
+    own, other = ([], [measured]) if creeping else ([measured], [])
+    figures = (lines([*own, _with_band("material", grid, fit)], "relaxation", "time (s)", f"E(t) ({unit})",
                      logarithmic=True),
-               lines([_with_band("material", grid, creep)], "creep", "time (s)", f"J(t) (1/{unit})", logarithmic=True))
-    return [Panel("Relaxation", "Bands: 90 % credible. Creep is that of the same material.", figures)]
+               lines([*other, _with_band("material", grid, creep)], "creep", "time (s)", f"J(t) (1/{unit})",
+                     logarithmic=True))
+    title, also = ("Creep", "Relaxation") if creeping else ("Relaxation", "Creep")
+    return [Panel(title, f"Bands: 90 % credible. {also} is that of the same material.",
+                  figures[::-1] if creeping else figures)]
 
 
 def _density(made: xr.Dataset) -> Panel:
-    factor, unit = _scale(made, "relaxation_density")
-    bands = [made[f"relaxation_density{end}"].values / factor for end in ("", "_low", "_high")]
-    times = np.log10(made["relaxation_time"].values)
-    return Panel("Relaxation times", "H per unit of ln tau; beyond the data the smoothness alone decides.",
-                 (lines([_with_band("H", times, bands)], "relaxation spectrum", "log10 relaxation time (s)",
-                        f"H ({unit})"),))
+    creeping = "retardation_density" in made
+    kind = "retardation" if creeping else "relaxation"
+    name, letter = f"{kind}_density", "L" if creeping else "H"
+    factor, unit = (1.0, "1/Pa") if creeping else _scale(made, name)
+    bands = [made[name + end].values / factor for end in ("", "_low", "_high")]
+    times = np.log10(made[f"{kind}_time"].values)
+    return Panel(f"{kind.capitalize()} times", 
+                 f"{letter} per unit of ln tau; beyond the data the smoothness alone decides.",
+                 (lines([_with_band(letter, times, bands)], f"{kind} spectrum", f"log10 {kind} time (s)",
+                        f"{letter} ({unit})"),))
