@@ -71,7 +71,7 @@ WORKING = {
     "calibrate scanner": ["map.csv"], "calibrate tip": ["picture.spm", "--size", "5"]}
 #: where the work begins, in vain: the arguments are checked before
 WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo": ("virtual_map",),
-        "force_curves.select": ("of_sources",), "rheometry.material": ("check_passivity", "fit_relaxation"),
+        "force_curves.select": ("of_sources",), "rheometry.material": ("learnt_error",),
         "rheometry.power_law": ("fit_viscoelastic",), "calibration.tip": ("bound_tip",),
         "calibration.cantilever": ("thermal_calibration.calibrate",)}
 

@@ -38,8 +38,17 @@ from asperity.rheology.spectrum_estimate import (
     whitened,
 )
 
-__all__ = ["Fitted", "Material", "Sampled", "band", "fitted", "material_of", "sample_from_relaxation",
-           "sample_spectrum", "sampled"]
+__all__ = [
+    "Material",
+    "MaterialFit",
+    "Sampled",
+    "band",
+    "fitted",
+    "material_of",
+    "sample_from_relaxation",
+    "sample_spectrum",
+    "sampled",
+]
 
 _SMOOTHINGS = (-6.0, 0.0)  # of ln(lambda), relative to the discrepancy principle
 _LEVELS = 5  # of the smoothing, of which a draw has one
@@ -48,7 +57,7 @@ _SMOOTHEST = 1e6  # lambda: H is all but straight
 Material = RelaxationSpectrum | RetardationSpectrum
 
 
-class Fitted(NamedTuple):
+class MaterialFit(NamedTuple):
     """The estimate of one spectrum."""
 
     material: Material
@@ -100,11 +109,11 @@ def material_of(design: Design, parameters: np.ndarray) -> Material:
     return retardation_of(design, parameters) if design.kind == "creep" else spectrum_of(design, parameters)
 
 
-def fitted(data: Data, error: SmoothError) -> Fitted:
+def fitted(data: Data, error: SmoothError) -> MaterialFit:
     """The smoothest nonnegative spectrum of one set of values, with smooth errors of the likeliest share and length."""
     problem = decorrelated(_one(data), error, error.likeliest)
     found, chi_square = smoothed(problem, by_discrepancy(problem))
-    return Fitted(material_of(data.design, found * problem.scale), chi_square, problem.number)
+    return MaterialFit(material_of(data.design, found * problem.scale), chi_square, problem.number)
 
 
 def sampled(data: Data, error: SmoothError | None = None, *, draws: int = 500, seed: int = 0) -> Sampled:
@@ -157,8 +166,8 @@ def _of_entry(problem: Whitened, draws: int, rng: np.random.Generator) -> list[t
     most = min(by_discrepancy(problem), _SMOOTHEST)
     smoothing = most * np.exp(low + (high - low) * (np.arange(_LEVELS) + 0.5) / _LEVELS)
     levels = rng.integers(_LEVELS, size=draws)
-    centers = {level: smoothed(problem, smoothing[level])[0] for level in np.unique(levels)}
-    return [(_randomized(problem, smoothing[level], rng), centers[level]) for level in levels]
+    centers = {level: smoothed(problem, float(smoothing[level]))[0] for level in np.unique(levels)}
+    return [(_randomized(problem, float(smoothing[level]), rng), centers[level]) for level in levels]
 
 
 def _randomized(problem: Whitened, smoothing: float, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from asperity.data.images import open_images, summary
-from asperity.data.readers._errors import CorruptFile
+from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._table import is_no_number, parse_quantity, split_entry
 from asperity.data.readers.force_curves import open_dataset
 from asperity.data.readers.images._channels import unfinished_lines
@@ -203,9 +203,9 @@ def test_the_row_at_time_zero_is_left_out(tmp_path):
     assert found.time.values.tolist() == [1, 2, 4]
     assert found.attrs["rows_left_out"] == 1
     assert "the row at time 0 is left out" in found.attrs["left_out"]
-    with pytest.raises(CorruptFile, match="not positive and different"):
+    with pytest.raises(CorruptFile, match="not positive in every line"):
         opened(tmp_path / "relax.csv", table.format("-1,50\n"))
-    with pytest.raises(CorruptFile, match="not positive and different"):
+    with pytest.raises(CorruptFile, match="not positive in every line"):
         opened(tmp_path / "relax.csv", table.format("0,50\n" * 4))
 
 
@@ -256,3 +256,43 @@ def test_what_people_reported():
     assert np.isnan(broken).all(axis=1).sum() == 53
     np.testing.assert_array_equal(broken[53:], whole[53:])
     assert np.nanstd(broken) == pytest.approx(1.9e-9, rel=0.01)
+
+
+def test_titles_with_a_slash_and_inverse_units(tmp_path):
+    """E'/kPa as DIN 1313 writes it, and what people write for one over a pascal."""
+    found = opened(tmp_path / "spectrum.csv", "f/Hz;E'/kPa;E''/kPa\n0,1;1,5;0,5\n1;2;0,6\n")
+    np.testing.assert_allclose(found.storage_modulus, [1500, 2000])
+    for unit in ("1/kPa", "kPa^-1", "kPa-1", "kPa⁻¹"):
+        for title in (f"J(t) ({unit})", f"creep_compliance [{unit}]", f"J / {unit}"):
+            creep = opened(tmp_path / "creep.csv", f"t (s);{title}\n0,1;0,5\n1;0,6\n10;0,8\n")
+            np.testing.assert_allclose(creep.creep_compliance, [5e-4, 6e-4, 8e-4], err_msg=title)
+            assert creep.creep_compliance.attrs["units"] == "1/Pa"
+    with pytest.raises(Unsupported, match="'creep_compliance' is in kPa, expected 1/Pa"):
+        opened(tmp_path / "creep.csv", "t (s);J (kPa)\n0,1;0,5\n1;0,6\n")
+
+
+def test_units_that_are_missing_are_asked_for_by_name(tmp_path):
+    with pytest.raises(Unsupported, match=r"columns time, creep_compliance have no unit. .*: time \(s\), "
+                                          r"creep_compliance \(1/kPa\)"):
+        opened(tmp_path / "creep.csv", "t,J\n1,2\n2,3\n")
+    with pytest.raises(Unsupported, match="the column 'phase' has no unit"):
+        opened(tmp_path / "spectrum.csv", "f (Hz),|E*| (Pa),phase\n1,2,3\n2,3,4\n")
+
+
+def test_rows_at_one_frequency_become_their_mean(tmp_path):
+    """The overlaps of a master curve, in any order; how far they are apart is said."""
+    titles = "f (Hz),E' (Pa),E'' (Pa),E'_std (Pa)"
+    found = opened(tmp_path / "spectrum.csv", f"{titles}\n10,110,30,5\n1,80,20,4\n10,90,10,7\n100,200,40,9\n")
+    assert found.frequency.values.tolist() == [1, 10, 100]
+    assert found.storage_modulus.values.tolist() == [80, 100, 200]
+    assert found.storage_modulus_std.values.tolist() == [4, 6, 9]
+    assert "1 frequency value stood in several rows, whose mean is taken; they are up to 50 % off it" \
+        in found.attrs["left_out"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "cp1252"])
+def test_encodings_of_a_table(encoding, tmp_path):
+    path = tmp_path / "spectrum.csv"
+    path.write_bytes(text("spectrum", ";", comma=True).encode(encoding))
+    expected = opened(tmp_path / "other_spectrum.csv", text("spectrum"))
+    np.testing.assert_array_equal(read_table(path).loss_modulus, expected.loss_modulus)

@@ -67,7 +67,7 @@ def test_work_of_another_command_is_left_alone(tmp_path, monkeypatch):
     """A table of the same name has no curves to keep; what an interrupted run finished there is not its own."""
     from asperity.data import jobs
 
-    fewer_draws(monkeypatch, "sample_from_relaxation", 4)
+    fewer_draws(monkeypatch, 4)
     with jobs.run({}, [1], lambda _: curves("hold").isel(curve=[0]), folder=tmp_path / "r.nc.work"):
         other = threading.Thread(target=jobs.discard, args=(tmp_path / "r.nc.work",))  # somebody works there
         other.start()

@@ -15,7 +15,7 @@ from asperity.measurements.replay import differences, replay
 from asperity.measurements.rheometry import material as rheometry
 from asperity.measurements.rheometry.power_law import power_law
 from asperity.messages import ArgumentError, DataError
-from tests.conftest import shared_data
+from tests.conftest import shared_case, shared_data
 from tests.test_cli import run
 
 FREQUENCY = np.geomspace(0.1, 100, 16)
@@ -38,15 +38,14 @@ def fewer_repetitions():
     """A p-value of at least 1 %, enough for the alarm at 5 %, and bands of at most 100 materials."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rheometry, "_REPEATS", 99)
-        for name in ("sample_spectrum", "sample_from_relaxation"):
-            fewer_draws(patch, name, 100)
+        fewer_draws(patch, 100)
         yield
 
 
-def fewer_draws(patch, name, most):
+def fewer_draws(patch, most):
     """Where the command draws its 300 materials, ``most`` at most."""
-    draw = getattr(rheometry, name)
-    patch.setattr(rheometry, name, lambda *data, draws: draw(*data, draws=min(draws, most)))
+    draw = rheometry.sampled
+    patch.setattr(rheometry, "sampled", lambda *data, draws: draw(*data, draws=min(draws, most)))
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +73,11 @@ def test_units_of_a_table(tmp_path):
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("f, storage_modulus, loss_modulus\n1,2,3\n2,3,4\n", "has no unit"),
+    ("f, E', E''\n1,2,3\n2,3,4\n", r"frequency, storage_modulus, loss_modulus have no unit.*frequency \(Hz\), stor"),
+    ("f (Hz), E', E'' (Pa)\n1,2,3\n2,3,4\n", r"'storage_modulus' has no unit. .*for example: storage_modulus \(kPa\)"),
     ("f (Hz), storage_modulus (nm), loss_modulus (Pa)\n1,2,3\n2,3,4\n", "is in nm, expected Pa"),
     ("f (Hz), storage_modulus (Pa), loss_modulus (Pa)\n1,2,3\n2,x,4\n", "line 3, column 2 .*'x' is not a finite"),
-    ("f (Hz), storage_modulus (Pa), loss_modulus (Pa)\n1,2,3\n1,3,4\n", "not positive and different"),
+    ("f (Hz), storage_modulus (Pa), loss_modulus (Pa)\n-1,2,3\n1,3,4\n", "not positive in every line"),
     ("a (Hz), b (Pa), c (Pa)\n1,2,3\n2,3,4\n", "the columns are unknown"),
     ("f (Hz)\n", "fewer than three lines"),
 ])
@@ -135,6 +135,109 @@ def test_relaxation_and_creep_are_of_one_material(tmp_path):
     code, _, _ = run("relax", path, "--noise", "1%", "--out", tmp_path / "r.nc")
     assert code == 0
     assert (tmp_path / "r.html").stat().st_size > 100_000
+
+
+def creep(path):
+    """J(t) of a Zener solid, 1 kPa at rest, 3 kPa at once, after 1 % noise."""
+    time = np.geomspace(0.01, 100, 40)
+    exact = 1 / 1000 - (1 / 1000 - 1 / 3000) * np.exp(-time / 1.5)
+    values = exact * (1 + 0.01 * np.random.default_rng(1).normal(size=40))
+    rows = [f"{t:.6g};{1e3 * j:.6g}".replace(".", ",") for t, j in zip(time, values)]
+    path.write_text("\n".join(["t/s;J/kPa^-1", *rows]))
+    return path
+
+
+def test_creep_and_its_relaxation_are_of_one_material(tmp_path):
+    found = asperity.relax(creep(tmp_path / "j.csv"), noise=0.01, draws=50)
+    at = found["fit_time"].values
+    relaxed = 1000 + 2000 * np.exp(-at / 0.5)
+    np.testing.assert_allclose(found["relaxation_fit"], relaxed, rtol=0.03)
+    assert ((found["relaxation_fit_low"] <= relaxed) & (relaxed <= found["relaxation_fit_high"])).mean() > 0.8
+    assert "relaxation_density" not in found
+    assert found["retardation_density"].attrs["units"] == "1/Pa"
+    code, out, _ = run("relax", tmp_path / "j.csv", "--noise", "1%", "--out", tmp_path / "j.nc")
+    assert code == 0
+    assert "The data are those of a creeping material" in out
+    assert "noise is 1 % of the compliance" in out
+    assert "modulus at once: " in out
+    assert "viscosity of steady flow: >" in out or "viscosity of steady flow: none seen" in out
+    assert "Retardation times" in (tmp_path / "j.html").read_text(encoding="utf-8")
+
+
+def test_a_falling_compliance_is_no_creep(tmp_path):
+    time = np.geomspace(0.1, 10, 20)
+    path = tmp_path / "j.csv"
+    path.write_text("t (s),J (1/Pa)\n" + "\n".join(f"{t},{1e-3 * t**-0.3}" for t in time))
+    code, out, _ = run("relax", path, "--noise", "1%", "--out", tmp_path / "j.nc")
+    assert code == 1
+    assert "No creeping material with the stated noise gives these data." in out
+
+
+def melt(frequency):
+    """The shear modulus of 20 modes of Rouse, 1 s the slowest, and its viscosity at rate zero."""
+    mode = 1 / np.arange(1, 21) ** 2.0
+    phase = 2j * math.pi * frequency[:, None] * mode
+    return (1000 * phase / (1 + phase)).sum(1), 1000 * mode.sum()
+
+
+@pytest.mark.parametrize(("lowest", "reached"), [(0.005, True), (1.0, False)])
+def test_the_viscosity_of_a_melt_is_named_as_what_it_is(lowest, reached, tmp_path):
+    frequency = np.geomspace(lowest, 100, 25)
+    exact, viscosity = melt(frequency)
+    rng = np.random.default_rng(3)
+    values = exact + 0.02 * np.abs(exact) * (rng.standard_normal(25) + 1j * rng.standard_normal(25))
+    path = table(tmp_path / "m.csv", values, frequency)
+    path.write_text(path.read_text().replace("storage_modulus", "G'").replace("loss_modulus", "G''"))
+    code, out, _ = run("spectrum", path, "--noise", "2%", "--out", tmp_path / "m.nc")
+    made = store.load(tmp_path / "m.nc")
+    assert code == 0
+    assert "viscosity" not in made
+    assert float(made["parallel_dashpot"]) < 0.1 * viscosity
+    low, high = (float(made[f"zero_rate_viscosity{end}"]) for end in ("_low", "_high"))
+    if reached:
+        assert low <= viscosity <= high < 3 * low
+        assert "zero-shear viscosity: 1." in out
+    else:
+        assert np.isnan(low)
+        assert "zero-shear viscosity: not reached" in out
+    assert "equilibrium modulus: < " in out
+
+
+def test_a_solid_has_no_viscosity_at_rate_zero(made):
+    assert int(made["terminal"]) == -1 or np.isnan(float(made["zero_rate_viscosity"]))
+    assert float(made["equilibrium_modulus_low"]) <= 1000 <= float(made["equilibrium_modulus_high"])
+
+
+def test_smooth_errors_are_learnt_stated_or_left_out_aloud(noisy, tmp_path):
+    path = table(tmp_path / "s.csv", noisy)
+    widths, said = [], []
+    for share in (None, 0.9, 0.0):
+        found = rheometry.spectrum(path, noise=0.02, smooth_share=share, draws=60)
+        widths.append(float((found["storage_fit_high"] - found["storage_fit_low"]).median()))
+        lines = json.loads(found.attrs["findings"])
+        said.append(next(line for line in lines if "smooth" in line or "independent" in line))
+        assert (found["storage_fit_low"] <= found["storage_fit"]).all()
+        assert (found["storage_fit"] <= found["storage_fit_high"]).all()
+    assert widths[1] > 1.3 * widths[2]
+    assert "what the scatter from point to point leaves of it" in said[0]
+    assert "90 % is taken as smooth (gain and phase that drift over decades), as stated" in said[1]
+    assert "independent from point to point, as stated" in said[2]
+    code, out, _ = run("spectrum", path, "--noise", "2%", "--smooth-share", "0", "--out", tmp_path / "s.nc")
+    assert code == 0
+    assert said[2] in out
+    assert said[2][:40] in (tmp_path / "s.html").read_text(encoding="utf-8")
+    with pytest.raises(ArgumentError, match="smooth_share = 1"):
+        rheometry.spectrum(path, smooth_share=1.0)
+
+
+@pytest.mark.parametrize(("command", "name", "noise", "code", "headline"), [
+    ("relax", "relax_rising.csv", "1%", 1, "No relaxing material with the stated noise gives these data."),
+    ("relax", "relax_t0.csv", "1%", 0, "The row at time 0 is left out"),
+    ("spectrum", "spectrum_comma_dec.csv", "2%", 0, "31 points from 0.628 to 628 rad/s"),
+    ("spectrum", "spectrum_abs_phase.csv", "2%", 0, "31 points from 0.628 to 628 rad/s")])
+def test_what_people_reported(command, name, noise, code, headline, tmp_path):
+    found, out, _ = run(command, shared_case(name), "--noise", noise, "--out", tmp_path / "c.nc")
+    assert (found, headline in out) == (code, True)
 
 
 def test_what_is_no_spectrum_is_refused():

@@ -1,6 +1,6 @@
 """Materials and tables of a generator of its own: part of the error is smooth, gain and phase drift over decades.
 
-Nothing here is taken from asperity: closed forms of E*(omega), E(t) and J(t), and smooth errors that are random waves or
+Nothing here is taken from asperity: closed forms of E*(omega) and E(t), and smooth errors that are random waves or
 straight lines in the logarithm of frequency or time, not the process that asperity assumes.
 """
 
@@ -19,6 +19,7 @@ class Material(NamedTuple):
     modulus: Callable[[np.ndarray], np.ndarray]  # E* at angular frequencies in rad/s
     relaxation: Callable[[np.ndarray], np.ndarray]  # E at times in s
     viscosity: float  # the limit of E''/omega of a liquid, else NaN
+    rest: float  # E at infinite time
 
 
 class Table(NamedTuple):
@@ -33,18 +34,18 @@ def material(kind: str, rng: np.random.Generator, middle: float) -> Material:
     if kind == "SLS":
         rest, more = 10 ** rng.uniform(2, 4), 10 ** rng.uniform(2.5, 4.5)
         return Material(lambda w: rest + more * 1j * w * tau / (1 + 1j * w * tau),
-                        lambda t: rest + more * np.exp(-t / tau), np.nan)
+                        lambda t: rest + more * np.exp(-t / tau), np.nan, rest)
     if kind == "fractional":  # Zener of order 1/2: E(t) = E_e + E_1 exp(t/tau) erfc(sqrt(t/tau))
         rest, more = 10 ** rng.uniform(2, 4), 10 ** rng.uniform(2.5, 4.5)
         return Material(lambda w: rest + more * (1j * w * tau) ** 0.5 / (1 + (1j * w * tau) ** 0.5),
-                        lambda t: rest + more * wofz(1j * np.sqrt(t / tau)).real, np.nan)
+                        lambda t: rest + more * wofz(1j * np.sqrt(t / tau)).real, np.nan, rest)
     if kind == "power law":
         order, rest = rng.uniform(0.1, 0.5), rng.choice([0.0, 0.3])
         return Material(lambda w: 1e3 * (rest + (1j * w * tau) ** order),
-                        lambda t: 1e3 * (rest + (t / tau) ** -order / gamma(1 - order)), np.nan)
+                        lambda t: 1e3 * (rest + (t / tau) ** -order / gamma(1 - order)), np.nan, 1e3 * rest)
     mode = tau * 10 / np.arange(1, 41) ** 2.0  # of Rouse
     return Material(lambda w: 1e3 * (1j * w[:, None] * mode / (1 + 1j * w[:, None] * mode)).sum(1),
-                    lambda t: 1e3 * np.exp(-t[:, None] / mode).sum(1), 1e3 * mode.sum())
+                    lambda t: 1e3 * np.exp(-t[:, None] / mode).sum(1), 1e3 * mode.sum(), 0.0)
 
 
 def smooth(decades: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -56,16 +57,20 @@ def smooth(decades: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (rng.normal() + np.sqrt(3) * rng.normal() * along) / np.sqrt(2)
 
 
-def table(one: Material, share: float, rng: np.random.Generator, *, time: bool = False,
-          decades: tuple[float, float] = (3.0, 6.0), melt: bool = False) -> Table:
-    """15 to 60 points over 3 to 6 decades around 1 s with 1 to 5 % error, of which ``share`` (of variance) is smooth."""
-    count, width, noise = int(rng.integers(15, 61)), rng.uniform(*decades), 10 ** rng.uniform(-2, np.log10(0.05))
+def table(one: Material, share: float, rng: np.random.Generator, *, time: bool = False) -> Table:
+    """15 to 60 points over 3 to 6 decades around 1 s with 1 to 5 % error, whose variance is smooth to a ``share``.
+
+    In time they end where nothing is left to be measured, at a thousandth of the first value.
+    """
+    count, width, noise = int(rng.integers(15, 61)), rng.uniform(3, 6), 10 ** rng.uniform(-2, np.log10(0.05))
     place = np.logspace(-width / 2, width / 2, count)
     slow, fast = noise * np.sqrt(share), noise * np.sqrt(1 - share)
     drift, other = smooth(np.log10(place), rng), smooth(np.log10(place), rng)
     if time:
         true = one.relaxation(place)
-        return Table(place, true * (1 + slow * drift + fast * rng.normal(size=count)), noise)
+        values = true * (1 + slow * drift + fast * rng.normal(size=count))
+        seen = true > 1e-3 * true[0]
+        return Table(place[seen], values[seen], noise)
     true = one.modulus(2 * np.pi * place)
     white = rng.normal(size=count) + 1j * rng.normal(size=count)
     return Table(place, true * (1 + slow * (drift + 1j * other)) + fast * np.abs(true) * white, noise)

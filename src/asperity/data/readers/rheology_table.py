@@ -1,14 +1,14 @@
 """Tables of rheology: a spectrum E*(f), a relaxation E(t) or a creep J(t) as text with named columns and units.
 
-One title line with the columns, the unit in brackets or after a slash behind the name or in a second line; comma, semicolon, tab or
-blanks between. Columns: ``frequency`` (Hz) or ``angular_frequency`` (rad/s) with ``storage_modulus`` and
-``loss_modulus``, or with ``abs_modulus`` and ``phase``, or with ``storage_modulus`` and ``loss_tangent``:
+One title line with the columns, the unit in brackets or after a slash behind the name or in a second line; comma,
+semicolon, tab or blanks between. Columns: ``frequency`` (Hz) or ``angular_frequency`` (rad/s) with ``storage_modulus``
+and ``loss_modulus``, or with ``abs_modulus`` and ``phase``, or with ``storage_modulus`` and ``loss_tangent``:
 
     E' = |E*| cos(phase), E'' = |E*| sin(phase); E'' = E' tan(phase);
 
-or ``time`` with ``relaxation_modulus`` or ``creep_compliance``; each may have ``..._std``. Common short names are known.
-A row at frequency or time 0, where a spectrum over decades has no place, is left out, and so is a row with a cell without
-a number. Rows at one frequency, as in the overlaps of a master curve, become their mean.
+or ``time`` with ``relaxation_modulus`` or ``creep_compliance``; each may have ``..._std``. Common short names are
+known. A row at frequency or time 0, where a spectrum over decades has no place, is left out, and so is a row with a
+cell without a number. Rows at one frequency, as in the overlaps of a master curve, become their mean.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def _require_units(path: Path, columns: Sequence[tuple[str | None, str | None]])
     if asked:
         titles = ", ".join(f"{name} ({_EXAMPLES[bare[name]]})" for name in asked)
         of = f"the column '{asked[0]}' has" if len(asked) == 1 else f"the columns {quoted(', '.join(asked))} have"
-        raise Unsupported(path, f"{of} no unit.", f"Write it behind each name, for example: {titles}. asperity does not "
-                          "guess: a wrong prefix is a factor of 1000.")
+        raise Unsupported(path, f"{of} no unit.", f"Write it behind each name, for example: {titles}. It is not "
+                          "guessed: a wrong prefix is a factor of 1000.")
 
 
 def _with_parts(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -192,14 +192,15 @@ def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any], s
     if not (np.isfinite(along).all() and (along > 0).all()):
         raise CorruptFile(path, f"the {axis} is not positive in every line.", "Mend the table.")
     along, columns, lost = _joined(along, columns, axis, lost)
-    variables = {name: (axis, values, {"units": _UNITS.get(name.removesuffix("_std"), "Pa"), "long_name": _meaning(name)})
+    units = {name: _UNITS.get(name.removesuffix("_std"), "Pa") for name in columns}
+    variables = {name: (axis, values, {"units": units[name], "long_name": _meaning(name)})
                  for name, values in columns.items()}
     return xr.Dataset(variables, {axis: (axis, along, {"units": _UNITS[axis]})}, {"file": str(path)} | lost)
 
 
 def _joined(along: np.ndarray, columns: dict[str, np.ndarray], axis: str,
             lost: dict[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, Any]]:
-    """Ascending places, each once; of rows at one place the means (of their uncertainties, too, for what they share)."""
+    """Ascending places, each once; of rows at one place the means (of uncertainties, too: they may be common)."""
     places, row, count = np.unique(along, return_inverse=True, return_counts=True)
     means = {name: np.bincount(row, values) / count for name, values in columns.items()}
     several = count > 1

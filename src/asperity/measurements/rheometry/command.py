@@ -58,7 +58,7 @@ def relax(
     restart: Restart = False,
     as_json: Json = False,
 ) -> None:
-    """The relaxing material behind E(t) or J(t) of a table, or behind force curves with a hold, by their indentation."""
+    """The relaxing material behind E(t) or J(t) of a table, or force curves with a hold, by their indentation."""
     from asperity.measurements.rheometry.files import relaxation_of_file
 
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)

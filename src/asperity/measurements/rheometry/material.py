@@ -37,7 +37,7 @@ from asperity.rheology.passivity import PassivityReport, check_passivity
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
 from asperity.rheology.smooth_error import learnt_error
 from asperity.rheology.spectrum_estimate import creep_data, frequency_data, noise_of, time_data
-from asperity.rheology.spectrum_posterior import Fitted, Sampled, fitted, sampled
+from asperity.rheology.spectrum_posterior import MaterialFit, Sampled, fitted, sampled
 
 __all__ = ["median_spectrum", "relax", "spectrum"]
 
@@ -46,8 +46,7 @@ _ASSUMED_NOISE = 0.05  # relative, where nobody states one
 _BEYOND = 1.0  # decades beyond the data that are shown
 _GRID = 161  # times or frequencies at which a fit is drawn
 _REPEATS = 999  # repetitions of a measurement for the p-value
-#: constants of a material that creeps, and their units
-_CREEP = {"glassy_compliance": "1/Pa", "fluidity": "1/(Pa s)"}
+_CREEP = ("glassy_compliance", "fluidity")  # constants of a material that creeps
 _MANY = 100  # points of a spectrum beyond which a tenth of these repetitions is made
 
 #: E* of a material in double precision, compiled as a whole
@@ -65,8 +64,8 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
         noise: relative standard uncertainty of E' and E'', in parts of |E*|, smooth and independent errors together; by
             default that of the source, else 5 %, which is said.
         smooth_share: of the variance of the noise, the part that is smooth in frequency, 0 <= share < 1 (gain and phase
-            drift over decades, see `asperity.rheology.smooth_error`); by default learnt from the residuals; 0 for errors
-            that are independent from point to point.
+            drift over decades, see `asperity.rheology.smooth_error`); by default learnt from the residuals; 0 for
+            errors that are independent from point to point.
         draws: materials drawn for the credible bands.
 
     Returns:
@@ -93,7 +92,9 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     report = check_passivity(omega, modulus, stated, draws=_REPEATS if len(omega) <= _MANY else _REPEATS // 10)
     found, bands = fitted(numbers, error), sampled(numbers, error, draws=draws)
     made = kept.drop_attrs(deep=False).assign(_kk_table(omega, modulus, report) | smooth_shares(error))
-    made = made.assign(_fit_table(omega, found, bands) | terminal(found, bands, float(omega[0])))
+    table = _fit_table(omega, found, bands)
+    liquid = float(table["equilibrium_modulus_low"][1]) == 0
+    made = made.assign(table | terminal(found, bands, liquid, float(omega[0])))
     step = provenance.step("spectrum", {"noise": noise, "smooth_share": smooth_share, "draws": draws, **_named(source)},
                            inputs=inputs)
     origin = _origin(data, kramers_kronig, passivity, relaxation_spectrum)
@@ -152,8 +153,9 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     error = learnt_error(numbers, smooth_share)
     found, bands = fitted(numbers, error), sampled(numbers, error, draws=draws)
     grid = np.geomspace(time[0], time[-1], _GRID)
-    single = constants(found, bands, {name: (name, unit) for name, unit in _CREEP.items()}) if creeping else \
-        resting(found, bands, "relaxation_modulus", float(time[-1]))
+    span = (float(time[0]), float(time[-1]))
+    single = constants(found, bands, {name: name for name in _CREEP}, span) if creeping else \
+        resting(found, bands, "relaxation_modulus", span)
     table = {**over("relaxation_modulus", found, bands, grid).table("relaxation_fit", "fit_time", "Pa", ratio=creeping),
              **over("creep_compliance", found, bands, grid).table("creep_fit", "fit_time", "1/Pa", ratio=not creeping),
              **density(found, bands), **single, **smooth_shares(error)}
@@ -225,14 +227,15 @@ def _noise(data: xr.Dataset, names: Sequence[str], modulus: np.ndarray,
         "of causality depend on it."]
 
 
-def _fit_table(omega: np.ndarray, found: Fitted, bands: Sampled) -> dict[str, Any]:
+def _fit_table(omega: np.ndarray, found: MaterialFit, bands: Sampled) -> dict[str, Any]:
     grid = np.geomspace(omega[0] / 10**_BEYOND, omega[-1] * 10**_BEYOND, _GRID)
     modulus = over("complex_modulus", found, bands, grid)
     along = ("fit_frequency", grid / (2 * math.pi), {"units": "Hz"})
-    single = constants(found, bands, {"viscosity": ("parallel_dashpot", "Pa s")})
+    span = (float(1 / omega[-1]), float(1 / omega[0]))
+    single = constants(found, bands, {"viscosity": "parallel_dashpot"}, span)
     return {**Curve(*map(np.real, modulus)).table("storage_fit", "fit_frequency", "Pa"),
             **Curve(*map(np.imag, modulus)).table("loss_fit", "fit_frequency", "Pa"),
-            **density(found, bands), **single, **resting(found, bands, "complex_modulus", float(omega[0])),
+            **density(found, bands), **single, **resting(found, bands, "complex_modulus", span),
             "fit_frequency": along}
 
 
@@ -260,7 +263,7 @@ def _in_words(report: PassivityReport) -> list[str]:
             f"Not visible to this test: {'; '.join(spots)}."]
 
 
-def _about(found: Fitted, what: str) -> str:
+def _about(found: MaterialFit, what: str) -> str:
     return (f"The smoothest nonnegative spectrum that the noise allows leaves a chi-square of "
             f"{found.chi_square:.3g} on {found.data} values of {what}.")
 
@@ -286,7 +289,8 @@ def median_spectrum(moduli: xr.Dataset) -> xr.Dataset:
                                for column, m, n in zip(values.T, middle, count)])
         found[name] = ("frequency", middle, {"units": "Pa", "long_name": "median over the usable curves"})
         found[f"{name}_std"] = ("frequency", 1.2533 * spread / np.sqrt(np.maximum(count, 1)), {"units": "Pa"})
-    made = xr.Dataset(found, {"frequency": moduli["frequency"]}, attrs=_origin(moduli) | {"untold": str(moduli.attrs.get("untold", ""))})
+    about = _origin(moduli) | {"untold": str(moduli.attrs.get("untold", ""))}
+    made = xr.Dataset(found, {"frequency": moduli["frequency"]}, attrs=about)
     return provenance.record(made, provenance.step("median_spectrum", {}), before=moduli)
 
 

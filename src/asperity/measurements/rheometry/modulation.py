@@ -103,7 +103,7 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         ``_std``; ``coherence``, ``indentation``, ``second_harmonic``, ``correction`` (what was taken off over what is
         left), ``drive_lag`` (s by which the recorded height lags its drive, where both are recorded), ``flag`` of
         `Response`. Numbers are NaN from ``no_oscillation`` on; negative moduli are kept, and flagged. The attribute
-        ``assumed`` holds the drag and the lag where they were taken to be zero because ``instrument`` does not tell them,
+        ``assumed`` holds the drag and the lag where they are taken to be zero since ``instrument`` does not tell them,
         ``untold`` what typical ones would change.
 
     Raises:
@@ -126,7 +126,7 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
 
     made = over_curves(placed, of, {"verb": "modulus_spectrum", **arguments}, batch=_BATCH, folder=folder,
                        restart=restart, progress=progress)
-    lacking = untold_corrections(made, contact, loaded["spring_constant"].values, given._asdict())
+    lacking = untold_corrections(made, contact, loaded["spring_constant"].values, _told(instrument))
     about = template.attributes(oscillatory_contact, oscillations)
     result = made.assign_attrs(about, assumed=json.dumps(template.assumed | lacking.assumed), untold=lacking.words)
     flags = result["flag"].values
@@ -144,6 +144,13 @@ def _listed(contact_point: Any) -> Any:
 def _instrument(given: InstrumentResponse | Mapping[str, float] | None) -> InstrumentResponse:
     return given if isinstance(given, InstrumentResponse) else InstrumentResponse(
         **known_keys("instrument", given, InstrumentResponse._fields))
+
+
+def _told(instrument: InstrumentResponse | Mapping[str, float] | None) -> set[str]:
+    """What was given of the instrument: a name with its number, 0 too, or what is not as if nothing were given."""
+    if not isinstance(instrument, InstrumentResponse):
+        return set(instrument or ())
+    return {name for name, value in instrument._asdict().items() if value != InstrumentResponse()._asdict()[name]}
 
 
 def _sorted_segments(dataset: xr.Dataset, frequency: Sequence[float] | None) -> tuple[list[str], list[float]]:

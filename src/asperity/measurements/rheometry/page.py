@@ -87,21 +87,21 @@ def _flow(made: xr.Dataset) -> tuple[Finding, ...]:
     of = "" if shear else ("It is that of extension, as the modulus: three times the zero-shear viscosity of an "
                            "incompressible liquid. ")
     if int(made["terminal"]) == 1:
-        return (Finding(name, _between(made, "zero_rate_viscosity", "Pa s"), f"{of}The limit of {letter}''/omega, which "
-                        "the data reach, if nothing slower than they show follows; band of 90 %."),)
+        return (Finding(name, _between(made, "zero_rate_viscosity", "Pa s"), f"{of}The limit of {letter}''/omega, "
+                        "which the data reach, if nothing slower than they show follows; band of 90 %."),)
     if int(made["terminal"]) == 0:
         first = float(made["frequency"][0])
         seen = float(made["loss_fit_low"].sel(fit_frequency=first, method="nearest"))
         least = plain(seen / (2 * np.pi * first), "Pa s", 2)
-        return (Finding(name, "not reached", f"{of}{letter}''/omega still rises at the lowest frequency: if it is a liquid, "
-                        f"above {least}; a solid cannot be told from it."),)
+        return (Finding(name, "not reached", f"{of}{letter}''/omega still rises at the lowest frequency: if it is a "
+                        f"liquid, above {least}; a solid cannot be told from it."),)
     return ()
 
 
 def _creep_findings(made: xr.Dataset) -> tuple[Finding, ...]:
     """What creep tells: the viscosity of a steady flow and the modulus at once, or what they exceed."""
-    return (Finding("viscosity of steady flow", _inverse(made, "fluidity", "Pa s"), "By the part of J(t) that grows as t, "
-                    "by the fit; slow creep may look like it. Band of 90 %."),
+    return (Finding("viscosity of steady flow", _inverse(made, "fluidity", "Pa s"), "By the part of J(t) that grows as "
+                    "t, by the fit; slow creep may look like it. Band of 90 %."),
             Finding("modulus at once", _inverse(made, "glassy_compliance", "Pa"), "1/J of what follows faster than a "
                     "tenth of the first time, by the fit. Band of 90 %."))
 

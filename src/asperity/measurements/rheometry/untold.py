@@ -1,14 +1,15 @@
-"""Corrections of sine segments that nobody told: what they were taken to be, and what a typical one would change.
+r"""Corrections of sine segments that nobody told: what they were taken to be, and what a typical one would change.
 
-At the highest frequency that was used, with K the stiffness that was found and $g'/(1-\\nu^2)$ its ratio to E*, a drag b
-on the tip makes $\\omega b\\,(1-\\nu^2)/g'$ of E''. A height recorded later than it was by $\\tau$ is put right by
-$e^{i\\omega\\tau}$, and since the base moves 1 + K/k times as far as the tip,
+At the highest frequency that was used, with K the stiffness that was found and $g'/(1-\nu^2)$ its ratio to E*, a drag
+b on the tip makes $\omega b\,(1-\nu^2)/g'$ of E''. A height recorded later than it was by $\tau$ is put right by
+$e^{i\omega\tau}$, and since the base moves 1 + K/k times as far as the tip,
 
-$$K \\leftarrow \\frac{K}{(1 + K/k)\\,e^{i\\omega\\tau} - K/k}.$$
+$$K \leftarrow \frac{K}{(1 + K/k)\,e^{i\omega\tau} - K/k}.$$
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,16 +32,16 @@ class Untold(NamedTuple):
 
 
 def untold_corrections(moduli: xr.Dataset, contact: AbstractElasticContact, spring_constant: Any,
-                       told: dict[str, float]) -> Untold:
+                       told: Collection[str]) -> Untold:
     """What was taken to be zero, and what a typical one would change at the highest frequency.
 
     Args:
         moduli: (curve, frequency) ``storage_modulus``, ``loss_modulus``, ``indentation`` and ``flag``.
         contact: of the sample.
         spring_constant: (curve,) N/m.
-        told: ``drag`` and ``lag`` as they were given, 0 where they were not.
+        told: names of the corrections that were given.
     """
-    assumed = {name: 0.0 for name, typical in (("drag", _DRAG), ("lag", _LAG)) if not told[name] and typical}
+    assumed = {name: 0.0 for name in ("drag", "lag") if name not in told}
     finite = np.isfinite(moduli["loss_modulus"].values) & (moduli["flag"].values == 0)
     used = np.flatnonzero(finite.any(axis=0))
     if not assumed or not len(used):
@@ -61,7 +62,8 @@ def untold_corrections(moduli: xr.Dataset, contact: AbstractElasticContact, spri
     zero = " and ".join(effects[name][0] for name in assumed)
     return Untold(assumed, f"ASSUMED to be zero, because nobody said it: {zero}. At {float(here['frequency']):.3g} Hz "
                   f"{'; '.join(said)} (medians). Measure them off the surface and on a stiff sample "
-                  "(docs: nanorheology), and give them as instrument.")
+                  "(docs: nanorheology), and give them as instrument of "
+                  "modulus_spectrum.")
 
 
 def _changes(corrected: np.ndarray, modulus: np.ndarray) -> str:
