@@ -8,8 +8,8 @@ $$E^*_\mathrm{meas} = E^*\,(1 + g + i\varphi) + \epsilon, \qquad
 
 with u the logarithm of the frequency or time in decades; E(t) and J(t) have a gain alone. What the point-to-point
 scatter leaves of the stated error is what may drift: share and length have a posterior on a grid, from the restricted
-likelihood in which the branches that the nearest material uses are free. Even odds are given to no drift at all, the
-other half evenly to shares and lengths.
+likelihood in which the branches that the nearest material uses are free. A fifth of the prior is given to no drift
+at all, the rest evenly to shares and lengths.
 Source: Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), sections 2.7 and 4.2.
 """
 
@@ -25,7 +25,7 @@ from asperity.rheology.spectrum_estimate import Data, Whitened, by_discrepancy, 
 
 __all__ = ["SmoothError", "decorrelated", "learnt_error"]
 
-_LENGTHS = (0.5,1.0,2.0,4.0)  # decades over which a gain drifts: a filter's edge to a whole sweep
+_LENGTHS = (0.5, 1.0, 2.0, 4.0)  # decades over which a gain drifts: a filter's edge to a whole sweep
 _SHARES = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 0.97)  # of the variance
 _NONE = 0.2  # prior probability that errors are independent
 _NODES = 2  # of the process, to a length
@@ -79,11 +79,11 @@ def learnt_error(data: Data, share: float | None = None) -> SmoothError:
     if share is not None and not 0 <= share < 1:
         raise ArgumentError(f"smooth_share = {share:g}: the share of the error's variance that is smooth lies from 0 "
                             "to below 1; 0 for errors that are independent from point to point")
+    if share == 0:
+        return SmoothError(np.zeros(1), np.zeros(1, int), np.ones(1), ())
     problem = whitened(*data)
     material = data.design.matrix @ (smoothed(problem, by_discrepancy(problem))[0] * problem.scale)
     drifts = tuple(_drift(data, material, length) for length in _LENGTHS)
-    if share == 0:
-        return SmoothError(np.zeros(1), np.zeros(1, int), np.ones(1), drifts)
     shares = _SHARES if share is None else (share,)
     entries = [(s, k) for k in range(len(_LENGTHS)) for s in shares]
     prior = np.full(len(entries), (1 - _NONE) / len(entries))
@@ -98,19 +98,12 @@ def learnt_error(data: Data, share: float | None = None) -> SmoothError:
 
 def decorrelated(problem: Whitened, error: SmoothError, entry: int) -> Whitened:
     """The problem in units in which errors with one share and length are independent, of variance 1."""
-    share, drift = float(error.share[entry]), error.drifts[int(error.length[entry])]
+    share = float(error.share[entry])
     if share == 0:
         return problem
+    drift = error.drifts[int(error.length[entry])]
     return problem._replace(matrix=_divided(problem.matrix, drift, share),
                             target=_divided(problem.target, drift, share))
-
-
-def correlated(values: np.ndarray, error: SmoothError, entry: int) -> np.ndarray:
-    """Independent numbers (rows,) of variance 1 made into errors with one share and length, in units of the noise."""
-    share, drift = float(error.share[entry]), error.drifts[int(error.length[entry])]
-    along = drift.directions.T @ values
-    grown = np.sqrt(1 + share / (1 - share) * drift.size**2) - 1
-    return np.sqrt(1 - share) * (values + drift.directions @ (grown * along))
 
 
 def _divided(values: np.ndarray, drift: Drift, share: float) -> np.ndarray:

@@ -152,6 +152,7 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     numbers = (creep_data if creeping else time_data)(time, values, np.real(stated))
     error = learnt_error(numbers, smooth_share)
     found, bands = fitted(numbers, error), sampled(numbers, error, draws=draws)
+    alone = fitted(numbers, learnt_error(numbers, 0.0))  # the verdict: as if all of the noise were independent
     grid = np.geomspace(time[0], time[-1], _GRID)
     span = (float(time[0]), float(time[-1]))
     single = constants(found, bands, {name: name for name in _CREEP}, span) if creeping else \
@@ -163,8 +164,8 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     step = provenance.step("relax", {"noise": noise, "smooth_share": smooth_share, "draws": draws, **_named(source)},
                            inputs=inputs)
     findings = json.dumps([*_left_out(data), *said, about_errors(error, smooth_share, ("a gain",)),
-                           _about(found, "J(t)" if creeping else "E(t)")])
-    alarm = found.chi_square > chi2.isf(_BY_CHANCE, found.data)
+                           _about(alone, "J(t)" if creeping else "E(t)")])
+    alarm = alone.chi_square > chi2.isf(_BY_CHANCE, alone.data)
     named = made.assign_attrs(_origin(data, relaxation_spectrum), findings=findings, alarm=int(alarm))
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
