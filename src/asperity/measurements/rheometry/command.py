@@ -15,7 +15,7 @@ __all__ = ["relax", "spectrum"]
 
 Source = Annotated[Path, typer.Argument(help="A table with units, or a file of force curves.", show_default=False)]
 Noise = Annotated[float | None, option("1", "RELATIVE", "Of the moduli, e.g. 2%. (default: the source's, else 5%)")]
-Share = Annotated[float | None, option("1", "NUMBER", "Of the noise's variance, smooth over decades; 0: none. (default: "
+Share = Annotated[float | None, option("1", "NUMBER", "Of the noise's variance, what drifts over decades. (default: "
                                        "learnt)", ("0", "0.99"))]
 Contact = Annotated[str, typer.Option(help="Contact model of force curves, without adhesion.")]
 Restart = Annotated[bool, typer.Option(help="Throw away the curves that an interrupted run finished.")]
