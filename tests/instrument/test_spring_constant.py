@@ -11,9 +11,10 @@ from asperity.instrument import spring_constant as sc
 from asperity.instrument.calibration import calibrate, compare_with
 from asperity.instrument.calibration_methods import Lever, Method, Surroundings, decide
 from asperity.instrument.hydrodynamics import Fluid, air, water
-from asperity.instrument.sensitivity import deflection_sensitivity
+from asperity.instrument.sensitivity import deflection_sensitivity, straight_sensitivity
 from asperity.instrument.spring_constant import Estimate, Known
 from asperity.instrument.thermal import HarmonicOscillator, ImmersedLever, spectral_density
+from asperity.messages import DataError
 from tests.conftest import shared_data
 
 #: width, length (um), resonance (kHz), quality factor and N/m of Sader 1999 levers in air (1.18, 1.86e-5), as
@@ -274,13 +275,48 @@ def test_curves_that_show_no_contact_are_refused():
 
 
 def test_the_measured_calibration_curve_says_how_little_it_knows():
-    """Only 5 to 9 samples are in steep contact, and the directions differ: no number to rely on."""
+    """Only 5 to 9 samples are in steep contact, and the directions differ: no number to rely on, and none is given."""
     curve = open_dataset(shared_data(CURVE_FILE)).isel(curve=0)
     parts = {name: (curve.height.sel(segment=name).values, curve.deflection_voltage.sel(segment=name).values)
              for name in ("approach", "retract")}
-    found = deflection_sensitivity(parts, sensor=True)
-    assert found.sensitivity.std > 0.08 * found.sensitivity.value
-    assert any("samples in steep contact" in line for line in found.findings)
+    line = straight_sensitivity(parts, sensor=True)
+    assert line.sensitivity.std > 0.08 * line.sensitivity.value
+    assert any("samples in steep contact" in text for text in line.findings)
+    with pytest.raises(DataError, match="surface that yields"):
+        deflection_sensitivity(parts, sensor=True)
+
+
+# a surface that yields
+
+
+def soft_curve(ratio, power, noise, seed, samples=1000):
+    """Approach and retract in sensor height (m) and voltage (V) on a surface that yields; s is 70 nm/V."""
+    rng = np.random.default_rng(seed)
+    deflection = np.linspace(0, 3e-7, 2001)
+    way = deflection + (0.0 if np.isinf(ratio) else 3e-7 / ratio / power * (deflection / 3e-7) ** power)
+    base = np.linspace(-6e-7, way[-1], samples)
+    bent = np.interp(base, way, deflection)
+    return {name: (-base[order], (bent[order] + noise * 3e-7 * rng.normal(size=samples)) / 70e-9)
+            for name, order in (("approach", slice(None)), ("retract", slice(None, None, -1)))}
+
+
+@pytest.mark.parametrize("power", [2 / 3, 1 / 2])
+@pytest.mark.parametrize("ratio", [0.3, 1.0, 5.0])
+def test_a_surface_that_yields_gives_no_sensitivity(ratio, power):
+    """Stiffness of the contact over the lever's 0.3 to 5: a straight line reads 20 to 240 % too much."""
+    with pytest.raises(DataError, match=r"yields.*glass"):
+        deflection_sensitivity(soft_curve(ratio, power, 0.005, 0), sensor=True)
+
+
+def test_a_surface_that_yields_a_little_widens_the_error_and_a_stiff_one_keeps_its_number():
+    little = deflection_sensitivity(soft_curve(100.0, 2 / 3, 0.002, 0), sensor=True).sensitivity
+    assert abs(little.value - 70e-9) < 2 * little.std
+    assert little.std < 0.02 * little.value
+    curves = soft_curve(np.inf, 1.0, 0.002, 0)
+    found, line = deflection_sensitivity(curves, sensor=True), straight_sensitivity(curves, sensor=True)
+    assert found.sensitivity.value == line.sensitivity.value
+    assert found.sensitivity.std < 0.005 * found.sensitivity.value
+    assert "the bend of the contact" in found.findings[-1]
 
 
 def test_water_and_air_surround_a_lever():

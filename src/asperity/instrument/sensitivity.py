@@ -2,7 +2,8 @@ r"""The deflection sensitivity of the optical lever, from a force curve on a sti
 
 In contact with a surface that does not yield, the tip stands still: the deflection grows as the base
 approaches, $dU/dz = -1/s$. The height must be the *sensor's*: a piezo's drive is not where the scanner is,
-and its hysteresis gives approach and retract different slopes.
+and its hysteresis gives approach and retract different slopes. A surface that yields takes a part of the way:
+`asperity.instrument.yielding` tells it by the bend.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asperity.instrument.digits import percent
 from asperity.instrument.spring_constant import Estimate
+from asperity.instrument.yielding import Yielding, significant, unyielding, yielding_of
 from asperity.messages import DataError
 
-__all__ = ["Sensitivity", "Slope", "deflection_sensitivity"]
+__all__ = ["Sensitivity", "Slope", "about_bend", "deflection_sensitivity", "straight_sensitivity"]
 
 _LEAST = 5  # samples in a window
 _LOWEST = (0.1, 0.25, 0.4, 0.55, 0.7)  # lower ends of the windows, in parts of the rise above the baseline
 _HIGHEST = (0.9, 1.0)
+_FAR = 0.8  # of the heights, above which the lever is free, also where a soft surface is pressed far
 _ROUNDS = 20  # of reweighting
 _BEND = 3.0  # standard errors beyond which a window is not straight
 
@@ -34,16 +38,46 @@ class Slope(NamedTuple):
 
 
 class Sensitivity(NamedTuple):
-    """``sensitivity`` (m/V); ``windows`` (direction, lowest V, highest V, `Slope`); ``findings`` in words."""
+    """``sensitivity`` (m/V); what the bend of the contact says; ``windows``; ``findings`` in words.
+
+    ``windows`` are (direction, lowest V, highest V, `Slope`); ``yielding`` is None where too few samples tell it.
+    """
 
     sensitivity: Estimate
+    yielding: Yielding | None
     windows: tuple[tuple[str, float, float, Slope], ...]
     findings: tuple[str, ...]
 
 
 def deflection_sensitivity(curves: Mapping[str, tuple[Any, Any]], *, sensor: bool,
                            window: tuple[float, float] | None = None) -> Sensitivity:
-    """Sensitivity from the straight, steep part of one or both directions on a stiff surface.
+    """Sensitivity from the straight, steep part of one or both directions on a surface that does not yield.
+
+    It is `straight_sensitivity`, whose arguments and errors these are, less what the bend of the contact says of a
+    surface that yields (`asperity.instrument.yielding.unyielding`); a window that you name is taken as it is.
+
+    Raises:
+        DataError: the surface yields, or the bend is too uncertain to tell.
+    """
+    line = straight_sensitivity(curves, sensor=sensor, window=window)
+    if line.yielding is None:
+        return line
+    return line._replace(sensitivity=unyielding(line.sensitivity, line.yielding),
+                         findings=(*line.findings, about_bend(line.yielding)))
+
+
+def about_bend(bend: Yielding) -> str:
+    """What the bend of the contact says of the surface, in words."""
+    known = percent(bend.part, float(np.hypot(bend.std, bend.apart)))
+    verdict = ("three quarters of it are taken off" if significant(bend)
+               else "a surface that yields is not seen, and not excluded beyond this")
+    return (f"the bend of the contact is that of a surface that would make a straight line overstate the sensitivity "
+            f"by {known}: {verdict}.")
+
+
+def straight_sensitivity(curves: Mapping[str, tuple[Any, Any]], *, sensor: bool,
+                         window: tuple[float, float] | None = None) -> Sensitivity:
+    """Sensitivity from straight lines through the steep part of one or both directions, and how the contact is bent.
 
     In every direction windows of the rise above the baseline are tried. Of those without a significant bend
     the one with the smallest standard error counts; if all are bent, the steepest. The result is the mean
@@ -66,8 +100,9 @@ def deflection_sensitivity(curves: Mapping[str, tuple[Any, Any]], *, sensor: boo
     best: dict[str, Slope] = {}
     spreads: list[float] = []
     findings: list[str] = []
+    levels: dict[str, tuple[float, float]] = {}
     for name, (height, voltage) in curves.items():
-        tried = _windows(name, height, voltage, window)
+        levels[name], tried = _windows(name, height, voltage, window)
         slopes = [slope for _, _, slope in tried]
         straight = [slope for slope in slopes if abs(slope.bend) < _BEND]
         best[name] = min(straight or slopes, key=lambda s: s.std if straight else s.sensitivity)
@@ -77,7 +112,11 @@ def deflection_sensitivity(curves: Mapping[str, tuple[Any, Any]], *, sensor: boo
             findings.append(f"{name}: the contact is bent in every window, so the steepest was taken: the "
                             "surface may yield, or the photodiode is not linear; the sensitivity is then too "
                             "large.")
-    return Sensitivity(_combined(best, spreads, sensor, findings), tuple(windows), tuple(findings))
+    line = _combined(best, spreads, sensor, findings)
+    bend = None if window else yielding_of(
+        {name: (np.asarray(height, float), np.asarray(voltage, float)) for name, (height, voltage) in curves.items()},
+        levels, line.value)
+    return Sensitivity(line, bend, tuple(windows), tuple(findings))
 
 
 def _combined(best: Mapping[str, Slope], spreads: list[float], sensor: bool, findings: list[str]) -> Estimate:
@@ -105,8 +144,8 @@ def _combined(best: Mapping[str, Slope], spreads: list[float], sensor: bool, fin
 
 
 def _windows(name: str, height: Any, voltage: Any,
-             window: tuple[float, float] | None) -> list[tuple[float, float, Slope]]:
-    """Lowest and highest voltage and the slope of every window with enough samples."""
+             window: tuple[float, float] | None) -> tuple[tuple[float, float], list[tuple[float, float, Slope]]]:
+    """Base and top; lowest and highest voltage and the slope of every window with enough samples."""
     height, voltage = np.asarray(height, dtype=float), np.asarray(voltage, dtype=float)
     if height.shape != voltage.shape or height.ndim != 1 or not np.isfinite(height + voltage).all():
         raise ValueError(f"{name}: heights {height.shape} and voltages {voltage.shape} must be finite and of "
@@ -123,12 +162,12 @@ def _windows(name: str, height: Any, voltage: Any,
     if not found:
         raise DataError(f"{name}: fewer than {_LEAST} samples in steep contact; record more samples, or "
                         "press harder, or give the window in V")
-    return found
+    return (base, top), found
 
 
 def _levels(height: np.ndarray, voltage: np.ndarray) -> tuple[float, float]:
     """The voltage of the free lever, far from the surface, and the highest in contact."""
-    far = voltage[height >= np.quantile(height, 0.6)]
+    far = voltage[height >= np.quantile(height, _FAR)]
     base, noise = float(np.median(far)), 1.4826 * float(np.median(np.abs(far - np.median(far))))
     top = float(voltage.max())
     if not top - base > 10 * noise or top <= base:

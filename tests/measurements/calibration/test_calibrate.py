@@ -61,6 +61,38 @@ def test_the_sensitivity_from_a_drive_is_wrong_and_says_so(stiff, scanner):
     assert abs(float(mended["sensitivity"]) / LEVER.sensitivity - 1) < 5e-3
 
 
+def soft(stiff, ratio):
+    """The same curves on a surface that yields as under a sphere, so many times as stiff as the lever at the end."""
+    height, made = stiff["height"].values, stiff.copy(deep=True)
+    rise = np.linspace(0, 1, 2001)
+    pressed = -np.nanmin(height)
+    way = rise + rise ** (2 / 3) / ratio / (2 / 3)
+    for name, scale in (("deflection_voltage", 1 / LEVER.sensitivity),):
+        bent = pressed / way[-1] * np.interp(-height, pressed * way / way[-1], rise) * scale
+        made[name] = made[name].copy(data=np.where(height < 0, bent, 0.0) + np.where(height > 0, made[name].values, 0)
+                                     + 2e-10 * scale * np.random.default_rng(0).normal(size=height.shape))
+    return made
+
+
+def test_a_surface_that_yields_gives_no_sensitivity_and_says_why(tmp_path):
+    """Contact as stiff as the lever (it gave nearly twice the sensitivity), and 5 times."""
+    for ratio in (1.0, 5.0):
+        with pytest.raises(CalibrationError, match=r"bent like that of a surface that yields.*glass, mica, silicon"):
+            calibrate.sensitivity(soft(stiff_curves(LEVER, curves=2), ratio))
+    store.save(soft(stiff_curves(LEVER, curves=1), 1.0), tmp_path / "soft.nc")
+    code, _, err = run("calibrate", "sensitivity", tmp_path / "soft.nc", "--out", tmp_path / "s.nc")
+    assert code == 2
+    assert "surface that yields" in " ".join(err.split())
+    assert not (tmp_path / "s.nc").exists()
+
+
+@pytest.mark.parametrize("file", ["force/jpk/fmt-jpk-fd_spot3-0192.jpk-force",
+                                  "force/rheology/fmt-jpk-sr_cell1-0008.jpk-force"])
+def test_measured_cells_give_no_sensitivity(file):
+    with pytest.raises(CalibrationError, match="yields"):
+        calibrate.sensitivity(shared_data(file))
+
+
 def test_the_scanner_is_judged_on_curves_it_has_not_seen(scanner):
     stroke = 1.2e-6
     assert float(scanner["scanner_residual"]) < 1e-3 * stroke

@@ -21,9 +21,10 @@ from asperity.data.verbs import verb
 from asperity.instrument import calibration as thermal_calibration
 from asperity.instrument.calibration_methods import Lever, Number, Surroundings
 from asperity.instrument.hydrodynamics import air, water
-from asperity.instrument.sensitivity import Sensitivity, deflection_sensitivity
+from asperity.instrument.sensitivity import Sensitivity, about_bend, straight_sensitivity
 from asperity.instrument.spring_constant import Estimate, Known
 from asperity.instrument.thermal import spectral_density
+from asperity.instrument.yielding import Yielding, unyielding
 from asperity.learning.outcome import Outcome
 from asperity.measurements.calibration.record import calibration_of, constant, curves_of
 from asperity.measurements.force_curves.correct import curves as curves_with
@@ -37,6 +38,8 @@ __all__ = ["sensitivity", "spring_constant"]
 
 _FLUIDS = {"air": air, "water": water}
 _BATCH = 64  # curves of a chunk: some seconds of work
+_BEND = tuple(f"bend_{name}" for name in Yielding._fields)
+_UNTOLD = 0.5  # standard error of a curve's bend, beyond which curves tell nothing, however many
 _METHODS = ("equipartition", "sader", "coefficient")
 
 
@@ -160,11 +163,13 @@ def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None
         window: V, from and to, that are in steep contact; by default it is searched for.
 
     Returns:
-        ``sensitivity`` in m/V with its uncertainty: the mean over the curves. Statistical is their scatter (or that of
-        the line, for one curve), systematic what directions and windows disagree by.
+        ``sensitivity`` in m/V with its uncertainty: the mean over the curves, less what the bend of the contacts says
+        of a surface that yields. Statistical is their scatter (or that of the line, for one curve) and that of the
+        bend, systematic what directions and windows disagree by, and the doubt of the correction.
+        ``curve_sensitivity`` is that of a straight line.
 
     Raises:
-        CalibrationError: no voltage, or no curve with a contact.
+        CalibrationError: no voltage, no curve with a contact, or a surface that yields.
     """
     arguments = {"window": window, "scanner": calibration.held("scanner", scanner, "scanner")}
     data, step = curves_of(paths, "calibrate.sensitivity", arguments)
@@ -179,16 +184,36 @@ def sensitivity(paths: Paths | xr.Dataset, *, scanner: Calibration | None = None
     problems = [f"curve {curve}: {text}" for curve, text in enumerate(each["problem"].values) if text]
     if not found.sizes["curve"]:
         raise CalibrationError(f"{data['file'].values[0]}: no curve tells the sensitivity ({problems[0]})")
+    line, bend = _mean_line(found), _mean_bend(found)
+    try:
+        mean = line if bend is None else unyielding(line, bend)
+    except DataError as error:
+        raise CalibrationError(f"{data['file'].values[0]}: {error}") from error
+    numbers = constant("sensitivity", mean)
+    said = [f"From {found.sizes['curve']} of {data.sizes['curve']} curves.",
+            *json.loads(str(found["findings"].values[0])), *([about_bend(bend)] if bend else []), *problems[:3]]
+    shown = _steepest(data, str(found["steepest"].values[0]))
+    kept = each.drop_vars(["problem", "findings", "steepest", "systematic", *_BEND])
+    return calibration_of(kept.assign({**numbers, **shown}), "sensitivity", said, step, before=paths)
+
+
+def _mean_line(found: xr.Dataset) -> Estimate:
+    """The mean over curves of what straight lines say; statistical is the scatter, or that of a line if it is more."""
     values = found["curve_sensitivity"].values
     own = np.sqrt(np.mean(found["curve_sensitivity_std"].values**2) / len(values))
     statistical = max(own, values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0)
-    systematic = float(np.median(found["systematic"].values))
-    numbers = constant("sensitivity", Estimate(float(values.mean()), float(statistical), systematic))
-    said = [f"From {len(values)} of {data.sizes['curve']} curves.", *json.loads(str(found["findings"].values[0])),
-            *problems[:3]]
-    shown = _steepest(data, str(found["steepest"].values[0]))
-    kept = each.drop_vars(["problem", "findings", "steepest", "systematic"])
-    return calibration_of(kept.assign({**numbers, **shown}), "sensitivity", said, step, before=paths)
+    return Estimate(float(values.mean()), float(statistical), float(np.median(found["systematic"].values)))
+
+
+def _mean_bend(found: xr.Dataset) -> Yielding | None:
+    """The mean over curves of their bend; None where no curve tells it."""
+    part, std, apart = (found[name].values for name in _BEND)
+    known = np.isfinite(part)
+    if not known.any():
+        return None
+    own = float(np.median(std[known]))
+    mean = float(np.sqrt(np.mean(std[known] ** 2) / known.sum()))
+    return Yielding(float(part[known].mean()), mean if own < _UNTOLD else own, float(np.median(apart[known])))
 
 
 def _slopes(data: xr.Dataset, window: tuple[float, float] | None) -> xr.Dataset:
@@ -199,7 +224,9 @@ def _slopes(data: xr.Dataset, window: tuple[float, float] | None) -> xr.Dataset:
     made = {
         "curve_sensitivity": [row.value("value") for row in rows],
         "curve_sensitivity_std": [row.value("std_statistical") for row in rows],
-        "systematic": [row.value("std_systematic") for row in rows], "problem": [row.problem for row in rows],
+        "systematic": [row.value("std_systematic") for row in rows],
+        **{f"bend_{name}": [row.bend(name) for row in rows] for name in Yielding._fields},
+        "problem": [row.problem for row in rows],
         "findings": [json.dumps(row.sensitivity.findings if row.sensitivity else []) for row in rows],
         "steepest": [row.sensitivity.windows[0][0] if row.sensitivity else "" for row in rows]}
     units = {"units": QUANTITIES["sensitivity"].unit}
@@ -216,12 +243,16 @@ class _Slope(NamedTuple):
     def value(self, name: str) -> float:
         return float("nan") if self.sensitivity is None else float(getattr(self.sensitivity.sensitivity, name))
 
+    def bend(self, name: str) -> float:
+        bend = None if self.sensitivity is None else self.sensitivity.yielding
+        return float("nan") if bend is None else float(getattr(bend, name))
+
 
 def _slope(curve: xr.Dataset, kinds: list[str], window: tuple[float, float] | None) -> _Slope:
     parts = {kind: _sampled(curve.sel(segment=kind)) for kind in kinds}
     try:
-        return _Slope(deflection_sensitivity({kind: part for kind, part in parts.items() if len(part[0])},
-                                             sensor="height_drive" in curve, window=window), "")
+        return _Slope(straight_sensitivity({kind: part for kind, part in parts.items() if len(part[0])},
+                                           sensor="height_drive" in curve, window=window), "")
     except ValueError as error:
         return _Slope(None, str(error))
 
