@@ -8,7 +8,7 @@ from scipy.integrate import solve_bvp
 from asperity.data.readers.force_curves import open_dataset
 from asperity.data.readers.thermal_spectra import open_spectrum
 from asperity.instrument import spring_constant as sc
-from asperity.instrument.calibration import calibrate, compare_with
+from asperity.instrument.calibration import calibrate, compare_with, withheld
 from asperity.instrument.calibration_methods import Lever, Method, Surroundings, decide
 from asperity.instrument.hydrodynamics import Fluid, air, water
 from asperity.instrument.sensitivity import deflection_sensitivity, straight_sensitivity
@@ -118,6 +118,19 @@ def test_methods_far_apart_are_refused_unless_one_is_asked_for():
     name, k, said = decide(far, "equipartition")
     assert (name, k.value) == ("equipartition", 10.0)
     assert k.value + 2 * k.std >= 25.0
+
+
+def test_one_method_that_contradicts_the_file_gives_no_number():
+    """Like two methods that disagree: a factor of 3 is refused, one of 1.2 not; two that agree outweigh the file."""
+    frequency, power = spectrum_of(HarmonicOscillator(), 60e3, 100.0, 1e-20, 100, 0)
+    found = calibrate(frequency, power, Lever(), Surroundings(300.0), sensitivity=Known(1.0, 0.0))
+    k = found.spring_constant.value
+    assert withheld(found, 1.2 * k) is found
+    refused = withheld(found, 3 * k)
+    assert (refused.method, np.isnan(refused.spring_constant.value)) == ("", True)
+    assert "only equipartition is possible, and it is a factor of 3.00 from that" in refused.findings[-1]
+    two = found._replace(methods=found.methods * 2)
+    assert withheld(two, 3 * k) is two
 
 
 # the whole way

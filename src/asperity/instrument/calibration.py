@@ -20,13 +20,15 @@ from asperity.instrument.calibration_methods import (
     Number,
     Surroundings,
     Way,
+    contradicts,
     decide,
-    in_words,
     known_inputs,
     relative,
     ways_of,
 )
+from asperity.instrument.digits import constant, number, share
 from asperity.instrument.hydrodynamics import Fluid
+from asperity.instrument.roll_off import RollOff, roll_off
 from asperity.instrument.spring_constant import (
     Estimate,
     Known,
@@ -34,17 +36,24 @@ from asperity.instrument.spring_constant import (
     propagate,
     propagate_fit,
 )
-from asperity.instrument.thermal import AbstractResonance, HarmonicOscillator, ImmersedLever, spectral_density
+from asperity.instrument.thermal import (
+    AbstractResonance,
+    HarmonicOscillator,
+    ImmersedLever,
+    RolledOff,
+    spectral_density,
+)
 from asperity.instrument.thermal_fit import SpectralFit, fit_bands, fit_spectrum
 from asperity.instrument.thermal_start import first_resonance
 from asperity.messages import DataError
 
-__all__ = ["Band", "Calibration", "calibrate", "compare_with"]
+__all__ = ["Band", "Calibration", "calibrate", "compare_with", "withheld"]
 
 #: the bands, in parts of the resonance; the first is the widest
 _BANDS = ((0.1, 3.0), (0.2, 2.0), (0.33, 3.0), (0.1, 2.0), (0.5, 2.0))
 _WIDTHS = (20.0, 5.0)  # narrower still around sharp peaks: to either side, in widths of the peak
 _LIQUID = 20.0  # quality factor below which the fluid's inertia shapes the spectrum
+_UNTOLD = 0.1  # relative uncertainty from a roll-off that is not seen, beyond which that is said
 _WRONG = 1e-3  # p-value below which the model is wrong
 _RESOLVED = 5.0  # bins across the peak below which a window broadens it
 
@@ -110,14 +119,17 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
     band = _band(frequency, power, band)
     fit, models = _fits(frequency, power, band, averages, known)
     _require_resonance(fit, band)
+    plain, (detector, models) = fit, _behind_detector(frequency, power, fit, models, band)
+    fit = detector.fit
     bands = [row for model in models for row in _scan(frequency, power, fit, model, ways, band)]
     shape = _shape(frequency, power, fit, models[0][1])
-    results = [_method(way, fit, bands, shape) for way in ways]
-    chosen, constant, said = decide(results, method)
-    findings += [*_about_fit(frequency, fit, [name for name, _ in models]), *_about_bands(bands),
+    results = [_method(way, fit, bands, shape, detector.shift) for way in ways]
+    chosen, taken, said = decide(results, method)
+    findings += [*_about_fit(frequency, fit, [name for name, _ in models]),
+                 *_about_detector(detector, plain, ways, results), *_about_bands(bands),
                  *map(_about_method, results), *said]
     slope = _contact_free(ways, results, fit, known)
-    return Calibration(constant, chosen, slope, tuple(results), tuple(bands), fit, *models[0], tuple(findings))
+    return Calibration(taken, chosen, slope, tuple(results), tuple(bands), fit, *models[0], tuple(findings))
 
 
 def compare_with(calibration: Calibration, name: str, value: float) -> str:
@@ -125,7 +137,25 @@ def compare_with(calibration: Calibration, name: str, value: float) -> str:
     near = [m.name for m in calibration.methods
             if abs(np.log(value / m.spring_constant.value)) < 2 * relative(m.spring_constant)]
     verdict = " and ".join(near) if near else "none of the methods"
-    return f"{name}, {in_words(value)}, agrees within two standard deviations with {verdict}."
+    words = f"{value:.4g} N/m" if value >= 1 else f"{1e3 * value:.4g} mN/m"
+    return f"{name}, {words}, agrees within two standard deviations with {verdict}."
+
+
+def withheld(calibration: Calibration, value: float) -> Calibration:
+    """The calibration, without its number where its only method contradicts a spring constant (N/m) from elsewhere.
+
+    It is what two methods that disagree are: nothing says which is right. Where methods agree with each other, they
+    outweigh the other.
+    """
+    taken = calibration.spring_constant
+    if len(calibration.methods) > 1 or not np.isfinite(taken.value) or not contradicts(taken, value):
+        return calibration
+    factor = np.exp(abs(np.log(value / taken.value)))
+    said = (f"only {calibration.method} is possible, and it is a factor of {factor:.2f} from that: nothing says which "
+            "is right, so no spring constant is given. Check the sensitivity and the scale of the spectrum, or give "
+            "the dimensions of the lever for a second method; then name the method to insist on it.")
+    return calibration._replace(spring_constant=Estimate(np.nan, np.nan, np.nan), method="",
+                                findings=(*calibration.findings, said))
 
 
 def _band(frequency: Any, power: Any, band: tuple[float, float] | None) -> tuple[float, float]:
@@ -159,6 +189,35 @@ def _fits(frequency: Any, power: Any, band: tuple[float, float], averages: float
     else:
         fits.sort(key=lambda pair: -float(pair[0].p_value))
     return fits[0][0], [named for _, named in fits]
+
+
+def _behind_detector(frequency: Any, power: Any, fit: SpectralFit, models: Sequence[tuple[str, AbstractResonance]],
+                     band: tuple[float, float]) -> tuple[RollOff, list[tuple[str, AbstractResonance]]]:
+    """The likeliest model and what a detector did to its spectrum; all models, the likeliest first."""
+    found = [roll_off(frequency, power, fit, models[0][1], band)]
+    if not found[0].seen:
+        return found[0], list(models)
+    for _, model in models[1:]:
+        again = fit_spectrum(frequency, power, model=model, averages=max(float(fit.averages), 1.0), band=band)
+        found.append(roll_off(frequency, power, again, model, band))
+    order = sorted(range(len(found)), key=lambda i: -float(found[i].fit.log_likelihood))
+    return found[order[0]], [(models[i][0], found[i].model) for i in order]
+
+
+def _about_detector(detector: RollOff, plain: SpectralFit, ways: Sequence[Way], results: Sequence[Method]) -> list[str]:
+    """The roll-off that was seen, and what it does to the spring constants."""
+    model = detector.model
+    if not (detector.seen and isinstance(model, RolledOff)):
+        doubt = max(method.budget["roll-off"] for method in results)
+        return [f"the spectrum does not tell well whether the detector follows at the resonance: {share(doubt)} of "
+                "uncertainty. Record to higher frequencies, or with less noise."] if doubt > _UNTOLD else []
+    without = [way.at(*(float(x) for x in plain.parameters[:3])) for way in ways]
+    changes = ", ".join(f"{method.name} {100 * (k / method.spring_constant.value - 1):+.0f} %"
+                        for k, method in zip(without, results))
+    what = "the whole spectrum" if model.everything else "the motion"
+    return [f"the spectrum falls off like behind a detector with a roll-off (order {model.order}, of {what}) at about "
+            f"{float(model.corner) / 1e3:.3g} kHz: it is part of the model; without it the spring constant would be "
+            f"off: {changes}. Measure with more bandwidth where you can."]
 
 
 def _require_resonance(fit: SpectralFit, band: tuple[float, float]) -> None:
@@ -200,7 +259,7 @@ def _shape(frequency: Any, power: Any, fit: SpectralFit, model: AbstractResonanc
     return float(np.sqrt(max(deviation**2 - variance, 0.0)))
 
 
-def _method(way: Way, fit: SpectralFit, bands: Sequence[Band], shape: float) -> Method:
+def _method(way: Way, fit: SpectralFit, bands: Sequence[Band], shape: float, shift: np.ndarray) -> Method:
     """The constant by one method, and where its uncertainty comes from."""
     value, statistics = propagate_fit(way.at, fit.parameters.tolist(), fit.covariance)
     at = [float(x) for x in fit.parameters[:3]]
@@ -208,14 +267,14 @@ def _method(way: Way, fit: SpectralFit, bands: Sequence[Band], shape: float) -> 
     first = bands[0].model
     own = {(row.least, row.most): row.spring_constants[way.name] for row in bands if row.model == first}
     parts["shape"] = shape if way.name == "equipartition" else 0.0
+    parts["roll-off"] = abs(float(np.log(way.at(*(np.array(at) * np.exp(shift))) / value)))
     parts["band"] = _beyond_statistics(list(own.values()))
     other = [np.log(row.spring_constants[way.name].value / own[row.least, row.most].value) / 2
              for row in bands if row.model != first and (row.least, row.most) in own]
     if other:
         parts["model"] = float(np.sqrt(np.mean(np.square(other))))
     systematic = value * float(np.sqrt(sum(part**2 for part in parts.values())))
-    constant = Estimate(value, value * statistics, systematic)
-    return Method(way.name, constant, {"statistics": statistics, **parts})
+    return Method(way.name, Estimate(value, value * statistics, systematic), {"statistics": statistics, **parts})
 
 
 def _beyond_statistics(constants: Sequence[Known]) -> float:
@@ -250,8 +309,9 @@ def _about_bands(bands: Sequence[Band]) -> list[str]:
             if _significant(constants):
                 verdict = ("the error of the model dominates" if _beyond_statistics(constants) > statistics
                            else "a part of it is an error of the model")
-            said.append(f"{model}, {name}: {in_words(min(values))} to {in_words(max(values))} over "
-                        f"{len(values)} bands, statistical error {100 * statistics:.2g} %: {verdict}.")
+            least, most = (constant(value, constants[0].std) for value in (min(values), max(values)))
+            said.append(f"{model}, {name}: {least} to {most} over {len(values)} bands, statistical error "
+                        f"{share(statistics)}: {verdict}.")
     return said
 
 
@@ -265,13 +325,13 @@ def _contact_free(ways: Sequence[Way], results: Sequence[Method], fit: SpectralF
     temperature, beta, chi = (known[name] for name in ("temperature", "beta", "chi"))
 
     def sensitivity(mean_square: float, resonance: float, quality: float) -> float:
-        constant = way.at(mean_square, resonance, quality)
-        return contact_free_sensitivity(constant, mean_square, temperature.value, beta=beta.value,
+        stiffness = way.at(mean_square, resonance, quality)
+        return contact_free_sensitivity(stiffness, mean_square, temperature.value, beta=beta.value,
                                         chi=chi.value)
 
     value, statistics = propagate_fit(sensitivity, fit.parameters.tolist(), fit.covariance)
-    constant = result.spring_constant
-    parts = [constant.std_systematic / constant.value / 2, temperature.std / temperature.value / 2,
+    taken = result.spring_constant
+    parts = [taken.std_systematic / taken.value / 2, temperature.std / temperature.value / 2,
              beta.std / beta.value / 2, chi.std / chi.value]
     return Estimate(value, value * statistics, value * float(np.sqrt(np.sum(np.square(parts)))))
 
@@ -281,7 +341,9 @@ def _about_fit(frequency: Any, fit: SpectralFit, models: Sequence[str]) -> list[
     frequency = np.asarray(frequency, dtype=float)
     _, resonance, quality = fit.parameters[:3]
     step = float(frequency[1] - frequency[0])
-    said = [f"resonance {resonance / 1e3:.5g} kHz, quality factor {quality:.4g} ({models[0]}"
+    wide = fit.std[1:3]
+    said = [f"resonance {number(resonance / 1e3, wide[0] * resonance / 1e3)} kHz, quality factor "
+            f"{number(quality, wide[1] * quality)} ({models[0]}"
             + (f", likelier than the {models[1]}" if len(models) > 1 else "") + ")."]
     if fit.lines.any():
         places = frequency[fit.lines]
@@ -305,6 +367,6 @@ def _about_method(method: Method) -> str:
     """The result, and what its uncertainty consists of."""
     value, statistical, systematic = method.spring_constant
     budget = sorted(method.budget.items(), key=lambda item: -item[1])
-    words = ", ".join(f"{name} {100 * part:.2g} %" for name, part in budget if part > 0.1 * budget[0][1])
-    return (f"{method.name}: {in_words(value)}, standard uncertainty {100 * statistical / value:.2g} % "
-            f"statistical, {100 * systematic / value:.2g} % systematic ({words}).")
+    words = ", ".join(f"{name} {share(part)}" for name, part in budget if part > 0.1 * budget[0][1])
+    return (f"{method.name}: {constant(value, method.spring_constant.std)}, standard uncertainty "
+            f"{share(statistical / value)} statistical, {share(systematic / value)} systematic ({words}).")

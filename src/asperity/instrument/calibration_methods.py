@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from asperity.instrument.digits import constant
 from asperity.instrument.hydrodynamics import Fluid
 from asperity.instrument.spring_constant import (
     BETA,
@@ -20,8 +21,8 @@ from asperity.instrument.spring_constant import (
 )
 from asperity.messages import ArgumentError
 
-__all__ = ["ASSUMED", "Lever", "Method", "Number", "Surroundings", "Way", "decide", "in_words",
-           "known_inputs", "relative", "ways_of"]
+__all__ = ["ASSUMED", "Lever", "Method", "Number", "Surroundings", "Way", "contradicts", "decide", "known_inputs",
+           "relative", "ways_of"]
 
 #: relative standard uncertainties taken where none is given (rad for the tilt), and named in the findings;
 #: "theory" is Sader's: tip, coating, clamping and an imperfect rectangle
@@ -29,6 +30,8 @@ ASSUMED = {"width": 0.03, "length": 0.02, "tilt": 0.03, "beta": 0.02, "chi": 0.0
            "temperature": 0.01, "density": 0.02, "viscosity": 0.02, "sensitivity": 0.05, "theory": 0.05}
 _AGREED = 2.0  # standard deviations up to which two methods agree
 _REFUSED = 1.5  # ratio of two methods' spring constants beyond which no number is given
+
+_ELSEWHERE = 0.1  # relative standard uncertainty of a spring constant of which nothing else is known
 
 Number = float | Known
 
@@ -125,9 +128,13 @@ def relative(estimate: Estimate) -> float:
     return estimate.std / estimate.value
 
 
-def in_words(value: float) -> str:
-    """A spring constant in N/m, or mN/m where that is shorter."""
-    return f"{value:.4g} N/m" if value >= 1 else f"{1e3 * value:.4g} mN/m"
+def contradicts(estimate: Estimate, value: float) -> bool:
+    """Whether a spring constant from elsewhere (N/m) is as far off as methods whose number is refused.
+
+    That is more than a factor of 1.5, and more than two standard deviations; the other is taken to have 10 %.
+    """
+    apart = abs(np.log(value / estimate.value))
+    return bool(np.exp(apart) > _REFUSED and apart > _AGREED * np.hypot(relative(estimate), _ELSEWHERE))
 
 
 def decide(methods: Sequence[Method], insisted: str | None) -> tuple[str, Estimate, list[str]]:
@@ -149,7 +156,8 @@ def decide(methods: Sequence[Method], insisted: str | None) -> tuple[str, Estima
         theirs = other.spring_constant
         apart = abs(np.log(theirs.value / mine.value))
         allowed = _AGREED * np.hypot(relative(mine), relative(theirs))
-        pair = (f"{best.name} gives {in_words(mine.value)} and {other.name} {in_words(theirs.value)}, "
+        pair = (f"{best.name} gives {constant(mine.value, mine.std)} and {other.name} "
+                f"{constant(theirs.value, theirs.std)}, "
                 f"{apart / allowed * _AGREED:.1f} standard deviations apart")
         if apart <= allowed:
             said.append(f"{pair}: they agree; taken is {best.name}, {why}.")

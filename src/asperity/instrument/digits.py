@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["constant", "digits_of", "percent"]
+__all__ = ["constant", "number", "percent", "share"]
 
 _PLAIN = 3  # significant digits of a value whose uncertainty nobody knows
 _MOST = 9  # decimals of anything
 
 
-def digits_of(std: float) -> int:
-    """Decimals that show two significant digits of a standard uncertainty.
-
-    >>> digits_of(0.0996), digits_of(0.58), digits_of(12.0), digits_of(350.0)
-    (2, 2, 0, -1)
-    """
+def _decimals(std: float) -> int:
+    """Decimals (negative: before the point) that show two significant digits of a standard uncertainty."""
     return min(1 - int(f"{std:.1e}".split("e")[1]), _MOST)
 
 
@@ -26,7 +22,7 @@ def constant(value: float, std: float) -> str:
     ('8.91 N/m', '45.7 mN/m', '27.1 N/m')
     """
     factor, unit = (1.0, "N/m") if abs(value) >= 1 else (1e3, "mN/m")
-    return f"{_rounded(factor * value, factor * std)} {unit}"
+    return f"{number(factor * value, factor * std)} {unit}"
 
 
 def percent(part: float, std: float) -> str:
@@ -35,12 +31,24 @@ def percent(part: float, std: float) -> str:
     >>> percent(0.01234, 0.0056)
     '+1.23 +- 0.56 %'
     """
-    decimals = digits_of(100 * std) if 0 < std < math.inf else 1
-    return f"{round(100 * part, decimals):+.{max(decimals, 0)}f} +- {round(100 * std, decimals):.{max(decimals, 0)}f} %"
+    return f"{'+' if part >= 0 else ''}{number(100 * part, 100 * std)} +- {number(100 * std, 100 * std)} %"
 
 
-def _rounded(value: float, std: float) -> str:
-    """The value to two significant digits of its uncertainty; to three of its own where that is not known."""
+def share(part: float) -> str:
+    """A relative standard uncertainty in percent, to two significant digits.
+
+    >>> share(0.0346), share(1.07), share(0.0)
+    ('3.5 %', '110 %', '0 %')
+    """
+    return f"{number(100 * part, 100 * part)} %" if part > 0 else "0 %"
+
+
+def number(value: float, std: float) -> str:
+    """A value to two significant digits of its standard uncertainty; to three of its own where that is not known.
+
+    >>> number(69.9887, 0.0213), number(95.2812, 3.1), number(1234.0, 350.0)
+    ('69.989', '95.3', '1230')
+    """
     known = 0 < std < math.inf
-    decimals = digits_of(std) if known else digits_of(value) + _PLAIN - 2
+    decimals = _decimals(std) if known else _decimals(abs(value)) + _PLAIN - 2 if value else 1
     return f"{round(value, decimals):.{max(decimals, 0)}f}"

@@ -128,8 +128,8 @@ def _combined(best: Mapping[str, Slope], spreads: list[float], sensor: bool, fin
     beyond = np.sqrt(max(half**2 - statistical**2, 0.0))
     systematic = float(np.hypot(beyond, np.sqrt(np.mean(np.square(spreads)))))
     if len(values) == 2:
-        difference = 100 * (values[0] / values[1] - 1)
-        findings.append(f"{' and '.join(best)} differ by {difference:+.1f} %.")
+        difference = percent(values[0] / values[1] - 1, float(np.hypot(*(errors / values))))
+        findings.append(f"{' and '.join(best)} differ by {difference}.")
     else:
         findings.append(f"only one direction ({next(iter(best))}): friction and hysteresis are not seen.")
     if not sensor:

@@ -20,7 +20,7 @@ from jax import Array, lax
 from asperity.instrument.hydrodynamics import Fluid, hydrodynamic_function, reynolds_number
 from asperity.messages import ArgumentError
 
-__all__ = ["AbstractResonance", "HarmonicOscillator", "ImmersedLever", "spectral_density"]
+__all__ = ["AbstractResonance", "HarmonicOscillator", "ImmersedLever", "RolledOff", "spectral_density"]
 
 _DEGREE = 20  # of the polynomials for the hydrodynamic function; see `ImmersedLever.of`
 
@@ -110,8 +110,35 @@ def _chebyshev(coefficients: Array, place: Array) -> Array:
     return place * after - afterwards + coefficients[0]
 
 
+@final
+class RolledOff(AbstractResonance):
+    r"""A mode behind a detector that passes $H = 1/(1 + (f/f_c)^{2m})$ of the power.
+
+    The detector takes the mode alone (noise that comes after it is white all the same), or ``everything``.
+    Source: first order and Butterworth filters, Butterworth, Wireless Engineer 7, 536 (1930).
+    """
+
+    resonance: AbstractResonance
+    corner: Array  # f_c in Hz
+    order: int = eqx.field(static=True)  # m
+    everything: bool = eqx.field(static=True)
+
+    def passed(self, frequency: Array) -> Array:
+        """H (dimensionless) at frequencies in Hz."""
+        return 1 / (1 + (frequency / self.corner) ** (2 * self.order))
+
+    def inverse_response(self, frequency: Array, resonance: Array, quality: Array) -> tuple[Array, Array]:
+        """R and I (dimensionless), over H where the mode alone is taken: the spectrum is then H times the mode's."""
+        real, imaginary = self.resonance.inverse_response(frequency, resonance, quality)
+        if self.everything:
+            return real, imaginary
+        return real / self.passed(frequency), imaginary / self.passed(frequency)
+
+
 def spectral_density(model: AbstractResonance, frequency: Any, parameters: Any) -> Array:
     r"""$S(f) = \langle x^2\rangle \frac{2}{\pi f} \frac{I}{R^2+I^2} + n + c/f$, one-sided, per Hz.
+
+    A detector that takes ``everything`` (`RolledOff`) multiplies it.
 
     Args:
         model: the resonance.
@@ -122,4 +149,7 @@ def spectral_density(model: AbstractResonance, frequency: Any, parameters: Any) 
     mean_square, resonance, quality, white, pink = parameters
     real, imaginary = model.inverse_response(frequency, resonance, quality)
     mode = 2 / jnp.pi * mean_square * imaginary / (real**2 + imaginary**2)
-    return (mode + pink) / frequency + white
+    density = (mode + pink) / frequency + white
+    if isinstance(model, RolledOff) and model.everything:
+        return density * model.passed(frequency)
+    return density

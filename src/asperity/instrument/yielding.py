@@ -149,20 +149,24 @@ def _fit(height: np.ndarray, part: np.ndarray, free: np.ndarray, rise: float) ->
     """Line and bend of the voltage (in parts of the rise, V) by least squares with bisquare weights."""
     wide = float(np.ptp(height))
     x = (height - height.mean()) / wide
-    weight = np.ones_like(x)
+    weight, columns = np.ones_like(x), _columns(x, part, np.ones_like(x))
     for _ in range(_ROUNDS):
-        smooth = np.polyval(np.polyfit(x, part, 3, w=np.sqrt(weight) + 1e-9), x)
-        columns = np.column_stack([np.ones_like(x), x, np.clip(smooth, 1e-3, None) ** _POWER, smooth**2])
-        rows = _rows(columns[:, :3], weight)
-        residual = part - columns[:, :3] @ (rows @ part)
+        residual = part - columns[:, :3] @ (_rows(columns[:, :3], weight) @ part)
         scale = 1.4826 * float(np.median(np.abs(residual))) + 1e-12
         weight = np.clip(1 - (residual / (_OUTLIER * scale)) ** 2, 0, 1) ** 2
+        columns = _columns(x, part, weight)
     used = weight > 0
     rows, more = _rows(columns[:, :3], used), _rows(columns, used)
     noise = np.sqrt(((part - columns[:, :3] @ (rows @ part))[used] ** 2).sum() / max(used.sum() - 3, 1))
     left_std = _error(more[3], noise, free)
     left = float(more[3] @ part) / left_std if left_std > 0 else 0.0
     return _Bent(-rise / wide * float(rows[1] @ part), rise / wide * _error(rows[1], noise, free), left)
+
+
+def _columns(x: np.ndarray, part: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """A line, Hertz's bend, and one more to see what they leave; the bend from the voltage without its noise."""
+    smooth = np.polyval(np.polyfit(x, part, 3, w=np.sqrt(weight) + 1e-9), x)
+    return np.column_stack([np.ones_like(x), x, np.clip(smooth, 1e-3, None) ** _POWER, smooth**2])
 
 
 def _rows(columns: np.ndarray, weight: np.ndarray) -> np.ndarray:

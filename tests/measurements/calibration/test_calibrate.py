@@ -1,6 +1,7 @@
 """Calibrations of the virtual instrument give its constants back, with honest errors, and go into an analysis."""
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -12,6 +13,7 @@ from asperity.data import calibrations as calibration
 from asperity.data import store
 from asperity.data.calibrations import CalibrationError
 from asperity.instrument.tip_shape import SphereCone, on_grid
+from asperity.measurements.calibration.page import constants_in_words
 from asperity.measurements.replay import VERBS
 from asperity.messages import AsperityError
 from asperity.virtual.calibration import stiff_curves, virtual_spectrum
@@ -110,6 +112,52 @@ def test_the_spring_constant(sensitivity):
     assert np.sqrt(np.mean(np.square(off))) < 1.8  # of 8 normal ones: 1 +- 0.25
     assert {one.attrs["sensitivity_exponent"] for one in found} == {-2.0}
     assert "nothing checks it" in said(found[0])
+
+
+def decimals(text):
+    return len(text.partition(".")[2])
+
+
+def test_no_calibration_shows_more_digits_than_its_error_carries(stiff, sensitivity, scanner):
+    """Headline, page and findings: a value ends where its uncertainty has its second significant digit."""
+    lever = {"width": 30e-6, "length": 190e-6}
+    spectrum = virtual_spectrum(LEVER, bins=2048)
+    constants = [sensitivity, calibrate.sensitivity(stiff[1]),
+                 calibrate.spring_constant(spectrum, sensitivity=sensitivity),
+                 calibrate.spring_constant(spectrum, sensitivity=60e-9),
+                 calibrate.spring_constant(spectrum, lever=lever, fluid="air", method="sader")]
+    for made in constants:
+        for found in constants_in_words(made):
+            value, *errors = re.findall(r"[-\u2212\d.]+", found.line)
+            assert decimals(value) <= max(map(decimals, errors)), found.line
+            largest = max(errors, key=float)
+            assert len(largest.replace(".", "").lstrip("0")) <= 3, found.line
+    for made in constants[2:]:
+        stated = [re.match(r"(\w+): ([\d.]+) (m?)N/m, standard uncertainty ([\d.]+) % \w+, ([\d.]+) %", line)
+                  for line in json.loads(made.attrs["findings"])]
+        for row in filter(None, stated):
+            value, parts = row[2], np.hypot(float(row[4]), float(row[5])) / 100
+            assert 10 ** -decimals(value) > 0.9e-2 * parts * float(value), row[0]
+            assert max(len(row[4].replace(".", "").lstrip("0")), len(row[5].replace(".", "").lstrip("0"))) <= 2
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_file_that_contradicts_its_only_method_gets_no_number(tmp_path, as_json):
+    """The measured spectrum in air: 8.9 N/m by equipartition, 27.13 N/m in its header."""
+    code, out, _ = run("calibrate", "spring-constant", shared_data("force/thermal/thermal.nid"), "--out",
+                       tmp_path / "k.nc", *(["--json"] if as_json else []))
+    assert code == 1
+    if as_json:
+        assert json.loads(out, parse_constant=pytest.fail)["spring_constant"] is None
+    else:
+        assert out.startswith("spring constant: no value\nThe method and the file disagree: no spring constant is")
+    assert "no value" in (tmp_path / "k.html").read_text()
+    made = store.load(tmp_path / "k.nc")
+    assert np.isnan(made["spring_constant"])
+    with pytest.raises(CalibrationError, match="gives no spring constant"):
+        calibration.applied(calibration.records(made), "hertz", {"spring_constant": None}, {})
+    insisted = calibrate.spring_constant(shared_data("force/thermal/thermal.nid"), method="equipartition")
+    assert 8 < float(insisted["spring_constant"]) < 10
 
 
 def test_methods_that_disagree_give_no_number(sensitivity, tmp_path):

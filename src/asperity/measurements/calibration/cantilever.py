@@ -85,9 +85,11 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
             sensitivity=known.sensitivity, band=band, averages=opened.attrs.get("averages"), method=method)
     except DataError as error:
         raise CalibrationError(f"{opened.attrs.get('file', 'the spectrum')}: {error}") from error
-    said = list(found.findings)
+    said = []
     if np.isfinite(header := float(opened.attrs.get("spring_constant", np.nan))):
         said.append(thermal_calibration.compare_with(found, "The file's own spring constant", header))
+        found = found if method else thermal_calibration.withheld(found, header)
+    said = [*found.findings[:-1], *said, *found.findings[-1:]]
     return calibration_of(_thermal(opened, found), "spring_constant", [*_verdict(found), *said],
                         provenance.step("calibrate.spring_constant", arguments, inputs=inputs),
                           before=spectrum, sensitivity_exponent=-2.0 if found.method == "equipartition" else 0.0)
@@ -147,7 +149,8 @@ def _thermal(opened: xr.Dataset, found: thermal_calibration.Calibration) -> xr.D
 
 def _verdict(found: thermal_calibration.Calibration) -> list[str]:
     if not np.isfinite(found.spring_constant.value):
-        return ["The methods disagree: no spring constant is given."]
+        who = "The methods disagree" if len(found.methods) > 1 else "The method and the file disagree"
+        return [f"{who}: no spring constant is given."]
     value = measurement(found.spring_constant.value, "N/m", [(found.spring_constant.std, "")])
     return [f"The spring constant is {value}, by the method of {found.method}."]
 

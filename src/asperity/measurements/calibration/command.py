@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +27,8 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     said, constants = json.loads(made.attrs["findings"]), calibrations.constants_in_words(made)
     paths = keep(made, calibrations.page(made), out)
     if as_json:
-        numbers = {str(name): float(made[name]) for name in made.data_vars if not made[name].dims}
+        numbers = {str(name): value if math.isfinite(value := float(made[name])) else None
+                   for name in made.data_vars if not made[name].dims}
         typer.echo(json.dumps(numbers | {"findings": said, "outputs": [str(path) for path in paths]}))
     else:
         typer.echo("\n".join([*(f"{found.name}: {found.line}" for found in constants), *said,
