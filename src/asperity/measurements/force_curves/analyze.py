@@ -89,6 +89,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     opened, statuses = curve_files.open_files(listed(paths), segment=wanted, **given)
     if not opened:
         raise NothingToAnalyze(statuses)
+    contradicted = _contradicted(opened)
     opened = heights.sources(opened, measured)
     model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, {})
     template = resolved(model, opened)
@@ -96,7 +97,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     arguments |= {"model": template.record, "segment": options["segment"]}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
     attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}
-    attrs |= averages_taken(opened, options["segment"])
+    attrs |= contradicted | averages_taken(opened, options["segment"])
     sources = [part for source in opened for part in by_session(source)]
     planned, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
     with jobs.run(_job(step), [chunk.size for chunk in planned],
@@ -132,6 +133,15 @@ def _decided(sources: Sequence[Source], model: Model, segment: str,
 def _spread(count: int, most: int, sources: int) -> np.ndarray:
     """Evenly spaced curves of one of several sources, ``most`` of all together but at least one of each."""
     return np.unique(np.linspace(0, count - 1, min(count, max(1, most // sources))).astype(int))
+
+
+def _contradicted(opened: Sequence[Source]) -> dict[str, str]:
+    """The attribute that says where sensor and drive disagree about the heights; it is said at once, too."""
+    some = [opened[i] for i in _spread(len(opened), heights.FILES, 1)]
+    said = heights.contradictions([source.dataset for source in some if "height_drive" in source.channels])
+    for line in said:
+        _log.warning("%s", line)
+    return {"heights": json.dumps(said)} if said else {}
 
 
 def _about_files(statuses: Sequence[FileStatus]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Heights of force curves that are a drive's, corrected by a scanner; what `analyze` needs of the corrections."""
+"""Heights of force curves: where sensor and drive contradict each other; a drive's, corrected by a scanner."""
 
 from __future__ import annotations
 
@@ -11,14 +11,62 @@ import xarray as xr
 
 from asperity.data import calibrations
 from asperity.data.curve_files import Source
+from asperity.data.readers._errors import ReadError
 from asperity.instrument import height_correction
 from asperity.instrument.height_correction import Trace
 from asperity.messages import DataError
 from asperity.quantities import variable_attributes
+from asperity.report.numbers import plain
 
-__all__ = ["moved", "sources", "traces"]
+__all__ = ["FILES", "contradictions", "moved", "sources", "traces"]
 
 _log = logging.getLogger("asperity")
+
+_APART = 0.15  # of the stroke: hysteresis, creep and the growth of a piezo with its stroke explain up to this
+_CURVES = 3  # of a file that are looked at: the first of a map is often another than the rest
+#: files that are enough to look at
+FILES = 12
+
+
+def contradictions(datasets: Sequence[xr.Dataset]) -> list[str]:
+    """The sentence on files in which the height's sensor and the ramp of the drive span different lengths.
+
+    The span of a curve is that of all its segments, the ratio of a file the median of up to 3 curves; `FILES` are
+    enough to look at. An empty list where all agree within 15 %, or none holds both.
+    """
+    found = [(dataset, *spans) for dataset in datasets if (spans := _spans(dataset)) is not None]
+    apart = [(str(dataset["file"].values[0]), sensed, driven) for dataset, sensed, driven in found
+             if abs(np.log(sensed / driven)) > np.log(1 + _APART)]
+    if not apart:
+        return []
+    file, sensed, driven = max(apart, key=lambda row: abs(np.log(row[1] / row[2])))
+    where = f"{file}" if len(apart) == 1 else f"{len(apart)} of {len(found)} files looked at, most in {file}"
+    return [f"Sensor and drive disagree about the heights in {where}: a stroke of {plain(sensed, 'm')} by the sensor "
+            f"is {plain(driven, 'm')} by the drive ({100 * (sensed / driven - 1):+.0f} %). The sensor's heights are "
+            "taken; if it is not calibrated, indentations are off by as much, and moduli by one and a half to two "
+            "times that."]
+
+
+def _spans(dataset: xr.Dataset) -> tuple[float, float] | None:
+    """Median lengths (m) that sensor and drive span in a curve; None where one is missing, at rest, or unreadable."""
+    if not {"height", "height_drive"} <= set(dataset.data_vars) or not dataset.sizes["curve"]:
+        return None
+    some = dataset[["height", "height_drive"]].isel(
+        curve=np.unique(np.linspace(0, dataset.sizes["curve"] - 1, _CURVES).astype(int)))
+    try:
+        spans = [np.array([_span(curve) for curve in some[name].values]) for name in ("height", "height_drive")]
+    except ReadError:
+        return None  # the fit says it
+    moved = (spans[0] > 0) & (spans[1] > 0)
+    if not moved.any():
+        return None
+    middle = np.argsort((spans[0] / spans[1])[moved])[(int(moved.sum()) - 1) // 2]
+    return float(spans[0][moved][middle]), float(spans[1][moved][middle])
+
+
+def _span(curve: np.ndarray) -> float:
+    known = curve[np.isfinite(curve)]
+    return float(np.ptp(known)) if known.size else 0.0
 
 
 def sources(opened: Sequence[Source], found: Sequence[Mapping[str, Any]]) -> list[Source]:

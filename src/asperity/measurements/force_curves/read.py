@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
@@ -11,10 +12,12 @@ import xarray as xr
 from asperity.data import curve_files, provenance, store
 from asperity.data.curve_files import NothingToAnalyze
 from asperity.data.verbs import verb
+from asperity.measurements.force_curves.heights import contradictions
 from asperity.messages import ArgumentError
 
 __all__ = ["Paths", "convert", "listed", "read"]
 
+_log = logging.getLogger("asperity")
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 
@@ -56,6 +59,8 @@ def read(paths: Paths, *, spring_constant: float | None = None,
             raise NothingToAnalyze(statuses)
         records = [source.record for source in sources]
         dataset = curve_files.combine([curve_files.load_curves(source.dataset)[0] for source in sources])
+    for line in contradictions([dataset]):
+        _log.warning("%s", line)
     return provenance.record(dataset, provenance.step("read", {"paths": names, **given}, inputs=records))
 
 

@@ -27,7 +27,8 @@ _WELL_KNOWN = 10.0  # degrees of freedom, from which an interval of 95 % is that
 def remarks(contents: Contents) -> list[str]:
     """What a careful reader must know beside the numbers: several files, misfit, missing calibration."""
     results, good = contents.results, contents.usable
-    said = [" ".join(str(line).strip() for line in listed(results, "selection")), *assumptions(results)]
+    said = [" ".join(str(line).strip() for line in listed(results, "selection")), *assumptions(results),
+            *listed(results, "heights")]
     if len(contents.files) > 1 and good.any():
         said.append(
             f"The medians run over {len(contents.files)} files, which may be different samples, tips or settings: "
