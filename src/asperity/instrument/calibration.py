@@ -28,7 +28,7 @@ from asperity.instrument.calibration_methods import (
 )
 from asperity.instrument.digits import constant, number, share
 from asperity.instrument.hydrodynamics import Fluid
-from asperity.instrument.roll_off import RollOff, roll_off
+from asperity.instrument.roll_off import LIKELIER, RollOff, roll_off
 from asperity.instrument.spring_constant import (
     Estimate,
     Known,
@@ -117,16 +117,16 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
                         "equipartition needs a sensitivity; sader width, length, density and viscosity; "
                         "coefficient its A")
     band = _band(frequency, power, band)
-    fit, models = _fits(frequency, power, band, averages, known)
-    _require_resonance(fit, band)
-    plain, (detector, models) = fit, _behind_detector(frequency, power, fit, models, band)
+    fits = _fits(frequency, power, band, averages, known)
+    _require_resonance(fits[0][0], band)
+    detector, models = _behind_detector(frequency, power, fits, band)
     fit = detector.fit
     bands = [row for model in models for row in _scan(frequency, power, fit, model, ways, band)]
     shape = _shape(frequency, power, fit, models[0][1])
     results = [_method(way, fit, bands, shape, detector.shift) for way in ways]
     chosen, taken, said = decide(results, method)
     findings += [*_about_fit(frequency, fit, [name for name, _ in models]),
-                 *_about_detector(detector, plain, ways, results), *_about_bands(bands),
+                 *_about_detector(detector, ways, results), *_about_bands(bands),
                  *map(_about_method, results), *said]
     slope = _contact_free(ways, results, fit, known)
     return Calibration(taken, chosen, slope, tuple(results), tuple(bands), fit, *models[0], tuple(findings))
@@ -171,47 +171,49 @@ def _band(frequency: Any, power: Any, band: tuple[float, float] | None) -> tuple
 
 
 def _fits(frequency: Any, power: Any, band: tuple[float, float], averages: float | None,
-          known: dict[str, Known]) -> tuple[SpectralFit, list[tuple[str, AbstractResonance]]]:
-    """The likelier fit, and the models, the likelier first."""
+          known: dict[str, Known]) -> list[tuple[SpectralFit, str, AbstractResonance]]:
+    """The fits and their models, the likelier first."""
     plain = fit_spectrum(frequency, power, averages=averages, band=band)
-    fits: list[tuple[SpectralFit, tuple[str, AbstractResonance]]] = [
-        (plain, ("harmonic oscillator", HarmonicOscillator()))]
+    fits: list[tuple[SpectralFit, str, AbstractResonance]] = [(plain, "harmonic oscillator", HarmonicOscillator())]
     if {"width", "density", "viscosity"} <= set(known) and plain.parameters[2] < _LIQUID:
         inside = np.asarray(frequency)[plain.used | plain.lines]
         fluid = Fluid(known["density"].value, known["viscosity"].value)
         model = ImmersedLever.of(known["width"].value, fluid, float(inside[0]), float(inside[-1]))
         n = max(float(plain.averages), 1.0)
         other = fit_spectrum(frequency, power, model=model, averages=n, band=band)
-        fits.append((other, ("immersed lever", model)))
-    same = np.logical_and.reduce([fit.used for fit, _ in fits])
-    if all((fit.used == same).all() for fit, _ in fits):
-        fits.sort(key=lambda pair: -float(pair[0].log_likelihood))
+        fits.append((other, "immersed lever", model))
+    same = np.logical_and.reduce([fit.used for fit, *_ in fits])
+    if all((fit.used == same).all() for fit, *_ in fits):
+        fits.sort(key=lambda one: -float(one[0].log_likelihood))
     else:
-        fits.sort(key=lambda pair: -float(pair[0].p_value))
-    return fits[0][0], [named for _, named in fits]
+        fits.sort(key=lambda one: -float(one[0].p_value))
+    return fits
 
 
-def _behind_detector(frequency: Any, power: Any, fit: SpectralFit, models: Sequence[tuple[str, AbstractResonance]],
+def _behind_detector(frequency: Any, power: Any, fits: Sequence[tuple[SpectralFit, str, AbstractResonance]],
                      band: tuple[float, float]) -> tuple[RollOff, list[tuple[str, AbstractResonance]]]:
-    """The likeliest model and what a detector did to its spectrum; all models, the likeliest first."""
-    found = [roll_off(frequency, power, fit, models[0][1], band)]
-    if not found[0].seen:
-        return found[0], list(models)
-    for _, model in models[1:]:
-        again = fit_spectrum(frequency, power, model=model, averages=max(float(fit.averages), 1.0), band=band)
-        found.append(roll_off(frequency, power, again, model, band))
-    order = sorted(range(len(found)), key=lambda i: -float(found[i].fit.log_likelihood))
-    return found[order[0]], [(models[i][0], found[i].model) for i in order]
+    """The likeliest model with what a detector did to its spectrum; all models, the likeliest first.
+
+    A second model is looked at behind a detector only where the first does not do without one.
+    """
+    found = [roll_off(frequency, power, fits[0][0], fits[0][2], band)]
+    if not found[0].seen and found[0].fit.p_value >= _WRONG:
+        return found[0], [fit[1:] for fit in fits]
+    found += [roll_off(frequency, power, fit, model, band) for fit, _, model in fits[1:]]
+    same = all((one.fit.used == found[0].fit.used).all() for one in found)
+    rank = [float(one.fit.log_likelihood) - LIKELIER * one.seen if same else float(one.fit.p_value) for one in found]
+    order = sorted(range(len(found)), key=lambda i: -rank[i])
+    return found[order[0]], [(fits[i][1], found[i].model) for i in order]
 
 
-def _about_detector(detector: RollOff, plain: SpectralFit, ways: Sequence[Way], results: Sequence[Method]) -> list[str]:
+def _about_detector(detector: RollOff, ways: Sequence[Way], results: Sequence[Method]) -> list[str]:
     """The roll-off that was seen, and what it does to the spring constants."""
     model = detector.model
     if not (detector.seen and isinstance(model, RolledOff)):
         doubt = max(method.budget["roll-off"] for method in results)
         return [f"the spectrum does not tell well whether the detector follows at the resonance: {share(doubt)} of "
                 "uncertainty. Record to higher frequencies, or with less noise."] if doubt > _UNTOLD else []
-    without = [way.at(*(float(x) for x in plain.parameters[:3])) for way in ways]
+    without = [way.at(*(float(x) for x in detector.plain[:3])) for way in ways]
     changes = ", ".join(f"{method.name} {100 * (k / method.spring_constant.value - 1):+.0f} %"
                         for k, method in zip(without, results))
     what = "the whole spectrum" if model.everything else "the motion"

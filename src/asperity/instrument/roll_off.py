@@ -21,12 +21,13 @@ from scipy.optimize import minimize_scalar
 from asperity.instrument.thermal import AbstractResonance, RolledOff, spectral_density
 from asperity.instrument.thermal_fit import SpectralFit, fit_bands, fit_spectrum
 
-__all__ = ["RollOff", "roll_off"]
+__all__ = ["LIKELIER", "RollOff", "roll_off"]
 
 _KINDS = tuple((order, everything) for order in (1, 2) for everything in (False, True))
 _SEEN = 3.0  # standard errors of x beyond which a roll-off is fitted
 _PRIOR = 0.5  # standard deviation of x before the spectrum is seen
-_LIKELIER = 6.0  # gain of ln(likelihood) that the corner must bring
+#: gain of ln(likelihood) that the corner of a detector must bring
+LIKELIER = 6.0
 _AS_LIKELY = 4.0  # loss of ln(likelihood) within which another kind of detector may be the true one
 _FASTEST = 20.0  # corner over resonance, beyond which it is none (x < 0.25 %)
 _SLOWEST = 0.5
@@ -40,12 +41,14 @@ class RollOff(NamedTuple):
     """What a detector may have done to a spectrum.
 
     ``model``, ``fit``  with the roll-off in it, or as they were where none is seen (``seen`` is False);
+    ``plain``           (5,) the parameters without it;
     ``shift``           (3,) doubt of ln mean square, ln resonance, ln quality, of which kind and size it is.
     """
 
     model: AbstractResonance
     fit: SpectralFit
     seen: bool
+    plain: np.ndarray
     shift: np.ndarray
 
 
@@ -65,16 +68,17 @@ def roll_off(frequency: Any, power: Any, fit: SpectralFit, model: AbstractResona
     kinds that are as likely.
     """
     frequency, power = np.asarray(frequency, dtype=float), np.asarray(power, dtype=float)
-    tests = [_tested(frequency, power, fit, model, order, everything) for order, everything in _KINDS]
+    known = _local(frequency, fit, model)
+    tests = [_tested(frequency, power, fit, known, *kind) for kind in _KINDS]
     if fit.p_value < _WRONG or _lines_on_peak(frequency, fit):
         fit = _better_start(frequency, power, fit, model, band)
     if any(test.size > _SEEN * test.std for test in tests):
         found = [_cornered(frequency, power, fit, model, kind, band) for kind in _KINDS]
         best = max(found, key=lambda one: one.likelihood)
-        if best.likelihood > _likelihood(frequency, power, fit, model, fit.parameters) + _LIKELIER:
+        if best.likelihood > _likelihood(frequency, power, fit, model, fit.parameters) + LIKELIER:
             return _with_corner(frequency, power, fit, best, found, band)
     left = [_open(test) * test.shift[:3] for test in tests]
-    return RollOff(model, fit, False, max(left, key=lambda shift: abs(shift[0])))
+    return RollOff(model, fit, False, fit.parameters, max(left, key=lambda shift: abs(shift[0])))
 
 
 def _open(test: _Test) -> float:
@@ -135,7 +139,7 @@ def _with_corner(frequency: np.ndarray, power: np.ndarray, plain: SpectralFit, b
                  found: Sequence[_Cornered], band: tuple[float, float]) -> RollOff:
     """The whole fit with the likeliest corner, whose uncertainty is in the covariance."""
     fit = fit_spectrum(frequency, power, model=best.model, averages=max(float(plain.averages), 1.0), band=band)
-    test = _tested(frequency, power, fit, best.model.resonance, best.model.order, best.model.everything,
+    test = _tested(frequency, power, fit, _local(frequency, fit, best.model), best.model.order, best.model.everything,
                    float(fit.parameters[1] / best.model.corner))
     covariance = fit.covariance + test.std**2 * np.outer(test.shift, test.shift)
     other = [np.log(one.parameters[:3] / best.parameters[:3]) for one in found
@@ -143,26 +147,44 @@ def _with_corner(frequency: np.ndarray, power: np.ndarray, plain: SpectralFit, b
     shift = np.sqrt(np.mean(np.square(other), axis=0))
     if fit.p_value < _WRONG:
         shift = np.hypot(shift, _DOUBT * np.log(fit.parameters[:3] / plain.parameters[:3]))
-    return RollOff(best.model, fit._replace(covariance=covariance), True, shift)
+    return RollOff(best.model, fit._replace(covariance=covariance), True, plain.parameters, shift)
 
 
 def _likelihood(frequency: np.ndarray, power: np.ndarray, fit: SpectralFit, model: AbstractResonance,
                 parameters: np.ndarray) -> float:
     with jax.enable_x64(True):
-        density = np.asarray(spectral_density(model, frequency[fit.used], parameters))
+        density = np.asarray(_density(model, frequency[fit.used], parameters))
     return -float(fit.averages * (power[fit.used] / density + np.log(density)).sum())
 
 
-def _tested(frequency: np.ndarray, power: np.ndarray, fit: SpectralFit, model: AbstractResonance, order: int,
-            everything: bool, ratio: float = 0.0) -> _Test:
-    """The score test at corner = resonance / ratio; by default at no roll-off."""
-    grid, x = frequency[fit.used], ratio ** (2 * order)
-    corner = float(fit.parameters[1]) / max(ratio, 1e-6)
-    rolled = _behind(model, corner, order, everything)
+_density = jax.jit(spectral_density)
+
+
+@jax.jit
+def _slopes(model: AbstractResonance, grid: Any, parameters: Any) -> jax.Array:
+    """Derivatives (k, 5) of ln S by the parameters."""
+    return jax.jacfwd(lambda p: jnp.log(spectral_density(model, grid, p)))(parameters)
+
+
+class _Local(NamedTuple):
+    density: np.ndarray  # (k,)
+    slopes: np.ndarray  # (k, 5) of its logarithm by ln mean square, ln resonance, ln quality, white, pink
+
+
+def _local(frequency: np.ndarray, fit: SpectralFit, model: AbstractResonance) -> _Local:
+    """The model at its optimum."""
+    grid = frequency[fit.used]
     with jax.enable_x64(True):
-        density = np.asarray(spectral_density(rolled, grid, fit.parameters))
-        by_all = np.array(jax.jacfwd(lambda p: jnp.log(spectral_density(rolled, grid, p)))(jnp.asarray(fit.parameters)))
-    by_all[:, :3] *= fit.parameters[:3]
+        density = np.asarray(_density(model, grid, fit.parameters))
+        slopes = np.array(_slopes(model, grid, fit.parameters))
+    slopes[:, :3] *= fit.parameters[:3]
+    return _Local(density, slopes)
+
+
+def _tested(frequency: np.ndarray, power: np.ndarray, fit: SpectralFit, known: _Local, order: int, everything: bool,
+            ratio: float = 0.0) -> _Test:
+    """The score test at corner = resonance / ratio; by default at no roll-off."""
+    grid, x, (density, by_all) = frequency[fit.used], ratio ** (2 * order), known
     passed = (grid / fit.parameters[1]) ** (2 * order)
     share = 1.0 if everything else 1 - (fit.parameters[3] + fit.parameters[4] / grid) / density
     by_x = -share * passed / (1 + x * passed)
