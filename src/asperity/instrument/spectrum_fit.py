@@ -35,6 +35,7 @@ class PowerSpectrumFit(NamedTuple):
     band: tuple[float, float]  # rad/m, the wavenumbers fitted
     dimensions: int  # d, 2 for an image and 1 for a line
     misfit: float  # rms, over bands of wavenumbers, of data less law in standard errors: near 1 where the law holds
+    bend: float = 2.0  # c of a roll-off $(q^c + q_r^c)^{-p/c}$: 2 is fitted here, larger is sharper
 
     @property
     def exponent_std(self) -> float:
@@ -48,8 +49,10 @@ class PowerSpectrumFit(NamedTuple):
 
     def signal(self, wavenumber: np.ndarray) -> np.ndarray:
         """The spectrum of the surface without the floor, at wavenumbers above 0 in rad/m."""
-        scaled = (np.asarray(wavenumber) ** 2 + self.roll_off**2) / self.reference**2
-        return self.amplitude * scaled ** (-self.exponent / 2)
+        scaled = np.asarray(wavenumber) / self.reference, self.roll_off / self.reference
+        with np.errstate(divide="ignore"):
+            bent = self.bend * np.log(scaled[0]), self.bend * np.log(scaled[1])
+        return self.amplitude * np.exp(-self.exponent / self.bend * np.logaddexp(*bent))
 
 
 class _Ordinates(NamedTuple):

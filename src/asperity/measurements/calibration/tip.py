@@ -17,6 +17,7 @@ from asperity.data.verbs import verb
 from asperity.instrument.blind_tip import TipBound, bound_tip
 from asperity.instrument.blind_tip import noise_bound as noise_bound_of
 from asperity.instrument.spring_constant import Estimate
+from asperity.instrument.tip_radius import largest_radius, pixel_error, radius_of
 from asperity.instrument.tip_shape import Paraboloid, RoundedPyramid, ShapeFit, SphereCone, fit_shape
 from asperity.measurements.calibration.record import calibration_of, constant
 from asperity.measurements.force_curves.read import Paths
@@ -27,6 +28,8 @@ from asperity.report.numbers import plain
 
 __all__ = ["tip"]
 
+_CONFIDENCE = 0.995  # that no pixel errs by more than the bound from trace and retrace
+_LARGEST = 4.5  # standard deviations of the noise that no pixel of an image exceeds: where only a bound is given
 _PASSES = 100  # through the images, at most
 _SHAPES = {"sphere_cone": SphereCone, "paraboloid": Paraboloid, "pyramid": RoundedPyramid}
 
@@ -66,36 +69,63 @@ def tip(images: Paths | Sequence[xr.Dataset], *, size: int = 31, shape: str = "s
     if np.ptp(pixels) > 0.01 * pixels.max():
         raise DataError(f"the pixels are from {plain(float(pixels.min()), 'm')} to "
                         f"{plain(float(pixels.max()), 'm')} wide: one size is needed, and square ones")
-    flat = [imaging.image(image, channel=channel, level=None, scars=True) for image in opened]
-    seen = [_seen(image, channel, noise_bound) for image in flat]
+    plain_steps = imaging.Steps(level=None)
+    seen = [_seen(image, channel, noise_bound, plain_steps) for image in opened]
     bound, pitch = max(one.bound for one in seen), float(pixels.mean())
     tell = None if progress is None else lambda number, _: progress(number, _PASSES)
     frames = [one.height for one in seen]
     found = bound_tip(frames, (size, size), noise_bound=bound, passes=_PASSES, progress=tell)
-    half = found
-    if bound > 0:
-        half = bound_tip(frames, (size, size), noise_bound=bound / 2, passes=_PASSES, progress=tell)
     try:
-        fitted, sharper = (fit_shape(_SHAPES[shape], one.heights, pixel=(pitch, pitch)) for one in (found, half))
+        fitted = fit_shape(_SHAPES[shape], found.heights, pixel=(pitch, pitch))
     except DataError as error:
         raise CalibrationError(str(error)) from error
-    return calibration_of(_tip_numbers(found, fitted, sharper, pitch), "tip",
-                          _about_tip(found, fitted, bound, pitch, noise_bound is None), step)
+    limit = largest_radius(found.heights, pitch)
+    end = _end(frames, fitted, max(one.std for one in seen), pitch, limit)
+    made = _tip_numbers(found, fitted, end, pitch, limit)
+    return calibration_of(made, "tip", _about_tip(found, fitted, end, bound, pitch, limit, noise_bound is None), step)
 
 
 class _Seen(NamedTuple):
     height: np.ndarray  # (row, column) m; NaN where trace and retrace contradict each other
     bound: float  # m, the greatest error of a pixel
+    std: float  # m, of the noise of a pixel; 0 where it is not known
 
 
-def _seen(image: xr.Dataset, channel: str, given: float | None) -> _Seen:
-    """The mean of trace and retrace and its noise bound; the trace alone counts as exact where no bound is given."""
-    trace, retrace = image[channel].values, f"{channel}_retrace"
-    if retrace not in image:
-        return _Seen(trace, given or 0.0)
-    found = noise_bound_of(trace, image[retrace].values)
-    mean = np.where(found.outliers, np.nan, (trace + image[retrace].values) / 2)
-    return _Seen(mean, found.bound / math.sqrt(2) if given is None else given)
+class _End(NamedTuple):
+    """The radius of the end of the tip; NaN with the reason where there is none."""
+
+    radius: Estimate
+    why: str = ""
+    by_noise: bool = False  # whether it was read off what a blunter tip cuts from the noisy images
+
+
+def _seen(image: xr.Dataset, channel: str, given: float | None, steps: imaging.Steps) -> _Seen:
+    """The mean of trace and retrace and its noise; the trace alone counts as exact where no bound is given."""
+    name = f"{channel}_retrace"
+    trace = imaging.leveled(imaging.one_frame(image, channel), steps)[0]
+    if name not in image:
+        return _Seen(trace, given or 0.0, (given or 0.0) / _LARGEST)
+    retrace = imaging.leveled(imaging.one_frame(image, name), steps)[0]
+    found = noise_bound_of(trace, retrace, confidence=_CONFIDENCE)
+    mean = np.where(found.outliers, np.nan, (trace + retrace) / 2)
+    return _Seen(mean, found.bound / math.sqrt(2) if given is None else given, found.std / math.sqrt(2))
+
+
+def _end(frames: Sequence[np.ndarray], fitted: ShapeFit, noise: float, pitch: float, limit: float) -> _End:
+    """The radius by what a blunter tip cuts off the images; of exact images by the shape fitted to the bound."""
+    fit = float(vars(fitted.shape)["radius"])
+    if not fit >= pitch:
+        return _End(Estimate(math.nan, math.nan, math.nan), "the apex comes out sharper than a pixel of "
+                    f"{plain(pitch, 'm')}. Noise, or jumps from line to line, beyond the noise bound have cut the tip: raise "
+                    "the bound (--noise), or scan finer")
+    if not noise > 0:
+        return _End(Estimate(fit, fitted.std["radius"], pixel_error(fit, pitch)))
+    try:
+        found = radius_of(frames, pitch, noise, largest=limit, size=len(fitted.residual),
+                          ball=not isinstance(fitted.shape, Paraboloid))
+    except DataError as error:
+        return _End(Estimate(math.nan, math.nan, math.nan), str(error))
+    return _End(Estimate(found.radius, found.std_statistical, found.std_systematic), by_noise=True)
 
 
 def _images_of(images: Any, arguments: Mapping[str, Any]) -> tuple[list[xr.Dataset], dict[str, Any]]:
@@ -108,37 +138,33 @@ def _images_of(images: Any, arguments: Mapping[str, Any]) -> tuple[list[xr.Datas
         "calibrate.tip", {"images": names, **arguments}, inputs=[provenance.file_record(name) for name in names])
 
 
-def _tip_numbers(found: TipBound, fitted: ShapeFit, sharper: ShapeFit, pitch: float) -> xr.Dataset:
-    """The constants, statistical by the fit and systematic by what half the noise bound would change."""
+def _tip_numbers(found: TipBound, fitted: ShapeFit, end: _End, pitch: float, limit: float) -> xr.Dataset:
+    """The constants: the radius of the end, and the angle of the shape, whose error grows as that of the radius."""
     heights = np.where(np.isfinite(found.heights), found.heights, np.nan)
-    constants = {}
-    for name, std in fitted.std.items():
-        if name in calibration.CONSTANTS:
-            value = float(getattr(fitted.shape, name)) if _resolved(fitted, pitch) else math.nan
-            constants |= constant(name, Estimate(value, std, abs(value - float(getattr(sharper.shape, name)))))
+    constants = constant("radius", end.radius)
+    if "half_angle" in fitted.std and "half_angle" in calibration.CONSTANTS:
+        angle, apart = vars(fitted.shape)["half_angle"], abs(vars(fitted.shape)["radius"] / end.radius.value - 1)
+        constants |= constant("half_angle", Estimate(float(angle), fitted.std["half_angle"], float(angle * apart)))
     return xr.Dataset({**constants,
                        "tip_height": (("v", "u"), heights, {"units": "m", "long_name": "outer bound of the tip"}),
                        "tip_shape_residual": (("v", "u"), fitted.residual, {"units": "m"}),
+                       "tip_radius_limit": ((), limit, {"units": "m", "long_name": "upper limit of the radius"}),
                        "tip_pitch": ((), pitch, {"units": "m"})})
 
 
-def _resolved(fitted: ShapeFit, pitch: float) -> bool:
-    """Whether the fitted apex is blunter than a pixel: a sharper one is a spike that noise has left."""
-    return float(vars(fitted.shape)["radius"]) >= pitch
-
-
-def _about_tip(found: TipBound, fitted: ShapeFit, bound: float, pitch: float, guessed: bool) -> list[str]:
-    said = [f"The tip is nowhere blunter than this, if no pixel errs by more than {plain(bound, 'm')} and the part "
-            "that touches lies within the estimate. Where the sample has no sharp feature, the true tip is sharper: "
-            "the radius is then an upper limit.", f"The shape fits the bound with a misfit of {fitted.misfit:.2g}."]
-    if not _resolved(fitted, pitch):
-        said.insert(0, f"No radius: the apex comes out sharper than a pixel of {plain(pitch, 'm')}. Noise, or jumps "
-                       "from line to line, beyond the noise bound have cut the tip: raise the bound (--noise), or "
-                       "scan finer.")
+def _about_tip(found: TipBound, fitted: ShapeFit, end: _End, bound: float, pitch: float, limit: float,
+               guessed: bool) -> list[str]:
+    said = [f"The tip is nowhere blunter than this, and its radius at most {plain(limit, 'm')}, if no pixel errs by more "
+            f"than {plain(bound, 'm')} and the part that touches lies within the estimate. Where the sample has no sharp "
+            "feature, the true tip is sharper: the radius is then an upper limit, too.",
+            f"The shape fits the bound with a misfit of {fitted.misfit:.2g}."]
+    if end.by_noise:
+        said.insert(0, "The radius is the one from which on a blunter tip cuts the noisy images: the noise does not enlarge "
+                       f"it. Its systematic error is that of pixels of {plain(pitch, 'm')} and of finding it.")
+    if end.why:
+        said.insert(0, f"No radius: {end.why}.")
     if not found.settled:
         said.append("The images would lower the bound further: it was stopped.")
-    if bound:
-        said.append("The systematic error is what half that bound would change.")
     if bound == 0 and guessed:
         said.append("There is no retrace to tell the noise: the images were taken for exact. Noise makes the tip too "
                     "sharp then; give a noise bound.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,14 +13,17 @@ import xarray as xr
 from asperity.data import calibrations, provenance
 from asperity.data.calibrations import Calibration
 from asperity.data.verbs import verb
-from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling, roughness_bias
+from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling
 from asperity.instrument.missing import fill_harmonic
+from asperity.instrument.spectrum_fit import PowerSpectrumFit
+from asperity.measurements.images.roughness import law_of_image, roughness_of, spectrum_of
 from asperity.messages import DataError, one_of
 from asperity.report.numbers import plain
 
-__all__ = ["Steps", "corrected", "image", "one_frame", "pixel"]
+__all__ = ["Steps", "corrected", "image", "leveled", "one_frame", "pixel"]
 
 _LINES = ("median", "mean", "difference")  # what can be taken off a line, beside a polynomial
+_CLEAR = 30.0  # times the noise, from which the spectrum of the surface is read off the image as it is
 _FLAT_PIXELS = 0.01  # relative difference of the pixel's sides, or of image and tip, that is none
 
 
@@ -55,19 +59,19 @@ def pixel(dataset: xr.Dataset) -> tuple[float, float]:
 def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
     """The image with its channel (and that channel's retrace) corrected; see `image`."""
     names = [channel, *([f"{channel}_retrace"] if f"{channel}_retrace" in dataset else [])]
-    flat = {name: _leveled(one_frame(dataset, name), steps) for name in names}
+    flat = {name: leveled(one_frame(dataset, name), steps) for name in names}
     result = dataset.assign({name: dataset[name].copy(data=values) for name, (values, _, _) in flat.items()})
     values, background, used = flat[channel]
     result[f"{channel}_background"] = dataset[channel].copy(data=background)
     result[f"{channel}_used"] = (dataset[channel].dims, used,
                                  {"long_name": "pixels that the background was found from"})
     second = flat[names[1]][0] if len(names) > 1 else None
-    found: dict[str, Any] = _roughness(values, pixel(dataset), steps)
+    found: dict[str, Any] = roughness_of(values, pixel(dataset), steps.level, steps.lines)
     noise = None if second is None else blind_tip.noise_bound(values, second)
     if noise is not None:
         found |= {"noise_std": noise.std}
     if steps.denoise:
-        result, more = _denoised(result, channel, values, second)
+        result, more = _denoised(result, channel, (values, second), steps)
         found |= more
     if steps.tip is not None:
         result, more = _untouched(result, channel, values, steps.tip, 0.0 if noise is None else noise.bound)
@@ -75,7 +79,7 @@ def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
     return result.assign_attrs(corrections=json.dumps(found))
 
 
-def _leveled(image: xr.DataArray, steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def leveled(image: xr.DataArray, steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Heights without background, the background, and which pixels it was found from."""
     height = np.asarray(image.values, float)
     background, used = np.zeros(height.shape), np.isfinite(height)
@@ -93,43 +97,36 @@ def _leveled(image: xr.DataArray, steps: Steps) -> tuple[np.ndarray, np.ndarray,
     return height, background, used
 
 
-def _roughness(height: np.ndarray, pitch: tuple[float, float], steps: Steps) -> dict[str, Any]:
-    """Root mean square height, without the bias of the leveling where that can be told."""
-    measured = {"roughness_measured": float(np.nanstd(height)), "missing": float(np.isnan(height).mean())}
-    lines_off = {"mean": 0, "difference": None}.get(str(steps.lines), steps.lines)
-    if lines_off is None and (steps.level is None or steps.lines is not None):
-        return measured
-    scanned = np.flatnonzero(np.isfinite(height).any(axis=1))  # lines that a scan did not reach tell nothing
-    height = height[scanned[0] : scanned[-1] + 1] if scanned.size else height
-    options: dict[str, Any] = {"lines": lines_off} if lines_off is not None else {"polynomial": steps.level}
-    try:
-        found = roughness_bias.corrected_roughness(height, pitch, **options)
-    except ValueError:
-        return measured
-    return measured | {"roughness": found.rms, "roughness_std": found.std, "leveling_bias": found.bias,
-                       "correlation_length": found.correlation_length, "roughness_resolved": found.resolved}
-
-
-def _denoised(result: xr.Dataset, channel: str, height: np.ndarray,
-              second: np.ndarray | None) -> tuple[xr.Dataset, dict[str, Any]]:
+def _denoised(result: xr.Dataset, channel: str, scans: tuple[np.ndarray, np.ndarray | None],
+              steps: Steps) -> tuple[xr.Dataset, dict[str, Any]]:
     """The posterior of the surface in the place of the channel, and what the guard says of it."""
-    pitch = pixel(result)
-    found = denoising.denoise(height, pitch, second=second)
-    spectrum = found.spectrum
-    clean = spectrum.reference * (max(spectrum.amplitude / spectrum.floor, 1e-9)) ** (1 / spectrum.exponent)
-    low, high = spectrum.band[0], min(max(clean / 3, 2 * spectrum.band[0]), spectrum.band[1])
+    pitch, (height, second) = pixel(result), scans
     raw = height if second is None else (height + second) / 2
-    before, after = (denoising_guard.tiles(fill_harmonic(heights)) for heights in (raw, found.height))
-    invariants = [denoising_guard.spectral_slope(pitch, (2 * low, high)),
-                  denoising_guard.power_in_band(pitch, (2 * low, high))]
-    verdicts = denoising_guard.changes(before, after, invariants)
-    words, kept = [str(change) for change in verdicts], all(change.verdict != "changed" for change in verdicts)
+    law = law_of_image(raw, pitch, steps.level, steps.lines)[0]
+    found = denoising.denoise(height, pitch, second=second, spectrum=spectrum_of(law, pitch, height.shape))
+    words, kept = _guarded(raw, found.height, pitch, found.spectrum)
     result[f"{channel}_leveled"] = result[channel].copy(data=height)
     result[channel] = result[channel].copy(data=found.height)
     result[f"{channel}_std"] = result[channel].copy(data=found.std).assign_attrs(
         long_name="posterior standard deviation of the height")
-    return result, {"exponent": spectrum.exponent, "exponent_std": spectrum.exponent_std, "hurst": spectrum.hurst,
-                    "guard": words, "guard_kept": kept}
+    return result, {"guard": words, "guard_kept": kept}
+
+
+def _guarded(raw: np.ndarray, smooth: np.ndarray, pitch: tuple[float, float],
+             spectrum: PowerSpectrumFit) -> tuple[list[str], bool | None]:
+    """What became of slope and power of the spectrum where the noise is weak; None where it is nowhere."""
+    places = np.geomspace(*spectrum.band, 200)
+    clear = places[spectrum.signal(places) > _CLEAR * spectrum.floor]
+    low, high = 2 * spectrum.band[0], float(clear.max(initial=0.0))
+    before, after = (denoising_guard.tiles(fill_harmonic(heights)) for heights in (raw, smooth))
+    invariants = [denoising_guard.spectral_slope(pitch, (low, high)),
+                  denoising_guard.power_in_band(pitch, (low, high))]
+    try:
+        verdicts = denoising_guard.changes(before, after, invariants)
+    except DataError:
+        return [f"Noise reaches every wavelength below {plain(2 * math.pi / low, 'm')}: whether denoising kept the "
+                "spectrum cannot be judged. The heights are the posterior mean, with their standard deviation"], None
+    return [str(change) for change in verdicts], all(change.verdict != "changed" for change in verdicts)
 
 
 def _untouched(result: xr.Dataset, channel: str, height: np.ndarray, tip: Mapping[str, Any],

@@ -16,6 +16,8 @@ from asperity.report.pictures import Line, lines, picture
 
 __all__ = ["page"]
 
+_MISFIT = 2.0  # deviance over its expectation, from which the law of the surface is called wrong
+
 
 def page(result: xr.Dataset) -> Page:
     """The page about a corrected image."""
@@ -44,7 +46,7 @@ def page(result: xr.Dataset) -> Page:
                             (picture(surface, x, y, "highest possible surface", unit),
                              picture(certain, x, y, "touched for sure", unit))))
     name = Path(str(result["file"].item())).name
-    return Page("image", name, _headline(found), _findings(found, unit), tuple(_remarks(found)), tuple(panels))
+    return Page("image", name, _headline(found), _findings(found, unit), tuple(_remarks(found, unit)), tuple(panels))
 
 
 def _headline(found: Mapping[str, Any]) -> str:
@@ -57,32 +59,69 @@ def _headline(found: Mapping[str, Any]) -> str:
 
 
 def _findings(found: Mapping[str, Any], unit: str) -> tuple[Finding, ...]:
-    rows = []
-    if np.isfinite(found.get("roughness", np.nan)):
-        rows.append(Finding("Roughness Sq", measurement(found["roughness"], unit, [(found["roughness_std"], "")]),
-                            f"Root mean square height, with the {100 * found['leveling_bias']:.1f} % of the mean "
-                            "square that leveling took away put back (measured: "
-                            f"{plain(found['roughness_measured'], unit)})."))
-    else:
-        rows.append(Finding("Roughness Sq", plain(found["roughness_measured"], unit),
-                            "Root mean square height as leveled: a lower bound, for leveling took away more."))
-    if found.get("roughness_resolved"):
-        rows.append(Finding("Correlation length", plain(found["correlation_length"], "m"),
-                            "Where the autocorrelation has fallen to 1/e: blocks of a split should be several times "
-                            "as wide."))
+    rows = [_rms(found, unit), *_scales(found)]
     if "noise_std" in found:
         rows.append(Finding("Noise", plain(found["noise_std"], unit), "Of one pixel, from trace and retrace."))
-    if "hurst" in found:
-        rows.append(Finding("Spectral exponent", f"{found['exponent']:.2f} ± {found['exponent_std']:.2f}",
-                            f"Of the surface without noise; Hurst exponent {found['hurst']:.2f}."))
+    elif "noise_in_image" in found:
+        rows.append(Finding("Noise", measurement(found["noise_in_image"], unit, [(found["noise_in_image_std"], "")]),
+                            "White noise of one pixel, from the flat end of the spectrum; structure finer than the "
+                            "pixel counts as noise where it cannot be told from it."))
     return tuple(rows)
 
 
-def _remarks(found: Mapping[str, Any]) -> list[str]:
+def _rms(found: Mapping[str, Any], unit: str) -> Finding:
+    leveled = plain(found["roughness_measured"], unit)
+    measured = f"(as leveled, with noise: {leveled})"
+    if "roughness_unknown" in found:
+        return Finding("Roughness Sq", f"{leveled} as leveled, with noise",
+                       f"What the surface has of its own is not known: {found['roughness_unknown']}.")
+    if not found["roughness_resolved"]:
+        return Finding("Roughness Sq", f"{leveled} as leveled, with noise and bow; of the surface alone at least "
+                       f"{plain(found['roughness_low'], unit)}",
+                       "Root mean square height: it grows with the frame, which is too small to show where that ends.")
+    return Finding("Roughness Sq", measurement(found["roughness"], unit, [(found["roughness_std"], "")]),
+                   f"Root mean square height of the surface, without noise and with what leveling took away put back "
+                   f"{measured}. 95 %: {_between(found, 'roughness', unit)}.")
+
+
+def _scales(found: Mapping[str, Any]) -> list[Finding]:
+    """Correlation length and Hurst exponent, or what keeps them from being known."""
+    rows = []
+    meaning = "Where the autocorrelation of the surface has fallen to 1/e: blocks of a split should be several times as wide."
+    if found.get("roughness_resolved"):
+        rows.append(Finding("Correlation length", measurement(
+            found["correlation_length"], "m", [(found["correlation_length_std"], "")]),
+            f"{meaning} 95 %: {_between(found, 'correlation_length', 'm')}."))
+    elif "correlation_length_low" in found:
+        rows.append(Finding("Correlation length", f"at least {plain(found['correlation_length_low'], 'm')}", meaning))
+    if "hurst" in found:
+        rows.append(Finding("Hurst exponent", measurement(found["hurst"], "1", [(found["hurst_std"], "")]),
+                            "How the roughness of the surface without noise grows with the wavelength below its "
+                            f"roll-off. 95 %: {found['hurst_low']:.2f} to {found['hurst_high']:.2f}."))
+    elif "hurst_words" in found:
+        rows.append(Finding("Hurst exponent", "no value", f"{found['hurst_words'].capitalize()}."))
+    return rows
+
+
+def _between(found: Mapping[str, Any], name: str, unit: str) -> str:
+    return f"{plain(found[f'{name}_low'], unit)} to {plain(found[f'{name}_high'], unit)}"
+
+
+def _remarks(found: Mapping[str, Any], unit: str) -> list[str]:
     remarks = []
-    if found.get("roughness_resolved") is False:
-        remarks.append("The correlation length is beyond a tenth of the frame: the roughness grows with the frame and "
-                       "has no value of its own here.")
+    if found.get("line_offset"):
+        remarks.append(f"Lines are offset against each other by about {plain(found['line_offset'], unit)} rms: left out "
+                       "of the roughness, not of the heights. Take them off with lines = \"median\" (--lines median).")
+    if found.get("unexplained"):
+        remarks.append(f"{plain(found['unexplained'], unit)} rms of the leveled heights are neither roughness nor noise: "
+                       "bow of the scanner or offsets of lines. Level with a higher order (--level 2) or take off lines "
+                       "(--lines median).")
+    if found.get("spectrum_misfit", 0.0) > _MISFIT:
+        remarks.append("The surface does not obey the law behind roughness, correlation length and exponent (self-affine "
+                       "with a roll-off, alike in all directions, under white noise): their errors are enlarged for it, "
+                       "but speak of that law.")
+    if found.get("guard_kept", True) is None:
+        remarks.append(found["guard"][0] + ".")
     if "certain" in found and not found["noise_bound"]:
         remarks.append("Without a retrace the noise is not known: the map of certain pixels takes the image for exact.")
     return remarks
