@@ -10,10 +10,10 @@ c = 2 for a rounded roll-off (k-correlation), large for a sharp one, over noise 
 $$\ln L = -\sum_b \nu_b \bigl(\ln \mu_b + P_b / \mu_b\bigr)$$
 
 with $\nu_b$ independent modes in ring b, fewer where the law misses the rings by more than chance. What is not known
-(A, H, $q_r$, c, n, and how much structure finer than the pixel the pixels show) is drawn from this likelihood under flat
-priors by the affine-invariant sampler of Goodman and Weare, Commun. Appl. Math. Comput. Sci. 5, 65 (2010); every
-result is a quantile over the draws. $S_q^2$ and the autocorrelation $\int s\,J_0(q r)\,q\,dq$ belong to the surface: noise
-and leveling have no part in them.
+(A, H, $q_r$, c, n, and how much structure finer than the pixel the pixels show) is drawn from this likelihood under
+flat priors by the affine-invariant sampler of Goodman and Weare, Commun. Appl. Math. Comput. Sci. 5, 65 (2010); every
+result is a quantile over the draws. $S_q^2$ and the autocorrelation $\int s\,J_0(q r)\,q\,dq$ belong to the surface:
+noise and leveling have no part in them.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _law(space: _Space, theta: np.ndarray) -> np.ndarray:
 
 
 def _share(finer: np.ndarray) -> np.ndarray:
-    """How much structure finer than the pixel is folded in: none or all of it, one as likely as the other, or a part."""
+    """How much structure finer than the pixel is folded in: none or all, one as likely as the other, or a part."""
     return np.clip(10 * finer - 4.5, 0.0, 1.0)
 
 
@@ -150,7 +150,8 @@ def _fitted(found: Rings, space: _Space, finer: float) -> np.ndarray:
     for waves in (2.0, 8.0):
         for hurst in (0.4, 1.5):
             roll = space.low[2] + math.log(waves / _LONGEST)
-            begin = np.array([math.log(found.power[:3].max()), hurst, roll, 0.4, math.log(found.power.min() / 2), finer])
+            ends = math.log(found.power[:3].max()), math.log(found.power.min() / 2)
+            begin = np.array([ends[0], hurst, roll, 0.4, ends[1], finer])
             one = least_squares(misses, np.clip(begin, low + 1e-6, high - 1e-6), bounds=(low, high), x_scale=0.1,
                                 max_nfev=60)
             best = one if best is None or one.cost < best.cost else best

@@ -5,11 +5,11 @@ The frame h loses polynomials of a total order, is multiplied by a taper w (flat
 $$I(k) = \frac{|\sum_x w\, h\, e^{-i k x}|^2}{\sum_x w^2}, \qquad
 \langle I(k) \rangle = \int s(q)\,|V_k(q)|^2 d^2q + n, \qquad v_k = (1 - P)\, w\, e^{i k x}$$
 
-with the spectrum s of the surface per pixel ($\int s\,d^2q$ over the Nyquist square, over its area, is $\sigma^2$) and white
-noise of variance n. Up to eight waves in the frame $V_k$ is computed, beyond its second moments are enough. s depends on
-$|q|$ alone: the mean over a ring is a fixed matrix times s at nodes of $|q|$. Structure finer than the pixel is
-folded into the square by the sampling; how much of it there is (a tip and a feedback loop let nothing through that is fine
-enough) is not known here, so that it has a matrix of its own. Likelihoods of tapered frames by the expected
+with the spectrum s of the surface per pixel ($\int s\,d^2q$ over the Nyquist square, over its area, is $\sigma^2$) and
+white noise of variance n. Up to eight waves in the frame $V_k$ is computed, beyond its second moments are enough. s
+depends on $|q|$ alone: the mean over a ring is a fixed matrix times s at nodes of $|q|$. Structure finer than the pixel
+is folded into the square by the sampling; how much of it there is (a tip and a feedback loop let nothing through that
+is fine enough) is not known here, so that it has a matrix of its own. Likelihoods of tapered frames by the expected
 instead of the true spectrum: Guillaumin, Sykulski, Olhede and Simons, J. R. Stat. Soc. B 84, 1526 (2022).
 """
 
@@ -103,8 +103,8 @@ def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: i
 def line_offsets(height: np.ndarray, pitch: tuple[float, float], *, order: int) -> LineOffsets:
     r"""Whether lines are offset: modes without a wave along the line hold more than others of the same wavenumber.
 
-    On a surface that is alike in all directions they hold the same. Towards few waves the offsets may grow as those of a
-    random walk, with the inverse square of the waves across the lines.
+    On a surface that is alike in all directions they hold the same. Towards few waves the offsets may grow as those of
+    a random walk, with the inverse square of the waves across the lines.
 
     Raises:
         DataError: as `rings`.

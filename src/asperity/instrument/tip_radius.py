@@ -1,16 +1,16 @@
 r"""The radius of a tip from noisy images of a rough surface, where noise and not the sample limits a blind estimate.
 
-An image that a tip made is equal to its opening with that tip, and with any sharper one; a blunter one cuts it. Of an image
-with noise of standard deviation s, split into two halves with independent noise as in `tip_refinement`, the opened first half
-predicts the second with the risk
+An image that a tip made is equal to its opening with that tip, and with any sharper one; a blunter one cuts it. Of an
+image with noise of standard deviation s, split into two halves with independent noise as in `tip_refinement`, the
+opened first half predicts the second with the risk
 
 $$\rho(R) = \frac{1}{s^2} \left\langle \bigl[(I_1 \circ P_R)(x) + c - I_2(x)\bigr]^2 \right\rangle, \qquad \rho \le 4
 \quad (R \le R^*), \qquad \sqrt{\rho(R) - \rho_0} \propto \ln R - \ln R^* \quad (R > R^*)$$
 
-since what is cut off the image grows in proportion to the curvature that is missing. The straight line through the roots just
-beyond $\rho_0$ meets zero at R*. The shape is one with a single number: a paraboloid, or the ball at the end of a cone or
-pyramid, whatever its flanks. Samples whose sharpest features are blunter than the tip show themselves instead: R is an upper
-limit in any case.
+since what is cut off the image grows in proportion to the curvature that is missing. The straight line through the
+roots just beyond $\rho_0$ meets zero at R*. The shape is one with a single number: a paraboloid, or the ball at the end
+of a cone or pyramid, whatever its flanks. Samples whose sharpest features are blunter than the tip show themselves
+instead: R is an upper limit in any case.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _STRIDE = 4  # steps at once, on the way down from the largest radius
 _SPLITS = 2  # splits of each image, each taken both ways
 _THROUGH = 4.0  # risk of a tip that lets all noise through
 _CUT = 1.0  # risk above that, from which the tip cuts the images
+_LEAST = 0.4  # pixels that a radius has at least
 _ROUNDS = 8  # of halving the way to R*, at most
 _NEAR = 0.3  # steps from R* that are near enough
 _BLOCKS = 4  # along each side of a frame, for the jackknife
@@ -97,11 +98,11 @@ def radius_of(images: Sequence[np.ndarray], pitch: float, noise_std: float, *, l
         DataError: the images are cut at no radius up to the largest, or even at the pixel.
     """
     risks = _Risks(images, pitch, noise_std, size, ball)
-    top, bottom = math.ceil(math.log(1.2 * largest / pitch) / math.log(_STEP)), math.ceil(math.log(0.4) / math.log(_STEP))
+    top, bottom = (math.ceil(math.log(one) / math.log(_STEP)) for one in (1.2 * largest / pitch, _LEAST))
     points = _descended(risks, top, bottom)
     crossing = _line(risks, points)
     if not bottom < crossing < top:
-        where = "up to the largest that the outer bound allows" if crossing >= top else "down to the size of the pixel"
+        where = "up to the largest that the outer bound allows" if crossing >= top else "down to that of the pixel"
         raise DataError(f"no radius {where} separates tips that the images rule out from those that they allow")
     blocks = np.arange(risks.blocks(top).shape[1])
     parts = np.array([_line(risks, points, blocks != k) for k in blocks])
@@ -155,7 +156,7 @@ def _summed(square: np.ndarray) -> np.ndarray:
 
 
 def _descended(risks: _Risks, top: int, bottom: int) -> tuple[float, float]:
-    """The two radii, in steps, whose line gives R*: down from the top, and then ever nearer to where the line meets zero."""
+    """The two radii, in steps, whose line gives R*: down from the top, then ever nearer to where it meets zero."""
     low, high = float(top - _STRIDE), float(top)
     while _line(risks, (low, high)) < low - _STRIDE and low - _STRIDE > bottom and risks.mean(low) > _THROUGH + _CUT:
         low, high = low - _STRIDE, low

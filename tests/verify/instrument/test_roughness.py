@@ -58,7 +58,8 @@ def rows(condition, noise, count, pixels, *, bow=0.0, lines=0.0):
     for seed in range(count):
         rng = np.random.default_rng([seed, pixels, length, round(10 * hurst), round(10 * noise), len(kind)])
         heights, lag = surface(pixels, length, hurst, kind, rng)
-        heights = heights + noise * rng.normal(size=heights.shape) + bow * place**2 + lines * rng.normal(size=(pixels, 1))
+        heights = heights + noise * rng.normal(size=heights.shape)
+        heights = heights + bow * place**2 + lines * rng.normal(size=(pixels, 1))
         said = roughness_of(NM * leveled(heights), (NM, NM), 1, None)
         truth = {"roughness": NM, "correlation_length": lag * NM, "hurst": hurst}
         found.append([said[f"{name}_low"] <= true <= said[f"{name}_high"] if name in said else np.nan
@@ -99,8 +100,8 @@ def main(count=20, pixels=128):
         for noise in NOISES:
             table = rows(condition, noise, count, pixels)
             everything.append(table)
-            print(condition, f"noise {noise:g}:", "; ".join(
-                f"{100 * share:.0f} % of {100 * given:.0f}" for given, share in zip(*shares(table), strict=True)), flush=True)
+            parts = [f"{100 * share:.0f} % of {100 * given:.0f}" for given, share in zip(*shares(table), strict=True)]
+            print(condition, f"noise {noise:g}:", "; ".join(parts), flush=True)
     judge(f"All, {pixels} x {pixels} pixels", figures(np.concatenate(everything)))
 
 

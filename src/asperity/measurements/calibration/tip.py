@@ -116,8 +116,8 @@ def _end(frames: Sequence[np.ndarray], fitted: ShapeFit, noise: float, pitch: fl
     fit = float(vars(fitted.shape)["radius"])
     if not fit >= pitch:
         return _End(Estimate(math.nan, math.nan, math.nan), "the apex comes out sharper than a pixel of "
-                    f"{plain(pitch, 'm')}. Noise, or jumps from line to line, beyond the noise bound have cut the tip: raise "
-                    "the bound (--noise), or scan finer")
+                    f"{plain(pitch, 'm')}. Noise, or jumps from line to line, beyond the noise bound have cut the tip: "
+                    "raise the bound (--noise), or scan finer")
     if not noise > 0:
         return _End(Estimate(fit, fitted.std["radius"], pixel_error(fit, pitch)))
     try:
@@ -154,13 +154,13 @@ def _tip_numbers(found: TipBound, fitted: ShapeFit, end: _End, pitch: float, lim
 
 def _about_tip(found: TipBound, fitted: ShapeFit, end: _End, bound: float, pitch: float, limit: float,
                guessed: bool) -> list[str]:
-    said = [f"The tip is nowhere blunter than this, and its radius at most {plain(limit, 'm')}, if no pixel errs by more "
-            f"than {plain(bound, 'm')} and the part that touches lies within the estimate. Where the sample has no sharp "
-            "feature, the true tip is sharper: the radius is then an upper limit, too.",
+    said = [f"The tip is nowhere blunter than this, and its radius at most {plain(limit, 'm')}, if no pixel errs by "
+            f"more than {plain(bound, 'm')} and the part that touches lies within the estimate. Where the sample has "
+            "no sharp feature, the true tip is sharper: the radius is then an upper limit, too.",
             f"The shape fits the bound with a misfit of {fitted.misfit:.2g}."]
     if end.by_noise:
-        said.insert(0, "The radius is the one from which on a blunter tip cuts the noisy images: the noise does not enlarge "
-                       f"it. Its systematic error is that of pixels of {plain(pitch, 'm')} and of finding it.")
+        said.insert(0, "The radius is the one from which on a blunter tip cuts the noisy images: the noise does not "
+                       f"enlarge it. Its systematic error is that of pixels of {plain(pitch, 'm')} and of finding it.")
     if end.why:
         said.insert(0, f"No radius: {end.why}.")
     if not found.settled:

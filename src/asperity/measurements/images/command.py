@@ -25,8 +25,9 @@ def _told_image(opened: Any, result: Any, out: Path | None, *, as_json: bool) ->
     outputs = [] if out is None else keep(result, about, out)
     if as_json:
         return [json.dumps(found | {"outputs": [str(path) for path in outputs]})]
+    guard = found.get("guard", []) if found.get("guard_kept") is not None else []  # else among the remarks
     return [*summary(opened), about.headline, *(f"{row.name}: {row.line}. {row.meaning}" for row in about.findings),
-            *about.remarks, *(found.get("guard", []) if found.get("guard_kept") is not None else []), *(f"-> {path}" for path in outputs)]
+            *about.remarks, *guard, *(f"-> {path}" for path in outputs)]
 
 
 def _told_drift(made: Any, out: Path) -> list[str]:

@@ -87,7 +87,8 @@ def _rms(found: Mapping[str, Any], unit: str) -> Finding:
 def _scales(found: Mapping[str, Any]) -> list[Finding]:
     """Correlation length and Hurst exponent, or what keeps them from being known."""
     rows = []
-    meaning = "Where the autocorrelation of the surface has fallen to 1/e: blocks of a split should be several times as wide."
+    meaning = ("Where the autocorrelation of the surface has fallen to 1/e: blocks of a split should be several times "
+               "as wide.")
     if found.get("roughness_resolved"):
         rows.append(Finding("Correlation length", measurement(
             found["correlation_length"], "m", [(found["correlation_length_std"], "")]),
@@ -110,16 +111,17 @@ def _between(found: Mapping[str, Any], name: str, unit: str) -> str:
 def _remarks(found: Mapping[str, Any], unit: str) -> list[str]:
     remarks = []
     if found.get("line_offset"):
-        remarks.append(f"Lines are offset against each other by about {plain(found['line_offset'], unit)} rms: left out "
-                       "of the roughness, not of the heights. Take them off with lines = \"median\" (--lines median).")
-    if found.get("unexplained"):
-        remarks.append(f"{plain(found['unexplained'], unit)} rms of the leveled heights are neither roughness nor noise: "
-                       "bow of the scanner or offsets of lines. Level with a higher order (--level 2) or take off lines "
+        remarks.append(f"Lines are offset against each other by about {plain(found['line_offset'], unit)} rms: left "
+                       "out of the roughness, not of the heights. Take them off with lines = \"median\" "
                        "(--lines median).")
+    if found.get("unexplained"):
+        remarks.append(f"{plain(found['unexplained'], unit)} rms of the leveled heights are neither roughness nor "
+                       "noise: bow of the scanner or offsets of lines. Level with a higher order (--level 2) or take "
+                       "off lines (--lines median).")
     if found.get("spectrum_misfit", 0.0) > _MISFIT:
-        remarks.append("The surface does not obey the law behind roughness, correlation length and exponent (self-affine "
-                       "with a roll-off, alike in all directions, under white noise): their errors are enlarged for it, "
-                       "but speak of that law.")
+        remarks.append("The surface does not obey the law behind roughness, correlation length and exponent "
+                       "(self-affine with a roll-off, alike in all directions, under white noise): their errors are "
+                       "enlarged for it, but speak of that law.")
     if found.get("guard_kept", True) is None:
         remarks.append(found["guard"][0] + ".")
     if "certain" in found and not found["noise_bound"]:

@@ -1,4 +1,4 @@
-"""How rough an image is: what the surface is without noise, leveling, bow and offsets of lines, as far as that is known."""
+"""How rough an image is: the surface without noise, leveling, bow and offsets of lines, as far as that is known."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def _exponent(hurst: Interval) -> dict[str, Any]:
     low, high = max(hurst.low, 0.0), min(hurst.high, 1.0)
     if hurst.value > 1:
         least = f"at least {hurst.low:.2f}, or none" if hurst.low < 1 else "none"
-        return {"hurst_words": f"{least}: the spectrum falls as steeply as that of a surface that is smooth at the scale of "
-                               "the pixel, or was seen through a blunt tip"}
+        return {"hurst_words": f"{least}: the spectrum falls as steeply as that of a surface that is smooth at the "
+                               "scale of the pixel, or was seen through a blunt tip"}
     if hurst.high < 0:
         return {"hurst_words": "none: the spectrum falls less steeply than that of any self-affine surface"}
     if high - low > _PINNED:
