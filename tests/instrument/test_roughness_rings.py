@@ -1,4 +1,4 @@
-"""The power expected in rings is that of simulated frames, for leveled ones, for what the sampling folds and for noise."""
+"""The power expected in rings is that of simulated frames, leveled ones, of what the sampling folds, and of noise."""
 
 import numpy as np
 import pytest

@@ -9,8 +9,9 @@ $$\rho(R) = \frac{1}{s^2} \left\langle \bigl[(I_1 \circ P_R)(x) + c - I_2(x)\big
 
 since what is cut off the image grows in proportion to the curvature that is missing. The straight line through the
 roots just beyond $\rho_0$ meets zero at R*. The shape is one with a single number: a paraboloid, or the ball at the end
-of a cone or pyramid, whatever its flanks. Samples whose sharpest features are blunter than the tip show themselves
-instead: R is an upper limit in any case.
+of a cone or pyramid, whatever its flanks; its apex may stand between the pixels, at nine places, of which the highest
+opening counts. Samples whose sharpest features are blunter than the tip show themselves instead: R is an upper limit in
+any case.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ __all__ = ["RadiusFit", "end_of_tip", "largest_radius", "pixel_error", "radius_o
 
 _STEP = 1.03  # of one radius to the next
 _STRIDE = 4  # steps at once, on the way down from the largest radius
-_SPLITS = 2  # splits of each image, each taken both ways
+_SPLITS = 1  # split of each image, taken both ways
 _THROUGH = 4.0  # risk of a tip that lets all noise through
 _CUT = 1.0  # risk above that, from which the tip cuts the images
+_PLACES = tuple((i / 3, j / 3) for i in (-1, 0, 1) for j in (-1, 0, 1))  # of the apex between the pixels, in pixels
 _LEAST = 0.4  # pixels that a radius has at least
 _ROUNDS = 8  # of halving the way to R*, at most
 _NEAR = 0.3  # steps from R* that are near enough
@@ -50,14 +52,23 @@ class RadiusFit(NamedTuple):
     risk: float  # at R*: near 4 or below where a tip of this shape made the images
 
 
-def end_of_tip(radius: float, size: int, pitch: float, *, ball: bool) -> np.ndarray:
-    """A paraboloid, or half of a ball and nothing beyond, (size, size) in m."""
-    place = (np.arange(size) - size // 2) * pitch
-    square = np.add.outer(place**2, place**2)
-    if not ball:
-        return -square / (2 * radius)
+def end_of_tip(radius: float, size: int, pitch: float, *, ball: bool,
+               apex: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
+    """A paraboloid, or half of a ball and nothing beyond, (size, size) in m, less its highest pixel.
+
+    Args:
+        radius: m.
+        size: pixels, odd.
+        pitch: m.
+        ball: or else a paraboloid.
+        apex: where it is, in pixels from the center along rows and columns.
+    """
+    place = [(np.arange(size) - size // 2 - shift) * pitch for shift in apex]
+    square = np.add.outer(place[0] ** 2, place[1] ** 2)
     inside = square < radius**2
-    return np.where(inside, np.sqrt(np.where(inside, radius**2 - square, 0.0)) - radius, -np.inf)
+    heights = np.where(inside, np.sqrt(np.where(inside, radius**2 - square, 0.0)) - radius, -np.inf) if ball else (
+        -square / (2 * radius))
+    return heights - heights.max()
 
 
 def largest_radius(bound: np.ndarray, pitch: float) -> float:
@@ -126,7 +137,8 @@ class _Risks:
     def blocks(self, number: float) -> np.ndarray:
         """(2, blocks): the sums of squares, and the numbers of pixels."""
         if number not in self._known:
-            tip = end_of_tip(self._pitch * _STEP**number, self._size, self._pitch, ball=self._ball) / self._noise
+            tip = np.stack([end_of_tip(self._pitch * _STEP**number, self._size, self._pitch, ball=self._ball, apex=apex)
+                            for apex in _PLACES]) / self._noise
             with jax.enable_x64(True):
                 maps = [np.asarray(_square(jnp.asarray(image), jnp.asarray(split), jnp.asarray(tip)))
                         for image, split in zip(self._images, self._splits, strict=True)]
@@ -140,10 +152,11 @@ class _Risks:
 
 
 @jax.jit
-def _square(image: jax.Array, splits: jax.Array, tip: jax.Array) -> jax.Array:
-    """The squared miss of each pixel, mean over the splits and both ways."""
+def _square(image: jax.Array, splits: jax.Array, tips: jax.Array) -> jax.Array:
+    """The squared miss of each pixel, mean over the splits and both ways; the tip may stand between pixels."""
     def one(noise: jax.Array) -> jax.Array:
-        miss = opening(image + noise, tip) - (image - noise)
+        opened = lax.map(lambda tip: opening(image + noise, tip), tips).max(axis=0)
+        miss = opened - (image - noise)
         return (miss - jnp.nanmean(miss)) ** 2
 
     return lax.map(one, jnp.concatenate([splits, -splits])).mean(axis=0)

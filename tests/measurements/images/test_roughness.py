@@ -43,7 +43,7 @@ def test_denoising_an_image_as_noisy_as_its_structure_gives_a_result(tmp_path, s
 @pytest.mark.parametrize("disturbance", [5e-9 * PLACE[None, :] ** 2 - 3e-9 * PLACE[:, None] ** 2,
                                          0.5e-9 * np.random.default_rng(13).normal(size=(128, 1))])
 def test_bow_and_line_offsets_are_no_roughness(disturbance, surface):
-    """Above the order of the leveling, and not taken off: Sq was 14.5 % too large, or a "lower bound" above the truth."""
+    """Above the order of the leveling, not taken off: Sq was 14.5 % too large, or a "lower bound" above the truth."""
     alone = roughness_of(surface, (4e-9, 4e-9), 1, None)
     found = roughness_of(surface + disturbance, (4e-9, 4e-9), 1, None)
     assert found.get("roughness", alone["roughness"]) == pytest.approx(alone["roughness"], rel=0.05)
