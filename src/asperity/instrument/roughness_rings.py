@@ -40,7 +40,6 @@ _FOLDS = 2  # periods of the sampling on each side that are folded one by one; t
 _FOLDED = 20000  # modes that are enough to follow what is folded
 _MOST_MISSING = 0.2  # of the pixels
 _LEAST = 16  # pixels along an axis
-_SLIGHT = 0.02  # of the power of a ring: what offsets of lines may add to it unseen
 
 
 class Expected(NamedTuple):
@@ -68,18 +67,16 @@ class LineOffsets(NamedTuple):
 
     rms: float  # m
     sure: float  # standard errors by which they are not zero
-    waves: int  # in the frame, up to which they matter nothing beside the surface
 
 
-def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: int = 0, waves: int = 0) -> Rings:
+def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: int = 0) -> Rings:
     """The rings of an image.
 
     Args:
         height: (rows, columns) in m, NaN where missing.
         pitch: m along rows and columns.
         order: of the polynomials taken off here, all terms up to this total degree.
-        skip: columns of modes along the fast axis that are left out, for offsets of lines live there;
-        waves: in the frame, from which on they are.
+        skip: columns of modes along the fast axis that are left out, for offsets of lines live there.
 
     Raises:
         DataError: fewer than 16 pixels along an axis, more than a fifth missing, or no power at all.
@@ -89,7 +86,7 @@ def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: i
     if height.ndim != 2 or min(height.shape) < _LEAST or missing > _MOST_MISSING:
         raise DataError(f"an image of shape {height.shape} with {100 * missing:.3g} % missing pixels: a spectrum needs "
                         f"{_LEAST} pixels along each axis and at most {100 * _MOST_MISSING:.0f} % missing")
-    expected = _expected(height.shape, pitch, order, (skip, waves))
+    expected = _expected(height.shape, pitch, order, skip)
     power = _power(height, order)
     used = expected.ring >= 0
     weight = _weight(height.shape)[used]
@@ -103,13 +100,12 @@ def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: i
 def line_offsets(height: np.ndarray, pitch: tuple[float, float], *, order: int) -> LineOffsets:
     r"""Whether lines are offset: modes without a wave along the line hold more than others of the same wavenumber.
 
-    On a surface that is alike in all directions they hold the same. Towards few waves the offsets may grow as those of
-    a random walk, with the inverse square of the waves across the lines.
+    On a surface that is alike in all directions they hold the same.
 
     Raises:
         DataError: as `rings`.
     """
-    ring = np.maximum(_expected(np.shape(height), pitch, order, (0, 0)).ring, 0)
+    ring = np.maximum(_expected(np.shape(height), pitch, order, 0).ring, 0)
     power, weight = _power(np.asarray(height, np.float64), order), _weight((ring.shape[0], np.shape(height)[1]))
     weight[:, :2] = 0.0
     total = np.bincount(ring.ravel(), weight.ravel())
@@ -117,15 +113,12 @@ def line_offsets(height: np.ndarray, pitch: tuple[float, float], *, order: int) 
     power, waves = power[:, 0], np.arange(len(ring))
     used = (waves > max(_EXACT, len(ring) / 8)) & (waves <= len(ring) // 2) & (total[ring[:, 0]] > 0)
     if not used.any():
-        return LineOffsets(0.0, 0.0, 0)
+        return LineOffsets(0.0, 0.0)
     excess = power[used] - mean[used]
     sure = float(np.mean(excess / mean[used])) / math.sqrt(_shared(len(ring)) / used.sum())
     window = _window(np.shape(height)[1])
     typical = max(float(excess.mean()), 0.0)
-    grown = typical * np.maximum(1.0, (len(waves) / 4 / np.maximum(waves, 1)) ** 2)
-    slight = (grown < _SLIGHT * mean)[1: len(waves) // 2]
-    rms = math.sqrt(typical * (window**2).sum()) / window.sum()
-    return LineOffsets(rms, sure, int(np.argmin(slight)) if not slight.all() else len(waves))
+    return LineOffsets(math.sqrt(typical * (window**2).sum()) / float(window.sum()), sure)
 
 
 def _window(n: int) -> np.ndarray:
@@ -158,14 +151,14 @@ def _power(height: np.ndarray, order: int) -> np.ndarray:
     return np.abs(np.fft.rfft2(flat.reshape(height.shape) * window)) ** 2 / (window**2).sum()
 
 
-def _expected(shape: tuple[int, ...], pitch: tuple[float, float], order: int, skip: tuple[int, int]) -> Expected:
+def _expected(shape: tuple[int, ...], pitch: tuple[float, float], order: int, skip: int) -> Expected:
     """For pixels of width 1 along the fast axis, then scaled: images of one shape share it."""
     unit = _of_shape((shape[0], shape[1]), round(pitch[0] / pitch[1], 6), order, skip)
     return unit._replace(nodes=unit.nodes / pitch[1])
 
 
 @lru_cache(maxsize=8)
-def _of_shape(shape: tuple[int, int], ratio: float, order: int, skip: tuple[int, int]) -> Expected:
+def _of_shape(shape: tuple[int, int], ratio: float, order: int, skip: int) -> Expected:
     steps = (ratio, 1.0)
     size = np.array([n * s for n, s in zip(shape, steps, strict=True)])
     nyquist = math.pi / steps[0], math.pi / steps[1]
@@ -190,13 +183,13 @@ def _of_shape(shape: tuple[int, int], ratio: float, order: int, skip: tuple[int,
     return Expected(ring, count, nodes, direct, folded, white, variance, whole - variance)
 
 
-def _numbered(q: np.ndarray, spacing: float, skip: tuple[int, int]) -> np.ndarray:
+def _numbered(q: np.ndarray, spacing: float, skip: int) -> np.ndarray:
     """Rings of one spacing, then growing; those of too few modes join the one before."""
     edges = [0.5]
     while edges[-1] * spacing < q.max() * 1.001:
         edges.append(edges[-1] + 1 if len(edges) <= _FULL else edges[-1] * _GROWTH)
     ring = np.searchsorted(np.array(edges) * spacing, q, side="right") - 1
-    ring[:, : skip[0]][q[:, : skip[0]] > (skip[1] + 0.5) * spacing] = -1
+    ring[:, :skip] = -1
     filled = np.bincount(ring[ring >= 0].ravel(), minlength=len(edges)) > 0
     return np.where(ring >= 0, (np.cumsum(filled) - 1)[np.maximum(ring, 0)], -1)
 

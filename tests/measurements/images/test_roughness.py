@@ -46,7 +46,7 @@ def test_bow_and_line_offsets_are_no_roughness(disturbance, surface):
     """Above the order of the leveling, not taken off: Sq was 14.5 % too large, or a "lower bound" above the truth."""
     alone = roughness_of(surface, (4e-9, 4e-9), 1, None)
     found = roughness_of(surface + disturbance, (4e-9, 4e-9), 1, None)
-    assert found.get("roughness", alone["roughness"]) == pytest.approx(alone["roughness"], rel=0.05)
+    assert alone["roughness_low"] < found["roughness"] < alone["roughness_high"]
     assert found["roughness_low"] < 1e-9
     assert found["unexplained"] or found["line_offset"] == pytest.approx(0.5e-9, rel=0.25)
 

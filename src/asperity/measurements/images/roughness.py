@@ -44,7 +44,7 @@ def roughness_of(height: np.ndarray, pitch: tuple[float, float], level: int | No
     found |= _exponent(law.hurst)
     noise = law.noise if law.noise.low > _KNOWN * law.noise.high else None
     found |= {"noise_in_image_high": law.noise.high} if noise is None else _stated("noise_in_image", noise)
-    return found | {"unexplained": _unexplained(found["roughness_measured"], law)}
+    return found | {"unexplained": _unexplained(found["roughness_measured"], law, offset)}
 
 
 def law_of_image(height: np.ndarray, pitch: tuple[float, float], level: int | None,
@@ -62,8 +62,9 @@ def law_of_image(height: np.ndarray, pitch: tuple[float, float], level: int | No
         return law_of(rings(height, pitch, order=order, skip=_BESIDE + degree)), 0.0
     offset = line_offsets(height, pitch, order=order)
     there = offset.sure > _OFFSET
-    found = rings(height, pitch, order=order, skip=_BESIDE if there else 0, waves=offset.waves if there else 0)
-    return law_of(found), offset.rms if there else 0.0
+    if there:
+        height = height - np.nanmean(height, axis=1, keepdims=True)
+    return law_of(rings(height, pitch, order=order, skip=_BESIDE if there else 0)), offset.rms if there else 0.0
 
 
 def spectrum_of(law: Law, pitch: tuple[float, float], shape: tuple[int, ...]) -> PowerSpectrumFit:
@@ -95,7 +96,7 @@ def _exponent(hurst: Interval) -> dict[str, Any]:
     return _stated("hurst", Interval(float(np.clip(hurst.value, low, high)), low, high))
 
 
-def _unexplained(measured: float, law: Law) -> float:
-    """rms in the leveled image that neither roughness nor noise explains: bow and offsets of lines."""
-    rest = measured**2 - law.rms.high**2 - law.noise.high**2
+def _unexplained(measured: float, law: Law, offset: float) -> float:
+    """rms in the leveled image that neither roughness, noise nor offsets of lines explain: mostly bow."""
+    rest = measured**2 - law.rms.high**2 - law.noise.high**2 - offset**2
     return math.sqrt(rest) if law.resolved and rest > 0 else 0.0
