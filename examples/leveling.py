@@ -12,7 +12,7 @@ import numpy as np
 
 from asperity.instrument.leveling import find_scars, level_lines, level_polynomial
 from asperity.instrument.missing import fill_harmonic
-from asperity.instrument.roughness_bias import corrected_roughness
+from asperity.measurements.images.roughness import law_of_image
 
 NM = 1e-9
 SIZE, PITCH = 256, 4 * NM
@@ -100,12 +100,14 @@ def main(quick: bool = False) -> None:
         rough = roughness(seed)
         place = np.linspace(-1, 1, SIZE)
         basis = np.linalg.qr(np.vander(place, 3))[0]
-        rows.append(corrected_roughness(rough - rough @ basis @ basis.T, PITCH, lines=2))
-    before, after = ([getattr(row, name) / NM for row in rows] for name in ("measured", "rms"))
+        flattened = rough - rough @ basis @ basis.T
+        rows.append((flattened.std(), law_of_image(flattened, (PITCH, PITCH), None, 2)[0]))
+    before, after = [rms / NM for rms, _ in rows], [law.rms.value / NM for _, law in rows]
+    one = rows[0][1]
     print(f"rms roughness, {len(rows)} surfaces of {RMS / NM:g} nm, parabola taken from each line: "
           f"{np.mean(before):.3f} nm as measured,")
-    print(f"    {np.mean(after):.3f} nm corrected; one surface: {after[0]:.3f} +- {rows[0].std / NM:.3f} nm "
-          f"(scatter {np.std(after):.3f} nm), correlation length {rows[0].correlation_length / NM:.1f} nm, "
+    print(f"    {np.mean(after):.3f} nm corrected; one surface: {after[0]:.3f} +- {one.rms.std / NM:.3f} nm "
+          f"(scatter {np.std(after):.3f} nm), correlation length {one.correlation_length.value / NM:.1f} nm, "
           f"true {LENGTH / NM:g} nm")
 
 

@@ -9,7 +9,9 @@ c = 2 for a rounded roll-off (k-correlation), large for a sharp one, over noise 
 
 $$\ln L = -\sum_b \nu_b \bigl(\ln \mu_b + P_b / \mu_b\bigr)$$
 
-with $\nu_b$ independent modes in ring b, fewer where the law misses the rings by more than chance. What is not known
+with $\nu_b$ independent modes in ring b, fewer where the law misses the rings by more than chance. Where it misses
+them, as it must where the spectrum of a smooth surface falls faster than any power, rings of less than a hundredth of
+the highest power are left out: they have no part in the roughness. What is not known
 (A, H, $q_r$, c, n, and how much structure finer than the pixel the pixels show) is drawn from this likelihood under
 flat priors by the affine-invariant sampler of Goodman and Weare, Commun. Appl. Math. Comput. Sci. 5, 65 (2010); every
 result is a quantile over the draws. $S_q^2$ and the autocorrelation $\int s\,J_0(q r)\,q\,dq$ belong to the surface:
@@ -29,6 +31,7 @@ from asperity.instrument.roughness_rings import Expected, Rings
 
 __all__ = ["Interval", "Law", "law_of"]
 
+_PARAMETERS = 6  # of a law
 _WALKERS = 80
 _ROUNDS = 700  # of all walkers; the first two fifths are forgotten
 _FORGOTTEN = 280
@@ -38,6 +41,9 @@ _LEAST_NOISE = 1e-3  # of the lowest power, below which noise is none
 _LONGEST = 0.1  # waves in the frame at the roll-off, at least
 _SEEN = 0.5  # waves in the frame at the roll-off, below which the frame does not show one
 _STEEP = 1.2  # H up to which all are alike likely beforehand; beyond falls as e^-(H - 1.2)
+_WEAK = 1e-2  # of the highest power, below which rings are left out where the law misses them
+_FITS = 2.0  # standard deviations of the misfit of a right law, above which it does
+_WEAKEST = 4.0  # times the power of the weakest ring, that the noise may have where that is left out
 _LIMITS = {"hurst": (-0.4, 12.0), "sharpness": (0.02, 0.7), "finer": (0.0, 1.0)}  # sharpness is 1 / c
 _UNLIKELY = 9.0  # deviance by which a law is worse than the best from which no walker starts there
 _LAGS = 120  # at which the autocorrelation is computed
@@ -87,14 +93,35 @@ def law_of(found: Rings) -> Law:
     Args:
         found: of an image, from `asperity.instrument.roughness_rings.rings`.
     """
-    space = _space(found)
+    used, space = found, _space(found)
+    deviance, starts, misfit = _best(found, space)
+    if misfit > 1 + _FITS * math.sqrt(2 / _freedom(found)):
+        used = _stronger(found)
+        space = _space(used)
+        space.low[4], space.high[4] = (math.log(part * found.power.min()) for part in (_LEAST_NOISE, _WEAKEST))
+        deviance, starts, misfit = _best(used, space)
+    likely = deviance < deviance.min() + _UNLIKELY * max(misfit, 1.0)
+    draws = _drawn(used, space, [s for s, kept in zip(starts, likely, strict=True) if kept], max(misfit, 1.0))
+    return _numbers(space, draws, starts[int(deviance.argmin())], misfit)
+
+
+def _best(found: Rings, space: _Space) -> tuple[np.ndarray, list[np.ndarray], float]:
+    """The deviances of the likeliest laws without and with folded structure, the laws, and the misfit of the better."""
     starts = [_fitted(found, space, finer) for finer in (0.1, 0.9)]
     deviance = _deviance(found, space, np.array(starts))
-    best = starts[int(deviance.argmin())]
-    misfit = float(deviance.min()) / max(len(found.power) - len(best), 1)
-    likely = deviance < deviance.min() + _UNLIKELY * max(misfit, 1.0)
-    draws = _drawn(found, space, [s for s, kept in zip(starts, likely, strict=True) if kept], max(misfit, 1.0))
-    return _numbers(space, draws, best, misfit)
+    return deviance, starts, float(deviance.min()) / _freedom(found)
+
+
+def _freedom(found: Rings) -> int:
+    """Rings beyond the parameters of a law."""
+    return max(len(found.power) - _PARAMETERS, 1)
+
+
+def _stronger(found: Rings) -> Rings:
+    """The rings of more than a hundredth of the highest power."""
+    use, expected = found.power > _WEAK * found.power.max(), found.expected
+    kept = {name: getattr(expected, name)[use] for name in ("modes", "direct", "folded", "white")}
+    return Rings(found.power[use], expected._replace(**kept))
 
 
 def _space(found: Rings) -> _Space:
