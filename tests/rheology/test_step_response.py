@@ -16,7 +16,8 @@ from asperity.rheology.generalized_maxwell import GeneralizedMaxwell
 from asperity.rheology.hereditary import ting
 from asperity.rheology.springpot import Springpot
 from asperity.rheology.standard_linear_solid import StandardLinearSolid
-from asperity.rheology.step_response import fit_law, fit_step, ideal_creep, ideal_relaxation, record
+from asperity.rheology.step_law import fit_law, ideal_creep, ideal_relaxation
+from asperity.rheology.step_response import fit_step, record
 from tests.conftest import shared_data
 
 RADIUS, RAMP, HOLD, DEPTH = 5e-6, 0.1, 3.0, 1e-6

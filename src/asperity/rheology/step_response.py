@@ -25,7 +25,6 @@ Comput. 36, A1895 (2014) for the intervals.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -34,7 +33,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import least_squares, minimize_scalar, nnls
+from scipy.optimize import minimize_scalar, nnls
 from scipy.signal import lfilter
 
 from asperity.contact import AbstractElasticContact
@@ -44,7 +43,8 @@ from asperity.rheology.generalized_maxwell import GeneralizedMaxwell
 from asperity.rheology.held_record import StepRecord, record
 from asperity.rheology.hereditary import lee_radok, ting
 
-__all__ = ["LawFit", "StepFit", "StepRecord", "fit_law", "fit_step", "ideal_creep", "ideal_relaxation", "record"]
+__all__ = ["StepFit", "StepRecord", "fit_step", "from_outside", "growth_of", "record", "slow_contrasts", "ting_force",
+           "whitening"]
 
 _NOTHING = 1e-30  # m^2, below which nothing is in contact
 _PER_DECADE = 8  # relaxation times,
@@ -100,14 +100,19 @@ def _evaluated(models: GeneralizedMaxwell, name: str, time: jax.Array) -> jax.Ar
     return jax.vmap(each, (0, None))(models, time)
 
 
-class LawFit(NamedTuple):
-    """A material of few parameters."""
+class _Fitted(NamedTuple):
+    """The fit of one record."""
 
-    model: AbstractRelaxationModel
-    std: dict[str, float]  # of the parameters, relative
-    contact_point: float
-    contact_point_std: float
-    residual: float  # rms over the largest force
+    point: float  # m, contact
+    nodes: np.ndarray  # (k,) s
+    problem: _Problem
+    scaled: np.ndarray  # (unknown,) parameters over their scales,
+    found: np.ndarray  # and themselves
+    rest: np.ndarray  # (n,) N, what they leave
+    white: Callable[[np.ndarray], np.ndarray]
+    felt: np.ndarray  # (n, n) of `_felt`
+    missed: np.ndarray  # (n, n) N^2 of `_missed`
+    chi_square: float
 
 
 class _Problem(NamedTuple):
@@ -130,8 +135,47 @@ def fit_step(data: StepRecord, contact: AbstractElasticContact, *, draws: int = 
     Raises:
         ValueError: no contact point at which any relaxing material gives these forces.
     """
+    own = _fitted(data, contact)
+    drawn, points = _drawn(data, contact, own, draws, np.random.default_rng(seed))
+    reach = float(np.quantile(np.abs(points), _LEVEL))
+    lines = own.found[len(own.nodes) + 2:].reshape(2, -1)
+    before = (data.time < data.hold) & (data.tip_position > data.touch)
+    return StepFit(_material(own.nodes, own.found), _material(own.nodes, drawn), own.point, reach / _NORMAL,
+                   data.force - own.rest, float(np.sqrt(np.mean(own.rest**2)) / data.top), own.chi_square,
+                   float((lines[0] - lines[1])[2] / np.ptp(data.time[before])))
+
+
+def slow_contrasts(data: StepRecord, contact: AbstractElasticContact, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """What the residual of the whole record shows of its noise, beyond what the baseline does.
+
+    Args:
+        data, contact: as `fit_step`.
+        number: of slow cosines over the samples.
+
+    Returns:
+        (number,) N^2, the squared contrasts of the residual, and (number, kind) what is expected of them per unit of
+        strength of each kind of noise, through the projection of the fit.
+
+    Raises:
+        ValueError: as `fit_step`.
+    """
+    own = _fitted(data, contact)
+    samples = len(data.samples.tip_position)
+    count = np.diff([*data.samples.edges, samples])
+    place = (data.samples.edges + count / 2) / samples
+    cosine = np.cos(np.pi * np.arange(1, number + 1)[:, None] * place) * count * np.sqrt(2 / samples)
+    free = np.flatnonzero(own.scaled > 0)
+    whole = np.column_stack([_columns(data, contact, own)[:, free], _along(data, contact, own)[1]])
+    rows, prior = own.white(whole), np.pad(own.problem.prior[:, free], ((0, 0), (0, 1)))
+    taken = np.linalg.pinv(rows.T @ rows + prior.T @ prior, hermitian=True) @ rows.T @ own.white(np.eye(len(place)))
+    passed = (cosine - (cosine @ whole) @ taken) @ own.felt
+    return np.square(cosine @ own.rest), np.einsum("ci,kij,cj->ck", passed, data.kinds, passed)
+
+
+def _fitted(data: StepRecord, contact: AbstractElasticContact) -> _Fitted:
+    """The fit alone."""
     nodes, depth = _nodes(data), data.touch - float(data.tip_position.min())
-    white, target, felt = _whitening(data.covariance), data.force, np.eye(len(data.force))
+    white, target, felt = whitening(data.covariance), data.force, np.eye(len(data.force))
     point, found = _first_point(data, contact, nodes, white), np.zeros(0)
     for _ in range(_ROUNDS):
         misfit = partial(_misfit, data, contact, nodes=nodes, white=white, target=target)
@@ -139,24 +183,29 @@ def fit_step(data: StepRecord, contact: AbstractElasticContact, *, draws: int = 
         problem = _problem(data, _design(data, contact, point, nodes), white)
         found = _solved(problem, white(target))[0] * problem.scale
         felt = _felt(data, contact, point, nodes, found)
-        white = _whitening(felt @ data.covariance @ felt.T)
+        white = whitening(felt @ data.covariance @ felt.T)
         if _shrinks(data, point):
             target = data.force - _ting_excess(data, contact, _material(nodes, found), point)
     whole = np.column_stack([_design(data, contact, point, nodes), data.lines, -data.lines])
     chi_square, missed = _missed(data, target - whole @ found, white, felt)
-    white = _whitening(felt @ data.covariance @ felt.T + np.diag(np.diag(missed)))
+    white = whitening(felt @ data.covariance @ felt.T + np.diag(np.diag(missed)))
     problem = _problem(data, whole[:, : len(nodes) + 2], white)
     scaled = _solved(problem, white(target))[0]
     found = scaled * problem.scale
-    rest = target - whole @ found
-    drawn, points = _drawn(data, contact, (point, nodes, found), (problem, scaled, white, felt, missed), draws,
-                           np.random.default_rng(seed))
-    reach = float(np.quantile(np.abs(points), _LEVEL))
-    lines = found[len(nodes) + 2:].reshape(2, -1)
-    before = (data.time < data.hold) & (data.tip_position > data.touch)
-    return StepFit(_material(nodes, found), _material(nodes, drawn), point, reach / _NORMAL, data.force - rest,
-                   float(np.sqrt(np.mean(rest**2)) / data.top), chi_square,
-                   float((lines[0] - lines[1])[2] / np.ptp(data.time[before])))
+    return _Fitted(point, nodes, problem, scaled, found, target - whole @ found, white, felt, missed, chi_square)
+
+
+def _columns(data: StepRecord, contact: AbstractElasticContact, own: _Fitted) -> np.ndarray:
+    """(n, unknown) N, what each parameter over its scale contributes."""
+    design = _design(data, contact, own.point, own.nodes)
+    return np.column_stack([design, data.lines, -data.lines]) * own.problem.scale
+
+
+def _along(data: StepRecord, contact: AbstractElasticContact, own: _Fitted) -> tuple[float, np.ndarray]:
+    """A small step of the contact point, m, and (n,) N, how the fitted force changes with it."""
+    step = _STEP * (data.touch - float(data.tip_position.min()))
+    ahead, behind = (_design(data, contact, own.point + sign * step, own.nodes) for sign in (1, -1))
+    return step, (ahead - behind) @ own.found[: len(own.nodes) + 2] / 2
 
 
 def _nodes(data: StepRecord) -> np.ndarray:
@@ -165,13 +214,13 @@ def _nodes(data: StepRecord) -> np.ndarray:
     return np.geomspace(shortest, longest, int(_PER_DECADE * np.log10(longest / shortest)))
 
 
-def _whitening(covariance: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def whitening(covariance: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """What makes noise of this covariance white, of unit variance."""
     lower = cholesky(covariance, lower=True)
     return lambda values: solve_triangular(lower, values, lower=True)
 
 
-def _growth(contact: AbstractElasticContact, depth: np.ndarray) -> np.ndarray:
+def growth_of(contact: AbstractElasticContact, depth: np.ndarray) -> np.ndarray:
     """g / (1 - nu^2) at every depth in m^2."""
     with jax.enable_x64(True):
         shape = np.asarray(_shapes(contact, jnp.asarray(depth)))
@@ -188,7 +237,7 @@ def _design(data: StepRecord, contact: AbstractElasticContact, point: float, nod
 
     Of every sample, for g linear between samples, and then the means of that.
     """
-    growth = _growth(contact, point - data.samples.tip_position)
+    growth = growth_of(contact, point - data.samples.tip_position)
     rises = np.diff(growth, prepend=growth[0])
     memory, rate = np.zeros((len(growth), len(nodes))), np.zeros(len(growth))
     ends = [*(begin for begin, _ in data.samples.parts[1:]), len(growth)]
@@ -254,7 +303,7 @@ def _felt(data: StepRecord, contact: AbstractElasticContact, point: float, nodes
           found: np.ndarray) -> np.ndarray:
     """(n, n), what makes of the noise of the force that of the residual: the tip moves with it."""
     step = _STEP * (data.touch - float(data.tip_position.min()))
-    ahead, behind = (_growth(contact, point + sign * step - data.tip_position) for sign in (1, -1))
+    ahead, behind = (growth_of(contact, point + sign * step - data.tip_position) for sign in (1, -1))
     slope = (ahead - behind) / (2 * step)
     branches = len(nodes)
     lag = np.maximum(data.time[:, None] - data.time, 0.0)
@@ -281,24 +330,22 @@ def _missed(data: StepRecord, rest: np.ndarray, white: Callable[[np.ndarray], np
     return chi_square, size * np.outer(touching, touching) * alike ** np.abs(place[:, None] - place)
 
 
-def _drawn(data: StepRecord, contact: AbstractElasticContact, around: tuple[float, np.ndarray, np.ndarray],
-           fitted: tuple[_Problem, np.ndarray, Callable[[np.ndarray], np.ndarray], np.ndarray, np.ndarray], draws: int,
+def _drawn(data: StepRecord, contact: AbstractElasticContact, own: _Fitted, draws: int,
            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Parameters and shifts of the contact point of repeated fits, with noise on data and priors."""
-    (point, nodes, found), (problem, scaled, white, felt, missed) = around, fitted
-    step, branches = _STEP * (data.touch - float(data.tip_position.min())), len(nodes) + 2
-    ahead, behind = (_design(data, contact, point + sign * step, nodes) for sign in (1, -1))
-    moved = white((ahead - behind) @ found[:branches] / 2)
+    problem, branches = own.problem, len(own.nodes) + 2
+    step, along = _along(data, contact, own)
+    moved = own.white(along)
     size = max(float(np.linalg.norm(moved)), 1e-300)
     both = np.column_stack([problem.data, moved / size, -moved / size])
     whole = _Problem(both, np.pad(problem.prior, ((0, 0), (0, 2))), np.concatenate([problem.scale, [1.0, 1.0]]))
-    start = np.concatenate([scaled, [0.0, 0.0]])
+    start = np.concatenate([own.scaled, [0.0, 0.0]])
     root = np.linalg.cholesky(data.noise.covariance + 1e-12 * np.eye(len(data.noise.mean)))
     rows, points = [], []
     for _ in range(draws):
         strength = np.exp(data.noise.mean + root @ rng.standard_normal(len(root)))
-        covariance = felt @ data.drawn(strength) @ felt.T + missed
-        noise = white(np.linalg.cholesky(covariance) @ rng.standard_normal(len(felt)))
+        covariance = own.felt @ data.drawn(strength) @ own.felt.T + own.missed
+        noise = own.white(np.linalg.cholesky(covariance) @ rng.standard_normal(len(covariance)))
         one = _solved(whole, both @ start + noise, whole.prior @ start + rng.standard_normal(len(whole.prior)))[0]
         rows.append(one[:branches] * problem.scale[:branches])
         points.append((one[-2] - one[-1]) / size * step)
@@ -318,7 +365,8 @@ def _shrinks(data: StepRecord, point: float) -> bool:
     return bool(depth.max() - depth[-1] > _SHRINKS * depth.max())
 
 
-_TING = jax.jit(ting)
+#: Ting's force, compiled
+ting_force = jax.jit(ting)
 _LEE_RADOK = jax.jit(lee_radok)
 
 
@@ -326,68 +374,11 @@ def _ting_excess(data: StepRecord, contact: AbstractElasticContact, model: Abstr
                  point: float) -> np.ndarray:
     """What Ting's force is above that of Lee and Radok."""
     with jax.enable_x64(True):
-        arguments = contact, model, jnp.asarray(data.time), jnp.asarray(_from_outside(data, point))
-        return np.asarray(_TING(*arguments) - _LEE_RADOK(*arguments))
+        arguments = contact, model, jnp.asarray(data.time), jnp.asarray(from_outside(data, point))
+        return np.asarray(ting_force(*arguments) - _LEE_RADOK(*arguments))
 
 
-def _from_outside(data: StepRecord, point: float) -> np.ndarray:
+def from_outside(data: StepRecord, point: float) -> np.ndarray:
     """The indentation, the first sample out of contact."""
     depth = point - data.tip_position
     return np.concatenate([np.minimum(depth[:1], 0.0), depth[1:]])
-
-
-def fit_law(data: StepRecord, contact: AbstractElasticContact, law: AbstractRelaxationModel,
-            contact_point: float) -> LawFit:
-    """A relaxation model of few positive parameters and the contact point, by least squares on Ting's force.
-
-    Args:
-        data: of `record`.
-        contact: the tip and Poisson's ratio.
-        law: a model with its start values, such as ``Springpot(1e3, 0.2)`` or ``StandardLinearSolid(...)``.
-        contact_point: m, to start from, such as that of `fit_step`.
-    """
-    depth, white = contact_point - data.tip_position.min(), _whitening(data.covariance)
-    upper = [*(0.0 if name == "order" else 60.0 for name in law.fitted), 0.5]
-    x = np.array([*(np.log(float(getattr(law, name))) for name in law.fitted), 0.0])
-    lines = np.linalg.qr(np.concatenate([white(data.lines), np.diag(1 / data.spread)]))[0]
-
-    def material(x: np.ndarray) -> AbstractRelaxationModel:
-        return dataclasses.replace(law, **{n: jnp.asarray(v) for n, v in zip(law.fitted, np.exp(x[:-1]), strict=True)})
-
-    def force(x: np.ndarray) -> np.ndarray:
-        indentation = jnp.asarray(_from_outside(data, contact_point + x[-1] * depth))
-        found = np.asarray(_TING(contact, material(x), jnp.asarray(data.time), indentation))
-        return np.nan_to_num(found, nan=1e3 * data.top)
-
-    def rest(x: np.ndarray) -> np.ndarray:
-        """What neither the law nor level, tilt, drift and drag explain, in units of the noise."""
-        own = np.concatenate([white(data.force - force(x)), np.zeros(data.lines.shape[1])])
-        return own - lines @ (lines.T @ own)
-
-    with jax.enable_x64(True):
-        solved = least_squares(rest, x, diff_step=1e-6, bounds=([*(-60.0 for _ in law.fitted), -0.5], upper))
-        left = data.force - force(solved.x)
-        model = material(solved.x)
-    left = left - data.lines @ np.linalg.lstsq(white(data.lines), white(left))[0]
-    worse = max(float(np.sum(solved.fun**2)) / max(len(left) - len(x) - data.lines.shape[1], 1), 1.0)
-    std = np.sqrt(np.diag(np.linalg.pinv(solved.jac.T @ solved.jac)) * worse)
-    return LawFit(model, dict(zip(law.fitted, (float(s) for s in std), strict=False)),
-                  float(contact_point + solved.x[-1] * depth), float(std[-1] * depth),
-                  float(np.sqrt(np.mean(left**2)) / data.top))
-
-
-def ideal_relaxation(data: StepRecord, contact: AbstractElasticContact,
-                     contact_point: float) -> tuple[np.ndarray, np.ndarray]:
-    """Times since the hold began and E(t) = (1 - nu^2) F / g as if the indentation had been a step."""
-    held = data.time > data.hold
-    level = np.median(data.force[(data.time < data.hold) & (data.tip_position > data.touch)])
-    growth = _growth(contact, contact_point - data.tip_position[held])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return data.time[held] - data.hold, (data.force[held] - level) / growth
-
-
-def ideal_creep(data: StepRecord, contact: AbstractElasticContact,
-                contact_point: float) -> tuple[np.ndarray, np.ndarray]:
-    """Times since the hold began and J(t) = g / ((1 - nu^2) F) as if the force had been a step."""
-    time, modulus = ideal_relaxation(data, contact, contact_point)
-    return time, 1 / modulus

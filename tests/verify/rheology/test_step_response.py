@@ -6,7 +6,8 @@ import pytest
 from asperity.contact import Hertz
 from asperity.rheology.springpot import Springpot
 from asperity.rheology.standard_linear_solid import StandardLinearSolid
-from asperity.rheology.step_response import fit_law, record
+from asperity.rheology.step_law import fit_law
+from asperity.rheology.step_response import record
 from tests.rheology.test_step_response import CONTACT_POINT, DEPTH, RADIUS, coverages, materials, sampled
 from tests.verify.verdict import Figure, judge
 

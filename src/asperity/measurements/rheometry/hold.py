@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from os import PathLike
@@ -18,14 +19,15 @@ from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes, gravest, identity
 from asperity.data.verbs import verb
 from asperity.learning import noise as noise_model
+from asperity.learning.noise import CONTRASTS, Contrasts, SharedNoise
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.messages import DataError
 from asperity.report.numbers import count_of
 from asperity.rheology import step_response
-from asperity.rheology.held_record import ForceNoise, free_samples
-from asperity.rheology.step_response import StepFit, fit_step, record
+from asperity.rheology.held_record import ForceNoise, StepRecord, free_samples, record
+from asperity.rheology.step_response import StepFit, fit_step, slow_contrasts
 
 __all__ = ["holds"]
 
@@ -36,6 +38,8 @@ _REACH = 1000.0  # its end over its beginning, but
 _RESOLVED = 4.0  # samples of a hold, at least, to its beginning: what is faster is told from the ramp alone
 _MOST = 1 << 16  # samples of a curve that are worked on
 _BATCH = 8  # curves of a chunk: some seconds of work
+_MIDDLING = 16  # curves of a session whose whole records show its noise: some seconds of work
+_LEFT = 0.05  # of a contrast of white noise, that must be left by the fit for it to show anything
 _FREE = 0.95  # of the samples before the surface is felt, that show the noise
 _UNLIKE = 2.0  # mean square of the residual over that of the noise, above which it is none,
 _MATTERS = 0.03  # and its size over the largest force, from which the material is another
@@ -81,7 +85,7 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     steps = time.diff("sample").median("sample").values
     shortest = min(max(longest / _REACH, _RESOLVED * float(np.nanmedian(steps))), longest / 2)
     records = [_curve(loaded.isel(curve=curve), parts) for curve in range(loaded.sizes["curve"])]
-    noises = _noises(records, loaded["session"].values.astype(str))
+    noises = _noises(records, loaded["session"].values.astype(str), contact)
     arguments = {"model": template.record, "draws": draws}
     numbered = loaded.assign_coords(number=("curve", np.arange(loaded.sizes["curve"])))
     made = over_curves(numbered, lambda some: _fitted(some, records, noises, (contact, draws, shortest, longest)),
@@ -150,8 +154,12 @@ def _curve(curve: xr.Dataset, parts: list[str]) -> _Curve:
     return _Curve(time, place + compliance * force, force, starts[:-1], held, compliance)
 
 
-def _noises(curves: Sequence[_Curve], sessions: np.ndarray) -> list[ForceNoise | None]:
-    """What the baselines of each curve's session tell of its noise; None where they are too short for that."""
+def _noises(curves: Sequence[_Curve], sessions: np.ndarray,
+            contact: AbstractElasticContact) -> list[ForceNoise | None]:
+    """What each curve's session tells of its noise; None where no baseline is long enough for that.
+
+    The baselines, and slow contrasts of what a first fit leaves of whole records, of some curves of the session.
+    """
     found: list[ForceNoise | None] = [None] * len(curves)
     for session in dict.fromkeys(sessions):
         rows = [i for i, own in enumerate(sessions) if own == session and len(curves[i].starts) > 1]
@@ -162,14 +170,38 @@ def _noises(curves: Sequence[_Curve], sessions: np.ndarray) -> list[ForceNoise |
         length = max(len(curves[i].time) for i in rows)
         largest = np.array([np.abs(curves[i].force).max(initial=0.0) for i in rows])
         seen = noise_model.resolved(noise_model.of_baselines(baselines, size, length), 0 * largest, largest)
-        noise = noise_model.learn(seen, length, size)
-        spectra = noise_model.mean_power(noise, noise_model.spectra(noise, seen))
-        lags = noise_model.autocovariance(length, length)
-        more = 2 * np.cumsum(lags, axis=1) - lags[:, :1]
-        sums = np.pad(np.cumsum(more, axis=1), ((0, 0), (1, 0)))
-        for i, mean, covariance in zip(rows, spectra.mean, spectra.covariance):
-            found[i] = ForceNoise(sums, mean, covariance) if np.isfinite(mean).all() else None
+        first = _forces(noise_model.learn(seen, length, size), seen, length)
+        slow = _slow([curves[i] for i in rows], first, contact)
+        shown = slow.number.any(axis=1)
+        if shown.any():
+            seen = noise_model.together(slow, noise_model.beyond_windows(seen, size, length))
+            learnt = noise_model.learn(Contrasts(*(part[shown] for part in seen)), length, size)
+            first = _forces(learnt, seen, length)
+        for i, own in zip(rows, first):
+            found[i] = own
     return found
+
+
+def _forces(noise: SharedNoise, seen: Contrasts, length: int) -> list[ForceNoise | None]:
+    """The noise of each curve of a session, at its mean power."""
+    spectra = noise_model.mean_power(noise, noise_model.spectra(noise, seen))
+    lags = noise_model.autocovariance(length, length)
+    more = 2 * np.cumsum(lags, axis=1) - lags[:, :1]
+    sums = np.pad(np.cumsum(more, axis=1), ((0, 0), (1, 0)))
+    return [ForceNoise(sums, mean, covariance) if np.isfinite(mean).all() else None
+            for mean, covariance in zip(spectra.mean, spectra.covariance)]
+
+
+def _slow(curves: Sequence[_Curve], noises: Sequence[ForceNoise | None], contact: AbstractElasticContact) -> Contrasts:
+    """The slow contrasts of whole records, of `_MIDDLING` curves at most; none where a curve is not fitted."""
+    knots = max((len(own.mean) for own in noises if own is not None), default=0)
+    power, number = np.zeros((2, len(curves), CONTRASTS))
+    expected = np.zeros((len(curves), CONTRASTS, knots))
+    for i in np.unique(np.linspace(0, len(curves) - 1, min(_MIDDLING, len(curves))).astype(int)):
+        with contextlib.suppress(ValueError):
+            power[i], expected[i] = slow_contrasts(_record(curves[i], noises[i]), contact, CONTRASTS)
+            number[i] = expected[i].sum(axis=1) > _LEFT
+    return Contrasts(np.where(number > 0, power, 0.0), expected, number)
 
 
 def _before_contact(curve: _Curve) -> np.ndarray:
@@ -178,6 +210,16 @@ def _before_contact(curve: _Curve) -> np.ndarray:
         return curve.force[: int(_FREE * free_samples(curve.force, curve.starts[1]))]
     except DataError:
         return curve.force[:0]
+
+
+def _record(one: _Curve, noise: ForceNoise | None) -> StepRecord:
+    """The curve in means over short times. Raises as `asperity.rheology.held_record.record`."""
+    if True not in one.held:
+        raise DataError("the hold is empty")
+    begin = one.held.index(True)
+    later = list(zip(one.time[one.starts[begin + 1:]].tolist(), one.held[begin + 1:]))
+    return record(one.time, one.tip_position, one.force, float(one.time[one.starts[begin]]), later=later,
+                  compliance=one.compliance, noise=noise)
 
 
 def _fitted(curves: xr.Dataset, records: Sequence[_Curve], noises: Sequence[ForceNoise | None],
@@ -189,13 +231,7 @@ def _fitted(curves: xr.Dataset, records: Sequence[_Curve], noises: Sequence[Forc
     for number in curves["number"].values:
         one = records[number]
         try:
-            if True not in one.held:
-                raise DataError("the hold is empty")
-            begin = one.held.index(True)
-            later = list(zip(one.time[one.starts[begin + 1:]].tolist(), one.held[begin + 1:]))
-            made = record(one.time, one.tip_position, one.force, float(one.time[one.starts[begin]]), later=later,
-                          compliance=one.compliance, noise=noises[number])
-            found.append(fit_step(made, contact, draws=draws))
+            found.append(fit_step(_record(one, noises[number]), contact, draws=draws))
             problems.append("")
         except ValueError as error:
             found.append(None)
