@@ -145,7 +145,8 @@ def fit_step(data: StepRecord, contact: AbstractElasticContact, *, draws: int = 
                    float((lines[0] - lines[1])[2] / np.ptp(data.time[before])))
 
 
-def slow_contrasts(data: StepRecord, contact: AbstractElasticContact, number: int) -> tuple[np.ndarray, np.ndarray]:
+def slow_contrasts(data: StepRecord, contact: AbstractElasticContact,
+                   number: int) -> tuple[np.ndarray, np.ndarray, float]:
     """What the residual of the whole record shows of its noise, beyond what the baseline does.
 
     Args:
@@ -153,8 +154,8 @@ def slow_contrasts(data: StepRecord, contact: AbstractElasticContact, number: in
         number: of slow cosines over the samples.
 
     Returns:
-        (number,) N^2, the squared contrasts of the residual, and (number, kind) what is expected of them per unit of
-        strength of each kind of noise, through the projection of the fit.
+        (number,) N^2, the squared contrasts of the residual; (number, kind) what is expected of them per unit of
+        strength of each kind of noise, through the projection of the fit; and chi-square, as of `StepFit`.
 
     Raises:
         ValueError: as `fit_step`.
@@ -169,7 +170,8 @@ def slow_contrasts(data: StepRecord, contact: AbstractElasticContact, number: in
     rows, prior = own.white(whole), np.pad(own.problem.prior[:, free], ((0, 0), (0, 1)))
     taken = np.linalg.pinv(rows.T @ rows + prior.T @ prior, hermitian=True) @ rows.T @ own.white(np.eye(len(place)))
     passed = (cosine - (cosine @ whole) @ taken) @ own.felt
-    return np.square(cosine @ own.rest), np.einsum("ci,kij,cj->ck", passed, data.kinds, passed)
+    expected = np.einsum("ci,kij,cj->ck", passed, data.kinds, passed)
+    return np.square(cosine @ own.rest), expected, own.chi_square
 
 
 def _fitted(data: StepRecord, contact: AbstractElasticContact) -> _Fitted:

@@ -193,14 +193,17 @@ def _forces(noise: SharedNoise, seen: Contrasts, length: int) -> list[ForceNoise
 
 
 def _slow(curves: Sequence[_Curve], noises: Sequence[ForceNoise | None], contact: AbstractElasticContact) -> Contrasts:
-    """The slow contrasts of whole records, of `_MIDDLING` curves at most; none where a curve is not fitted."""
+    """The slow contrasts of whole records, of `_MIDDLING` curves at most; none where a fit misses the curve.
+
+    What a wrong material leaves must not count as noise, by which it would be excused.
+    """
     knots = max((len(own.mean) for own in noises if own is not None), default=0)
     power, number = np.zeros((2, len(curves), CONTRASTS))
     expected = np.zeros((len(curves), CONTRASTS, knots))
     for i in np.unique(np.linspace(0, len(curves) - 1, min(_MIDDLING, len(curves))).astype(int)):
         with contextlib.suppress(ValueError):
-            power[i], expected[i] = slow_contrasts(_record(curves[i], noises[i]), contact, CONTRASTS)
-            number[i] = expected[i].sum(axis=1) > _LEFT
+            power[i], expected[i], unlike = slow_contrasts(_record(curves[i], noises[i]), contact, CONTRASTS)
+            number[i] = (expected[i].sum(axis=1) > _LEFT) & (unlike <= _UNLIKE)
     return Contrasts(np.where(number > 0, power, 0.0), expected, number)
 
 
