@@ -23,6 +23,7 @@ from asperity.learning.noise import CONTRASTS, Contrasts, SharedNoise
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.measurements.rheometry.clock import with_clock
 from asperity.messages import DataError
 from asperity.report.numbers import count_of
 from asperity.rheology import step_response
@@ -34,6 +35,7 @@ __all__ = ["holds"]
 _KNOWN = ("Level, tilt, drift and drag are unknowns of every fit: bands hold what the baseline leaves open of them, "
           "not the tip, adhesion or a creep of the scanner that the height does not show.")
 _POINTS = 120  # of the grid of times,
+_LATEST = 1.001  # of a curve's longest hold, the end of the times that it is told at
 _REACH = 1000.0  # its end over its beginning, but
 _RESOLVED = 4.0  # samples of a hold, at least, to its beginning: what is faster is told from the ramp alone
 _MOST = 1 << 16  # samples of a curve that are worked on
@@ -65,7 +67,8 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
 
     Returns:
         over ``fit_time`` (s since the step), per curve: ``relaxation_fit`` E(t) and ``creep_fit`` J(t) with ``_low``
-        and ``_high`` (90 %), ``contact_point``, ``residual`` (of the force, over its largest),
+        and ``_high`` (90 %; NaN beyond the longest hold of a curve), ``contact_point``, ``residual`` (of the force,
+        over its largest),
         ``reduced_chi_square``, ``drift``, ``flag`` (of `Outcome`); ``findings`` says why curves were not.
 
     Raises:
@@ -76,12 +79,12 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     if not any(segment_kind(name) == "pause" for name in parts[1:]) or "force" not in dataset or "time" not in dataset:
         raise DataError("no hold: it needs an approach, a pause after it, force and time; the segments are "
                         f"{', '.join(map(str, dataset['segment'].values))}")
-    loaded = dataset.load()
-    time = loaded["time"].sel(segment=[name for name in parts if segment_kind(name) == "pause"])
-    lasts = (time.max("sample") - time.min("sample")).values  # NaN where a curve of the same files has no hold
+    loaded = with_clock(dataset.load())
+    lasts = _longest(loaded)
     if not np.any(lasts > 0):
         raise DataError("no hold: the pause of every curve is empty")
     longest = float(np.nanmax(lasts))
+    time = loaded["time"].sel(segment=[name for name in parts if segment_kind(name) == "pause"])
     steps = time.diff("sample").median("sample").values
     shortest = min(max(longest / _REACH, _RESOLVED * float(np.nanmedian(steps))), longest / 2)
     records = [_curve(loaded.isel(curve=curve), parts) for curve in range(loaded.sizes["curve"])]
@@ -97,6 +100,13 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     named = made.drop_vars("problem").assign_attrs(template.attributes(step_response), findings=json.dumps(said),
                                                    file=str(loaded["file"].values[0]))
     return provenance.record(named, provenance.step("holds", arguments), before=dataset)
+
+
+def _longest(curves: xr.Dataset) -> np.ndarray:
+    """How long the longest hold of each curve lasts, (curve,) s; NaN where one of the same files has none."""
+    parts = _parts([str(name) for name in curves["segment"].values])
+    time = curves["time"].sel(segment=[name for name in parts if segment_kind(name) == "pause"])
+    return (time.max("sample") - time.min("sample")).max("segment").values
 
 
 def _misfits(made: xr.Dataset) -> list[str]:
@@ -176,7 +186,7 @@ def _noises(curves: Sequence[_Curve], sessions: np.ndarray,
         if shown.any():
             seen = noise_model.together(slow, noise_model.beyond_windows(seen, size, length))
             learnt = noise_model.learn(Contrasts(*(part[shown] for part in seen)), length, size)
-            first = _forces(learnt, seen, length)
+            first = [_slower(*both) for both in zip(first, _forces(learnt, seen, length), strict=True)]
         for i, own in zip(rows, first):
             found[i] = own
     return found
@@ -190,6 +200,17 @@ def _forces(noise: SharedNoise, seen: Contrasts, length: int) -> list[ForceNoise
     sums = np.pad(np.cumsum(more, axis=1), ((0, 0), (1, 0)))
     return [ForceNoise(sums, mean, covariance) if np.isfinite(mean).all() else None
             for mean, covariance in zip(spectra.mean, spectra.covariance)]
+
+
+def _slower(one: ForceNoise | None, other: ForceNoise | None) -> ForceNoise | None:
+    """The noise of two that is larger in means over an eighth of the record.
+
+    A fit of branches that may be zero takes up more slow noise than its projection knows: what it leaves may add to
+    what the baseline shows of the noise, and takes nothing off.
+    """
+    known = [noise for noise in (one, other) if noise is not None]
+    return max(known, key=lambda noise: float(np.exp(noise.mean) @ noise.sums[:, noise.sums.shape[1] // 8]),
+               default=None)
 
 
 def _slow(curves: Sequence[_Curve], noises: Sequence[ForceNoise | None], contact: AbstractElasticContact) -> Contrasts:
@@ -246,8 +267,11 @@ def _table(loaded: xr.Dataset, shortest: float, longest: float, found: Sequence[
     """All fits on one grid of times, from the shortest that is resolved to the end of the longest hold, s."""
     grid = np.geomspace(shortest, longest, _POINTS)
     nothing = np.full((3, _POINTS), np.nan)
-    relaxed = np.stack([nothing if one is None else one.relaxation_modulus(grid) for one in found])
-    crept = np.stack([nothing if one is None else one.creep_compliance(grid) for one in found])
+    ends = _LATEST * _longest(loaded)[:, None]
+    relaxed, crept = (np.stack([nothing if one is None else getattr(one, name)(grid) for one in found])
+                      for name in ("relaxation_modulus", "creep_compliance"))
+    for values in (relaxed, crept):
+        values[np.broadcast_to((grid > ends)[:, None], values.shape)] = np.nan  # not measured
     variables: dict[str, Any] = {}
     for name, values, unit in (("relaxation_fit", relaxed, "Pa"), ("creep_fit", crept, "1/Pa")):
         for i, end in enumerate(("", "_low", "_high")):

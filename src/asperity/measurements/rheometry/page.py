@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.results import assumptions
-from asperity.report.numbers import count_of, plain, prefix
+from asperity.report.numbers import plain, prefix
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, lines
 
@@ -33,7 +33,8 @@ def page(made: xr.Dataset) -> Page:
 def _held(made: xr.Dataset, said: list[str]) -> Page:
     """Curves with a hold: the relaxation of the first four that were fitted, those that agree with the noise first."""
     grid, flag = made["fit_time"].values, made["flag"].values
-    good = np.flatnonzero(np.isfinite(made["relaxation_fit"].values[:, -1]))
+    told = np.isfinite(made["relaxation_fit"].values)
+    good = np.flatnonzero(told.any(axis=1))
     good = good[np.argsort(flag[good], kind="stable")]
     figures = []
     for name, label in (("relaxation_fit", "E(t)"), ("creep_fit", "J(t)")) if len(good) else ():
@@ -41,13 +42,14 @@ def _held(made: xr.Dataset, said: list[str]) -> Page:
         drawn = [_with_band(f"curve {i}", grid, [made[name + end].values[i] / factor for end in ("", "_low", "_high")])
                  for i in good[:4]]
         figures.append(lines(drawn, label, "time (s)", f"{label} ({unit})", logarithmic=True))
-    ends = [np.nanmedian(made[f"relaxation_fit{end}"].values[:, -1]) if len(good) else np.nan
-            for end in ("", "_low", "_high")]
     if not len(good):
         return Page("relaxation", Path(str(made.attrs["file"])).name, said[0], (), tuple(said[1:]))
-    middle, low, high = (plain(float(end), "Pa", 3) for end in ends)
-    found = Finding("E at the end of the hold", f"{middle} ({low} to {high})",
-                    f"Median of {count_of(len(good), 'curve')}, and of the ends of its band of 90 %.")
+    last = int(np.flatnonzero(told[good].all(axis=0))[-1])  # the end of the shortest hold
+    middle, low, high = (plain(float(np.median(made[f"relaxation_fit{end}"].values[good, last])), "Pa", 3)
+                         for end in ("", "_low", "_high"))
+    many = "" if len(good) == 1 else f"Median of {len(good)} curves, and of the ends of their bands. "
+    found = Finding(f"E({plain(float(grid[last]), 's', 2)})", f"{middle} ({low} to {high}, 90 %)",
+                    f"{many}At the end of the {'shortest ' if len(good) > 1 else ''}hold.")
     return Page("relaxation", Path(str(made.attrs["file"])).name, said[0], (found,), tuple(said[1:]), (
         Panel("Relaxation and creep", "Bands: 90 %, with the noise of the baselines, level, tilt, drift and drag. "
               "Times begin with four samples of a hold; those shorter than the ramp rest on its shape.",

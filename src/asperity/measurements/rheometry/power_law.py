@@ -33,6 +33,7 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.measurements.rheometry.clock import with_clock
 from asperity.messages import ArgumentError, DataError
 from asperity.quantities import variable_attributes
 from asperity.rheology.exponential_memory import rates
@@ -90,6 +91,7 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
     """
     sources = {"spring_constant": 0.0, "sensitivity": 0.0, "tip": 0.0} | (relative_std or {})
     _check(dataset, relaxation, sources)
+    dataset = with_clock(dataset)
     with jax.enable_x64(True):
         point = _elastic_contact_point(dataset, contact, tilt)
         records = _records(dataset, retract, samples)

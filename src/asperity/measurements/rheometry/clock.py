@@ -1,0 +1,61 @@
+"""The times of force curves, on which all about relaxation rests: they rise, or are mended, or there are none."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import xarray as xr
+
+from asperity.messages import DataError
+from asperity.report.numbers import count_of
+
+__all__ = ["with_clock"]
+
+_LOG = logging.getLogger(__name__)
+_FEW_DIGITS = 1.01  # steps of the written times, by which they may lie off even ones to be rounded
+
+
+def with_clock(dataset: xr.Dataset) -> xr.Dataset:
+    """The curves with times that rise within each segment.
+
+    Times that stand still from sample to sample because they were written with few digits are spread evenly over their
+    segment, which is logged. Curves whose times run backwards, or stand still otherwise, lose them.
+
+    Args:
+        dataset: force curves in memory, with ``time`` in s.
+
+    Raises:
+        DataError: no curve has times that rise.
+    """
+    time = dataset["time"].values.astype(float).copy()
+    rounded, lost = 0, 0
+    for own in time.reshape(len(time), -1, time.shape[-1]):
+        states = [_mended(part) for part in own]
+        rounded += "rounded" in states and "none" not in states
+        if "none" in states:
+            lost += 1
+            own[:] = np.nan
+    if lost == len(time) and lost:
+        raise DataError("the times of the samples do not rise: they stand still or run backwards, and without them no "
+                        "relaxation can be fitted; export them with all digits, or give index / sampling rate in s")
+    if rounded:
+        _LOG.warning("the times of %s repeat, as written with few digits: their samples are taken as even over each "
+                     "segment", count_of(rounded, "curve"))
+    if lost:
+        _LOG.warning("the times of %s stand still or run backwards: these are not fitted", count_of(lost, "curve"))
+    return dataset.assign(time=(dataset["time"].dims, time, dataset["time"].attrs)) if rounded or lost else dataset
+
+
+def _mended(part: np.ndarray) -> str:
+    """Mend the times of one segment in place: ``rising``, ``rounded`` or ``none``."""
+    there = np.isfinite(part)
+    own = part[there]
+    step = np.diff(own)
+    if len(own) < 2 or (step > 0).all():
+        return "rising"
+    even = np.linspace(own[0], own[-1], len(own))
+    if not (step >= 0).all() or own[-1] <= own[0] or np.abs(own - even).max() > _FEW_DIGITS * step.max():
+        return "none"
+    part[there] = even
+    return "rounded"
