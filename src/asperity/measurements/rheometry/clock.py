@@ -32,6 +32,7 @@ def with_clock(dataset: xr.Dataset) -> xr.Dataset:
     rounded, lost = 0, 0
     for own in time.reshape(len(time), -1, time.shape[-1]):
         states = [_mended(part) for part in own]
+        _parted(own)
         rounded += "rounded" in states and "none" not in states
         if "none" in states:
             lost += 1
@@ -44,7 +45,20 @@ def with_clock(dataset: xr.Dataset) -> xr.Dataset:
                      "segment", count_of(rounded, "curve"))
     if lost:
         _LOG.warning("the times of %s stand still or run backwards: these are not fitted", count_of(lost, "curve"))
-    return dataset.assign(time=(dataset["time"].dims, time, dataset["time"].attrs)) if rounded or lost else dataset
+    same = np.array_equal(time, dataset["time"].values, equal_nan=True)
+    return dataset if same else dataset.assign(time=(dataset["time"].dims, time, dataset["time"].attrs))
+
+
+def _parted(segments: np.ndarray) -> None:
+    """Let a segment that begins at the time at which the one before ends begin between that and its second sample."""
+    last = np.nan
+    for part in segments:
+        own = part[np.isfinite(part)]
+        if len(own) > 1 and own[0] == last:
+            own = own.copy()
+            own[0] = (last + own[1]) / 2
+            part[np.isfinite(part)] = own
+        last = own[-1] if len(own) else last
 
 
 def _mended(part: np.ndarray) -> str:
