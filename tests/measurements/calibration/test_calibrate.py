@@ -114,6 +114,24 @@ def test_the_spring_constant(sensitivity):
     assert "nothing checks it" in said(found[0])
 
 
+def test_a_spectrum_of_displacements_does_not_take_the_sensitivity_again(sensitivity):
+    """In m^2/Hz: 31.8 TN/m for 0.05 N/m before. A measured sensitivity counts with its uncertainty, an assumed with 5 %."""
+    volts = virtual_spectrum(LEVER, bins=2048)
+    slope = float(sensitivity["sensitivity"])
+    metres = volts.assign(power=("frequency", volts["power"].values * slope**2, {"units": "m^2/Hz"}))
+    first = calibrate.spring_constant(volts, sensitivity=sensitivity)
+    again = calibrate.spring_constant(metres, sensitivity=sensitivity)
+    for name in ("spring_constant", "spring_constant_std"):
+        assert float(again[name]) == pytest.approx(float(first[name]), rel=1e-5)
+    assert "in m^2/Hz" not in said(first)
+    assert "taken only for its uncertainty" in said(again)
+    told, untold, held = (calibrate.spring_constant(one, sensitivity=number) for one, number in (
+        (metres, slope), (metres, None), (metres.assign_attrs(sensitivity=slope), None)))
+    for made in (told, untold, held):
+        assert float(made["spring_constant"]) == pytest.approx(float(first["spring_constant"]), rel=1e-5)
+        assert "sensitivity 5 %" in said(made)
+
+
 def decimals(text):
     return len(text.partition(".")[2])
 

@@ -85,7 +85,7 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
             sensitivity=known.sensitivity, band=band, averages=opened.attrs.get("averages"), method=method)
     except DataError as error:
         raise CalibrationError(f"{opened.attrs.get('file', 'the spectrum')}: {error}") from error
-    said = []
+    said = list(known.said)
     if np.isfinite(header := float(opened.attrs.get("spring_constant", np.nan))):
         said.append(thermal_calibration.compare_with(found, "The file's own spring constant", header))
         found = found if method else thermal_calibration.withheld(found, header)
@@ -99,6 +99,7 @@ class _KnownOf(NamedTuple):
     lever: Lever
     surroundings: Surroundings
     sensitivity: Number | None
+    said: list[str]
 
 
 def _known_of(opened: xr.Dataset, lever: dict[str, float], fluid: str | None, temperature: float | None,
@@ -118,10 +119,23 @@ def _known_of(opened: xr.Dataset, lever: dict[str, float], fluid: str | None, te
         sensitivity = Known(sensitivity["sensitivity"], sensitivity["sensitivity_std"])
     elif sensitivity is None and "sensitivity" in opened.attrs:
         sensitivity = float(opened.attrs["sensitivity"])
-    if opened["power"].attrs.get("units") == "m^2/Hz":
-        sensitivity = Known(1.0, 0.0) if sensitivity is None else sensitivity
+    scale, told = _scale(opened["power"].attrs.get("units"), sensitivity)
     around["temperature"] = Known(kelvin, 3.0) if warmth is None else kelvin
-    return _KnownOf(Lever(**{**said, **numbers}), Surroundings(**around), sensitivity)
+    return _KnownOf(Lever(**{**said, **numbers}), Surroundings(**around), scale, told)
+
+
+def _scale(units: str | None, sensitivity: Number | None) -> tuple[Number | None, list[str]]:
+    """What turns the spectrum into one of displacements, and what to say of it.
+
+    A spectrum in m^2/Hz was made with a sensitivity: its uncertainty counts, its value is in the spectrum already.
+    """
+    if units != "m^2/Hz":
+        return sensitivity, []
+    if sensitivity is None:
+        return 1.0, ["the spectrum is in m^2/Hz: the sensitivity is in it already."]
+    said = ["the spectrum is in m^2/Hz: the sensitivity is in it already, and the one given is taken only for its "
+            "uncertainty, not applied again."]
+    return Known(1.0, sensitivity.std / sensitivity.value) if isinstance(sensitivity, Known) else 1.0, said
 
 
 def _number(lever: Mapping[str, float], name: str) -> Number:
