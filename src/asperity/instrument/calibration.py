@@ -29,6 +29,7 @@ from asperity.instrument.calibration_methods import (
 from asperity.instrument.digits import constant, number, share
 from asperity.instrument.hydrodynamics import Fluid
 from asperity.instrument.roll_off import LIKELIER, RollOff, roll_off
+from asperity.instrument.seen_resonance import require_resonance, require_whole
 from asperity.instrument.spring_constant import (
     Estimate,
     Known,
@@ -107,8 +108,8 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
             error.
 
     Raises:
-        ValueError: no method is possible with what is known, an unknown method, or no resonance in the band;
-            and what `fit_spectra` raises.
+        ValueError: no method is possible with what is known, an unknown method, no resonance in the band, one of
+            which a part is missing, or a fit that misses the spectrum by 20 %; and what `fit_spectra` raises.
     """
     known, findings = known_inputs(lever, surroundings, sensitivity)
     ways = ways_of(known)
@@ -118,9 +119,10 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
                         "coefficient its A")
     band = _band(frequency, power, band)
     fits = _fits(frequency, power, band, averages, known)
-    _require_resonance(fits[0][0], band)
+    require_resonance(frequency, power, fits[0][0], fits[0][2], band)
     detector, models = _behind_detector(frequency, power, fits, band)
     fit = detector.fit
+    require_whole(frequency, fit)
     bands = [row for model in models for row in _scan(frequency, power, fit, model, ways, band)]
     shape = _shape(frequency, power, fit, models[0][1])
     results = [_method(way, fit, bands, shape, detector.shift) for way in ways]
@@ -220,12 +222,6 @@ def _about_detector(detector: RollOff, ways: Sequence[Way], results: Sequence[Me
     return [f"the spectrum falls off like behind a detector with a roll-off (order {model.order}, of {what}) at about "
             f"{float(model.corner) / 1e3:.3g} kHz: it is part of the model; without it the spring constant would be "
             f"off: {changes}. Measure with more bandwidth where you can."]
-
-
-def _require_resonance(fit: SpectralFit, band: tuple[float, float]) -> None:
-    if not fit.converged or not fit.std[0] < 0.5:
-        raise DataError(f"no resonance stands out of the noise between {band[0]:.4g} and {band[1]:.4g} Hz; "
-                        "give the band around the resonance, or record longer")
 
 
 def _scan(frequency: Any, power: Any, fit: SpectralFit, named: tuple[str, AbstractResonance],

@@ -132,6 +132,15 @@ def test_a_spectrum_of_displacements_does_not_take_the_sensitivity_again(sensiti
         assert "sensitivity 5 %" in said(made)
 
 
+def test_what_is_no_spring_constant_of_a_lever_is_refused(tmp_path):
+    """A sensitivity in nm/V taken for m/V, and volts called metres: 2e-19 and 1e-16 N/m."""
+    volts = virtual_spectrum(LEVER, bins=2048)
+    with pytest.raises(CalibrationError, match=r"comes out as .* N/m, and levers have 0.0001 to 10000 N/m: check"):
+        calibrate.spring_constant(volts, sensitivity=60.0)
+    with pytest.raises(CalibrationError, match="check the unit of the spectrum"):
+        calibrate.spring_constant(volts.assign(power=volts["power"].assign_attrs(units="m^2/Hz")))
+
+
 def decimals(text):
     return len(text.partition(".")[2])
 

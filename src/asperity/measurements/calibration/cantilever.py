@@ -40,6 +40,7 @@ _FLUIDS = {"air": air, "water": water}
 _BATCH = 64  # curves of a chunk: some seconds of work
 _BEND = tuple(f"bend_{name}" for name in Yielding._fields)
 _UNTOLD = 0.5  # standard error of a curve's bend, beyond which curves tell nothing, however many
+_PLAUSIBLE = (1e-4, 1e4)  # N/m, of levers: softer and stiffer ones are an error of units
 _METHODS = ("equipartition", "sader", "coefficient")
 
 
@@ -67,7 +68,8 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
         its fit.
 
     Raises:
-        CalibrationError: too little is known for any method, or the spectrum shows no resonance.
+        CalibrationError: too little is known for any method, the spectrum shows no resonance or a part of one, or what comes
+            out is not the spring constant of a lever (1e-4 to 1e4 N/m).
     """
     opened = open_spectrum(spectrum) if not isinstance(spectrum, xr.Dataset) else spectrum
     inputs = [] if isinstance(spectrum, xr.Dataset) else [provenance.file_record(spectrum)]
@@ -83,6 +85,7 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
         found = thermal_calibration.calibrate(
             opened["frequency"].values, opened["power"].values, known.lever, known.surroundings,
             sensitivity=known.sensitivity, band=band, averages=opened.attrs.get("averages"), method=method)
+        _require_plausible(found.spring_constant.value)
     except DataError as error:
         raise CalibrationError(f"{opened.attrs.get('file', 'the spectrum')}: {error}") from error
     said = list(known.said)
@@ -93,6 +96,14 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
     return calibration_of(_thermal(opened, found), "spring_constant", [*_verdict(found), *said],
                         provenance.step("calibrate.spring_constant", arguments, inputs=inputs),
                           before=spectrum, sensitivity_exponent=-2.0 if found.method == "equipartition" else 0.0)
+
+
+def _require_plausible(value: float) -> None:
+    """That a spring constant (N/m) is one of a lever, or NaN."""
+    if value < _PLAUSIBLE[0] or value > _PLAUSIBLE[1]:
+        raise DataError(f"the spring constant comes out as {value:.3g} N/m, and levers have {_PLAUSIBLE[0]:g} to "
+                        f"{_PLAUSIBLE[1]:g} N/m: check the unit of the spectrum (V^2/Hz or m^2/Hz), the sensitivity "
+                        "(m/V) and the dimensions of the lever")
 
 
 class _KnownOf(NamedTuple):
