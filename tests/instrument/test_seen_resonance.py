@@ -71,7 +71,7 @@ def test_a_peak_as_high_as_the_noise_still_counts():
 @pytest.mark.parametrize("part", [(15.1e3, np.inf), (15.4e3, np.inf), (16e3, np.inf), (0.0, 14.6e3), (0.0, 14e3)])
 def test_a_resonance_of_which_a_part_is_missing_gives_no_number(part):
     """From above it, before: 3 to 23 times the truth."""
-    with pytest.raises(DataError, match="both sides of its resonance|no resonance stands out"):
+    with pytest.raises(DataError, match=r"both sides of its resonance|no resonance stands out"):
         stiffness(0, part=part)
 
 

@@ -287,6 +287,30 @@ def test_curves_that_show_no_contact_are_refused():
         deflection_sensitivity({"approach": (height[1:], noise)}, sensor=True)
 
 
+@pytest.mark.parametrize(("part", "after"), [(0.6, 0.0), (0.85, 0.0), (0.6, 2e-3)])
+def test_a_photodiode_that_saturates_is_called_that(part, after):
+    """Cut at 60 and 85 % of the highest voltage, also with noise after the cut: "a surface that yields" before."""
+    rng = np.random.default_rng(3)
+    curves = {name: (c[0], np.minimum(c[2], part * c[2].max()) + after * rng.normal(size=len(c[2])))
+              for name, c in stiff_curve(50e-9, 0, samples=400).items()}
+    with pytest.raises(DataError, match=r"stays at its highest, .* saturates; press less"):
+        deflection_sensitivity(curves, sensor=True)
+    named = deflection_sensitivity(curves, sensor=True, window=(0.5, 3.0))
+    assert named.sensitivity.value == pytest.approx(50e-9, rel=5e-3)
+
+
+def test_steps_of_a_converter_are_no_saturation():
+    curves = {name: (c[0], np.round(c[2] / 0.05) * 0.05) for name, c in stiff_curve(50e-9, 0).items()}
+    assert deflection_sensitivity(curves, sensor=True).sensitivity.value == pytest.approx(50e-9, rel=5e-3)
+
+
+def test_noise_is_called_noise():
+    """Of 20 % of the rise: "does not rise (from 0.8 V to 36 V)" before."""
+    curves = soft_curve(np.inf, 1.0, 0.2, 0)
+    with pytest.raises(DataError, match=r"noise .* is too large: 0\.[789]\d V, and contact raises it by [34]\."):
+        deflection_sensitivity(curves, sensor=True)
+
+
 def test_the_measured_calibration_curve_says_how_little_it_knows():
     """Only 5 to 9 samples are in steep contact, and the directions differ: no number to rely on, and none is given."""
     curve = open_dataset(shared_data(CURVE_FILE)).isel(curve=0)

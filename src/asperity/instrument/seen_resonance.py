@@ -85,7 +85,7 @@ def gain_over_noise(frequency: Any, power: Any, fit: SpectralFit, model: Abstrac
 
 
 def _background(grid: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """The likeliest sum of white and 1/f noise, both at least 0: a step of reweighted least squares is one of Fisher's."""
+    """The likeliest sum of white and 1/f noise, both at least 0, by reweighted least squares (Fisher scoring)."""
     columns = np.column_stack([np.ones_like(grid), grid[0] / grid])
     density = np.full_like(grid, observed.mean())
     for _ in range(_STEPS):

@@ -26,6 +26,9 @@ _HIGHEST = (0.9, 1.0)
 _FAR = 0.8  # of the heights, above which the lever is free, also where a soft surface is pressed far
 _ROUNDS = 20  # of reweighting
 _BEND = 3.0  # standard errors beyond which a window is not straight
+_SAME = 0.02  # of the rise: voltages as near to the highest are the same to a photodiode that saturates
+_PLATEAU = 0.08  # of the way in contact, on which a voltage that still rises does not stay the same
+_NEAR = 0.05  # of the samples, those nearest to the surface
 
 
 class Slope(NamedTuple):
@@ -151,6 +154,8 @@ def _windows(name: str, height: Any, voltage: Any,
         raise ValueError(f"{name}: heights {height.shape} and voltages {voltage.shape} must be finite and of "
                          "the same length")
     base, top = _levels(height, voltage)
+    if window is None:
+        _require_rising(name, height, voltage, base, top)
     pairs = [window] if window else [(base + a * (top - base), base + b * (top - base))
                                      for a in _LOWEST for b in _HIGHEST]
     contact = height < height[voltage > base + 0.05 * (top - base)].max(initial=-np.inf)
@@ -171,9 +176,41 @@ def _levels(height: np.ndarray, voltage: np.ndarray) -> tuple[float, float]:
     base, noise = float(np.median(far)), 1.4826 * float(np.median(np.abs(far - np.median(far))))
     top = float(voltage.max())
     if not top - base > 10 * noise or top <= base:
+        near = float(np.median(voltage[height <= np.quantile(height, _NEAR)]))
+        quick = _noise(far)
+        if near - base > 2 * quick > noise:
+            raise DataError(f"the noise of the voltage is too large: {quick:.2g} V, and contact raises it by "
+                            f"{near - base:.3g} V (from {base:.3g} V to {near:.3g} V), which should be ten times as "
+                            "much; press harder, record slower, or average curves")
         raise DataError(f"the voltage does not rise in contact (from {base:.3g} V to {top:.3g} V, noise "
                         f"{noise:.2g} V): not a curve on a stiff surface, or of inverted sign")
     return base, top
+
+
+def _noise(voltage: np.ndarray) -> float:
+    """The standard deviation (V) from sample to sample, robust."""
+    return 1.4826 * float(np.median(np.abs(np.diff(voltage)))) / np.sqrt(2) if len(voltage) > 1 else 0.0
+
+
+def _require_rising(name: str, height: np.ndarray, voltage: np.ndarray, base: float, top: float) -> None:
+    """That the voltage rises to the end of the contact: a photodiode or converter at its limit stays where it is.
+
+    Raises:
+        DataError: the last part of the way leaves the highest voltage as it is.
+    """
+    order = np.argsort(-height, kind="stable")
+    down, rising = height[order], voltage[order]
+    same = _SAME * (top - base) + 4 * _noise(voltage[height >= np.quantile(height, _FAR)])
+    lower = np.flatnonzero(rising < top - same)
+    begun = np.flatnonzero(rising < base + same)
+    if not (len(lower) and len(begun) and lower[-1] + _LEAST < len(down)):
+        return
+    flat, whole = (float(down[places[-1]] - down[-1]) for places in (lower, begun))
+    expected = same / (top - base)
+    if flat > (_PLATEAU + 2 * expected) * whole:
+        raise DataError(f"{name}: the voltage stays at its highest, {top:.4g} V, over the last "
+                        f"{100 * flat / whole:.0f} % of the way in contact: the photodiode or its converter saturates; press less, center the "
+                        "laser, or give the window in V below that")
 
 
 def _line(height: np.ndarray, voltage: np.ndarray) -> Slope:

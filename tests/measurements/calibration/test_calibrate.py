@@ -115,7 +115,7 @@ def test_the_spring_constant(sensitivity):
 
 
 def test_a_spectrum_of_displacements_does_not_take_the_sensitivity_again(sensitivity):
-    """In m^2/Hz: 31.8 TN/m for 0.05 N/m before. A measured sensitivity counts with its uncertainty, an assumed with 5 %."""
+    """In m^2/Hz: 31.8 TN/m for 0.05 N/m before. The uncertainty of the sensitivity counts; 5 % if it is not known."""
     volts = virtual_spectrum(LEVER, bins=2048)
     slope = float(sensitivity["sensitivity"])
     metres = volts.assign(power=("frequency", volts["power"].values * slope**2, {"units": "m^2/Hz"}))

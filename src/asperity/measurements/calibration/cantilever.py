@@ -68,8 +68,8 @@ def spring_constant(spectrum: str | PathLike[str] | xr.Dataset, *, lever: Mappin
         its fit.
 
     Raises:
-        CalibrationError: too little is known for any method, the spectrum shows no resonance or a part of one, or what comes
-            out is not the spring constant of a lever (1e-4 to 1e4 N/m).
+        CalibrationError: too little is known for any method, the spectrum shows no resonance or a part of one, or
+            what comes out is not the spring constant of a lever (1e-4 to 1e4 N/m).
     """
     opened = open_spectrum(spectrum) if not isinstance(spectrum, xr.Dataset) else spectrum
     inputs = [] if isinstance(spectrum, xr.Dataset) else [provenance.file_record(spectrum)]
