@@ -209,8 +209,8 @@ def _require_rising(name: str, height: np.ndarray, voltage: np.ndarray, base: fl
     expected = same / (top - base)
     if flat > (_PLATEAU + 2 * expected) * whole:
         raise DataError(f"{name}: the voltage stays at its highest, {top:.4g} V, over the last "
-                        f"{100 * flat / whole:.0f} % of the way in contact: the photodiode or its converter saturates; press less, center the "
-                        "laser, or give the window in V below that")
+                        f"{100 * flat / whole:.0f} % of the way in contact: the photodiode or its converter saturates; "
+                        "press less, center the laser, or give the window in V below that")
 
 
 def _line(height: np.ndarray, voltage: np.ndarray) -> Slope:
