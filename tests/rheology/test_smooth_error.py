@@ -24,7 +24,10 @@ def measured(share, seed, noise=0.04):
 
 
 def test_the_covariance_is_that_of_gain_and_phase():
-    """C^(-1/2) of the docstring's covariance, for errors that are a part of the material's modulus."""
+    """C^(-1/2) of the docstring's covariance, for errors that are a part of the material's modulus.
+
+    The size of the noise, relative to it, is the running median over nine points.
+    """
     data = measured(0.5, 0)
     error = learnt_error(data, 0.6)
     problem = estimate.whitened(*data)
@@ -34,7 +37,10 @@ def test_the_covariance_is_that_of_gain_and_phase():
     found = np.linalg.inv(root @ root)
     kernel = np.exp(-0.5 * ((DECADES[:, None] - DECADES) / length) ** 2)
     material = data.design.matrix @ (estimate.smoothed(problem, estimate.by_discrepancy(problem))[0] * problem.scale)
-    storage, loss = (part / np.hypot(*np.split(data.values, 2)) for part in np.split(material, 2))
+    ratio = np.split(data.noise, 2)[0] / np.hypot(*np.split(material, 2))
+    beside = np.lib.stride_tricks.sliding_window_view(np.pad(ratio, 4, "edge"), 9)
+    relative = np.median(beside, axis=1) / np.split(data.noise, 2)[0]
+    storage, loss = (part * relative for part in np.split(material, 2))
     gain, turn = np.concatenate([storage, loss]), np.concatenate([-loss, storage])
     smooth = np.tile(kernel, (2, 2)) * (np.outer(gain, gain) + np.outer(turn, turn))
     np.testing.assert_allclose(found, 0.4 * np.eye(66) + 0.6 * smooth, atol=2e-4)

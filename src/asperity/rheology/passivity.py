@@ -16,6 +16,7 @@ from scipy.special import ndtri
 from asperity.messages import DataError
 from asperity.rheology.finite_band import finite_band
 from asperity.rheology.lin_kk import LinKK, lin_kk
+from asperity.rheology.relative_noise import renewed
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
 from asperity.rheology.spectrum_estimate import FEWEST, Data, frequency_data, nearest_passive, spectrum_of
 
@@ -35,6 +36,7 @@ _PER_DECADE = 20  # relaxation times: any passive spectrum is met to 0.1 % of |E
 _LEVEL = 0.05  # probability of an alarm on good data
 _BOUNDS_LEVEL = 0.01  # the same for all inequalities together
 _SYSTEMATIC = -3.5  # standard score of the sign changes
+_SMALL = 0.1  # relative noise up to which that of a repetition is as good as that of the data (false alarms 5 %)
 _EDGE = 0.2  # decades left out at either end of the ln coth residual
 
 
@@ -82,8 +84,8 @@ class PassivityReport(NamedTuple):
         return "\n".join(lines)
 
 
-def check_passivity(angular_frequency: Any, modulus: Any, noise: Any, *, draws: int = 999,
-                    seed: int = 0) -> PassivityReport:
+def check_passivity(angular_frequency: Any, modulus: Any, noise: Any, *, relative: float | None = None,
+                    draws: int = 999, seed: int = 0) -> PassivityReport:
     """Test one spectrum for causality and dissipation on its finite band.
 
     Args:
@@ -92,6 +94,8 @@ def check_passivity(angular_frequency: Any, modulus: Any, noise: Any, *, draws: 
         noise: standard deviation in Pa, real (the same for E' and E'') or complex, see
             `asperity.rheology.spectrum_estimate.noise_of`. The p-value is about data *and* stated noise: an
             alarm may also mean that the noise is larger than stated.
+        relative: where the noise is that of `asperity.rheology.relative_noise.relative_noise`, in these parts of the
+            fitted |E*|; above a tenth each repetition then has its own.
         draws: repetitions of the measurement in the computer; the p-value is at least 1 / (draws + 1).
         seed: of the random numbers.
 
@@ -103,7 +107,7 @@ def check_passivity(angular_frequency: Any, modulus: Any, noise: Any, *, draws: 
     found, chi_square = nearest_passive(*data)
     fitted = data.design.matrix @ found
     predicted = _complex(fitted)
-    squares, distances = _repeated(data, fitted, draws, seed)
+    squares, distances = _repeated(data, fitted, relative, draws, seed)
     residual = modulus - predicted
     return PassivityReport(
         band=(float(omega[0]), float(omega[-1])), points=len(omega), distance=_distance(residual, modulus),
@@ -174,12 +178,16 @@ def _distance(residual: np.ndarray, modulus: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.abs(residual / modulus) ** 2)))
 
 
-def _repeated(data: Data, fitted: np.ndarray, draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _repeated(data: Data, fitted: np.ndarray, relative: float | None, draws: int,
+              seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Chi-square and distance of repetitions of the measurement on the fitted material."""
     rng, squares, distances = np.random.default_rng([seed, 104729]), np.empty(draws), np.empty(draws)
     for i in range(draws):
         values = fitted + data.noise * rng.standard_normal(fitted.shape)
-        found, squares[i] = nearest_passive(data.design, values, data.noise)
+        again = data._replace(values=values)
+        if relative is not None and relative > _SMALL:
+            again = again._replace(noise=np.tile(renewed(again, relative), 2))
+        found, squares[i] = nearest_passive(*again)
         distances[i] = _distance(_complex(data.design.matrix @ found - values), _complex(values))
     return squares, distances
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.ndimage import median_filter
 
 from asperity.messages import ArgumentError
 from asperity.rheology.spectrum_estimate import Data, Whitened, by_discrepancy, smoothed, whitened
@@ -29,6 +30,7 @@ _LENGTHS = (0.5, 1.0, 2.0, 4.0)  # decades over which a gain drifts: a filter's 
 _SHARES = (0.15, 0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 0.97)  # of the variance
 _NONE = 0.2  # prior probability that errors are independent
 _NODES = 2  # of the process, to a length
+_NEIGHBORS = 9  # points over which the relative size of the noise is the same, in the median
 _JITTER = 1e-8  # added to the diagonal of its covariance, for Cholesky's sake
 
 
@@ -140,13 +142,27 @@ def _drift(data: Data, material: np.ndarray, length: float) -> Drift:
 
 
 def _acted(data: Data, material: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a gain and a phase of the size of the noise do to each value, (rows,) in units of its noise."""
+    """What a gain and a phase of the size of the noise do to each value, (rows,) in units of its noise.
+
+    The size is the noise over the modulus of the material, smooth from point to point: noise that was taken of
+    measured values is ragged, drift is not.
+    """
     parts = material.reshape(data.design.parts, -1)
-    measured = np.linalg.norm(data.values.reshape(parts.shape), axis=0)
-    unit = np.where(measured > 0, parts / np.where(measured > 0, measured, 1.0), 0.0)
-    counted = np.isfinite(data.noise)
-    turned = np.concatenate([-unit[-1], unit[0]]) if len(unit) == 2 else np.zeros_like(material)
-    return np.where(counted, unit.ravel(), 0.0), np.where(counted, turned, 0.0)
+    modulus, noise = np.linalg.norm(parts, axis=0), data.noise.reshape(parts.shape)
+    counted = np.isfinite(noise) & (modulus > 0)
+    unit = np.zeros_like(parts)
+    for row, there in enumerate(counted):
+        share = np.log(noise[row, there] / modulus[there])
+        unit[row, there] = np.exp(_smooth(share, data.design.time[there])) / noise[row, there]
+    turned = np.concatenate([-parts[-1], parts[0]]) if len(parts) == 2 else np.zeros_like(material)
+    return unit.ravel() * material, unit.ravel() * turned
+
+
+def _smooth(values: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """The running median along time."""
+    order, found = np.argsort(time), np.empty_like(values)
+    found[order] = median_filter(values[order], _NEIGHBORS, mode="nearest")
+    return found
 
 
 def _process(decades: np.ndarray, length: float) -> np.ndarray:
