@@ -67,6 +67,9 @@ _INVERSE = re.compile(r"\s*(?:\^?\(?-1\)?|⁻¹)$")
 _EXAMPLES = {"rad/s": "rad/s", "Hz": "Hz", "s": "s", "rad": "deg", "1": "1", "Pa": "kPa", "1/Pa": "1/kPa"}
 #: rows at 0 that a table may have: more are no first point of a recording
 _MOST_AT_ZERO = 3
+#: what a table is of: two of them over frequency, two over time
+_TABLES = (("storage_modulus", "loss_modulus"), ("shear_storage_modulus", "shear_loss_modulus"),
+           ("relaxation_modulus",), ("creep_compliance",))
 _WANTED = ("Name the columns, with units, for example: frequency (Hz), storage_modulus (kPa), loss_modulus (kPa); or "
            "frequency (Hz), abs_modulus (kPa), phase (deg); or time (s), relaxation_modulus (kPa); or time (s), "
            "creep_compliance (1/kPa).")
@@ -133,8 +136,13 @@ def _require_units(path: Path, columns: Sequence[tuple[str | None, str | None]])
 
 
 def _with_parts(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The columns with storage and loss modulus, from magnitude and phase or from the loss tangent where they lack."""
+    """The columns with storage and loss modulus, from magnitude and phase or from the loss tangent where they lack.
+
+    A ``modulus`` over frequency beside a phase is the magnitude.
+    """
     made = dict(columns)
+    if {"frequency", "angular_frequency"} & set(made) and "phase" in made and "abs_modulus" not in made:
+        made = {name.replace("relaxation_modulus", "abs_modulus"): values for name, values in made.items()}
     phase, tangent = (made.pop(name, None) for name in ("phase", "loss_tangent"))
     phase_std, _ = (made.pop(f"{name}_std", None) for name in ("phase", "loss_tangent"))
     for kind in ("", "shear_"):
@@ -179,9 +187,8 @@ def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any], s
     if "angular_frequency" in columns:
         columns["frequency"] = columns.pop("angular_frequency") / (2 * math.pi)
     axis = "frequency" if "frequency" in columns else "time" if "time" in columns else None
-    pairs = (("storage_modulus", "loss_modulus"), ("shear_storage_modulus", "shear_loss_modulus"),
-             ("relaxation_modulus",), ("creep_compliance",))
-    if axis is None or not any(set(pair) <= set(columns) for pair in (pairs[:2] if axis == "frequency" else pairs[2:])):
+    wanted = _TABLES[:2] if axis == "frequency" else _TABLES[2:]
+    if axis is None or not any(set(parts) <= set(columns) for parts in wanted):
         others = f"; not understood: {quoted(', '.join(strange))}" if strange else ""
         raise NotRecognized(path, f"the columns are {', '.join(columns) or 'unknown'}{others}.", _WANTED)
     along = columns.pop(axis)
@@ -210,7 +217,20 @@ def _joined(along: np.ndarray, columns: dict[str, np.ndarray], axis: str,
         rows = f"{several.sum()} {axis} value{'s' if several.sum() > 1 else ''}"
         words = f"{rows} stood in several rows, whose mean is taken; they are up to {100 * off:.2g} % off it"
         lost = lost | {"left_out": "; ".join([*([lost["left_out"]] if "left_out" in lost else []), words])}
+        lost = lost | _scatter(columns, means, row, count)
     return places, means, lost
+
+
+def _scatter(columns: dict[str, np.ndarray], means: dict[str, np.ndarray], row: np.ndarray,
+             count: np.ndarray) -> dict[str, Any]:
+    """How much rows at one place scatter about their mean, in parts of the modulus, and how many deviations say so."""
+    squares, number = 0.0, 0
+    for parts in (group for group in _TABLES if set(group) <= set(columns)):
+        size = np.linalg.norm([means[name] for name in parts], axis=0)[row]
+        off = np.array([columns[name] - means[name][row] for name in parts])
+        squares += float(np.sum(np.divide(off, size, out=np.zeros_like(off), where=size > 0) ** 2))
+        number += len(parts) * int(np.sum(count - 1))
+    return {"repeat_scatter": math.sqrt(squares / number), "repeat_number": number}
 
 
 def _with_zero(lost: dict[str, Any], axis: str, count: int) -> dict[str, Any]:

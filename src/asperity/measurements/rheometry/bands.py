@@ -108,13 +108,18 @@ def _hidden(material: Any, field: str, span: tuple[float, float]) -> np.ndarray:
 def resting(fitted: MaterialFit, sampled: Sampled, verb: str, span: tuple[float, float]) -> dict[str, Any]:
     """``equilibrium_modulus``; its lower end is 0 unless it makes most of the modulus at the slowest frequency or time.
 
-    A branch slower than the data looks like a spring: only where a plateau is seen is there one to speak of.
+    A branch slower than the data looks like a spring: only where a plateau is seen is there one to speak of. The spring
+    is a part of the modulus at the slowest point, so its upper end is not above that of this modulus.
     Arguments as in `constants`; ``verb`` is the function of the material that was measured.
     """
     modulus = over(verb, fitted, sampled, np.array([1 / span[1] if verb == "complex_modulus" else span[1]]))
+    slowest = Curve(*(np.real(part[..., 0]) for part in modulus))
     springs = (np.asarray(one.equilibrium_modulus) for one in (fitted.material, *sampled))  # pyright: ignore
-    share = Curve(*(one / np.real(whole[..., 0]) for one, whole in zip(springs, modulus)))
+    share = Curve(*(one / np.where(whole > 0, whole, np.inf) for one, whole in zip(springs, slowest)))
     found = constants(fitted, sampled, {"equilibrium_modulus": "equilibrium_modulus"}, span)
+    dims, high, about = found["equilibrium_modulus_high"]
+    most = np.maximum(slowest.table("modulus", (), "")["modulus_high"][1], found["equilibrium_modulus"][1])
+    found |= {"equilibrium_modulus_high": (dims, np.minimum(high, most), about)}
     if band(share.drawn, share.center, LEVEL)[0] >= _PLATEAU:
         return found
     return found | {"equilibrium_modulus_low": ((), 0.0, {"units": "Pa"})}
@@ -160,5 +165,6 @@ def about_errors(error: SmoothError, given: float | None, what: Sequence[str]) -
     if given is not None:
         return f"Of the variance of the noise {100 * given:.3g} % is taken as {drift}, as stated."
     low, high = (100 * error.quantile(end) for end in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return (f"Of the variance of the noise {100 * error.mean:.0f} % ({low:.0f} to {high:.0f}) is taken as {drift}: "
+    ends = f" ({low:.0f} to {high:.0f})" if round(low) != round(high) else ""
+    return (f"Of the variance of the noise {100 * error.mean:.0f} %{ends} is taken as {drift}: "
             "what the scatter from point to point leaves of it. The bands hold it.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -34,9 +35,10 @@ from asperity.report.citing import citations
 from asperity.rheology import kramers_kronig, passivity, relaxation_spectrum
 from asperity.rheology.finite_band import finite_band
 from asperity.rheology.passivity import PassivityReport, check_passivity
+from asperity.rheology.relative_noise import relative_noise
 from asperity.rheology.relaxation_spectrum import RelaxationSpectrum
 from asperity.rheology.smooth_error import learnt_error
-from asperity.rheology.spectrum_estimate import creep_data, frequency_data, noise_of, time_data
+from asperity.rheology.spectrum_estimate import Data, creep_data, frequency_data, time_data
 from asperity.rheology.spectrum_posterior import MaterialFit, Sampled, fitted, sampled
 
 __all__ = ["median_spectrum", "relax", "spectrum"]
@@ -86,10 +88,12 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     names = (f"{kind}storage_modulus", f"{kind}loss_modulus")
     kept, modulus = _measured_spectrum(data, names)
     omega = 2 * math.pi * kept["frequency"].values
-    stated, said = _noise(kept, names, modulus, noise)
+    stated, said = _noise(kept, names, partial(frequency_data, omega, modulus), noise)
     numbers = frequency_data(omega, modulus, stated)
     error = learnt_error(numbers, smooth_share)
-    report = check_passivity(omega, modulus, stated, draws=_REPEATS if len(omega) <= _MANY else _REPEATS // 10)
+    relative = _relative(kept, names, noise)
+    report = check_passivity(omega, modulus, stated, relative=relative,
+                             draws=_REPEATS if len(omega) <= _MANY else _REPEATS // 10)
     found, bands = fitted(numbers, error), sampled(numbers, error, draws=draws)
     made = kept.drop_attrs(deep=False).assign(_kk_table(omega, modulus, report) | smooth_shares(error))
     table = _fit_table(omega, found, bands)
@@ -98,8 +102,10 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
     step = provenance.step("spectrum", {"noise": noise, "smooth_share": smooth_share, "draws": draws, **_named(source)},
                            inputs=inputs)
     origin = _origin(data, kramers_kronig, passivity, relaxation_spectrum)
-    findings = json.dumps([*_left_out(data), *said, about_errors(error, smooth_share, ("gain", "phase")),
-                           *_untold(data), *_in_words(report)])
+    repeats = _about_repeats(data, np.abs(modulus), stated, "frequency")
+    findings = json.dumps([*repeats, *_left_out(data), *said, about_errors(error, smooth_share, ("gain", "phase")),
+                           *_untold(data), *_in_words(report),
+                           *(_about_alarm(names) if report.alarm and relative is not None else [])])
     named = made.assign_attrs(origin, findings=findings, alarm=int(report.alarm), modulus=kind or "young")
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
@@ -115,6 +121,7 @@ def _measured_spectrum(data: xr.Dataset, names: Sequence[str]) -> tuple[xr.Datas
     finite = np.isfinite(values)
     if finite.sum() < 5:
         raise DataError(f"{finite.sum()} points have both moduli: at least 5 are needed for a spectrum")
+    _require_positive(values[finite].real, names[0])
     return data.isel(frequency=finite), values[finite]
 
 
@@ -147,9 +154,10 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     data, inputs = _opened(source)
     kept, name = _measured_times(data)
     time, values = kept["time"].values, kept[name].values
-    stated, said = _noise(kept, (name,), values.astype(complex), noise)
     creeping = name == "creep_compliance"
-    numbers = (creep_data if creeping else time_data)(time, values, np.real(stated))
+    problem = partial(creep_data if creeping else time_data, time, values)
+    stated, said = _noise(kept, (name,), problem, noise)
+    numbers = problem(np.real(stated))
     error = learnt_error(numbers, smooth_share)
     found, bands = fitted(numbers, error), sampled(numbers, error, draws=draws)
     alone = fitted(numbers, learnt_error(numbers, 0.0))  # the verdict: as if all of the noise were independent
@@ -163,16 +171,23 @@ def relax(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = Non
     made = kept.drop_attrs(deep=False).assign(table).assign_coords(fit_time=("fit_time", grid, {"units": "s"}))
     step = provenance.step("relax", {"noise": noise, "smooth_share": smooth_share, "draws": draws, **_named(source)},
                            inputs=inputs)
-    findings = json.dumps([*_left_out(data), *said, about_errors(error, smooth_share, ("a gain",)),
-                           _about(alone, "J(t)" if creeping else "E(t)")])
     alarm = alone.chi_square > chi2.isf(_BY_CHANCE, alone.data)
+    findings = json.dumps([*_about_repeats(data, np.abs(values), stated, "time"), *_left_out(data), *said,
+                           about_errors(error, smooth_share, ("a gain",)),
+                           _about(alone, "J(t)" if creeping else "E(t)"),
+                           *(_about_alarm((name,)) if alarm and _relative(kept, (name,), noise) is not None else [])])
     named = made.assign_attrs(_origin(data, relaxation_spectrum), findings=findings, alarm=int(alarm))
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
 
 
 def _measured_times(data: xr.Dataset) -> tuple[xr.Dataset, str]:
     """The finite points, and which quantity they are of."""
-    name = next((one for one in ("relaxation_modulus", "creep_compliance") if one in data), None)
+    held = [one for one in ("relaxation_modulus", "creep_compliance") if one in data]
+    if len(held) > 1:
+        raise DataError(f"the source holds both {held[0]} and {held[1]}, and one material is fitted to one of them: "
+                        "give a table with one of the two columns; the other is told from it (relaxation_fit and "
+                        "creep_fit)")
+    name = held[0] if held else None
     if name is None or "time" not in data.coords:
         raise DataError("no relaxation: it needs relaxation_modulus or creep_compliance over time; the source holds "
                         f"{_held(data)}")
@@ -181,7 +196,17 @@ def _measured_times(data: xr.Dataset) -> tuple[xr.Dataset, str]:
     kept = data.isel(time=np.isfinite(data[name].values))
     if kept.sizes["time"] < 5:
         raise DataError(f"{kept.sizes['time']} finite points: at least 5 are needed for a relaxation")
+    _require_positive(kept[name].values, name)
     return kept, name
+
+
+def _require_positive(values: np.ndarray, name: str) -> None:
+    """Raise `DataError` where no value is that of any material."""
+    if (values == 0).all():
+        raise DataError(f"{name} is 0 in all {len(values)} rows: the column holds no measurement")
+    if (values <= 0).all():
+        raise DataError(f"{name} is negative in all {len(values)} rows, where no material at rest is: the sign of "
+                        "force or depth (or a phase by 180 deg) is likely the other; turn it in the table")
 
 
 def _untold(data: xr.Dataset) -> list[str]:
@@ -211,21 +236,55 @@ def _named(source: Any) -> dict[str, str]:
     return {} if isinstance(source, xr.Dataset) else {"source": str(source)}
 
 
-def _noise(data: xr.Dataset, names: Sequence[str], modulus: np.ndarray,
+def _noise(data: xr.Dataset, names: Sequence[str], numbers: Callable[[Any], Data],
            given: float | None) -> tuple[np.ndarray, list[str]]:
-    """Standard deviations of the parts, complex, and what is said of them."""
+    """Standard deviations (m,) of the parts, complex, and what is said of them; ``numbers`` makes data with a noise."""
     what = "compliance" if "creep_compliance" in names else "modulus"
-    if given is not None:
-        try:
-            return noise_of(modulus, relative=given), [f"The stated noise is {100 * given:.3g} % of the {what}."]
-        except ValueError as error:
-            raise ArgumentError(str(error)) from error
-    stds = [data[f"{name}_std"].values for name in names if f"{name}_std" in data]
-    if len(stds) == len(names) and all((std > 0).all() for std in stds):
+    relative = _relative(data, names, given)
+    if relative is None:
+        stds = [data[f"{name}_std"].values for name in names]
         return stds[0] + 1j * stds[-1], ["The noise is that of the data."]
-    return noise_of(modulus, relative=_ASSUMED_NOISE), [
+    if not relative > 0:
+        raise ArgumentError(f"noise = {relative:g}: the relative standard uncertainty of the {what} must be above 0, "
+                            "such as 0.02 (2%)")
+    size = relative_noise(numbers(1.0), relative)
+    if not (size > 0).all():
+        columns = " and ".join(f"{name}_std" for name in names)
+        raise DataError(f"the {what} is 0 at {np.sum(size <= 0)} of {len(size)} points, where a noise relative to it "
+                        f"is none: leave these rows out, or give the standard uncertainty with a unit in {columns}")
+    return size * (1 + 1j), [
+        f"The stated noise is {100 * given:.3g} % of the {what}." if given is not None else
         f"ASSUMED, because nobody said it: noise of {100 * _ASSUMED_NOISE:g} % of the {what}. The bands and the test "
         "of causality depend on it."]
+
+
+def _relative(data: xr.Dataset, names: Sequence[str], given: float | None) -> float | None:
+    """The noise in parts of the material, given or assumed; None where the data come with standard deviations."""
+    stds = [data[f"{name}_std"].values for name in names if f"{name}_std" in data]
+    if given is None and len(stds) == len(names) and all((std > 0).all() for std in stds):
+        return None
+    return _ASSUMED_NOISE if given is None else given
+
+
+def _about_alarm(names: Sequence[str]) -> list[str]:
+    """What a noise that is relative to each value may have to do with an alarm."""
+    unit = "1/Pa" if "creep_compliance" in names else "Pa"
+    columns = " and ".join(f"{name}_std ({unit})" for name in names)
+    return ["The noise is relative to each value. One that is the same at all values, such as 1 % of the largest, is "
+            f"more than that where they are small: give it in {columns}."]
+
+
+def _about_repeats(data: xr.Dataset, size: np.ndarray, stated: np.ndarray, axis: str) -> list[str]:
+    """What rows at one place say of the stated noise, where they scatter by more."""
+    if "repeat_scatter" not in data.attrs:
+        return []
+    scatter, number = float(data.attrs["repeat_scatter"]), int(data.attrs["repeat_number"])
+    noise = float(np.sqrt(np.mean((stated.real**2 + stated.imag**2) / 2 / size**2)))
+    if scatter**2 * number <= noise**2 * chi2.isf(_BY_CHANCE, number):
+        return []
+    return [f"WARNING: rows at one {axis} scatter by {100 * scatter:.2g} % (standard deviation), more than the noise "
+            f"of {100 * noise:.2g} %: the bands are too narrow, and an alarm may be due to it. Give a noise of "
+            f"{100 * scatter:.2g} % or more."]
 
 
 def _fit_table(omega: np.ndarray, found: MaterialFit, bands: Sampled) -> dict[str, Any]:
