@@ -34,7 +34,7 @@ def relative_noise(data: Data, relative: float) -> np.ndarray:
     """
     parts = data.design.parts
     measured = np.linalg.norm(data.values.reshape(parts, -1), axis=0)
-    counted = np.isfinite(data.noise).reshape(parts, -1).all(axis=0)
+    counted = np.asarray(np.isfinite(data.noise).reshape(parts, -1).all(axis=0))
     order = np.argsort(data.design.time)
     order, size = order[counted[order]], np.zeros_like(measured)
     size[order] = median_filter(measured[order], _NEIGHBORS, mode="nearest")

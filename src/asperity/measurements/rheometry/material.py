@@ -279,7 +279,7 @@ def _about_repeats(data: xr.Dataset, size: np.ndarray, stated: np.ndarray, axis:
     if "repeat_scatter" not in data.attrs:
         return []
     scatter, number = float(data.attrs["repeat_scatter"]), int(data.attrs["repeat_number"])
-    noise = float(np.sqrt(np.mean((stated.real**2 + stated.imag**2) / 2 / size**2)))
+    noise = float(np.sqrt(np.mean(np.abs(stated / size) ** 2 / 2)))
     if scatter**2 * number <= noise**2 * chi2.isf(_BY_CHANCE, number):
         return []
     return [f"WARNING: rows at one {axis} scatter by {100 * scatter:.2g} % (standard deviation), more than the noise "
