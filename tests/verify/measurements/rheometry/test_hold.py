@@ -61,12 +61,13 @@ def cells(names=tuple(SOURCES), materials=tuple(MATERIALS), conditions=tuple(CON
 def test_bands_hold_on_measured_noise():
     """75 cells of 8 curves: a standard error of a cell is some 7 %, of all together 1 %.
 
-    The aim is 85-97 % in every cell; the Bruker volume misses it (61 % together), see docs/nanorheology.md.
+    The aim is 85-97 % in every cell; 14 miss it (78 to 82), see docs/nanorheology.md.
     """
     found = list(cells())
     figures = [Figure("usable", float(np.mean([one.usable for one in found])), 0.95),
                Figure("all, 90 %", float(np.mean([one.inside for one in found])), 0.85, 0.97),
-               Figure("cells below 85 %", sum(one.inside < 0.85 for one in found), 0, 24),
+               Figure("cells below 85 %", sum(one.inside < 0.85 for one in found), 0, 18),
+               Figure("the least", min(one.inside for one in found), 0.7),
                Figure("contact points, 90 %", float(np.mean([one.point for one in found])), 0.85)]
     for kind, names in (("condition", CONDITIONS), ("material", MATERIALS)):
         figures += [Figure(f"{name}, 90 %", float(np.mean([one.inside for one in found if getattr(one, kind) == name])),
