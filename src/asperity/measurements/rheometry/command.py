@@ -88,7 +88,8 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
         paths = [store.save(made, out), write_report(made, out.with_suffix(".html"))]
         contents = gathered(made)
         values = [f"{row.name}: {row.line}" for row in findings(contents)]
-        said = [headline(contents), *values, flag_line(contents), *causes(contents), *assumptions(made)]
+        law = f"law: {made.attrs['model']}"
+        said = [headline(contents), *values, law, flag_line(contents), *causes(contents), *assumptions(made)]
     else:
         about = page(made)
         paths = keep(made, about, out)

@@ -23,7 +23,7 @@ from asperity.learning.noise import CONTRASTS, Contrasts, SharedNoise
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
-from asperity.measurements.rheometry.clock import with_clock
+from asperity.measurements.rheometry.recording import mended
 from asperity.messages import DataError
 from asperity.report.numbers import count_of
 from asperity.rheology import step_response
@@ -79,7 +79,7 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     if not any(segment_kind(name) == "pause" for name in parts[1:]) or "force" not in dataset or "time" not in dataset:
         raise DataError("no hold: it needs an approach, a pause after it, force and time; the segments are "
                         f"{', '.join(map(str, dataset['segment'].values))}")
-    loaded = with_clock(dataset.load())
+    loaded = mended(dataset.load())
     lasts = _longest(loaded)
     if not np.any(lasts > 0):
         raise DataError("no hold: the pause of every curve is empty")

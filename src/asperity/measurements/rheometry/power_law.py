@@ -33,7 +33,7 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import segment_of
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
-from asperity.measurements.rheometry.clock import with_clock
+from asperity.measurements.rheometry.recording import mended
 from asperity.messages import ArgumentError, DataError
 from asperity.quantities import variable_attributes
 from asperity.rheology.exponential_memory import rates
@@ -91,7 +91,7 @@ def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, re
     """
     sources = {"spring_constant": 0.0, "sensitivity": 0.0, "tip": 0.0} | (relative_std or {})
     _check(dataset, relaxation, sources)
-    dataset = with_clock(dataset)
+    dataset = mended(dataset)
     with jax.enable_x64(True):
         point = _elastic_contact_point(dataset, contact, tilt)
         records = _records(dataset, retract, samples)
@@ -370,6 +370,6 @@ def power_law(curves: xr.Dataset, model: Model = "hertz", *, folder: str | PathL
     except DataError as error:
         raise DataError(f"{curves['file'].values[0]}: {error}") from error
     step = provenance.step("power_law", {"model": template.record})
-    law = f"{type(contact).__name__}, E(t) = modulus (t / 1 s)^-order"
+    law = f"{type(contact).__name__} contact, E(t) = modulus (t / 1 s)^-order"
     return provenance.record(found.assign_attrs(template.attributes(hereditary_fit) | {"model": law}), step,
                              before=curves)

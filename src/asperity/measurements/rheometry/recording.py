@@ -1,4 +1,4 @@
-"""The times of force curves, on which all about relaxation rests: they rise, or are mended, or there are none."""
+"""Force curves as a fit of their history needs them: times that rise, and no single sample far off its neighbors."""
 
 from __future__ import annotations
 
@@ -7,13 +7,43 @@ import logging
 import numpy as np
 import xarray as xr
 
+from asperity.learning.glitches import huge
 from asperity.messages import DataError
 from asperity.report.numbers import count_of
 
-__all__ = ["with_clock"]
+__all__ = ["mended", "with_clock", "without_spikes"]
 
 _LOG = logging.getLogger(__name__)
 _FEW_DIGITS = 1.01  # steps of the written times, by which they may lie off even ones to be rounded
+
+
+def mended(dataset: xr.Dataset) -> xr.Dataset:
+    """`with_clock`, then `without_spikes`."""
+    return without_spikes(with_clock(dataset))
+
+
+def without_spikes(dataset: xr.Dataset) -> xr.Dataset:
+    """The curves with huge single samples of force and height replaced by the line through their neighbors, logged.
+
+    A history has no gaps: a sample cannot be left out of it, as it is of an elastic fit.
+    """
+    found, count = {}, 0
+    for name in ("force", "height", "tip_position"):
+        if name in dataset:
+            values = dataset[name].values.astype(float).copy()
+            rows = values.reshape(-1, values.shape[-1])
+            there = np.isfinite(rows)
+            odd = huge(np.where(there, rows, 0.0), there)
+            for row, spikes, use in zip(rows, odd, there):
+                if spikes.any():
+                    good = np.flatnonzero(use & ~spikes)
+                    row[spikes] = np.interp(np.flatnonzero(spikes), good, row[good])
+            count += int(odd.sum())
+            found[name] = (dataset[name].dims, values, dataset[name].attrs)
+    if not count:
+        return dataset
+    _LOG.warning("%s far off both of their neighbors: replaced by the line between these", count_of(count, "sample"))
+    return dataset.assign(found)
 
 
 def with_clock(dataset: xr.Dataset) -> xr.Dataset:
