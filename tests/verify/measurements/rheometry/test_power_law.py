@@ -115,7 +115,7 @@ def test_intervals_hold_on_measured_noise():
         wide = [one.wide[key] for one in found]
         figures += [Figure(f"{key}, 68 %", float(np.mean([one.standard[key] for one in found])), 0.63, 0.73),
                     Figure(f"{key}, 95 %", float(np.mean(wide)), 0.92, 0.98),
-                    Figure(f"{key}, cells below 85 %", sum(one < 0.85 for one in wide), 0, 6)]
+                    Figure(f"{key}, cells below 85 %", sum(one < 0.85 for one in wide), 0, 9)]
     judge("Power law of force curves, on the noise of five instruments", figures)
 
 
