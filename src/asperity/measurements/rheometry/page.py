@@ -102,30 +102,22 @@ def _flow(made: xr.Dataset) -> tuple[Finding, ...]:
 
 def _creep_findings(made: xr.Dataset) -> tuple[Finding, ...]:
     """What creep tells: the viscosity of a steady flow and the modulus at once, or what they exceed."""
-    return (Finding("viscosity of steady flow", _inverse(made, "fluidity", "Pa s"), "By the part of J(t) that grows as "
-                    "t, by the fit; slow creep may look like it. Band of 90 %."),
-            Finding("modulus at once", _inverse(made, "glassy_compliance", "Pa"), "1/J of what follows faster than a "
-                    "tenth of the first time, by the fit. Band of 90 %."))
+    return (Finding("viscosity of steady flow", _between(made, "fluidity", "Pa s", inverse=True),
+                    "By the part of J(t) that grows as t, by the fit; slow creep may look like it. Band of 90 %."),
+            Finding("modulus at once", _between(made, "glassy_compliance", "Pa", inverse=True),
+                    "1/J of what follows faster than a tenth of the first time, by the fit. Band of 90 %."))
 
 
-def _inverse(made: xr.Dataset, name: str, unit: str) -> str:
-    """One over a value, with the ends of its band; a lower limit where the value cannot be told from zero."""
+def _between(made: xr.Dataset, name: str, unit: str, *, inverse: bool = False) -> str:
+    """A value, or one over it, with the ends of its band; a limit where the lower end is nothing beside the upper."""
     value, low, high = (float(made[name + end]) for end in ("", "_low", "_high"))
     if high <= 0:
         return "none seen"
     if low <= _NOTHING * high:
-        return f"> {plain(1 / high, unit)} (95 %)"
-    return f"{plain(1 / value, unit)} ({plain(1 / high, unit)} to {plain(1 / low, unit)})"
-
-
-def _between(made: xr.Dataset, name: str, unit: str) -> str:
-    """A value with the ends of its band; an upper limit where the lower end is nothing beside it."""
-    value, low, high = (float(made[name + end]) for end in ("", "_low", "_high"))
-    if high <= 0:
-        return "none seen"
-    if low <= _NOTHING * high:
-        return f"< {plain(high, unit)} (95 %)"
-    return f"{plain(value, unit)} ({plain(low, unit)} to {plain(high, unit)})"
+        return f"{'>' if inverse else '<'} {plain(1 / high if inverse else high, unit)} (95 %)"
+    told = (1 / value, 1 / high, 1 / low) if inverse else (value, low, high)
+    middle, least, most = (plain(one, unit) for one in told)
+    return f"{middle} ({least} to {most})"
 
 
 def _with_band(label: str, x: np.ndarray, parts: list[np.ndarray]) -> Line:

@@ -56,7 +56,6 @@ class _Records(NamedTuple):
     force: np.ndarray  # (curve, sample) N
     counted: np.ndarray  # (curve, sample)
     turn: int
-    width: int  # samples in a block
 
 
 def fit_viscoelastic(dataset: xr.Dataset, contact: AbstractElasticContact, *, relaxation: str = "springpot",
@@ -152,7 +151,7 @@ def _records(dataset: xr.Dataset, retract: bool, samples: int) -> _Records:
         whole = whole[:, np.isfinite(whole).all(axis=0)]
         if whole.shape[1] and k > 0:
             _place(result[:, i], used[i], whole, width, inward, int(np.argmin(whole[1] + whole[2] / k)))
-    return _Records(*result, counted=used, turn=inward - 1, width=width)
+    return _Records(*result, counted=used, turn=inward - 1)
 
 
 def _place(row: np.ndarray, used: np.ndarray, whole: np.ndarray, width: int, inward: int, turn: int) -> None:
