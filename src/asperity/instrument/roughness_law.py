@@ -4,7 +4,8 @@ The law of the surface is self-affine with a roll-off,
 
 $$s(q) = A\,\bigl(1 + (q / q_r)^c\bigr)^{-(2 + 2 H)/c},$$
 
-c = 2 for a rounded roll-off (k-correlation), large for a sharp one, over noise of variance n. The mean powers of the
+c = 2 for a rounded roll-off (k-correlation; a Gaussian spectrum as H grows without end), large for a sharp one, over
+noise of variance n. The mean powers of the
 `rings` are gamma distributed about what is expected of them, so that
 
 $$\ln L = -\sum_b \nu_b \bigl(\ln \mu_b + P_b / \mu_b\bigr)$$
@@ -13,9 +14,9 @@ with $\nu_b$ independent modes in ring b, fewer where the law misses the rings b
 them, as it must where the spectrum of a smooth surface falls faster than any power, rings of less than a hundredth of
 the highest power are left out: they have no part in the roughness. What is not known
 (A, H, $q_r$, c, n, and how much structure finer than the pixel the pixels show) is drawn from this likelihood under
-flat priors by the affine-invariant sampler of Goodman and Weare, Commun. Appl. Math. Comput. Sci. 5, 65 (2010); every
-result is a quantile over the draws. $S_q^2$ and the autocorrelation $\int s\,J_0(q r)\,q\,dq$ belong to the surface:
-noise and leveling have no part in them.
+priors that are flat, but for a large H, by the affine-invariant sampler of Goodman and Weare, Commun. Appl. Math.
+Comput. Sci. 5, 65 (2010); every result is a quantile over the draws. $S_q^2$ and the autocorrelation
+$\int s\,J_0(q r)\,q\,dq$ belong to the surface: noise and leveling have no part in them.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ _STRETCH = 2.0  # of a move, at most
 _LEAST_NOISE = 1e-3  # of the lowest power, below which noise is none
 _LONGEST = 0.1  # waves in the frame at the roll-off, at least
 _SEEN = 0.5  # waves in the frame at the roll-off, below which the frame does not show one
-_STEEP = 1.2  # H up to which all are alike likely beforehand; beyond falls as e^-(H - 1.2)
+_STEEP = 1.2  # H up to which all are alike likely beforehand; beyond, likelihood falls as (1 + H)^-2
 _WEAK = 1e-2  # of the highest power, below which rings are left out where the law misses them
 _FITS = 6.0  # standard deviations of the misfit of a right law, above which it does
 _WEAKEST = 4.0  # times the power of the weakest ring, that the noise may have where that is left out
-_LIMITS = {"hurst": (-0.4, 12.0), "sharpness": (0.02, 0.7), "finer": (0.0, 1.0)}  # sharpness is 1 / c
+_LIMITS = {"hurst": (-0.4, 400.0), "sharpness": (0.02, 0.7), "finer": (0.0, 1.0)}  # sharpness is 1 / c
 _UNLIKELY = 9.0  # deviance by which a law is worse than the best from which no walker starts there
 _LAGS = 120  # at which the autocorrelation is computed
 _SEED = 20_011
@@ -80,7 +81,7 @@ class Law(NamedTuple):
 
 
 class _Space(NamedTuple):
-    """The parameters (ln power, H, ln roll-off, 1/c, ln noise, finer) and where they may lie."""
+    """The parameters (ln power, H, ln roll-off over sqrt(1 + H), 1/c, ln noise, finer) and where they may lie."""
 
     expected: Expected
     low: np.ndarray
@@ -137,9 +138,19 @@ def _space(found: Rings) -> _Space:
 
 def _law(space: _Space, theta: np.ndarray) -> np.ndarray:
     """s at the nodes, (draws, nodes)."""
-    power, hurst, roll, inverse = (theta[:, k, None] for k in range(4))
-    x = (np.log(space.expected.nodes) - roll) / inverse
+    power, hurst, _, inverse = (theta[:, k, None] for k in range(4))
+    x = (np.log(space.expected.nodes) - _roll_off(theta)[:, None]) / inverse
     return np.exp(power - (2 + 2 * hurst) * inverse * np.logaddexp(0.0, x))
+
+
+def _roll_off(theta: np.ndarray) -> np.ndarray:
+    """ln of the roll-off: in terms of it over the root of 1 + H, steep laws tend to a Gaussian one."""
+    return theta[:, 2] + 0.5 * np.log1p(theta[:, 1])
+
+
+def _rare(hurst: np.ndarray) -> np.ndarray:
+    """-ln of how likely an exponent is beforehand."""
+    return 2 * np.log(np.maximum(1 + hurst, 1 + _STEEP) / (1 + _STEEP))
 
 
 def _share(finer: np.ndarray) -> np.ndarray:
@@ -169,7 +180,7 @@ def _fitted(found: Rings, space: _Space, finer: float) -> np.ndarray:
     def misses(theta: np.ndarray) -> np.ndarray:
         term = _terms(found, space, theta[None])[0]
         sign = np.sign(found.power - _expectation(space, theta[None])[0])
-        return np.append(sign * np.sqrt(term), math.sqrt(2 * max(theta[1] - _STEEP, 0.0)))
+        return np.append(sign * np.sqrt(term), np.sqrt(2 * _rare(theta[1])))
 
     low, high = space.low.copy(), space.high.copy()
     low[5], high[5] = finer - 1e-3, finer + 1e-3
@@ -193,7 +204,7 @@ def _drawn(found: Rings, space: _Space, starts: list[np.ndarray], misfit: float)
     def density(theta: np.ndarray) -> np.ndarray:
         inside = np.all((theta > space.low) & (theta < space.high), axis=1)
         clipped = np.clip(theta, space.low, space.high)
-        value = -_deviance(found, space, clipped) / (2 * misfit) - np.maximum(clipped[:, 1] - _STEEP, 0.0)
+        value = -_deviance(found, space, clipped) / (2 * misfit) - _rare(clipped[:, 1])
         return np.where(inside, value, -np.inf)
 
     walkers = _begun(found, space, starts, misfit, rng)
@@ -238,11 +249,11 @@ def _numbers(space: _Space, draws: np.ndarray, best: np.ndarray, misfit: float) 
     share = _share(draws[:, 5])
     variance = law @ expected.variance + share * (law @ expected.finer)
     wave = expected.nodes[0] / 0.03
-    resolved = bool(np.quantile(draws[:, 2], 0.025) > math.log(_SEEN * wave))
-    power, hurst, roll, sharpness, noise, _ = best
+    resolved = bool(np.quantile(_roll_off(draws), 0.025) > math.log(_SEEN * wave))
+    power, hurst, _, sharpness, noise, _ = best
     return Law(_interval(np.sqrt(variance)), _interval(_lengths(expected, law, share, variance)),
                _interval(draws[:, 1]), _interval(np.exp(draws[:, 4] / 2)), resolved, misfit, math.exp(power),
-               math.exp(roll), 2 + 2 * float(hurst), 1 / float(sharpness), math.exp(noise))
+               math.exp(_roll_off(best[None])[0]), 2 + 2 * float(hurst), 1 / float(sharpness), math.exp(noise))
 
 
 def _lengths(expected: Expected, law: np.ndarray, share: np.ndarray, variance: np.ndarray) -> np.ndarray:

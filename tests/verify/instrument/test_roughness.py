@@ -13,7 +13,8 @@ from tests.verify.verdict import Figure, judge
 
 #: shape of the roll-off, its length in pixels, Hurst exponent
 SURFACES = [("rounded", 5, 0.3), ("rounded", 5, 0.8), ("rounded", 8, 0.5), ("rounded", 12, 0.8), ("rounded", 20, 0.3),
-            ("rounded", 40, 0.5), ("sharp", 5, 0.5), ("sharp", 8, 0.8), ("sampled", 8, 0.5)]
+            ("rounded", 40, 0.5), ("sharp", 5, 0.5), ("sharp", 8, 0.8), ("sampled", 8, 0.5),
+            ("sampled", 4, 1.0), ("sampled", 8, 1.0)]  # the last two are smooth: a Gaussian correlation
 NOISES = (0.0, 0.3, 1.0)  # of the rms of the surface
 NM = 1e-9
 
@@ -81,7 +82,7 @@ def figures(table):
 
 
 def test_intervals_hold_under_noise():
-    """Five images of each of 27 conditions, 128 x 128 pixels."""
+    """Five images of each of 33 conditions, 128 x 128 pixels."""
     judge("Roughness under noise, 95 % intervals", figures(np.concatenate(
         [rows(condition, noise, 5, 128) for condition in SURFACES for noise in NOISES])))
 
