@@ -30,14 +30,16 @@ def write_csv(results: xr.Dataset, path: str | PathLike[str]) -> Path:
     """
     path = Path(path)
     names = _columns(results)
-    columns = [_cells(results, name) for name in names]
     with disk.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\r\n")  # of RFC 4180: Python < 3.13 leaves a bare \r unquoted else
         writer.writerow([_title(results, name) for name in names])
-        writer.writerows(zip(*columns, strict=True))
+        for start in range(0, results.sizes["curve"], _ROWS):
+            some = slice(start, min(start + _ROWS, results.sizes["curve"]))
+            writer.writerows(zip(*(_cells(results, name, some) for name in names), strict=True))
     return path
 
 
+_ROWS = 1024  # curves whose texts, some kB each, are in memory at a time
 #: what makes a spreadsheet take a cell for a formula; the apostrophe that prevents it
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -63,8 +65,9 @@ def _title(results: xr.Dataset, name: str) -> str:
     return _text(f"{name} ({unit})" if unit not in ("", "1") else name)
 
 
-def _cells(results: xr.Dataset, name: str) -> list[str]:
-    cells = np.broadcast_to(results[name].values, results.sizes["curve"])
+def _cells(results: xr.Dataset, name: str, some: slice) -> list[str]:
+    values = results[name][some].values if results[name].ndim else results[name].values
+    cells = np.broadcast_to(values, some.stop - some.start)
     if name == "flag":
         names = codes(results)
         return [names[int(cell)].name for cell in cells]
