@@ -41,14 +41,20 @@ def huge(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     Twelve times the mean change from one sample to the next, be that noise or the slope of the curve, and more than
     two steps of the recorded resolution; at either end, against the line through the two samples beside it.
     """
-    mended, rows = values.copy(), np.arange(len(values))
+    mended, rows, some = values, np.arange(len(values)), (values, counted)
     for _ in range(_PASSES):  # the largest hide others
-        steps = _steps(mended[rows], counted[rows])
-        least = _HUGE * steps.sum(axis=1) / np.maximum(counted[rows].sum(axis=1) - 1, 1)
-        some = steps.max(axis=1) > least
-        rows, least = rows[some], least[some]
-        least = np.maximum(least, _RESOLVED * resolution(mended[rows], counted[rows])[0])
-        mended[rows] = _without_bad_ends(without_glitches(mended[rows], counted[rows], least), counted[rows], least)
+        steps = _steps(*some)
+        least = _HUGE * steps.sum(axis=1) / np.maximum(some[1].sum(axis=1) - 1, 1)
+        odd = steps.max(axis=1) > least
+        if not odd.any():
+            break
+        rows, least = rows[odd], least[odd]
+        some = mended[rows], counted[rows]
+        least = np.maximum(least, _RESOLVED * resolution(*some)[0])
+        if mended is values:
+            mended = values.copy()
+        mended[rows] = _without_bad_ends(without_glitches(*some, least), some[1], least)
+        some = mended[rows], some[1]
     return counted & (mended != values)
 
 

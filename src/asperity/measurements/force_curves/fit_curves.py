@@ -23,7 +23,7 @@ from asperity.learning.glitches import resolution
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
 from asperity.learning.student import wide
-from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
+from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows, spread
 from asperity.measurements.force_curves.fit_results import Fitted, Level, first_touch, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import ArgumentError
@@ -215,9 +215,9 @@ def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, corr
     parts = []
     for length in np.unique(own.length):
         here = own.length == length
-        bars = error_bars(reading.weights[here], Spectra(*(part[here] for part in own.spectra)), int(length),
-                          reading.weights.shape[2])
-        parts.append((np.flatnonzero(here), unfolded(Reading(*(one[here] for one in reading)), bars.std, bars.freedom)))
+        found = spread(reading.weights[here], Spectra(*(part[here] for part in own.spectra)), int(length),
+                       reading.weights.shape[2])
+        parts.append((np.flatnonzero(here), unfolded(Reading(*(one[here] for one in reading)), *found)))
     back = np.argsort(np.concatenate([rows for rows, _ in parts]))
     return Detachment(*(np.concatenate(column)[back] for column in zip(*(found for _, found in parts))))
 
@@ -244,9 +244,9 @@ def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset,
         seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own[:2], shown))
         whole, before = (noise_model.mean_power(kind, one) for kind, one in zip(own[:2], (seen, alone)))
         bars = error_bars(response[here], whole, length, samples)
-        pulled = error_bars(pull.response[here, None], before, length, samples)
+        pulled, freedom = spread(pull.response[here, None], before, length, samples)
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
-                      *before, np.full(len(here), length), (pulled.std * wide(pulled.freedom))[:, 0],
+                      *before, np.full(len(here), length), (pulled * wide(freedom))[:, 0],
                       *scatter(own.before, alone, number[here])))
     back = np.argsort(np.concatenate(rows))
     *whole, std, correlation, mean, covariance, length, moved, variance, freedom, level = (
