@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import digamma
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, block_size, compiled
+from asperity.learning.batches import Scaled, block_size, compiled, in_chunks
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
 from asperity.learning.student import standard
@@ -203,6 +203,11 @@ def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
 @partial(compiled, static_argnames=("sources", "tilt", "leveled"))
 def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt, leveled):
     """`estimate` for one block of curves."""
+    return in_chunks(lambda part: _estimate_few(model, *part, sources, tilt, leveled), (scaled, fit, spring_constant))
+
+
+def _estimate_few(model, scaled: Scaled, fit: Fit, spring_constant, sources, tilt, leveled):
+    """`estimate` for curves that fit into the cache of a processor together."""
     n_fixed = 2 if tilt else 1
     one = scaled.counted.astype(scaled.x.dtype)
     c = fit.linear[:, n_fixed:]
