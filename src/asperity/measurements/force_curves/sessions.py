@@ -35,8 +35,8 @@ FITTED_BY = (least_squares, noise, uncertainty, agreement, discrepancy)
 
 #: curves of one session from which the noise is learnt
 NOISE_CURVES = 64
-#: samples of the fitted segment that are worked on together, 17 MB for each of some forty arrays
-SAMPLES = 1 << 21
+#: samples of the fitted segment that are worked on together, 8 MB for each of some forty arrays
+SAMPLES = 1 << 20
 #: sessions whose noise is remembered: those of a few chunks of single files; 20 kB each
 _REMEMBERED = 4096
 
