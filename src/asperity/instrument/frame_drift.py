@@ -40,8 +40,9 @@ _PIXEL = 1e-9  # pixels, a step of Newton's method too small to matter
 _PASSES = 4  # for places that move while they are scanned: drift below 1e-2 pixels per pixel, error below 1e-8
 _SINGULAR = 1e-4  # of the most visible drift: what is less visible is not there
 _LINES = 4  # the shortest time between two knots, in lines
-_SETTLED = 0.03  # standard deviations, a step of Newton's method on finer knots too small to matter
+_SETTLED = 0.05  # standard deviations, a step of Newton's method on finer knots too small to matter
 _LARGEST_STD = 0.5  # pixels; beyond this the scans do not tell the drift
+_HOPELESS = 5.0  # pixels, the same before Newton's method has ended
 
 
 class FrameDrift(NamedTuple):
@@ -339,8 +340,8 @@ def _settle(problem: _Problem, state: np.ndarray, width: float, tolerance: float
 
 def _width(match: _Match) -> float:
     """Of the gradient kernel, from the spectra of what the scans share and of what they do not."""
-    scans = len(match.deviations)
-    return best_width(scans * match.mean, np.sqrt(scans / (scans - 1)) * match.counted * match.deviations)
+    noise = match.counted * match.deviations
+    return best_width(len(noise) * match.mean, np.sqrt(len(noise) / (len(noise) - 1)) * noise)
 
 
 def _refined(problem: _Problem, settled: _Settled, size: float) -> FrameDrift:
@@ -353,13 +354,13 @@ def _refined(problem: _Problem, settled: _Settled, size: float) -> FrameDrift:
         match = _matched(finer, state, chosen)
         if match.counted.mean() < 0.25:
             return _failed(problem.knots, PairFlag.little_overlap)
-        width = _width(match)
-        fields = _multiplied(finer, match, smooth_slopes(match.mean, width))
+        fields = _multiplied(finer, match, smooth_slopes(match.mean, width := _width(match)))
         sensitivity = _sensitivity(finer, match, fields, width)
         target = sensitivity @ state - np.einsum("kpij,kij->p", fields, match.weights * match.deviations)
         found, covariance = through_between(problem.knots, finer.knots, target, sensitivity, _spread(match, fields))
-        step = np.clip(found - state, -1.0, 1.0)
-        state = state + step
+        if covariance.diagonal().max() > _HOPELESS**2:
+            return _failed(problem.knots, PairFlag.undetermined)
+        state = state + (step := np.clip(found - state, -1.0, 1.0))
         if np.all(np.abs(step) <= np.maximum(_SETTLED * np.sqrt(np.diag(covariance)), _PIXEL)):
             return _result(problem.knots, finer, state, covariance, size * match.scale)
         chosen = match.counted if np.all(np.abs(step) <= _NEAR) else None
@@ -379,8 +380,7 @@ def _spread(match: _Match, fields: np.ndarray) -> np.ndarray:
 def _result(knots: np.ndarray, finer: _Problem, state: np.ndarray, square: np.ndarray, scale: float) -> FrameDrift:
     if square.diagonal().max() > _LARGEST_STD**2:
         return _failed(knots, PairFlag.undetermined)
-    values, lag = _split(finer, state)
-    count = len(values) - 1
+    (values, lag), count = _split(finer, state), len(finer.knots) - 1
     full = np.zeros((count + 1, 2, count + 1, 2))
     full[1:, :, 1:] = square[: 2 * count, : 2 * count].reshape(2, count, 2, count).transpose(1, 0, 3, 2)
     lag_std = float(np.sqrt(square[-1, -1])) if finer.directions.any() else 0.0
