@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import digamma
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, block_size, compiled, in_chunks
+from asperity.learning.batches import Scaled, block_size, compiled, few_at_a_time, in_chunks
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
 from asperity.learning.student import standard
@@ -116,14 +116,12 @@ def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int
 def spread(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
     """``std`` and ``freedom`` of `error_bars`, (batch, parameter) each, in as little memory as a cache holds."""
     table = _table(length, samples, response.shape[2])
-    rows = max(1, _TOGETHER // max(response[0].size, 1)) if len(response) else 1
-    parts = []
-    for first in range(0, max(len(response), 1), rows):
-        some = slice(first, first + rows)
-        size, moved = _moved(response[some])
-        parts.append(_spread(size, np.abs(moved) ** 2, Spectra(*(one[some] for one in spectra)), table)[1:])
-    std, freedom = (np.concatenate(column) for column in zip(*parts))
-    return std, freedom
+
+    def of_few(response: np.ndarray, *spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        size, moved = _moved(response)
+        return _spread(size, np.abs(moved) ** 2, Spectra(*spectra), table)[1:]
+
+    return few_at_a_time(of_few, _TOGETHER, response, *spectra)
 
 
 def _moved(response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -203,11 +201,12 @@ def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
 @partial(compiled, static_argnames=("sources", "tilt", "leveled"))
 def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt, leveled):
     """`estimate` for one block of curves."""
-    return in_chunks(lambda part: _estimate_few(model, *part, sources, tilt, leveled), (scaled, fit, spring_constant))
+    return in_chunks(lambda part: _estimate_few(model, part, sources, tilt, leveled), (scaled, fit, spring_constant))
 
 
-def _estimate_few(model, scaled: Scaled, fit: Fit, spring_constant, sources, tilt, leveled):
+def _estimate_few(model, part: tuple[Scaled, Fit, jax.Array], sources, tilt, leveled):
     """`estimate` for curves that fit into the cache of a processor together."""
+    scaled, fit, spring_constant = part
     n_fixed = 2 if tilt else 1
     one = scaled.counted.astype(scaled.x.dtype)
     c = fit.linear[:, n_fixed:]
