@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.signal import lfilter
+from scipy.special import polygamma
 
 from asperity.learning import noise as noise_model
 
@@ -174,3 +175,12 @@ def test_degrees_of_freedom_come_back(ordinates):
     """The logarithm of chi-square of so many degrees has the variance that is solved for."""
     draws = np.log(np.random.default_rng(8).chisquare(ordinates, 400_000))
     assert noise_model.degrees_of_freedom(np.array(draws.var())) == pytest.approx(ordinates, rel=0.02)
+
+
+def test_degrees_of_freedom_have_the_variance_of_their_logarithm():
+    """The trigamma function of half of them; what lies beyond stays at the ends, NaN at the lower one."""
+    freedom = np.geomspace(0.019, 1.2e6, 2001)
+    np.testing.assert_allclose(noise_model.degrees_of_freedom(polygamma(1, freedom / 2)), freedom, rtol=1e-9)
+    ends = noise_model.degrees_of_freedom(np.array([0.0, 1e-12, 1e9, np.inf, np.nan]))
+    np.testing.assert_allclose(ends, np.exp([14.0, 14.0, -4.0, -4.0, -4.0]))
+    assert noise_model.degrees_of_freedom(np.zeros((0, 3))).shape == (0, 3)

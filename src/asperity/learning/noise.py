@@ -44,6 +44,9 @@ _SLOWEST = 4.0  # windows, the period of the slowest: what is slower looks like 
 _LONGEST = 2048  # samples of a baseline that are used, the last ones before contact
 _SINGLE = 12  # orders of a baseline that stand alone; the others are taken together
 _TOGETHER = 16  # bands of the others
+_LEAST_HALF, _MOST_HALF = np.exp(-4.0) / 2, np.exp(14.0) / 2  # degrees of freedom over two,
+_NEWTON = 30  # steps of Newton's method to them, at most: three to six,
+_SETTLED = 1e-8  # and the relative step that is the last: the next one would be its square
 _ROUNDING = 1e-9  # of the largest force
 _REMEMBERED = 128  # lengths of baselines whose tables are kept; 0.3 MB for the longest
 _STEPS = 24  # of the regression, each of at most
@@ -338,14 +341,17 @@ def correlation(noise: SharedNoise, found: Spectra) -> np.ndarray:
 def degrees_of_freedom(variance: np.ndarray) -> np.ndarray:
     r"""The degrees of freedom $\nu$ of an error whose variance is known with this variance of its logarithm.
 
-    $\psi'(\nu/2)$ is the variance of the logarithm of a $\chi^2_\nu$; solved by bisection in $\ln \nu$.
+    $\psi'(\nu/2)$ is the variance of the logarithm of a $\chi^2_\nu$. $1/\psi'$ is nearly a straight line, convex: from
+    below, Newton's method rises to the root, quadratically. $\ln \nu$ is kept between -4 and 14.
     """
-    low, high = np.full(np.shape(variance), -4.0), np.full(np.shape(variance), 14.0)
-    for _ in range(50):
-        middle = (low + high) / 2
-        few = polygamma(1, np.exp(middle) / 2) > variance
-        low, high = np.where(few, middle, low), np.where(few, high, middle)
-    return np.exp((low + high) / 2)
+    variance = np.maximum(np.nan_to_num(np.asarray(variance, float), nan=np.inf, posinf=np.inf), 1e-300)
+    half = np.clip(0.5 + 1 / variance, _LEAST_HALF, _MOST_HALF)
+    for _ in range(_NEWTON):
+        slope, before = polygamma(1, half), half
+        half = np.clip(half + slope * (1 - slope / variance) / polygamma(2, half), _LEAST_HALF, _MOST_HALF)
+        if np.max(np.abs(half - before) / half, initial=0.0) < _SETTLED:
+            break
+    return 2 * half
 
 
 @lru_cache(_REMEMBERED)
