@@ -17,6 +17,9 @@ from asperity.contact import Hertz
 from asperity.contact.named import ModelError, contact_model
 from asperity.data import store
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves import score as scorecard
+from asperity.measurements.force_curves.page import html
+from asperity.terminal import running
 from asperity.virtual.force_map import virtual_map
 from asperity.virtual.specimen import Specimen
 from tests import simple_fit
@@ -130,6 +133,17 @@ def test_json_is_for_machines(map_file, tmp_path):
     )
     assert len(found["outputs"]) == 3
     assert "12/12" in err
+
+
+def test_the_verdict_is_said_before_the_report_is_written_and_both_show_one_scorecard(map_file, tmp_path, monkeypatch):
+    order, judge, write = [], scorecard._judged, html.write_report
+    monkeypatch.setattr(running, "_say", lambda text, style: order.append(text))
+    monkeypatch.setattr(html, "write_report", lambda *a, **k: order.append("page") or write(*a, **k))
+    monkeypatch.setattr(scorecard, "_judged", lambda contents: order.append("judged") or judge(contents))
+    code, out, _ = run("analyze", map_file, "--radius", "5um", "--out", tmp_path / "o")
+    assert code == 0
+    assert order == ["12 of 12 curves fitted, none flagged", "page", "judged"]
+    assert "scorecard: " in out
 
 
 def test_failed_files_give_exit_code_1(map_file, tmp_path):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 from typer.testing import CliRunner
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 import asperity
 from asperity.data import store
@@ -13,6 +15,7 @@ from asperity.data.results import flag_attributes
 from asperity.learning.discrepancy import Departure
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import score as scorecard
+from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.criteria import Verdict
 from asperity.messages import DataError
 
@@ -207,3 +210,45 @@ def test_intervals_are_judged_as_they_are_stated():
     wide = judged.assign(modulus_low=judged["modulus"] - reach, modulus_high=judged["modulus"] + reach)
     assert value(asperity.score(wide), "modulus_95") > 0.99
     assert value(asperity.score(wide), "modulus_68") == value(asperity.score(judged), "modulus_68")
+
+
+class _Watched(BackendArray):
+    """Values on a disk, whose largest piece that was ever read is known."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.dtype, self.largest = values, values.shape, values.dtype, 0
+
+    def __getitem__(self, key):
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key):
+        rows, points = key
+        found = self.values[rows][..., points]
+        self.largest = max(self.largest, found.size)
+        return found
+
+
+def watched(dataset):
+    """The dataset with its curves of display on a disk, and these arrays."""
+    arrays = {name: _Watched(dataset[name].values) for name in dataset if dataset[name].dims == ("curve", "point")}
+    lazy = {name: (("curve", "point"), indexing.LazilyIndexedArray(array)) for name, array in arrays.items()}
+    return dataset.assign(lazy), arrays
+
+
+def test_the_curves_of_display_are_read_in_blocks_and_judged_as_if_at_once(monkeypatch):
+    whole = scorecard.judged(gathered(results()))
+    monkeypatch.setattr(scorecard, "_READ", 50)
+    monkeypatch.setattr(scorecard, "_AT_ONCE", 7)
+    lazy, arrays = watched(results())
+    xr.testing.assert_identical(scorecard.judged(gathered(lazy)), whole)
+    assert all(0 < array.largest <= 50 * POINTS for array in arrays.values())
+
+
+def test_what_was_judged_is_not_judged_again_and_belongs_to_whoever_asked(monkeypatch):
+    contents = gathered(results())
+    first = scorecard.judged(contents)
+    monkeypatch.setattr(scorecard, "_judged", None)
+    second = scorecard.judged(contents)
+    xr.testing.assert_identical(first, second)
+    second["value"].values[:] = 0
+    xr.testing.assert_identical(scorecard.judged(contents), first)

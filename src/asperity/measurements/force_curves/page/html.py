@@ -23,7 +23,8 @@ __all__ = ["write_report"]
 MOST_MAPS = 12
 
 
-def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = None) -> Path:
+def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = None,
+                 contents: Contents | None = None) -> Path:
     """Write the report of ``results`` to ``path`` and return the path.
 
     The file holds everything it shows (scripts, styles, data) and makes no request of any kind; a
@@ -38,17 +39,18 @@ def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = N
             ``citations``. Any of them may be missing.
         path: the file to write; its folder must exist.
         title: heading of the page; the names of the files if not given.
+        contents: those of ``results`` where they were gathered already, with their scorecard.
 
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
-    path, text = Path(path), render(results, title)
+    path, text = Path(path), render(results, title, contents)
     with disk.replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
 
 
-def render(results: xr.Dataset, title: str | None = None) -> str:
+def render(results: xr.Dataset, title: str | None = None, contents: Contents | None = None) -> str:
     """The report as HTML text."""
     from bokeh.resources import Resources
     from jinja2 import Environment, StrictUndefined
@@ -59,7 +61,7 @@ def render(results: xr.Dataset, title: str | None = None) -> str:
     template = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string(texts["html"])
-    contents = gathered(results)
+    contents = contents or gathered(results)
     context = _words(contents) | _figures(contents)
     return template.render(
         **context,
