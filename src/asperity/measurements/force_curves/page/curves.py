@@ -10,7 +10,7 @@ from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.measurements.force_curves.page.maps import pixel_centers
 from asperity.measurements.force_curves.page.words import curve_texts, not_defended, stated, within
 from asperity.report.numbers import plain, prefix
-from asperity.report.style import DATA, FIT, quiet_figure
+from asperity.report.style import DATA, FIT, draw, quiet_figure
 
 if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource
@@ -191,6 +191,7 @@ def panel_figures(keep: list[ColumnDataSource]) -> dict[str, figure]:
         x_range=x_range,
         y_range=Range1d(start=-1, end=1),
         name="panel-low",
+        tools="",
     )
     for plot, name in ((top, "window"), (low, "noise")):
         plot.add_layout(
@@ -213,17 +214,18 @@ def panel_figures(keep: list[ColumnDataSource]) -> dict[str, figure]:
             )
         )
     _draw(top, low, source)
-    low.toolbar_location = None
     _hide_labels(top)
     return {"panel_top": top, "panel_low": low}
 
 
 def _draw(top: figure, low: figure, source: ColumnDataSource) -> None:
     """Data, fit and residual of one curve; the two plots keep their left edges in line."""
-    top.scatter("position", "force", source=source, size=4.5, color=DATA, line_color=None)
-    top.line("position", "fit", source=source, line_color=FIT, line_width=2)
-    low.scatter("position", "residual", source=source, size=3.5, color=DATA, line_color=None)
-    low.line(x=[-1e9, 1e9], y=[0, 0], line_color=FIT, line_width=1)
+    from bokeh.models import Line, Scatter
+
+    for plot, name, size in ((top, "force", 4.5), (low, "residual", 3.5)):
+        draw(plot, source, Scatter(x="position", y=name, size=size, fill_color=DATA, hatch_color=DATA, line_color=None))
+    draw(top, source, Line(x="position", y="fit", line_color=FIT, line_width=2))
+    draw(low, {"x": [-1e9, 1e9], "y": [0, 0]}, Line(x="x", y="y", line_color=FIT, line_width=1))
     for plot in (top, low):
         plot.min_border_left = 66
 
@@ -296,7 +298,8 @@ def exemplar_figures(contents: Contents, curve: int) -> list[figure]:
         }
     )
     x_label = f"tip position {'from contact ' if np.isfinite(contact) else ''}({x_unit})"
-    shared = {"sizing_mode": "stretch_width", "x_range": Range1d(**_limits(position / x_factor))}
+    shared: dict[str, Any] = {"sizing_mode": "stretch_width", "tools": "",
+                              "x_range": Range1d(**_limits(position / x_factor))}
     top = quiet_figure(
         "", x_label, f"force ({y_unit})", height=200, y_range=Range1d(**_limits(force / y_factor)), **shared
     )
@@ -310,7 +313,6 @@ def exemplar_figures(contents: Contents, curve: int) -> list[figure]:
     )
     _draw(top, low, source)
     for plot in (top, low):
-        plot.toolbar_location = None
         plot.yaxis[0].ticker = BasicTicker(desired_num_ticks=4)
         plot.xaxis[0].ticker = BasicTicker(desired_num_ticks=5)
     if not np.isfinite(residual).any():

@@ -9,7 +9,7 @@ import numpy as np
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.report.numbers import prefix
-from asperity.report.style import FLAG_COLORS, MISSING, MUTED, hover_tool, quiet_figure
+from asperity.report.style import FLAG_COLORS, MISSING, MUTED, draw, hover_tool, quiet_figure
 
 if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource
@@ -126,10 +126,10 @@ def _frame_size(grid: Grid) -> dict[str, Any]:
 
 
 def _image(plot: figure, grid: Grid, frame: dict[str, Any], array: np.ndarray) -> Any:
+    from bokeh.models import Image
+
     pixels = np.where(grid.curves >= 0, array[np.maximum(grid.curves, 0)], np.nan).astype(np.float32)
-    return plot.image(
-        image="image", source={"image": [pixels], "curve": [grid.curves.astype(np.int32)]}, **frame
-    )
+    return draw(plot, {"image": [pixels], "curve": [grid.curves.astype(np.int32)]}, Image(image="image", **frame))
 
 
 def _colors(plot: figure, shown: PropertyMap, grid: Grid) -> Any:
@@ -199,9 +199,11 @@ def _outcome_colors(contents: Contents, plot: figure) -> Any:
 
 def _mark(plot: figure, marker: ColumnDataSource, frame: dict[str, Any], grid: Grid) -> None:
     """The outline of the selected pixel, light around dark so that it shows on every color."""
+    from bokeh.models import Rect
+
     size = {"width": frame["dw"] / grid.curves.shape[1], "height": frame["dh"] / grid.curves.shape[0]}
     for color, width in (("#ffffff", 4), ("#d00000", 2)):
-        plot.rect("x", "y", source=marker, fill_color=None, line_color=color, line_width=width, **size)
+        draw(plot, marker, Rect(x="x", y="y", fill_color=None, line_color=color, line_width=width, **size))
 
 
 def _select_on_tap(plot: figure, source: ColumnDataSource, frame: dict[str, Any]) -> None:
