@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
-from scipy.signal import savgol_coeffs
 
 __all__ = ["FELT", "FEWEST", "HALF", "LONG", "MIDDLE", "NEAR", "Baseline", "FarEnd", "before_surface", "crooked",
            "far_end", "free_force", "nine_counted", "pushed", "smoothed"]
@@ -27,8 +26,9 @@ _PARTS = 8  # of the baseline, whose means tell whether it is straight,
 _STRAIGHT = 3.5  # times the expected variance of these means: by chance once in 500 curves
 
 _NINE = 2 * HALF + 1
-#: the weights of nine values in a parabola through them by least squares, at its middle
-MIDDLE = savgol_coeffs(_NINE, 2, use="dot")
+#: the weights of nine values in a parabola through them by least squares, at its middle (Savitzky, Golay, Anal. Chem.
+#: 36, 1627 (1964)): the smallest that leave 1 as it is and make 0 of x and x^2; scipy.signal takes a second to import
+MIDDLE = np.linalg.lstsq(np.arange(-HALF, HALF + 1.0) ** np.arange(3)[:, None], np.array([1.0, 0.0, 0.0]), rcond=None)[0]
 
 
 class Baseline(NamedTuple):
