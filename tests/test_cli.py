@@ -81,6 +81,18 @@ def test_starting_is_cheap_and_loads_no_jax(statement):
     assert done.stderr.strip().endswith("[]")
 
 
+def test_what_an_analysis_imports_is_what_it_needs():
+    """Each of these takes a tenth of a second to a whole one, and no curve needs it; the page comes on its own."""
+    script = (
+        "import sys; from asperity.measurements.force_curves import analyze, fit_curves, score, summary, table; "
+        "from asperity.measurements.force_curves.page import html; "
+        "print(sorted({'scipy.signal', 'scipy.stats', 'scipy.interpolate', 'scipy.optimize', 'scipy.spatial', 'bokeh', "
+        "'jinja2', 'afmformats', 'matplotlib', 'dask', 'sympy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
 def test_public_names_agree():
     """The lazy table, __all__ and the stub for type checkers name the same things."""
 

@@ -1,5 +1,6 @@
 """Messages for people are one line, a defect shows its traceback, and a Ctrl-C is never lost."""
 
+import gc
 import io
 import logging
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 import typer
 from rich.console import Console
 
+from asperity.cli import main
 from asperity.messages import WAITED_FOR, AsperityError, DataError
 from asperity.terminal import running
 from asperity.terminal.running import guarded
@@ -80,6 +82,18 @@ def test_the_bar_says_what_is_waited_for_and_the_first_verdict_stands_above_it(m
     assert not {"writing", "notes"} & set(said.replace(".", " ").split())
     assert tell.contents == "what was found"
     assert (log.level, log.handlers) == (level, handlers)
+
+
+def test_the_command_line_looks_for_dead_cycles_rarely(monkeypatch):
+    usual = gc.get_threshold()
+    monkeypatch.setattr("sys.argv", ["asperity", "--version"])
+    try:
+        with pytest.raises(SystemExit):
+            main()
+        assert gc.isenabled()
+        assert gc.get_threshold()[0] == 50_000
+    finally:
+        gc.set_threshold(*usual)
 
 
 @pytest.mark.parametrize(("error", "says"), [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import functools
+import gc
 import logging
 import os
 import platform
@@ -21,7 +22,11 @@ from rich.console import Console
 
 from asperity.messages import WAITED_FOR, AsperityError
 
-__all__ = ["Progress", "guarded", "insist_on_interrupts", "keep_compiled", "progress"]
+__all__ = ["Progress", "collect_rarely", "guarded", "insist_on_interrupts", "keep_compiled", "progress"]
+
+#: objects that are made before Python looks for cycles of dead ones, and how often it looks farther back: with its own
+#: 700 and 10, a fifth of the time of a first result goes into looking through what was imported
+_RARELY = (50_000, 20, 100)
 
 _err = Console(stderr=True)
 
@@ -101,6 +106,12 @@ class Progress(logging.Handler):
             self.contents = found
             _say(record.getMessage(), "")
 
+    def stop(self) -> None:
+        """Leave the bar as it is, if it ever began."""
+        if self.begun is not None:
+            self._wait_for("curves")
+            self.bar.stop()
+
     def _wait_for(self, what: str) -> None:
         first = "compiling the model, once: some 10 s; " if self.compiles else ""
         self.bar.update(self.task, description=first + what, refresh=self.begun is not None)
@@ -118,8 +129,7 @@ def progress() -> Iterator[Progress]:
     finally:
         log.setLevel(usual)
         log.removeHandler(bar)
-        if bar.begun:
-            bar.bar.stop()
+        bar.stop()
 
 
 def keep_compiled() -> None:
@@ -130,8 +140,13 @@ def keep_compiled() -> None:
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / platform.node()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def collect_rarely() -> None:
+    """Let Python look for cycles of dead objects less often; large arrays are in none, and are freed at once."""
+    gc.set_threshold(*_RARELY)
 
 
 def insist_on_interrupts() -> None:
