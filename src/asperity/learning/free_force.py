@@ -28,7 +28,7 @@ _STRAIGHT = 3.5  # times the expected variance of these means: by chance once in
 _NINE = 2 * HALF + 1
 #: the weights of nine values in a parabola through them by least squares, at its middle (Savitzky, Golay, Anal. Chem.
 #: 36, 1627 (1964)): the smallest that leave 1 as it is and make 0 of x and x^2; scipy.signal takes a second to import
-MIDDLE = np.linalg.lstsq(np.arange(-HALF, HALF + 1.0) ** np.arange(3)[:, None], np.array([1.0, 0.0, 0.0]), rcond=None)[0]
+MIDDLE = np.linalg.lstsq(np.arange(-HALF, HALF + 1.0) ** np.arange(3)[:, None], np.eye(3)[0], rcond=None)[0]
 
 
 class Baseline(NamedTuple):

@@ -8,7 +8,7 @@ from asperity.learning.outcome import Outcome
 
 if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool
-    from bokeh.models.glyphs import Glyph
+    from bokeh.models.glyph import Glyph
     from bokeh.plotting import figure
 
 __all__ = ["DATA", "FIT", "FLAG_COLORS", "INK", "MISSING", "MUTED", "draw", "hover_tool", "quiet_figure"]
