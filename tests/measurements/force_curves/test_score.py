@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import xarray as xr
 from typer.testing import CliRunner
-from xarray.backends import BackendArray
-from xarray.core import indexing
 
 import asperity
 from asperity.data import store
@@ -18,6 +16,7 @@ from asperity.measurements.force_curves import score as scorecard
 from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.criteria import Verdict
 from asperity.messages import DataError
+from tests.measurements.force_curves.watched import watched
 
 COUNT, POINTS = 240, 60
 
@@ -210,29 +209,6 @@ def test_intervals_are_judged_as_they_are_stated():
     wide = judged.assign(modulus_low=judged["modulus"] - reach, modulus_high=judged["modulus"] + reach)
     assert value(asperity.score(wide), "modulus_95") > 0.99
     assert value(asperity.score(wide), "modulus_68") == value(asperity.score(judged), "modulus_68")
-
-
-class _Watched(BackendArray):
-    """Values on a disk, whose largest piece that was ever read is known."""
-
-    def __init__(self, values):
-        self.values, self.shape, self.dtype, self.largest = values, values.shape, values.dtype, 0
-
-    def __getitem__(self, key):
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
-
-    def _read(self, key):
-        rows, points = key
-        found = self.values[rows][..., points]
-        self.largest = max(self.largest, found.size)
-        return found
-
-
-def watched(dataset):
-    """The dataset with its curves of display on a disk, and these arrays."""
-    arrays = {name: _Watched(dataset[name].values) for name in dataset if dataset[name].dims == ("curve", "point")}
-    lazy = {name: (("curve", "point"), indexing.LazilyIndexedArray(array)) for name, array in arrays.items()}
-    return dataset.assign(lazy), arrays
 
 
 def test_the_curves_of_display_are_read_in_blocks_and_judged_as_if_at_once(monkeypatch):
