@@ -93,6 +93,15 @@ def test_what_an_analysis_imports_is_what_it_needs():
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
+@pytest.mark.parametrize("command", ["score", "report"])
+def test_stored_results_are_not_loaded_as_a_whole(analyzed, tmp_path, monkeypatch, command):
+    path = store.save(store.load(analyzed / "results.nc"), tmp_path / "results.zarr")
+    monkeypatch.setattr(store, "load", None)
+    code, out, err = run(command, path, *(["--out", tmp_path / "page.html"] if command == "report" else []))
+    assert code in (0, 1), err
+    assert out
+
+
 def test_public_names_agree():
     """The lazy table, __all__ and the stub for type checkers name the same things."""
 
