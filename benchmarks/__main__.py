@@ -56,11 +56,16 @@ def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
         found = supplied_map(data)
         return work(measured, found) if found else [note("measured curves", f"left out: no map under {data}")]
 
+    def sizes():
+        from benchmarks.by_size import whole_ways
+        return measured(lambda _, path: whole_ways(path, (1, 16, 64) if quick else (1, 16, 256, 1024, 4096), repeats))
+
     repeats = 2 if quick else 3
     return {
         "start": start, "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu,
         "measured": lambda: measured(lambda m, path: m.fit_measured(path, 256 if quick else 512, repeats + 2)),
         "read": lambda: measured(lambda m, path: m.reading(path, (16, 64) if quick else (16, 256, 1024), repeats)),
+        "sizes": sizes,
         "analyze": lambda: measured(lambda m, path: m.whole_way(path, 64 if quick else 1024, repeats))}
 
 

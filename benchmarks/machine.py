@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-__all__ = ["Timing", "compare", "in_new_process", "load", "one_core", "seconds"]
+__all__ = ["Timing", "compare", "in_new_process", "load", "one_core", "seconds", "warm"]
 
 _SINGLE = {**dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"),
            "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_ENABLE_COMPILATION_CACHE": "false"}
@@ -37,6 +38,11 @@ def one_core() -> int:
 def load() -> float:
     """Processes that compete for this machine, the mean of the last minute (NaN where it is not known)."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+
+
+def warm(folder: Path) -> dict[str, str]:
+    """What a process needs in its environment to keep in ``folder`` what it compiled, and to find it there again."""
+    return {"JAX_ENABLE_COMPILATION_CACHE": "true", "XDG_CACHE_HOME": str(folder)}
 
 
 def seconds(work: Callable[[], object]) -> float:

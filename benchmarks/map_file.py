@@ -21,8 +21,8 @@ def supplied_map(data: Path) -> Path | None:
 def enlarge(source: Path, folder: Path, curves: int) -> Path:
     """Write a map of ``curves`` curves that repeats those of ``source``, in a grid, under its name.
 
-    ``curves`` is a multiple of 4. pyfmreader reads the date from the name, afmformats wants the members in
-    the instrument's order.
+    The grid has four lines, or one where ``curves`` is no multiple of 4. pyfmreader reads the date from the name,
+    afmformats wants the members in the instrument's order.
     """
     target = folder / str(curves) / source.name
     target.parent.mkdir(parents=True)
@@ -34,7 +34,8 @@ def enlarge(source: Path, folder: Path, curves: int) -> Path:
         if name.startswith("index/") and name != "index/":
             _, number, rest = name.split("/", 2)
             folders.setdefault(int(number), {})[rest] = members[name]
-    shared["header.properties"] = _resized(shared["header.properties"], curves // 4, 4)
+    lines = 1 if curves % 4 else 4
+    shared["header.properties"] = _resized(shared["header.properties"], curves // lines, lines)
     last = shared.pop("shared-data/header.properties")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in {**shared, "index/": b""}.items():

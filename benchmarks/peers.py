@@ -105,3 +105,9 @@ def pyfmrheo_way(path: Path) -> list[float]:
             warnings.simplefilter("ignore", RuntimeWarning)  # it divides by a force of 0
             found.append(float(doHertzFit(deepcopy(curve), given).E0))
     return found
+
+
+if __name__ == "__main__":
+    import sys
+
+    print(len(nanite_way(Path(sys.argv[1]))))

@@ -172,6 +172,20 @@ def test_creep_is_recovered():
     assert np.abs(result.displacement(times) - curve(times)).max() < 0.1
 
 
+def test_what_a_spline_misses_is_found_or_stated():
+    """Creep through three knots over four frames: 1.3 pixels of error at a stated 0.02 before."""
+    curve = lambda t: np.multiply.outer(1 - np.exp(-np.asarray(t) / 40.0), (3.0, -2.0))  # noqa: E731
+    frames, _ = virtual(4, curve, FOUR)
+    result = drift_within(frames, FOUR, [0.0, 192.0, 384.0])
+    times = np.linspace(5.0, 384.0, 80)
+    error, stated = result.displacement(times) - curve(times), result.deviation(times)
+    assert np.all(np.abs(error) < 4 * stated)
+    assert np.sqrt(np.mean(error**2)) < 0.1
+    np.testing.assert_allclose(result.displacement(result.knots), result.values, atol=1e-12)
+    np.testing.assert_allclose(result.deviation(result.knots)[1:],
+                               np.sqrt(np.einsum("kaka->ka", result.covariance))[1:], rtol=1e-9)
+
+
 def test_a_turned_scan_shows_all_drift():
     times = scanned(UP, {"slow_axis": 1})
     knots = np.array([0.0, 30.0, 90.0, 192.0])

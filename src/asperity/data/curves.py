@@ -33,13 +33,16 @@ from xarray.core import indexing
 from asperity.messages import ArgumentError, DataError, shown
 from asperity.quantities import QUANTITIES, variable_attributes
 
-__all__ = ["SAMPLED", "SEGMENT_KINDS", "Curves", "SchemaError", "known_segment", "segment_kind", "to_dataset",
-           "validate"]
+__all__ = ["SAMPLED", "SEGMENT_KINDS", "Curves", "Loader", "SchemaError", "known_segment", "segment_kind",
+           "to_dataset", "validate"]
 
 #: the kinds of a segment; a segment's name is its kind, numbered from the second of its kind on
 SEGMENT_KINDS = ("approach", "pause", "modulation", "retract")
 #: the sampled variables (curve, segment, sample)
 SAMPLED = ("time", "height", "height_drive", "tip_position", "deflection_voltage", "deflection", "force")
+
+#: the samples of a curve, one array per segment
+Loader = Callable[..., Sequence[Any]]  # np.ndarray, or None of a segment that was not asked for
 
 _DIMS = ("curve", "segment", "sample")
 _PER_CURVE = ("file", "curve_in_file", "session", "spring_constant", "sensitivity", "x", "y", "row", "column")
@@ -66,7 +69,9 @@ class Curves:
     """What a reader hands over: names, counts, calibration, and one loader per channel.
 
     ``channels[name](curve)`` returns the arrays of that curve, one per segment (empty where the
-    curve lacks the segment), in SI and float64; nothing is read before it is called. ``name`` is
+    curve lacks the segment), in SI and float64; nothing is read before it is called. A loader whose attribute
+    ``by_segment`` is true is asked for the segments in use alone, ``channels[name](curve, (0, 2))``, and gives None for
+    the others. ``name`` is
     ``height``, ``height_drive``, ``time``, ``tip_position`` and one or more of
     ``deflection_voltage``, ``deflection``, ``force``; a channel that follows from another by the
     calibration (deflection = sensitivity * voltage, force = spring constant * deflection) is left out.
@@ -75,7 +80,7 @@ class Curves:
 
     segments: tuple[str, ...]
     counts: np.ndarray  # (curve, segment) int
-    channels: dict[str, Callable[[int], Sequence[np.ndarray]]]
+    channels: dict[str, Loader]
     session: str
     spring_constant: Any = np.nan  # N/m
     sensitivity: Any = np.nan  # m/V
@@ -89,8 +94,7 @@ class Curves:
 class _LazyChannel(BackendArray):
     """A (curve, segment, sample) array that loads the curves it is asked for, padded with NaN."""
 
-    def __init__(self, load: Callable[[int], Sequence[np.ndarray]], shape: tuple[int, int, int],
-                 factor: np.ndarray | None) -> None:
+    def __init__(self, load: Loader, shape: tuple[int, int, int], factor: np.ndarray | None) -> None:
         self.load, self.shape, self.dtype, self.factor = load, shape, np.dtype(float), factor
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -103,9 +107,12 @@ class _LazyChannel(BackendArray):
         asked = np.arange(self.shape[2])[rest[1]]
         width = int(np.max(asked, initial=-1)) + 1  # a long curve does not pad the short ones that are asked for
         block = np.full((len(curves), self.shape[1], width), np.nan)
+        wanted = tuple(np.unique(np.arange(self.shape[1])[rest[0]]).tolist())
+        some = (wanted,) if len(wanted) < self.shape[1] and getattr(self.load, "by_segment", False) else ()
         for i, curve in enumerate(curves):
-            for j, samples in enumerate(self.load(int(curve))):
-                block[i, j, : len(samples)] = samples[:width]
+            for j, samples in enumerate(self.load(int(curve), *some)):
+                if samples is not None:
+                    block[i, j, : len(samples)] = samples[:width]
             if self.factor is not None:
                 block[i] *= self.factor[curve]
         first = 0 if isinstance(curve_key, int | np.integer) else slice(None)
@@ -155,7 +162,7 @@ def to_dataset(curves: Curves, path: str, *, spring_constant: float | None = Non
     own_k, own_s = per_curve(curves.spring_constant, float), per_curve(curves.sensitivity, float)
     k = own_k if spring_constant is None else per_curve(spring_constant, float)
     s = own_s if sensitivity is None else per_curve(sensitivity, float)
-    loaders: dict[str, tuple[Callable[[int], Sequence[np.ndarray]], np.ndarray | None]] = {
+    loaders: dict[str, tuple[Loader, np.ndarray | None]] = {
         name: (load, None) for name, load in curves.channels.items()}
     if "deflection" in loaders and sensitivity is not None and np.isfinite(own_s).all():
         loaders["deflection"] = (loaders["deflection"][0], s / own_s)

@@ -2,15 +2,17 @@ r"""Drift within a frame, from scans of one place in different directions.
 
 A sample at the nominal place x, taken at the time t, reads $s(x - d(t))$. Two scans meet every place at
 different times, so that the drift shows as a distortion between them: up and down frames, or frames with the
-slow axis turned. d(t) is the natural cubic spline through its values at a few knots, zero at the first. It
-minimizes the deviations of the frames, brought to the coordinates of the surface, from their mean:
+slow axis turned. d(t) has any values at a few knots, zero at the first; between them it is a natural cubic spline and
+what the scans show beyond it (`asperity.instrument.between_knots`). It minimizes the deviations of the frames, brought
+to the coordinates of the surface, from their mean:
 
 $$g_k(y) = a_k\big(y + d(t_k) + \ell_k\big), \qquad
   \sum_k \sum_y w\, J\, B_c(t_k)\, (g_k - \bar g) = 0, \qquad J = \nabla G_\sigma * \bar g,$$
 
 with J in place of the plain gradient for the same reason as in `asperity.instrument.registration`. A drift that
 passes every place alike in all scans distorts them alike and cannot be seen; for one up and one down frame that
-is any drift even about the time of return. Such knots are refused (`PairFlag.undetermined`), never guessed.
+is any drift even about the time of return. Such knots are refused (`PairFlag.undetermined`), never guessed. The first
+lines at the edge (6, and what drifts out) do not count: where drift starts fast, begin the knots ten lines later.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
+from asperity.instrument.between_knots import SplineDrift, finer_knots, natural_spline, through_between
 from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.phase_correlation import PairFlag
 from asperity.instrument.registration import best_width, biweight, register, smooth_slopes, without_nuisance
@@ -36,7 +39,10 @@ _NEAR = 0.1  # pixels, a step of Newton's method near the end: from there on the
 _PIXEL = 1e-9  # pixels, a step of Newton's method too small to matter
 _PASSES = 4  # for places that move while they are scanned: drift below 1e-2 pixels per pixel, error below 1e-8
 _SINGULAR = 1e-4  # of the most visible drift: what is less visible is not there
+_LINES = 4  # the shortest time between two knots, in lines
+_SETTLED = 0.05  # standard deviations, a step of Newton's method on finer knots too small to matter
 _LARGEST_STD = 0.5  # pixels; beyond this the scans do not tell the drift
+_HOPELESS = 5.0  # pixels, the same before Newton's method has ended
 
 
 class FrameDrift(NamedTuple):
@@ -49,15 +55,15 @@ class FrameDrift(NamedTuple):
     lag_std: float
     noise: float  # standard deviation of the noise of the resampled scans, unit of the frames
     flag: PairFlag
+    between: SplineDrift  # through more knots: what the scans show between those given
 
     def displacement(self, times: np.ndarray) -> np.ndarray:
         """d(t) (..., 2) in pixels."""
-        return _spline(self.knots, times) @ self.values
+        return self.between.displacement(times)
 
     def deviation(self, times: np.ndarray) -> np.ndarray:
-        """Standard deviation (..., 2) of d(t) in pixels."""
-        basis = _spline(self.knots, times)
-        return np.sqrt(np.einsum("...k,kala,...l->...a", basis, self.covariance, basis))
+        """Standard deviation (..., 2) of d(t) in pixels, with what a spline through the knots alone would miss."""
+        return self.between.deviation(times)
 
 
 class _Problem(NamedTuple):
@@ -84,8 +90,6 @@ class _Match(NamedTuple):
 class _Settled(NamedTuple):
     state: np.ndarray  # (unknowns,) values at the knots but the first along rows, along columns; lag
     match: _Match
-    inverse: np.ndarray  # (unknowns, unknowns) of the sensitivity
-    fields: np.ndarray  # (scans, unknowns, rows, columns) what the deviations are multiplied with
 
 
 def line_times(shape: tuple[int, int], line_time: float, *, start: float = 0.0, slow_axis: int = 0,
@@ -111,7 +115,7 @@ def drift_within(frames: np.ndarray, times: np.ndarray, knots: np.ndarray, *, di
     Args:
         frames: (scans, rows, columns) heights, each in the order of places (not of times), NaN where missing.
         times: (scans, rows, columns), or what broadcasts to it, when each sample was taken (see `line_times`).
-        knots: (knots,) increasing times between which d is a cubic; more where the drift changes faster.
+        knots: (knots,) increasing times between which d is nearly a cubic; closer where the drift changes faster.
         directions: (scans,) +1 for trace, -1 for retrace: a constant offset along the fast axis (columns)
             between them is then taken as the scanner's lag, not as drift.
         line_offsets: whether every line of every scan may have an offset of its own.
@@ -122,10 +126,8 @@ def drift_within(frames: np.ndarray, times: np.ndarray, knots: np.ndarray, *, di
     problem, size = _problem(frames, times, knots, directions, line_offsets)
     settled = _started(problem)
     if not isinstance(settled, PairFlag):
-        match, scans = settled.match, len(problem.times)
-        width = best_width(scans * match.mean, np.sqrt(scans / (scans - 1)) * match.counted * match.deviations)
-        settled = _settle(problem, settled.state, width, 1e-3)
-    return _failed(problem.knots, settled) if isinstance(settled, PairFlag) else _result(problem, settled, size)
+        settled = _settle(problem, settled.state, _width(settled.match), 1e-3)
+    return _failed(problem.knots, settled) if isinstance(settled, PairFlag) else _refined(problem, settled, size)
 
 
 def on_surface(drift: FrameDrift, times: np.ndarray, directions: np.ndarray | None = None) -> np.ndarray:
@@ -155,13 +157,8 @@ def resampled(frames: np.ndarray, times: np.ndarray, drift: FrameDrift,
     frames = np.asarray(frames, np.float64)
     times = np.broadcast_to(np.asarray(times, np.float64), frames.shape)
     signs = np.zeros(len(frames)) if directions is None else np.asarray(directions)
-    return np.stack([scan(frame, _places(time, drift.knots, drift.values, 0.5 * drift.lag * sign)[0])
+    return np.stack([scan(frame, _places(time, *drift.between[:2], 0.5 * drift.lag * sign)[0])
                      for frame, time, sign in zip(frames, times, signs, strict=True)])
-
-
-def _spline(knots: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """The natural cubic spline of a unit value at each knot, (..., knots); a straight line for two knots."""
-    return CubicSpline(knots, np.eye(len(knots)), bc_type="natural")(times)
 
 
 def _places(times: np.ndarray, knots: np.ndarray, values: np.ndarray, lag: float) -> tuple[np.ndarray, np.ndarray]:
@@ -227,7 +224,7 @@ def _started(problem: _Problem) -> _Settled | PairFlag:
     if isinstance(settled, PairFlag):
         return settled
     values, _ = _split(ends, settled.state)
-    values = _spline(ends.knots, problem.knots[1:]) @ values
+    values = natural_spline(ends.knots, problem.knots[1:]) @ values
     state = np.concatenate([values.T.ravel(), settled.state[2:]])
     return _settle(problem, state, _START, 0.3)
 
@@ -270,7 +267,7 @@ def _matched(problem: _Problem, state: np.ndarray, chosen: np.ndarray | None) ->
         heights.append(at_places(coefficients, places))
         counted &= np.all((places >= _MARGIN) & (places <= edge), axis=0)
         counted &= present[tuple(np.clip(np.rint(places), 0, edge + _MARGIN).astype(int))]
-        fields = list(np.moveaxis(_spline(problem.knots, when), -1, 0)[1:])
+        fields = list(np.moveaxis(natural_spline(problem.knots, when), -1, 0)[1:])
         basis.append(fields + [np.full(when.shape, 0.5 * sign)] * bool(problem.directions.any()))
     counted = counted if chosen is None else chosen
     mean, basis = np.mean(heights, axis=0), np.array(basis)
@@ -336,32 +333,62 @@ def _settle(problem: _Problem, state: np.ndarray, width: float, tolerance: float
         deviation = np.sqrt(np.diag(inverse @ (parts @ parts.T) @ inverse.T))
         state = state + np.clip(step, -1.0, 1.0)
         if np.all(np.abs(step) <= np.maximum(tolerance * deviation, _PIXEL)):
-            return _Settled(state, match, inverse, fields)
+            return _Settled(state, match)
         chosen = match.counted if np.all(np.abs(step) <= _NEAR) else None
     return PairFlag.not_converged
 
 
-def _result(problem: _Problem, settled: _Settled, size: float) -> FrameDrift:
-    state, match, inverse, fields = settled
-    scans, samples = len(fields), int(match.counted.sum())
+def _width(match: _Match) -> float:
+    """Of the gradient kernel, from the spectra of what the scans share and of what they do not."""
+    noise = match.counted * match.deviations
+    return best_width(len(noise) * match.mean, np.sqrt(len(noise) / (len(noise) - 1)) * noise)
+
+
+def _refined(problem: _Problem, settled: _Settled, size: float) -> FrameDrift:
+    """The drift with what it does between the knots, by Newton's method on finer ones."""
+    least = _LINES * np.ptp(problem.times, axis=(1, 2)).max() / max(problem.times.shape[1:])
+    finer = problem._replace(knots=finer_knots(problem.knots, least))
+    values = natural_spline(problem.knots, finer.knots[1:]) @ _split(problem, settled.state)[0]
+    state, chosen = np.concatenate([values.T.ravel(), settled.state[2 * len(problem.knots) - 2 :]]), None
+    for _ in range(_STEPS):
+        match = _matched(finer, state, chosen)
+        if match.counted.mean() < 0.25:
+            return _failed(problem.knots, PairFlag.little_overlap)
+        fields = _multiplied(finer, match, smooth_slopes(match.mean, width := _width(match)))
+        sensitivity = _sensitivity(finer, match, fields, width)
+        target = sensitivity @ state - np.einsum("kpij,kij->p", fields, match.weights * match.deviations)
+        found, covariance = through_between(problem.knots, finer.knots, target, sensitivity, _spread(match, fields))
+        if covariance.diagonal().max() > _HOPELESS**2:
+            return _failed(problem.knots, PairFlag.undetermined)
+        state = state + (step := np.clip(found - state, -1.0, 1.0))
+        if np.all(np.abs(step) <= np.maximum(_SETTLED * np.sqrt(np.diag(covariance)), _PIXEL)):
+            return _result(problem.knots, finer, state, covariance, size * match.scale)
+        chosen = match.counted if np.all(np.abs(step) <= _NEAR) else None
+    return _failed(problem.knots, PairFlag.not_converged)
+
+
+def _spread(match: _Match, fields: np.ndarray) -> np.ndarray:
+    """The covariance of the score, from the spectrum of the deviations."""
     influence = np.abs(np.fft.fft2(match.weights * match.deviations)) ** 2
-    power = influence.sum(axis=0) / ((scans - 1) * match.mean.size * samples)
-    spread = np.zeros_like(inverse)
+    power = influence.sum(axis=0) / ((len(fields) - 1) * match.mean.size * match.counted.sum())
+    spread = np.zeros((fields.shape[1],) * 2)
     for spectra in (np.fft.fft2(of_scan) for of_scan in fields):
         spread += np.einsum("pij,qij->pq", power * spectra, spectra.conj()).real
-    covariance = inverse @ spread @ inverse.T
-    if np.linalg.eigvalsh(covariance)[-1] > _LARGEST_STD**2:
-        return _failed(problem.knots, PairFlag.undetermined)
-    values, lag = _split(problem, state)
-    count = len(values) - 1
+    return spread
+
+
+def _result(knots: np.ndarray, finer: _Problem, state: np.ndarray, square: np.ndarray, scale: float) -> FrameDrift:
+    if square.diagonal().max() > _LARGEST_STD**2:
+        return _failed(knots, PairFlag.undetermined)
+    (values, lag), count = _split(finer, state), len(finer.knots) - 1
     full = np.zeros((count + 1, 2, count + 1, 2))
-    full[1:, :, 1:] = covariance[: 2 * count, : 2 * count].reshape(2, count, 2, count).transpose(1, 0, 3, 2)
-    lag_std = float(np.sqrt(covariance[-1, -1])) if problem.directions.any() else 0.0
-    noise = size * match.scale / np.sqrt(1 - 1 / scans)
-    return FrameDrift(problem.knots, values, full, lag, lag_std, float(noise), PairFlag.registered)
+    full[1:, :, 1:] = square[: 2 * count, : 2 * count].reshape(2, count, 2, count).transpose(1, 0, 3, 2)
+    lag_std = float(np.sqrt(square[-1, -1])) if finer.directions.any() else 0.0
+    noise, given = scale / np.sqrt(1 - 1 / len(finer.times)), np.isin(finer.knots, knots)
+    return FrameDrift(knots, values[given], full[given][:, :, given], lag, lag_std, float(noise), PairFlag.registered,
+                      SplineDrift(finer.knots, values, full))
 
 
 def _failed(knots: np.ndarray, flag: PairFlag) -> FrameDrift:
-    count = len(knots)
-    return FrameDrift(knots, np.full((count, 2), np.nan), np.full((count, 2, count, 2), np.nan), np.nan, np.nan,
-                      np.nan, flag)
+    none = SplineDrift(knots, *(np.full((len(knots), 2) * times, np.nan) for times in (1, 2)))
+    return FrameDrift(*none, np.nan, np.nan, np.nan, flag, none)

@@ -37,7 +37,9 @@ import numpy as np
 from scipy.special import ndtr, stdtrit
 
 from asperity.learning.attachment import VISIBLE, is_sudden, release
+from asperity.learning.batches import few_at_a_time
 from asperity.learning.free_force import (
+    CACHED,
     FELT,
     FEWEST,
     HALF,
@@ -71,7 +73,6 @@ _GROWS = 0.5  # of how far it is below the approach, by which the farther half c
 _PLATEAU = 8  # equal end values in a row that mean a saturated detector,
 _EQUAL = 1e-9  # of the largest force
 _RESOLVED = 16  # samples of a dip that nine of them cannot smooth away
-_CACHED = 1 << 15  # samples that are worked on at once
 
 #: normal errors, and their weights in an average over one (Gauss-Hermite)
 _ERRORS, _OFTEN = np.polynomial.hermite_e.hermegauss(32)
@@ -124,10 +125,7 @@ def read_detachment(force: np.ndarray, counted: np.ndarray, noise: np.ndarray, c
         approach: (batch, sample) N, of `free_force`: the approach off the surface at the same heights; NaN: not known.
     """
     free = np.full(force.shape, np.nan) if approach is None else approach
-    whole = force, counted, np.maximum(noise, 1e-300), np.maximum(correlation, 1.0), free
-    rows = max(1, _CACHED // max(force.shape[1], 1))
-    parts = [_read(*(one[i : i + rows] for one in whole)) for i in range(0, max(len(force), 1), rows)]
-    return Reading(*(np.concatenate(column) for column in zip(*parts)))
+    return few_at_a_time(_read, CACHED, force, counted, np.maximum(noise, 1e-300), np.maximum(correlation, 1.0), free)
 
 
 def unfolded(reading: Reading, std: np.ndarray, freedom: np.ndarray) -> Detachment:
@@ -218,8 +216,10 @@ def plateau(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndar
     size = np.max(np.abs(np.where(counted, force, 0.0)), axis=1, keepdims=True)
     top = np.max(np.where(counted, force, -np.inf), axis=1, keepdims=True)
     equal = counted & (np.abs(force - top) <= _EQUAL * size)
-    runs = np.lib.stride_tricks.sliding_window_view(equal, min(_PLATEAU, equal.shape[1]), axis=1)
-    return top[:, 0], np.any(np.all(runs, axis=2), axis=1)
+    flat = equal.sum(axis=1) >= min(_PLATEAU, equal.shape[1])
+    runs = np.lib.stride_tricks.sliding_window_view(equal[flat], min(_PLATEAU, equal.shape[1]), axis=1)
+    flat[flat] = np.any(np.all(runs, axis=2), axis=1)
+    return top[:, 0], flat
 
 
 def _above(weights: np.ndarray, line: Baseline) -> np.ndarray:

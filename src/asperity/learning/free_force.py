@@ -7,8 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
 
-__all__ = ["FELT", "FEWEST", "HALF", "LONG", "MIDDLE", "NEAR", "Baseline", "FarEnd", "before_surface", "crooked",
-           "far_end", "free_force", "nine_counted", "pushed", "smoothed"]
+from asperity.learning.batches import few_at_a_time
+
+__all__ = ["CACHED", "FELT", "FEWEST", "HALF", "LONG", "MIDDLE", "NEAR", "Baseline", "FarEnd", "before_surface",
+           "crooked", "far_end", "free_force", "nine_counted", "pushed", "smoothed"]
 
 #: samples on either side of the middle of a parabola
 HALF = 4
@@ -26,9 +28,10 @@ _PARTS = 8  # of the baseline, whose means tell whether it is straight,
 _STRAIGHT = 3.5  # times the expected variance of these means: by chance once in 500 curves
 
 _NINE = 2 * HALF + 1
-#: the weights of nine values in a parabola through them by least squares, at its middle (Savitzky, Golay, Anal. Chem.
-#: 36, 1627 (1964)): the smallest that leave 1 as it is and make 0 of x and x^2; scipy.signal takes a second to import
-MIDDLE = np.linalg.lstsq(np.arange(-HALF, HALF + 1.0) ** np.arange(3)[:, None], np.eye(3)[0], rcond=None)[0]
+#: the weights of nine values in a parabola through them by least squares, at its middle (Savitzky, Golay 1964)
+MIDDLE = np.array([-21, 14, 39, 54, 59, 54, 39, 14, -21]) / 231
+#: samples that are worked on at once
+CACHED = 1 << 15
 
 
 class Baseline(NamedTuple):
@@ -51,7 +54,13 @@ def free_force(force: np.ndarray, height: np.ndarray, counted: np.ndarray, noise
 
     NaN where too few samples lie before the surface.
     """
-    size, correlation = np.maximum(noise[0], 1e-300), np.maximum(noise[1], 1.0)
+    return few_at_a_time(_free_force, CACHED, force, height, counted, np.maximum(noise[0], 1e-300),
+                         np.maximum(noise[1], 1.0), at)
+
+
+def _free_force(force: np.ndarray, height: np.ndarray, counted: np.ndarray, size: np.ndarray, correlation: np.ndarray,
+                at: np.ndarray) -> np.ndarray:
+    """As `free_force`, for few curves."""
     first = counted.argmax(axis=1) + np.maximum(FEWEST, _FAR * counted.sum(axis=1)).astype(int)
     of_nine = size * np.sqrt(np.minimum((MIDDLE**2).sum() * correlation, 1.0))
     use = before_surface(np.where(counted, force, 0.0), counted, first, of_nine)[0].use

@@ -41,15 +41,40 @@ def huge(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     Twelve times the mean change from one sample to the next, be that noise or the slope of the curve, and more than
     two steps of the recorded resolution; at either end, against the line through the two samples beside it.
     """
-    mended, rows = values.copy(), np.arange(len(values))
+    mended, rows, some = values, np.arange(len(values)), (values, counted)
     for _ in range(_PASSES):  # the largest hide others
-        steps = _steps(mended[rows], counted[rows])
-        least = _HUGE * steps.sum(axis=1) / np.maximum(counted[rows].sum(axis=1) - 1, 1)
-        some = steps.max(axis=1) > least
-        rows, least = rows[some], least[some]
-        least = np.maximum(least, _RESOLVED * resolution(mended[rows], counted[rows])[0])
-        mended[rows] = _without_bad_ends(without_glitches(mended[rows], counted[rows], least), counted[rows], least)
+        steps = _steps(*some)
+        least = _HUGE * steps.sum(axis=1) / np.maximum(some[1].sum(axis=1) - 1, 1)
+        odd = steps.max(axis=1) > least
+        odd[odd] = _may_hold_one(some[0][odd], some[1][odd], least[odd])
+        if not odd.any():
+            break
+        rows, least = rows[odd], least[odd]
+        some = mended[rows], counted[rows]
+        least = np.maximum(least, _RESOLVED * resolution(*some)[0])
+        if mended is values:
+            mended = values.copy()
+        mended[rows] = _without_bad_ends(without_glitches(*some, least), some[1], least)
+        some = mended[rows], some[1]
     return counted & (mended != values)
+
+
+def _may_hold_one(values: np.ndarray, counted: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Whether a glitch of ``least`` can be in a curve, (batch,): most have one large change, where the contact is lost.
+
+    A sample or two that differ from both neighbors make two large changes within three samples, of which the smaller
+    is above half of the least; an end that is off its line makes one there.
+    """
+    steps = np.abs(np.diff(values, axis=1))
+    large, half = steps > least[:, None], steps > least[:, None] / 2
+    found = np.zeros(len(values), bool)
+    for apart in (1, 2):
+        found |= (large[:, :-apart] & half[:, apart:]).any(axis=1) | (half[:, :-apart] & large[:, apart:]).any(axis=1)
+    rows, last = np.arange(len(values)), values.shape[1] - 1
+    first, end = counted.argmax(axis=1), last - counted[:, ::-1].argmax(axis=1)
+    for place in (first, first + 1, end - 1, end - 2):
+        found |= half[rows, np.clip(place, 0, last - 1)]
+    return found
 
 
 def resolution(values: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

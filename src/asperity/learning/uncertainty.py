@@ -26,17 +26,18 @@ import numpy as np
 from scipy.special import digamma
 
 from asperity.contact import AbstractContactModel
-from asperity.learning.batches import Scaled, block_size, compiled
+from asperity.learning.batches import Scaled, block_size, compiled, few_at_a_time, in_chunks
 from asperity.learning.least_squares import Fit, basis_columns, held_shapes
 from asperity.learning.noise import CONTRASTS, Contrasts, Spectra, autocovariance, degrees_of_freedom
 from asperity.learning.student import standard
 
 __all__ = ["ErrorBars", "ParameterEstimates", "block_covariance", "block_width", "error_bars", "estimate",
-           "of_windows", "variance_of"]
+           "of_windows", "spread", "variance_of"]
 
 _BLOCKS = 64  # blocks of samples in the quadratic form of the noise
 _REMEMBERED = 1024  # pairs of lengths whose spectra are kept, 7 kB each
 _FEW_REMEMBERED = 32  # of them, where blocks are single samples
+_TOGETHER = 1 << 17  # values of functions that are transformed at once: 1 MB
 _LEFT = 0.05  # of a contrast of white noise, that must be left by the fit for it to show anything
 
 
@@ -104,20 +105,40 @@ def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int
         spectra: of the noise of each curve, at the knots of windows of ``length``.
         samples: of a curve, which are cut into the blocks of the response; as many as these are blocks of one.
     """
+    size, moved = _moved(response)
+    table = _table(length, samples, response.shape[2])
+    pairs = np.einsum("baf,bf,bcf->bac", moved, np.exp(spectra.mean) @ table, moved.conj()).real
+    total, std, freedom = _spread(size, np.abs(moved) ** 2, spectra, table)
+    unit = std / np.sqrt(np.maximum(total, 1e-300))  # the covariance has the standard deviations that are stated
+    return ErrorBars(pairs * unit[:, :, None] * unit[:, None, :], std, freedom)
+
+
+def spread(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """``std`` and ``freedom`` of `error_bars`, (batch, parameter) each, in as little memory as a cache holds."""
+    table = _table(length, samples, response.shape[2])
+
+    def of_few(response: np.ndarray, *spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        size, moved = _moved(response)
+        return _spread(size, np.abs(moved) ** 2, Spectra(*spectra), table)[1:]
+
+    return few_at_a_time(of_few, _TOGETHER, response, *spectra)
+
+
+def _moved(response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest change of each function, (batch, parameter, 1), and the transform of the function over it."""
     size = np.maximum(np.abs(response).max(axis=2, keepdims=True), 1e-300)
-    blocks = response.shape[2]
-    table = _table(length, samples, blocks)
-    moved = np.fft.rfft(response / size, 2 * blocks, axis=2)
-    density = np.exp(spectra.mean)
-    pairs = np.einsum("baf,bf,bcf->bac", moved, density @ table, moved.conj()).real
-    parts = (_squared(response / size) @ table.T) * density[:, None, :]
+    return size, np.fft.rfft(response / size, 2 * response.shape[2], axis=2)
+
+
+def _spread(size: np.ndarray, squared: np.ndarray, spectra: Spectra,
+            table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The variance of functions by their ``squared`` transforms, their standard deviation and its freedom."""
+    parts = (squared @ table.T) * np.exp(spectra.mean)[:, None, :]
     total = parts.sum(axis=2)
     parts = parts / np.maximum(total, 1e-300)[..., None]
     freedom = degrees_of_freedom(np.maximum(np.einsum("bpk,bkl,bpl->bp", parts, spectra.covariance, parts), 1e-6))
     scale = np.sqrt(np.maximum(total, 0.0) * np.exp(digamma(freedom / 2) - np.log(freedom / 2)))
-    std = scale * size[..., 0] * standard(freedom)
-    unit = std / np.sqrt(np.maximum(total, 1e-300))  # the covariance has the standard deviations that are stated
-    return ErrorBars(pairs * unit[:, :, None] * unit[:, None, :], std, freedom)
+    return total, scale * size[..., 0] * standard(freedom), freedom
 
 
 def variance_of(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> np.ndarray:
@@ -180,6 +201,12 @@ def _block_average(lags: np.ndarray, width: int) -> np.ndarray:
 @partial(compiled, static_argnames=("sources", "tilt", "leveled"))
 def _estimate(model, scaled: Scaled, fit: Fit, spring_constant, *, sources, tilt, leveled):
     """`estimate` for one block of curves."""
+    return in_chunks(lambda part: _estimate_few(model, part, sources, tilt, leveled), (scaled, fit, spring_constant))
+
+
+def _estimate_few(model, part: tuple[Scaled, Fit, jax.Array], sources, tilt, leveled):
+    """`estimate` for curves that fit into the cache of a processor together."""
+    scaled, fit, spring_constant = part
     n_fixed = 2 if tilt else 1
     one = scaled.counted.astype(scaled.x.dtype)
     c = fit.linear[:, n_fixed:]

@@ -24,7 +24,7 @@ from asperity.learning.glitches import resolution
 from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
 from asperity.learning.student import wide
-from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows
+from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows, spread
 from asperity.measurements.force_curves.fit_results import Fitted, Level, first_touch, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import WAITED_FOR, ArgumentError
@@ -99,7 +99,7 @@ def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
 def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt: bool) -> list[_Shown]:
     """What each curve shows of its noise."""
     with jax.enable_x64(True):
-        solution = _solve(dataset, model, segment, tilt)
+        solution = _solve(segment_of(dataset, segment), model, segment, tilt)
         residual, contact = _residual(model, solution)
         found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt,
                          leveled=True)
@@ -176,8 +176,9 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     tip = [name for name in model.fixed if name not in {"poisson_ratio", "thickness"}]
     relative = {"spring_constant": spring_constant_std, "sensitivity": sensitivity_std,
                 **dict.fromkeys(tip, radius_std)}
+    recorded = segment_of(dataset, segment)
     with jax.enable_x64(True):
-        solution = _solve(dataset, model, segment, tilt)
+        solution = _solve(recorded, model, segment, tilt)
         residual, contact = _residual(model, solution)
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
@@ -191,7 +192,8 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         _independent(np.array([spring_constant_std, sensitivity_std]), calibration_correlation)))
     level = Level(std, correlation, np.array([len(b) for b in baselines]), force_std, own.contact)
     retracting = segment.startswith("retract")
-    detached = _detached(dataset, solution.segment if retracting else None, std, correlation, own)
+    fitted = (None, solution.segment) if retracting else (recorded if segment == "approach" else None, None)
+    detached = _detached(dataset, fitted, std, correlation, own)
     with jax.enable_x64(True):
         adhesion = judged(model, found, bars, pull, detached, noise=(std, own.pull), retracting=retracting)
     given = {f"{name}_std": ((), std, _GIVEN) for name, std in relative.items() if std > 0}
@@ -206,24 +208,26 @@ def _of_sessions(learnt: Learnt | Mapping[str, Learnt], dataset: xr.Dataset) -> 
     return Discrepancy(*map(np.array, zip(*(one.model for one in own))))
 
 
-def _detached(dataset: xr.Dataset, fitted: Segment | None, std: np.ndarray, correlation: np.ndarray,
-              own: _OwnNoise) -> Detachment:
-    """The pull-off read off the retraction, the ``fitted`` one if it is; NaN where there is none."""
+def _detached(dataset: xr.Dataset, known: tuple[Segment | None, Segment | None], std: np.ndarray,
+              correlation: np.ndarray, own: _OwnNoise) -> Detachment:
+    """The pull-off read off the retraction, NaN where there is none; approach and retraction, where ``known``."""
+    approach, fitted = known
     if fitted is None and "retract" not in dataset["segment"].values:
         nothing = np.full(len(std), np.nan)
         return Detachment(nothing, nothing, nothing, nothing, nothing,
                           np.full(len(std), Retraction.not_recorded, np.int8))
     retraction = fitted or segment_of(dataset, "retract")
-    approach = segment_of(dataset, "approach") if "approach" in dataset["segment"].values else None
+    if approach is None and "approach" in dataset["segment"].values:
+        approach = segment_of(dataset, "approach")
     free = None if approach is None else free_force(approach.force, approach.height, approach.present,
                                                     (std, correlation), retraction.height)
     reading = read_detachment(retraction.force + retraction.removed, retraction.present, std, correlation, free)
     parts = []
     for length in np.unique(own.length):
         here = own.length == length
-        bars = error_bars(reading.weights[here], Spectra(*(part[here] for part in own.spectra)), int(length),
-                          reading.weights.shape[2])
-        parts.append((np.flatnonzero(here), unfolded(Reading(*(one[here] for one in reading)), bars.std, bars.freedom)))
+        found = spread(reading.weights[here], Spectra(*(part[here] for part in own.spectra)), int(length),
+                       reading.weights.shape[2])
+        parts.append((np.flatnonzero(here), unfolded(Reading(*(one[here] for one in reading)), *found)))
     back = np.argsort(np.concatenate([rows for rows, _ in parts]))
     return Detachment(*(np.concatenate(column)[back] for column in zip(*(found for _, found in parts))))
 
@@ -250,9 +254,9 @@ def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset,
         seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own[:2], shown))
         whole, before = (noise_model.mean_power(kind, one) for kind, one in zip(own[:2], (seen, alone)))
         bars = error_bars(response[here], whole, length, samples)
-        pulled = error_bars(pull.response[here, None], before, length, samples)
+        pulled, freedom = spread(pull.response[here, None], before, length, samples)
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
-                      *before, np.full(len(here), length), (pulled.std * wide(pulled.freedom))[:, 0],
+                      *before, np.full(len(here), length), (pulled * wide(freedom))[:, 0],
                       *scatter(own.before, alone, number[here])))
     back = np.argsort(np.concatenate(rows))
     *whole, std, correlation, mean, covariance, length, moved, variance, freedom, level = (
@@ -274,9 +278,8 @@ def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:
     return mixed
 
 
-def _solve(dataset: xr.Dataset, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
+def _solve(segment: Segment, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
     """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on."""
-    segment = segment_of(dataset, name)
     force, counted = segment.force, segment.counted
     adhesive, retracting = "work_of_adhesion" in model.fitted, name.startswith("retract")
     attached, counted = find_jump(force, counted) if adhesive else (None, counted)

@@ -26,7 +26,7 @@ from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
 __all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "fit_chunk",
-           "in_parts", "join", "load_part", "numbered", "over_curves", "parts_of", "plan"]
+           "in_parts", "in_use", "join", "load_part", "numbered", "over_curves", "parts_of", "plan"]
 
 _log = logging.getLogger("asperity")
 
@@ -35,8 +35,8 @@ FITTED_BY = (least_squares, noise, uncertainty, agreement, discrepancy)
 
 #: curves of one session from which the noise is learnt
 NOISE_CURVES = 64
-#: samples of the fitted segment that are worked on together, 17 MB for each of some forty arrays
-SAMPLES = 1 << 21
+#: samples of the fitted segment that are worked on together, 8 MB for each of some forty arrays
+SAMPLES = 1 << 20
 #: sessions whose noise is remembered: those of a few chunks of single files; 20 kB each
 _REMEMBERED = 4096
 
@@ -57,7 +57,7 @@ class Part(NamedTuple):
 
     places: np.ndarray  # in the chunk
     pieces: tuple[tuple[int, np.ndarray], ...]
-    longest: int  # samples of their longest segment
+    longest: int  # samples of their longest segment that is read
 
 
 def by_session(source: Source) -> Iterator[Source]:
@@ -130,21 +130,38 @@ def parts_of(sources: Sequence[Source], chunk: Chunk, segment: str) -> list[Part
             own = np.flatnonzero((shapes == shape).all(axis=1))
             found.setdefault((_layout(sources[i]), *shape), []).append((first + own, i, curves[own]))
         first += len(curves)
-    return [_part(sources, pieces) for pieces in found.values()]
+    return [_part(sources, pieces, segment) for pieces in found.values()]
 
 
-def _part(sources: Sequence[Source], pieces: Sequence[tuple[np.ndarray, int, np.ndarray]]) -> Part:
-    longest = max(int(sources[i].counts[curves].max(initial=1)) for _, i, curves in pieces)
+def _part(sources: Sequence[Source], pieces: Sequence[tuple[np.ndarray, int, np.ndarray]], segment: str) -> Part:
+    longest = max(int(sources[i].counts[curves][:, _read(sources[i].segments, segment)].max(initial=1))
+                  for _, i, curves in pieces)
     return Part(np.concatenate([places for places, _, _ in pieces]), tuple((i, own) for _, i, own in pieces), longest)
 
 
-def load_part(sources: Sequence[Source], part: Part) -> tuple[xr.Dataset, list[int]]:
+def load_part(sources: Sequence[Source], part: Part, segment: str) -> tuple[xr.Dataset, list[int]]:
     """The curves of a part in memory, and the positions of those that cannot be read: they are empty."""
-    loaded = [curve_files.load_curves(_chosen(sources[i].dataset, curves, part.longest), averaged)
+    loaded = [curve_files.load_curves(_chosen(in_use(sources[i].dataset, segment), curves, part.longest), averaged)
               for i, curves in part.pieces]
     offsets = np.cumsum([0, *(len(curves) for _, curves in part.pieces)])
     unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, loaded) for i in causes]
     return curve_files.combine([curves for curves, _ in loaded]), unreadable
+
+
+def in_use(dataset: xr.Dataset, segment: str) -> xr.Dataset:
+    """What a fit of ``segment`` reads: force against height, there and where the pull-off is read from.
+
+    The rest of a lazy dataset is not loaded, and so not checked.
+    """
+    unused = {"time", "height_drive", "deflection_voltage"} | ({"tip_position"} if "height" in dataset else set())
+    unused |= {"deflection"} if "force" in dataset else set()
+    kept, rest = _read(dataset["segment"].values, segment), dataset.drop_vars(unused & set(dataset.data_vars))
+    return rest if len(kept) == dataset.sizes["segment"] else rest.isel(segment=kept)
+
+
+def _read(segments: Iterable[Any], fitted: str) -> list[int]:
+    """The places of the segments that the fit of one reads."""
+    return [i for i, name in enumerate(segments) if name in (fitted, "approach", "retract")]
 
 
 def _chosen(dataset: xr.Dataset, curves: np.ndarray, longest: int) -> xr.Dataset:
@@ -192,7 +209,8 @@ class SessionNoise:
         pieces = [piece for session in sessions for piece in self._sample(session)]
         chunks = (Chunk(tuple(few)) for few in _chunks(self.sources, pieces, max(NOISE_CURVES, len(sessions))))
         parts = (part for chunk in chunks for part in parts_of(self.sources, chunk, self.segment))
-        return session_noises((load_part(self.sources, part)[0] for part in parts), model, segment=self.segment)
+        loaded = (load_part(self.sources, part, self.segment)[0] for part in parts)
+        return session_noises(loaded, model, segment=self.segment)
 
     def _sample(self, session: str) -> list[tuple[int, np.ndarray]]:
         """Evenly spread curves of a session."""
@@ -213,7 +231,7 @@ def in_parts(sources: Sequence[Source], chunk: Chunk, noise: SessionNoise,
     done, places = [], []
     for part in parts_of(sources, chunk, noise.segment):
         noises = noise(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
-        curves, unreadable = load_part(sources, part)
+        curves, unreadable = load_part(sources, part, noise.segment)
         done.append(work(curves, noises, unreadable, sources[part.pieces[0][0]]))
         places.append(part.places)
     order = np.argsort(np.concatenate(places))

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache, partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import entry_points
 from os import PathLike
 from pathlib import Path
@@ -27,7 +27,7 @@ from types import ModuleType
 import numpy as np
 import xarray as xr
 
-from asperity.data.curves import Curves, SchemaError, to_dataset
+from asperity.data.curves import Curves, Loader, SchemaError, to_dataset
 from asperity.data.opening import DAMAGED, naming
 from asperity.data.readers._appearance import appearance
 from asperity.data.readers._errors import (
@@ -96,8 +96,7 @@ def open_curves(path: str | PathLike[str]) -> Curves:
                                 "are not what an instrument writes.", DAMAGED)
     calibration = {name: _calibration(path, curves, name) for name in _CALIBRATION}
     return replace(curves, **calibration, channels={
-        name: partial(_checked, path, module.NAME, name, load, counts)
-        for name, load in curves.channels.items()})
+        name: _Checked(path, module.NAME, name, load, counts) for name, load in curves.channels.items()})
 
 
 def _calibration(path: Path, curves: Curves, name: str) -> np.ndarray:
@@ -113,23 +112,39 @@ def _calibration(path: Path, curves: Curves, name: str) -> np.ndarray:
     return values
 
 
-def _checked(path: Path, form: str, channel: str, load: Callable[[int], Sequence[np.ndarray]],
-             counts: np.ndarray, curve: int) -> Sequence[np.ndarray]:
-    """The samples of one channel of one curve, if they are what the header announced."""
-    with naming(path, form, f"curve {curve}, {channel}: "):
-        segments = load(curve)
-    lengths = [len(samples) for samples in segments]
-    if lengths != counts[curve].tolist():
-        raise CorruptFile(path, f"curve {curve}, {channel}: {lengths} samples in the segments, "
-                                f"announced {counts[curve].tolist()}.", DAMAGED)
-    if not all(np.isfinite(samples).all() for samples in segments):
-        raise CorruptFile(path, f"curve {curve}, {channel}: samples that are not finite numbers.", DAMAGED)
-    largest = max((float(np.abs(samples).max(initial=0.0)) for samples in segments), default=0.0)
-    if largest > _LARGEST.get(channel, np.inf):
-        raise CorruptFile(path, f"curve {curve}, {channel}: it reaches {largest:.3g} "
-                                f"{QUANTITIES[channel].unit}, more than any instrument has.",
-                          "It is damaged, or in another unit than it says.")
-    return segments
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """The samples of one channel of a curve, if they are what the header announced."""
+
+    path: Path
+    form: str
+    channel: str
+    load: Loader
+    counts: np.ndarray
+
+    @property
+    def by_segment(self) -> bool:
+        """Whether it can be asked for some segments alone; nothing is read of the others, nor checked."""
+        return bool(getattr(self.load, "by_segment", False))
+
+    def __call__(self, curve: int, segments: tuple[int, ...] | None = None) -> Sequence[np.ndarray | None]:
+        with naming(self.path, self.form, f"curve {curve}, {self.channel}: "):
+            found = self.load(curve) if segments is None else self.load(curve, segments)
+        read = [samples for samples in found if samples is not None]
+        lengths = [count if samples is None else len(samples)
+                   for samples, count in zip(found, self.counts[curve].tolist(), strict=False)]
+        if lengths != self.counts[curve].tolist() or len(found) != len(lengths):
+            raise self._damaged(curve, f"{lengths} samples in the segments, announced {self.counts[curve].tolist()}.")
+        if not all(np.isfinite(samples).all() for samples in read):
+            raise self._damaged(curve, "samples that are not finite numbers.")
+        largest = max((float(np.abs(samples).max(initial=0.0)) for samples in read), default=0.0)
+        if largest > _LARGEST.get(self.channel, np.inf):
+            raise self._damaged(curve, f"it reaches {largest:.3g} {QUANTITIES[self.channel].unit}, more than any "
+                                       "instrument has.", "It is damaged, or in another unit than it says.")
+        return found
+
+    def _damaged(self, curve: int, problem: str, remedy: str = DAMAGED) -> CorruptFile:
+        return CorruptFile(self.path, f"curve {curve}, {self.channel}: {problem}", remedy)
 
 
 def open_dataset(path: str | PathLike[str], *, spring_constant: float | None = None,

@@ -18,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -82,13 +82,15 @@ class _File:
     scales: dict[tuple[str, str], dict[str, Scale]] = field(default_factory=dict)
     segments: dict[tuple[int, int], _Segment] = field(default_factory=dict)
 
-    def load(self, variable: str, curve: int) -> list[np.ndarray]:
-        """The samples of a variable of one curve, per segment; raises `ReadError`."""
+    def load(self, variable: str, curve: int, segments: Sequence[int] | None = None) -> list[np.ndarray | None]:
+        """Samples of a variable of one curve, per segment, None for others than ``segments``; raises `ReadError`."""
         try:
             with self.archive.open() as stream:
-                found = [self._segment(stream, curve, j) for j in range(len(self.numbers))]
-                return self._times(found) if variable == "time" else [
-                    self._samples(stream, segment, variable) for segment in found]
+                numbers = range(len(self.numbers))
+                if variable == "time":  # of a segment begins where that before ends
+                    return list(self._times([self._segment(stream, curve, j) for j in numbers]))
+                return [None if segments is not None and j not in segments
+                        else self._samples(stream, self._segment(stream, curve, j), variable) for j in numbers]
         except ReadError as error:
             raise type(error)(self.archive.path, f"curve {curve}: {error.problem}", error.remedy) from error
         except Exception as error:  # a damaged header can break a parser anywhere: still name the curve
@@ -161,9 +163,10 @@ class _Loader:
 
     file: _File
     variable: str
+    by_segment: ClassVar[bool] = True
 
-    def __call__(self, curve: int) -> list[np.ndarray]:
-        return self.file.load(self.variable, curve)
+    def __call__(self, curve: int, segments: Sequence[int] | None = None) -> list[np.ndarray | None]:
+        return self.file.load(self.variable, curve, segments)
 
 
 def _remedy(error: Exception) -> str:

@@ -1,0 +1,47 @@
+"""What a fit reads of a file, and what it leaves alone."""
+
+import numpy as np
+import pytest
+
+from asperity.data.readers.force_curves import CorruptFile
+from asperity.measurements.force_curves.sessions import in_use
+from tests.data.readers.force_curves.jpk_archives import build_map, opened, record_reads
+
+STYLES = ("extend", "pause", "modulation", "retract")
+
+
+def test_two_channels_of_two_segments_are_read_each_once(tmp_path, monkeypatch):
+    data = opened(build_map(tmp_path / "m.zip", {0: (40, 300, 30, 50), 1: (45, 200, 20, 50)}, STYLES))
+    whole = data.load()
+    members = record_reads(monkeypatch)
+    used = in_use(opened(tmp_path / "m.zip"), "approach")
+    members.clear()
+    loaded = used.load()
+    read = [name for name in members if name.endswith(".dat")]
+    assert len(read) == len(set(read)) == 2 * 2 * 2  # curves, segments, channels
+    assert {name.split("segments/")[1][0] for name in read} == {"0", "3"}
+    assert set(loaded.data_vars) == {"force", "height"}
+    for name in loaded.data_vars:
+        np.testing.assert_array_equal(loaded[name], whole[name].isel(segment=[0, 3]))
+
+
+def test_damage_in_what_is_not_read_is_said_when_it_is(tmp_path):
+    path = build_map(tmp_path / "m.zip", {0: (40, 300, 30, 50)}, STYLES)
+    raw = path.read_bytes()
+    place = raw.index(b"segments/1/channels/vDeflection.dat")
+    path.write_bytes(raw[:place + 50] + b"\xff" * 40 + raw[place + 90:])
+    assert in_use(opened(path), "retract").load()["force"].notnull().sum() == 90
+    with pytest.raises(CorruptFile, match="curve 0"):
+        opened(path)["force"].load()
+
+
+def test_what_is_left_where_there_is_no_force_or_no_height():
+    import asperity
+
+    curves = asperity.virtual_map(rows=1, columns=2, samples=64)
+    assert {"time", "deflection"} & set(in_use(curves, "approach").data_vars) == set()
+    assert "true_modulus" in in_use(curves, "approach")
+    assert "deflection" in in_use(curves.drop_vars("force"), "approach")  # the message of a fit rests on it
+    given = curves.rename(height="tip_position")
+    assert "tip_position" in in_use(given, "approach")
+    assert in_use(curves, "retract_2").sizes["segment"] == 2
