@@ -183,7 +183,7 @@ class Analysis(Loop):
         from tests import simple_fit
 
         simple_fit.install()
-        html.render = lambda results, title=None: str(results["modulus"].values)
+        html.render = lambda results, *_: str(results["modulus"].values)
         self.fit, self.folder = simple_fit, Path(folder)
         self.map = self.folder.parent / "map.nc"
         if not self.map.exists():

@@ -17,6 +17,9 @@ from asperity.contact import Hertz
 from asperity.contact.named import ModelError, contact_model
 from asperity.data import store
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves import score as scorecard
+from asperity.measurements.force_curves.page import html
+from asperity.terminal import running
 from asperity.virtual.force_map import virtual_map
 from asperity.virtual.specimen import Specimen
 from tests import simple_fit
@@ -78,6 +81,27 @@ def test_starting_is_cheap_and_loads_no_jax(statement):
     assert done.stderr.strip().endswith("[]")
 
 
+def test_what_an_analysis_imports_is_what_it_needs():
+    """Each of these takes a tenth of a second to a whole one, and no curve needs it; the page comes on its own."""
+    script = (
+        "import sys; from asperity.measurements.force_curves import analyze, fit_curves, score, summary, table; "
+        "from asperity.measurements.force_curves.page import html; "
+        "print(sorted({'scipy.signal', 'scipy.stats', 'scipy.interpolate', 'scipy.optimize', 'scipy.spatial', 'bokeh', "
+        "'jinja2', 'afmformats', 'matplotlib', 'dask', 'sympy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+@pytest.mark.parametrize("command", ["score", "report"])
+def test_stored_results_are_not_loaded_as_a_whole(analyzed, tmp_path, monkeypatch, command):
+    path = store.save(store.load(analyzed / "results.nc"), tmp_path / "results.zarr")
+    monkeypatch.setattr(store, "load", None)
+    code, out, err = run(command, path, *(["--out", tmp_path / "page.html"] if command == "report" else []))
+    assert code in (0, 1), err
+    assert out
+
+
 def test_public_names_agree():
     """The lazy table, __all__ and the stub for type checkers name the same things."""
 
@@ -130,6 +154,17 @@ def test_json_is_for_machines(map_file, tmp_path):
     )
     assert len(found["outputs"]) == 3
     assert "12/12" in err
+
+
+def test_the_verdict_is_said_before_the_report_is_written_and_both_show_one_scorecard(map_file, tmp_path, monkeypatch):
+    order, judge, write = [], scorecard._judged, html.write_report
+    monkeypatch.setattr(running, "_say", lambda text, style: order.append(text))
+    monkeypatch.setattr(html, "write_report", lambda *a, **k: order.append("page") or write(*a, **k))
+    monkeypatch.setattr(scorecard, "_judged", lambda contents: order.append("judged") or judge(contents))
+    code, out, _ = run("analyze", map_file, "--radius", "5um", "--out", tmp_path / "o")
+    assert code == 0
+    assert order == ["12 of 12 curves fitted, none flagged", "page", "judged"]
+    assert "scorecard: " in out
 
 
 def test_failed_files_give_exit_code_1(map_file, tmp_path):

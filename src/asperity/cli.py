@@ -18,7 +18,7 @@ from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
 from asperity.measurements.rheometry import command as rheometry
 from asperity.terminal.options import Json
-from asperity.terminal.running import guarded, insist_on_interrupts, keep_compiled
+from asperity.terminal.running import collect_rarely, guarded, insist_on_interrupts, keep_compiled
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,6 +63,7 @@ for command in (
 
 def main() -> None:
     """The ``asperity`` command."""
+    collect_rarely()
     keep_compiled()
     insist_on_interrupts()
     app()

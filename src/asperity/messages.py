@@ -10,8 +10,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["ArgumentError", "AsperityError", "DataError", "known_keys", "number", "one_of", "quoted", "shown",
-           "whole"]
+__all__ = ["WAITED_FOR", "ArgumentError", "AsperityError", "DataError", "known_keys", "number", "one_of", "quoted",
+           "shown", "whole"]
+
+#: the level of logging, below INFO, at which is told what is begun and may take seconds: the bar of the command line
+#: shows it
+WAITED_FOR = 15
 
 _NAMES = {"Dataset": "dataset", "DataArray": "data array", "ndarray": "array"}  # class -> what people call it
 _QUOTED = 300  # characters of foreign text that a message repeats

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
-from asperity.evaluation.accuracy import crps, nlpd, r2, rmse
+from asperity.evaluation.accuracy import crps, nlpd, r2, r2_of_rows, rmse
 
 RNG = np.random.default_rng(0)
 OBSERVED = RNG.normal(size=50)
@@ -77,3 +77,17 @@ def test_crps_over_a_normal_variable_is_known(std):
 def test_errors_say_what_and_where(score, arguments, message):
     with pytest.raises(ValueError, match=message):
         score(*arguments)
+
+
+def test_r2_of_rows_is_r2_of_each_row_whatever_stands_where_nothing_counts():
+    counted = RNG.random((40, 90)) < 0.6
+    observed = np.where(counted, 1e-9 * (RNG.normal(size=(40, 90)) + 3), np.nan)
+    predicted = np.where(counted, observed + 1e-10 * RNG.normal(size=(40, 90)), np.inf)
+    expected = [r2(y[use], m[use]) for y, m, use in zip(observed, predicted, counted)]
+    np.testing.assert_allclose(r2_of_rows(observed, predicted, counted), expected, rtol=0, atol=1e-14)
+
+
+def test_r2_of_a_row_is_unknown_without_points_for_equal_ones_and_for_what_is_not_finite():
+    observed = np.array([[1.0, 2.0], [2.0, 2.0], [1.0, np.inf], [np.nan, 1.0]])
+    counted = np.array([[False, False], [True, True], [True, True], [True, True]])
+    assert np.isnan(r2_of_rows(observed, np.ones((4, 2)), counted)).all()

@@ -130,6 +130,19 @@ def test_bootstrap_by_point_is_far_too_narrow():
     assert (sessions.sessions, points.sessions) == (12, 600)
 
 
+def test_bootstrap_draws_the_points_of_the_sessions_whether_they_have_one_or_several():
+    """Sessions of one point each, in any order, are drawn as those of several are: from the same numbers."""
+    values, names = np.array([4.0, 8.0, 15.0, 16.0]), np.array(["d", "b", "a", "c"])
+    drawn = []
+    coverage.bootstrap(lambda a: drawn.append(a.copy()) or a.mean(), [values], by_session=names, draws=50, seed=3)
+    twice = []
+    coverage.bootstrap(lambda a: twice.append(a.copy()) or a.mean(), [np.repeat(values, 2)],
+                       by_session=np.repeat(names, 2), draws=50, seed=3)
+    picks = np.random.default_rng(3).integers(4, size=(50, 4))
+    np.testing.assert_array_equal(drawn[:50], values[np.argsort(names)][picks])
+    np.testing.assert_array_equal(twice[:50], np.repeat(values[np.argsort(names)][picks], 2, axis=1))
+
+
 def test_bootstrap_of_any_statistic_is_a_function_of_its_arguments():
     rng = np.random.default_rng(5)
     observed, predicted = rng.normal(size=(2, 60))

@@ -1,6 +1,8 @@
 """Messages for people are one line, a defect shows its traceback, and a Ctrl-C is never lost."""
 
+import gc
 import io
+import logging
 import subprocess
 import sys
 
@@ -8,7 +10,8 @@ import pytest
 import typer
 from rich.console import Console
 
-from asperity.messages import AsperityError, DataError
+from asperity.cli import main
+from asperity.messages import WAITED_FOR, AsperityError, DataError
 from asperity.terminal import running
 from asperity.terminal.running import guarded
 
@@ -58,6 +61,39 @@ def test_the_first_chunk_says_that_it_compiles(monkeypatch):
         tell(10, 20)
         tell(20, 20)
     assert "compiling" not in shown.file.getvalue().split("curves")[-1]
+
+
+def test_the_bar_says_what_is_waited_for_and_the_first_verdict_stands_above_it(monkeypatch):
+    shown = Console(file=io.StringIO(), force_terminal=True, width=120)
+    monkeypatch.setattr(running, "_err", shown)
+    log = logging.getLogger("asperity")
+    level, handlers = log.level, [*log.handlers]
+    with running.progress() as tell:
+        tell(0, 20)
+        log.log(WAITED_FOR, "learning the noise")
+        assert "some 10 s; learning the noise" in shown.file.getvalue()
+        tell(20, 20)
+        log.info("notes.txt: no force curves")
+        log.info("%d of 20 curves flagged", 3, extra={"contents": "what was found"})
+        said = shown.file.getvalue()
+        log.log(WAITED_FOR, "writing the table and the page")
+        assert "writing the table and the page" in shown.file.getvalue()
+    assert "3 of 20 curves flagged" in said
+    assert not {"writing", "notes"} & set(said.replace(".", " ").split())
+    assert tell.contents == "what was found"
+    assert (log.level, log.handlers) == (level, handlers)
+
+
+def test_the_command_line_looks_for_dead_cycles_rarely(monkeypatch):
+    usual = gc.get_threshold()
+    monkeypatch.setattr("sys.argv", ["asperity", "--version"])
+    try:
+        with pytest.raises(SystemExit):
+            main()
+        assert gc.isenabled()
+        assert gc.get_threshold()[0] == 50_000
+    finally:
+        gc.set_threshold(*usual)
 
 
 @pytest.mark.parametrize(("error", "says"), [

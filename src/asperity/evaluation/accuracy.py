@@ -10,7 +10,7 @@ from scipy.special import erf
 
 from asperity.evaluation._columns import columns, positive
 
-__all__ = ["crps", "nlpd", "r2", "rmse"]
+__all__ = ["crps", "nlpd", "r2", "r2_of_rows", "rmse"]
 
 
 def r2(observed: Any, predicted: Any) -> float:
@@ -29,6 +29,24 @@ def r2(observed: Any, predicted: Any) -> float:
     if np.ptp(y) == 0:
         return math.nan
     return float(1 - ((y - m) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+
+
+def r2_of_rows(observed: np.ndarray, predicted: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    r"""`r2` of each row at once, (row,): the same to rounding, as the sums of a row run over all its places.
+
+    NaN where a row has no point that counts, where its observed values are all equal, or where one of its points is
+    not finite.
+
+    Args:
+        observed, predicted: (row, point) in one unit.
+        counted: (row, point) which points count; whatever stands at the others has no effect.
+    """
+    y, m = (np.where(counted, values, 0.0) for values in (observed, predicted))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = np.where(counted, y - (y.sum(axis=1) / counted.sum(axis=1))[:, None], 0.0)
+        explained = 1 - ((y - m) ** 2).sum(axis=1) / (apart**2).sum(axis=1)
+    high, low = (f(np.where(counted, y, end), axis=1, initial=end) for f, end in ((np.max, -np.inf), (np.min, np.inf)))
+    return np.where(high > low, explained, np.nan)
 
 
 def rmse(observed: Any, predicted: Any) -> float:

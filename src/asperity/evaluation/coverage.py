@@ -202,18 +202,20 @@ def bootstrap(statistic: Callable[..., float], arrays: Sequence[Any], *, by_sess
         ValueError: arrays of another length than ``by_session``, or fewer than 2 sessions.
     """
     rows = [np.asarray(a) for a in arrays]
-    _, which = np.unique(np.asarray(by_session), return_inverse=True)
+    _, which, counts = np.unique(np.asarray(by_session), return_inverse=True, return_counts=True)
     if any(len(a) != len(which) for a in rows):
         raise ValueError(f"by_session has {len(which)} points, the arrays {[len(a) for a in rows]}")
-    members = [np.flatnonzero(which == g) for g in range(which.max(initial=-1) + 1)]
-    if len(members) < 2:
-        raise DataError(f"{len(members)} session: how sessions scatter is not known; measure a second one")
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(len(members), size=(draws, len(members)))
-    drawn = [float(statistic(*(a[index] for a in rows)))
-             for index in (np.concatenate([members[g] for g in pick]) for pick in picks)]
-    lower, upper = np.nanquantile(drawn, _expanded(len(members), probability("level", level)))
-    return Bootstrap(float(statistic(*rows)), float(lower), float(upper), len(members))
+    sessions = len(counts)
+    if sessions < 2:
+        raise DataError(f"{sessions} session: how sessions scatter is not known; measure a second one")
+    points = np.argsort(which, kind="stable")
+    members = np.split(points, np.cumsum(counts)[:-1])
+    picks = np.random.default_rng(seed).integers(sessions, size=(draws, sessions))
+    lone = sessions == len(which)  # every session has one point: its index is its member
+    chosen = (points[pick] if lone else np.concatenate([members[g] for g in pick]) for pick in picks)
+    drawn = [float(statistic(*(a[index] for a in rows))) for index in chosen]
+    lower, upper = np.nanquantile(drawn, _expanded(sessions, probability("level", level)))
+    return Bootstrap(float(statistic(*rows)), float(lower), float(upper), sessions)
 
 
 def _expanded(count: int, level: float) -> tuple[float, float]:

@@ -57,14 +57,15 @@ def contact_exponent(indentation: np.ndarray, force: np.ndarray, *, seed: int = 
     x = np.where(use, (x - lowest) / np.maximum(highest - lowest, 1e-300), 0.0)
     size = np.nanmax(np.abs(np.where(use, y, 0.0)), axis=1, keepdims=True)
     y = np.where(use, y / np.maximum(size, 1e-300), 0.0)
-    rough = np.array([_squares(x, y, use, s) for s in _COARSE])
+    rest = np.where(use, y - (y.sum(axis=1) / use.sum(axis=1))[:, None], 0.0)
+    rough = np.array([_squares(x, rest, use, s) for s in _COARSE])
     noise = rough.min(axis=0) / np.maximum(use.sum(axis=1) - 4, 1)
     weight = 1 / np.maximum(noise, 1e-12)
     center = float(_COARSE[int((rough * weight).sum(axis=1).argmin())])
     every = []
     for about in _FINE:
         exponents = center + about
-        every.append((exponents, np.array([_squares(x, y, use, s) for s in exponents]) * weight))
+        every.append((exponents, np.array([_squares(x, rest, use, s) for s in exponents]) * weight))
         center = _least(exponents, every[-1][1].sum(axis=1))
     if len(x) < FEWEST_CURVES or not _COARSE[0] < center < _COARSE[-1]:  # beyond what is tried there is no interval
         return Exponent(center, np.nan, np.nan)
@@ -91,23 +92,22 @@ def _least(exponents: np.ndarray, sums: np.ndarray) -> float:
     return float(exponents[best] + (np.clip(0.5 * (a - c) / bend, -1.0, 1.0) * step if bend > 0 else 0.0))
 
 
-def _squares(x: np.ndarray, y: np.ndarray, use: np.ndarray, exponent: float) -> np.ndarray:
-    """The least sum of squares of every curve with this exponent, (curve,)."""
+def _squares(x: np.ndarray, rest: np.ndarray, use: np.ndarray, exponent: float) -> np.ndarray:
+    """The least sum of squares of every curve with this exponent, (curve,); ``rest`` is the force less its mean."""
     center, reach = np.full(len(x), 0.4), 0.6
     least = np.full(len(x), _GONE)
+    number, whole = use.sum(axis=1), (rest**2).sum(axis=1)
+
+    def linear(place: np.ndarray) -> np.ndarray:
+        """The sum of squares with this contact point, offset and amplitude eliminated."""
+        g = np.where(use, np.maximum(x - place[:, None], 0.0) ** exponent, 0.0)
+        g = np.where(use, g - (g.sum(axis=1) / number)[:, None], 0.0)
+        across, own = (g * rest).sum(axis=1), (g * g).sum(axis=1)
+        return np.where(own > 1e-12, whole - across**2 / np.maximum(own, 1e-12), _GONE)
+
     for _ in range(_NEARER):
         places = center[:, None] + reach * np.linspace(-1.0, 1.0, _PLACES)
-        sums = np.stack([_linear(x, y, use, places[:, k], exponent) for k in range(_PLACES)], axis=1)
+        sums = np.stack([linear(places[:, k]) for k in range(_PLACES)], axis=1)
         center, reach = places[np.arange(len(x)), sums.argmin(axis=1)], 2 * reach / (_PLACES - 1)
         least = np.minimum(least, sums.min(axis=1))
     return least
-
-
-def _linear(x: np.ndarray, y: np.ndarray, use: np.ndarray, place: np.ndarray, exponent: float) -> np.ndarray:
-    """The sum of squares with this contact point, offset and amplitude eliminated."""
-    g = np.where(use, np.maximum(x - place[:, None], 0.0) ** exponent, 0.0)
-    number = use.sum(axis=1)
-    g = np.where(use, g - (g.sum(axis=1) / number)[:, None], 0.0)
-    rest = np.where(use, y - (y.sum(axis=1) / number)[:, None], 0.0)
-    across, own = (g * rest).sum(axis=1), (g * g).sum(axis=1)
-    return np.where(own > 1e-12, (rest**2).sum(axis=1) - across**2 / np.maximum(own, 1e-12), _GONE)

@@ -12,7 +12,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from asperity.evaluation._columns import columns, probability
 from asperity.evaluation.accuracy import r2, rmse
@@ -206,6 +205,8 @@ def _thinned(members: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _kernel(x: np.ndarray) -> np.ndarray:
     """The Gaussian kernel of the standardized points at their median distance, (n, n)."""
+    from scipy.spatial.distance import cdist
+
     standard = x / np.maximum(x.std(axis=0), _STILL)
     squared = cdist(standard, standard, "sqeuclidean")
     typical = np.median(squared[np.triu_indices(len(x), 1)])

@@ -28,8 +28,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.fft import dct
-from scipy.interpolate import CubicHermiteSpline
-from scipy.linalg import LinAlgError, cholesky, solve_triangular, toeplitz
 
 from asperity.learning.curve_blocks import BLOCKS, Blocks
 from asperity.learning.uncertainty import block_covariance
@@ -180,6 +178,8 @@ def _plain(curve: Blocks) -> np.ndarray:
 
 def _prepared(curve: Blocks | None, spectrum: np.ndarray, length: int) -> _Prepared | None:
     """A curve with what makes the noise of its blocks white; None where it cannot be tested."""
+    from scipy.linalg import LinAlgError, cholesky, solve_triangular, toeplitz
+
     if curve is None:
         return None
     if not np.isfinite(spectrum).all():
@@ -200,6 +200,8 @@ def _prepared(curve: Blocks | None, spectrum: np.ndarray, length: int) -> _Prepa
 
 def _law(curve: Blocks) -> Any:
     """The elastic force and its derivative as functions of the indentation: cubics, a power law beyond the deepest."""
+    from scipy.interpolate import CubicHermiteSpline
+
     inside = np.flatnonzero(curve.elastic != 0)
     order = inside[np.argsort(curve.indentation[inside], kind="stable")]
     order = order[np.concatenate([[True], np.diff(curve.indentation[order]) > 1e-9])]

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize
 
 from asperity.learning.noise import SpectrumPrior, evidence, of_baselines
 
@@ -29,6 +28,8 @@ _FINE = (0.02, 0.1)  # changes of the hyperparameters and of the evidence at whi
 
 def learn_prior(instruments: Sequence[Sequence[np.ndarray]]) -> SpectrumPrior:
     """The prior that fits the baselines (N, evenly sampled) of several instruments, those of one of equal length."""
+    from scipy.optimize import minimize
+
     shown = [(of_baselines(list(own), len(own[0]), len(own[0])), len(own[0])) for own in instruments]
     center, width = np.array([_PLAUSIBLE[name] for name in SpectrumPrior._fields]).T
     start = np.concatenate([center[:1], np.log(center[1:])])

@@ -28,7 +28,8 @@ def report(
     """Write the report of stored results again, for instance with another title."""
     from asperity.data import store
 
-    typer.echo(asperity.report(store.load(results), out, title=title))
+    with store.open_store(results) as stored:
+        typer.echo(asperity.report(stored, out, title=title))
 
 
 @guarded
@@ -37,7 +38,8 @@ def score(results: Results, as_json: Json = False) -> None:
     from asperity.data import store
     from asperity.measurements.force_curves import score as scorecard
 
-    scores = asperity.score(store.load(results))
+    with store.open_store(results) as stored:
+        scores = asperity.score(stored)
     typer.echo(json.dumps(scorecard.rows(scores)) if as_json else "\n".join(scorecard.table(scores)))
     raise typer.Exit(1 if (scores["verdict"].values == scorecard.Verdict.bad).any() else 0)
 

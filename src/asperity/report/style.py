@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from asperity.learning.outcome import Outcome
 
 if TYPE_CHECKING:
-    from bokeh.models import ColumnDataSource, HoverTool
+    from bokeh.models import ColumnDataSource, GlyphRenderer, HoverTool
+    from bokeh.models.glyph import Glyph
     from bokeh.plotting import figure
 
-__all__ = ["DATA", "FIT", "FLAG_COLORS", "INK", "MISSING", "MUTED", "hover_tool", "quiet_figure"]
+__all__ = ["DATA", "FIT", "FLAG_COLORS", "INK", "MISSING", "MUTED", "draw", "hover_tool", "quiet_figure"]
 
 #: sRGB, of titles and the names of axes
 INK = "#1c2733"
@@ -41,11 +42,15 @@ FLAG_COLORS = {
     Outcome.unreadable: "#222222",
     Outcome.not_fitted: "#bbbbbb",
 }
+_TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
-def quiet_figure(title: str, x_label: str, y_label: str, **options: Any) -> figure:
-    """A Bokeh figure without ornament: light grid, small type, tools that leave page scrolling alone."""
+def quiet_figure(title: str, x_label: str, y_label: str, *, tools: str = _TOOLS, **options: Any) -> figure:
+    """A Bokeh figure without ornament: light grid, small type, tools that leave page scrolling alone.
+
+    Without ``tools`` there is no toolbar: what nobody can switch on need not be in the page.
+    """
     from bokeh.models import Title
     from bokeh.plotting import figure
 
@@ -53,10 +58,10 @@ def quiet_figure(title: str, x_label: str, y_label: str, **options: Any) -> figu
         text=title, text_color=INK, text_font=_FONT, text_font_size="13px", text_font_style="bold"
     )
     plot = figure(
-        tools="pan,box_zoom,wheel_zoom,reset,save",
+        tools=tools,
         active_drag=None,
         active_scroll=None,
-        toolbar_location="above",
+        toolbar_location="above" if tools else None,
         output_backend="canvas",
         title=heading,
         **options,
@@ -82,6 +87,13 @@ def quiet_figure(title: str, x_label: str, y_label: str, **options: Any) -> figu
             minor_tick_line_color=None,
         )
     return plot
+
+
+def draw(plot: figure, source: ColumnDataSource | dict[str, Any], glyph: Glyph) -> GlyphRenderer:
+    """Draw the marks of ``source`` that nobody selects or mutes: Bokeh's own short names make three glyphs of one."""
+    from bokeh.models import ColumnDataSource
+
+    return plot.add_glyph(ColumnDataSource(source) if isinstance(source, dict) else source, glyph)
 
 
 def hover_tool(curves: ColumnDataSource, columns: list[tuple[str, str]], **options: Any) -> HoverTool:

@@ -13,8 +13,10 @@ from asperity.data.results import flag_attributes
 from asperity.learning.discrepancy import Departure
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import score as scorecard
+from asperity.measurements.force_curves.contents import gathered
 from asperity.measurements.force_curves.criteria import Verdict
 from asperity.messages import DataError
+from tests.measurements.force_curves.watched import watched
 
 COUNT, POINTS = 240, 60
 
@@ -207,3 +209,22 @@ def test_intervals_are_judged_as_they_are_stated():
     wide = judged.assign(modulus_low=judged["modulus"] - reach, modulus_high=judged["modulus"] + reach)
     assert value(asperity.score(wide), "modulus_95") > 0.99
     assert value(asperity.score(wide), "modulus_68") == value(asperity.score(judged), "modulus_68")
+
+
+def test_the_curves_of_display_are_read_in_blocks_and_judged_as_if_at_once(monkeypatch):
+    whole = scorecard.judged(gathered(results()))
+    monkeypatch.setattr(scorecard, "_READ", 50)
+    monkeypatch.setattr(scorecard, "_AT_ONCE", 7)
+    lazy, arrays = watched(results())
+    xr.testing.assert_identical(scorecard.judged(gathered(lazy)), whole)
+    assert all(0 < array.largest <= 50 * POINTS for array in arrays.values())
+
+
+def test_what_was_judged_is_not_judged_again_and_belongs_to_whoever_asked(monkeypatch):
+    contents = gathered(results())
+    first = scorecard.judged(contents)
+    monkeypatch.setattr(scorecard, "_judged", None)
+    second = scorecard.judged(contents)
+    xr.testing.assert_identical(first, second)
+    second["value"].values[:] = 0
+    xr.testing.assert_identical(scorecard.judged(contents), first)

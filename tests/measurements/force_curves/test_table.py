@@ -8,7 +8,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asperity.measurements.force_curves import table
 from asperity.measurements.force_curves.table import write_csv
+from tests.measurements.force_curves.watched import watched
 
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 _TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=6)
@@ -45,3 +47,24 @@ def test_every_text_comes_back(tmp_path_factory, names):
     assert not any(cell.startswith(_FORMULAS) for cell in written)
     assert [cell.removeprefix("'") for cell in written] == names
     assert [float(line[3]) for line in lines] == [-1.5e-9] * len(names)
+
+
+def test_rows_are_the_same_however_many_are_read_at_a_time_and_no_curve_of_display_is(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    numbers = {"modulus": rng.normal(size=30) * 10.0 ** rng.integers(-300, 300, 30), "exact": np.arange(30.0),
+               "single": rng.normal(size=30).astype(np.float32), "row": rng.integers(-9, 9, 30),
+               "yes": rng.random(30) > 0.5}
+    numbers["modulus"][::7] = np.nan
+    results = xr.Dataset(
+        {name: ("curve", values) for name, values in numbers.items()}
+        | {"flag": ("curve", np.zeros(30, np.int8)), "radius": 5e-6,
+           "display_force": (("curve", "point"), rng.normal(size=(30, 9)))})
+    lazy, arrays = watched(results)
+    whole = rows(results, tmp_path)
+    for name, values in numbers.items():
+        column = [row[whole[0].index(name)] for row in whole[1:]]
+        assert column == ["" if value != value else str(value) for value in values]
+    monkeypatch.setattr(table, "_READ", 7)
+    monkeypatch.setattr(table, "_ROWS", 3)
+    assert rows(lazy, tmp_path) == whole
+    assert all(array.largest == 0 for array in arrays.values())

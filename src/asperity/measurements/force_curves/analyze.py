@@ -35,6 +35,7 @@ from asperity.measurements.force_curves.sessions import (
     plan,
 )
 from asperity.measurements.force_curves.tip import Template, resolved
+from asperity.messages import WAITED_FOR
 
 __all__ = ["analyze"]
 
@@ -170,7 +171,9 @@ def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[s
     else:
         results = join(list(chunks)).assign_attrs(attrs)
         store.save(results, folder / "results.nc")
+    contents = gathered(results)
+    _log.info("%s", flag_line(contents), extra={"contents": contents})
+    _log.log(WAITED_FOR, "writing the table and the page")
     write_csv(results, folder / "results.csv")
-    write_report(results, folder / "report.html")
-    _log.info("%s", flag_line(gathered(results)))
+    write_report(results, folder / "report.html", contents=contents)
     return results

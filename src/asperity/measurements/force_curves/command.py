@@ -63,15 +63,18 @@ def _arguments(
     return {**saved, **options, "model": {**base, **tip}}
 
 
-def _print(results: Any, as_json: bool, outputs: Sequence[Path]) -> int:
-    """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not)."""
+def _print(results: Any, as_json: bool, outputs: Sequence[Path], contents: Any = None) -> int:
+    """Print the verdict; returns the exit code 0 (all well) or 1 (some curves or files are not).
+
+    ``contents`` are those of the results, with their scorecard, where the verb told of them.
+    """
     from asperity.data.results import assumptions, listed
     from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.words import closeness, findings, headline
     from asperity.measurements.force_curves.score import concerns, judged
     from asperity.measurements.force_curves.summary import causes, flag_line, glitches, not_read, summary
 
-    contents = gathered(results)
+    contents = contents or gathered(results)
     found = summary(contents)
     if as_json:
         typer.echo(json.dumps(found | {"outputs": [str(path) for path in outputs]}))
@@ -147,7 +150,7 @@ def analyze(
             )
     except OtherJob as error:
         raise OtherJob(f"{error} For example: {_elsewhere(sys.argv[1:], out)}") from None
-    raise typer.Exit(_print(results, as_json, _outputs(out)))
+    raise typer.Exit(_print(results, as_json, _outputs(out), tell.contents))
 
 
 def _elsewhere(typed: Sequence[str], out: Path) -> str:
@@ -169,7 +172,7 @@ def demo(out: Out = Path("asperity-demo"), size: int = 64, as_json: Json = False
 
     with progress() as tell:
         results = demo(out, size=size, progress=tell)
-    _print(results, as_json, _outputs(out))
+    _print(results, as_json, _outputs(out), tell.contents)
 
 
 @guarded

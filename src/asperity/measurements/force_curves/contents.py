@@ -84,7 +84,7 @@ class Property:
     limit: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contents:
     """What the page, the screen and the scorecard ask of results; made once by `gathered`, then handed on.
 

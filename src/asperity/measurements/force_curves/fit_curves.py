@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -26,10 +27,12 @@ from asperity.learning.student import wide
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows, spread
 from asperity.measurements.force_curves.fit_results import Fitted, Level, first_touch, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
-from asperity.messages import ArgumentError
+from asperity.messages import WAITED_FOR, ArgumentError
 
 __all__ = ["Learnt", "fit_curves", "learn_noise", "session_noises"]
 
+
+_log = logging.getLogger("asperity")
 
 _GIVEN = {"units": "1", "long_name": "relative standard uncertainty that was given"}
 
@@ -84,10 +87,13 @@ def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
                    segment: str) -> dict[str, Learnt]:
     """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
     found: dict[str, list[_Shown]] = {}
+    _log.log(WAITED_FOR, "learning the noise")
     for part in parts:
         for session, shown in zip(part["session"].values, _shown(part, model, segment, True), strict=True):
             found.setdefault(str(session), []).append(shown)
-    return {session: _learnt(shown) for session, shown in found.items()}
+    learnt = {session: _learnt(shown) for session, shown in found.items()}
+    _log.log(WAITED_FOR, "curves")
+    return learnt
 
 
 def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt: bool) -> list[_Shown]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import xarray as xr
@@ -36,7 +37,10 @@ __all__ = ["concerns", "judged", "rows", "score", "table"]
 
 _LEVELS = (0.6827, 0.95)
 _NORMAL = 1.959964  # standard deviations of a normal error that 95 % lie within, where no interval is stated
-_EXPONENTS = 24  # curves that an exponent is found from
+_EXPONENTS = 24  # curves that an exponent is found from, evenly spread over those that show a contact
+_SHOWN = ("display_tip_position", "display_force", "display_fit")
+_READ = 32_768  # curves that are read at a time, some chunks of a stored file: 50 MB of 120 points,
+_AT_ONCE = 2048  # and judged at a time: 2 MB of an array
 _PULLS = 0.02  # of the largest force, from which a fit is of an adhesive contact,
 _OFF = 1e-4  # and up to which a sample of it is off contact
 _FALSE_ALARM = 0.05  # part of like curves that is called unlike by chance
@@ -50,8 +54,15 @@ def score(results: xr.Dataset) -> xr.Dataset:
     return provenance.record(judged(gathered(results)), provenance.step("score", {}), before=results)
 
 
+#: of contents that were judged, as long as they are in use: page and screen show one scorecard
+_KNOWN: WeakKeyDictionary[Contents, xr.Dataset] = WeakKeyDictionary()
+
+
 def judged(contents: Contents) -> xr.Dataset:
-    """Judge the results of a fit.
+    """Judge the results of a fit; what was judged before is not judged again.
+
+    Shares and medians are over all curves. Their intervals are from at most 400 curves, and the exponent is from 24,
+    evenly spread. The curves of display are read some thousand at a time.
 
     Args:
         contents: of what `fit` or `analyze` returned, or of what was stored of it. Any part may be missing.
@@ -60,6 +71,12 @@ def judged(contents: Contents) -> xr.Dataset:
         Dimension ``criterion`` (with ``kind``): ``value``, ``low`` and ``high`` (90 %), ``target``,
         ``verdict`` (see `Verdict`) and ``statement`` in words. All values are pure numbers.
     """
+    if contents not in _KNOWN:
+        _KNOWN[contents] = _judged(contents)
+    return _KNOWN[contents].copy(deep=True)
+
+
+def _judged(contents: Contents) -> xr.Dataset:
     contact = _contact(contents)
     rows = [*_accuracy(contents, contact), *_consistency(contents, contact),
             *(row for judge in (of_model, _choice, _coverage, _shift, _provenance) for row in judge(contents))]
@@ -105,38 +122,55 @@ def concerns(scores: xr.Dataset) -> list[str]:
 
 
 class _Contact(NamedTuple):
-    """The curves of display that show a contact: R2 of each where it is loaded; and what the exponent is found from.
+    """The curves of display that show a contact: their positions, R2 of each where it is loaded, their sessions."""
 
-    That is from the baseline on, or in an adhesive contact what is attached; NaN elsewhere.
-    """
-
-    indentation: np.ndarray
-    force: np.ndarray
-    fit: np.ndarray
+    curves: np.ndarray
     explained: np.ndarray
     sessions: np.ndarray
 
 
 def _contact(contents: Contents) -> _Contact | None:
-    names = ("display_tip_position", "display_force", "display_fit", "contact_point")
-    good = contents.usable
-    if not {*names} <= contents.units.keys() or not good.any():
+    """Every usable curve is looked at, some thousand at a time; what is kept is one number of each."""
+    if not {*_SHOWN, "contact_point"} <= contents.units.keys() or not contents.usable.any():
         return None
-    position, force, fit = (np.asarray(contents.results[name].values, float)[good] for name in names[:3])
-    indentation = np.subtract(contents.columns["contact_point"][good, None], position, out=position)
-    top = np.nanmax(np.where(np.isfinite(fit), fit, -np.inf), axis=1, keepdims=True)
-    loaded = (fit > 0.2 * top) & (force > 0) & (indentation > 0)
-    enough = loaded.sum(axis=1) >= 8
+    explained = np.full(contents.count, np.nan)
+    enough = np.zeros(contents.count, bool)
+    for curves, position, force, fit in _usable_curves(contents):
+        top = _highest(fit)
+        loaded = (fit > 0.2 * top) & (force > 0) & (contents.columns["contact_point"][curves, None] - position > 0)
+        enough[curves] = loaded.sum(axis=1) >= 8
+        explained[curves] = accuracy.r2_of_rows(force, fit, loaded)
     if not enough.any():
         return None
-    explained = np.array([accuracy.r2(force[i][loaded[i]], fit[i][loaded[i]]) for i in np.flatnonzero(enough)])
+    return _Contact(np.flatnonzero(enough), explained[enough], sessions_of(contents)[enough])
+
+
+def _usable_curves(contents: Contents) -> Iterator[tuple[np.ndarray, ...]]:
+    """Positions of some usable curves, then their tip positions (m), forces and fits (N), until all were there."""
+    for start in range(0, contents.count, _READ):
+        some = [contents.results[name][start : start + _READ].values for name in _SHOWN]
+        good = np.flatnonzero(contents.usable[start : start + _READ])
+        for first in range(0, len(good), _AT_ONCE):
+            part = good[first : first + _AT_ONCE]
+            yield (start + part, *(values[part].astype(float) for values in some))
+
+
+def _highest(fit: np.ndarray) -> np.ndarray:
+    """The largest force of each fit, (curve, 1)."""
+    return np.max(np.where(np.isfinite(fit), fit, -np.inf), axis=1, keepdims=True, initial=-np.inf)
+
+
+def _shown(contents: Contents, curves: np.ndarray) -> list[np.ndarray]:
+    """Indentation, force and fit of a few ``curves`` as an exponent is found from, NaN elsewhere.
+
+    That is from the baseline on, or in an adhesive contact what is attached.
+    """
+    position, force, fit = (contents.results[name][curves].values.astype(float) for name in _SHOWN)
+    top = _highest(fit)
     adhesive = (np.nanmin(fit, axis=1, keepdims=True) < -_PULLS * top) & (np.abs(fit) <= _OFF * top)
     shown = np.isfinite(fit) & np.isfinite(force) & ~adhesive
-    for values in (indentation, force, fit):  # in place: of very many curves, each copy counts
-        values[~shown] = np.nan
-    if not enough.all():
-        indentation, force, fit = indentation[enough], force[enough], fit[enough]
-    return _Contact(indentation, force, fit, explained, sessions_of(contents)[good][enough])
+    indentation = contents.columns["contact_point"][curves, None] - position
+    return [np.where(shown, values, np.nan) for values in (indentation, force, fit)]
 
 
 def _accuracy(contents: Contents, contact: _Contact | None) -> Iterator[Criterion]:
@@ -169,9 +203,10 @@ def _consistency(contents: Contents, contact: _Contact | None) -> Iterator[Crite
     if contact is None:
         yield unknown("consistency", "contact_exponent", "No usable curve shows a contact to judge.")
     else:
-        chosen = np.unique(np.linspace(0, len(contact.force) - 1, _EXPONENTS).astype(int))
-        value, low, high = contact_exponent(contact.indentation[chosen], contact.force[chosen])
-        target = contact_exponent(contact.indentation[chosen], contact.fit[chosen]).value
+        chosen = contact.curves[np.unique(np.linspace(0, len(contact.curves) - 1, _EXPONENTS).astype(int))]
+        indentation, force, fit = _shown(contents, chosen)
+        value, low, high = contact_exponent(indentation, force)
+        target = contact_exponent(indentation, fit).value
         off = value - target
         sure, few = _beyond(off, low - target, high - target), len(chosen) < FEWEST_CURVES
         verdict = Verdict.unknown if few else graded(abs(sure), 0.05, 0.15)

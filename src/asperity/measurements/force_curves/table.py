@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from asperity.data import disk
-from asperity.data.results import IDENTITY, codes
+from asperity.data.results import IDENTITY, Code, codes
 
 __all__ = ["write_csv"]
 
@@ -33,13 +35,25 @@ def write_csv(results: xr.Dataset, path: str | PathLike[str]) -> Path:
     with disk.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\r\n")  # of RFC 4180: Python < 3.13 leaves a bare \r unquoted else
         writer.writerow([_title(results, name) for name in names])
-        for start in range(0, results.sizes["curve"], _ROWS):
-            some = slice(start, min(start + _ROWS, results.sizes["curve"]))
-            writer.writerows(zip(*(_cells(results, name, some) for name in names), strict=True))
+        for start in range(0, results.sizes["curve"], _READ):
+            _write(writer, results[names].isel(curve=slice(start, start + _READ)).load(), names)
     return path
 
 
-_ROWS = 1024  # curves whose texts, some kB each, are in memory at a time
+_READ = 8192  # curves that are read at a time, a chunk of a stored file or two: some MB,
+_ROWS = 1024  # and of which the texts, some kB each, are in memory
+
+
+def _write(writer: Any, part: xr.Dataset, names: list[str]) -> None:
+    """The rows of curves in memory."""
+    count, meant = part.sizes["curve"], codes(part)
+    columns = [np.broadcast_to(part[name].values, count) for name in names]
+    for start in range(0, count, _ROWS):
+        cells = [_flags(column[start : start + _ROWS], meant) if name == "flag" else
+                 _cells(column[start : start + _ROWS]) for name, column in zip(names, columns)]
+        writer.writerows(zip(*cells, strict=True))
+
+
 #: what makes a spreadsheet take a cell for a formula; the apostrophe that prevents it
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
@@ -65,14 +79,16 @@ def _title(results: xr.Dataset, name: str) -> str:
     return _text(f"{name} ({unit})" if unit not in ("", "1") else name)
 
 
-def _cells(results: xr.Dataset, name: str, some: slice) -> list[str]:
-    values = results[name][some].values if results[name].ndim else results[name].values
-    cells = np.broadcast_to(values, some.stop - some.start)
-    if name == "flag":
-        names = codes(results)
-        return [names[int(cell)].name for cell in cells]
-    if cells.dtype.kind not in "iufb":
-        return [_text(str(cell)) for cell in cells]
-    if cells.dtype.kind != "f":
-        return [str(cell) for cell in cells]
-    return ["" if np.isnan(cell) else str(cell) for cell in cells]
+def _flags(values: np.ndarray, meant: Mapping[int, Code]) -> list[str]:
+    return [meant[flag].name for flag in values.astype(int).tolist()]
+
+
+def _cells(values: np.ndarray) -> list[str]:
+    """The texts of a column, numbers with the digits that tell them from their neighbors."""
+    if values.dtype.kind not in "iufb":
+        return [_text(str(cell)) for cell in values]
+    if values.dtype.kind != "f":
+        return [str(cell) for cell in values.tolist()]
+    if values.dtype != np.float64:  # has fewer digits
+        return ["" if np.isnan(cell) else str(cell) for cell in values]
+    return [repr(cell) if cell == cell else "" for cell in values.tolist()]

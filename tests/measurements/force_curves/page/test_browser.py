@@ -11,6 +11,7 @@ from PIL import Image
 
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import gathered
+from asperity.measurements.force_curves.page import curves
 from asperity.measurements.force_curves.page.curves import exemplars
 from asperity.measurements.force_curves.page.html import write_report
 from tests.measurements.force_curves.page.examples import flagged, joined, map_results, odd_page, off_grid
@@ -155,6 +156,9 @@ def test_the_hover_box_shows_the_stored_value_of_the_pixel(shown, results, curve
     text = shown.hover("modulus (kPa)", x, y)
     row, column = int(results["row"][curve]), int(results["column"][curve])
     assert f"{curve} (row {row}, column {column})" in text
+    if results["flag"][curve] == Outcome.misfit:
+        assert re.search(r"modulus:? ?about [\d.]+ k?Pa, not defended", text)
+        return
     value, letter, noise = re.search(r"modulus:? ?([\d.]+) (k?)Pa ± ([\d.]+) \(noise\)", text).groups()
     std = float(results["modulus_std"][curve])
     assert abs(float(value) * FACTORS[letter] - float(results["modulus"][curve])) <= 0.0501 * std
@@ -256,6 +260,27 @@ def test_curves_of_several_files_without_a_grid(several):
     shown.click("modulus (kPa)", 1e6 * float(results["x"][12]), 1e6 * float(results["y"][12]))
     assert shown.chosen() == 12
     assert f"number 5 in {EVIL}" in shown.words()
+    assert (shown.complaints, shown.requests) == ([], [shown.path])
+
+
+def test_of_very_many_curves_those_that_are_embedded_are_shown_and_the_others_said(browser, tmp_path, monkeypatch):
+    """As of a million curves: here 45, of which the points of every third and the numbers of few others are there."""
+    results = flagged(map_results(5, 9), {3: Outcome.no_contact, 7: Outcome.misfit})
+    monkeypatch.setattr(curves, "MOST_KNOWN", 20)
+    monkeypatch.setattr(curves, "MOST_POINTS", 15 * curves.FEWEST_PER_CURVE)
+    shown = Shown(browser, write_report(results, tmp_path / "many.html"))
+    at = {curve: (1e6 * float(results["x"][curve]), 1e6 * float(results["y"][curve])) for curve in (9, 10, 7)}
+    shown.click("modulus (kPa)", *at[9])
+    assert "9 (row 1, column 0)" in shown.words()
+    assert "Pa ± " in shown.words()
+    assert np.isfinite(shown.panel()[0]["force"]).sum() == curves.FEWEST_PER_CURVE
+    shown.click("modulus (kPa)", *at[7])  # an example of its outcome
+    assert "not defended" in shown.words()
+    shown.click("modulus (kPa)", *at[10])
+    assert shown.chosen() == 10
+    assert shown.words().split("\n") == ["curve", "10", "note",
+                                         "This curve is not embedded in the report; see the results file."]
+    assert "see the results file" in shown.hover("modulus (kPa)", *at[10])
     assert (shown.complaints, shown.requests) == ([], [shown.path])
 
 

@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import xarray as xr
+from bokeh.models import ColumnDataSource
 
 from asperity.learning.outcome import Outcome
-from asperity.measurements.force_curves import contents
+from asperity.measurements.force_curves import contents, score
 from asperity.measurements.force_curves.contents import Columns, gathered
+from asperity.measurements.force_curves.page import curves, html
 from asperity.measurements.force_curves.page.curves import NOTHING, encode, exemplars, thinning
 from asperity.measurements.force_curves.page.html import render, write_report
 from asperity.measurements.force_curves.summary import summary
@@ -22,6 +24,7 @@ from tests.measurements.force_curves.page.examples import (
     off_grid,
     without_figures,
 )
+from tests.measurements.force_curves.watched import watched
 
 
 class Page(HTMLParser):
@@ -203,3 +206,62 @@ def test_what_the_results_hold_is_gathered_once_for_a_page(monkeypatch, tmp_path
     monkeypatch.setattr(contents, "Columns", lambda results: made.append(results) or Columns(results))
     write_report(joined([map_results(3, 4), off_grid(map_results(1, 3, file="b.ibw"))]), tmp_path / "report.html")
     assert len(made) == 1
+
+
+def sources(results, monkeypatch):
+    """The columns of the sources of a page, those without a name by their columns."""
+    kept = []
+    monkeypatch.setattr(html, "_embedded", lambda models: kept.extend(models.values()) or ("", {}))
+    text = render(results)
+    found = {source for model in kept for source in model.references() if isinstance(source, ColumnDataSource)}
+    return [(source.name, source.data) for source in found], Page(text).text
+
+
+def test_a_page_reads_no_more_display_curves_at_a_time_than_it_holds(monkeypatch):
+    results = map_results(6, 7)
+    points = results.sizes["point"]
+    whole, _ = sources(results, monkeypatch)
+    for reader in (curves, score):
+        monkeypatch.setattr(reader, "_READ", 10)
+    lazy, arrays = watched(results)
+    parts, _ = sources(lazy, monkeypatch)
+    assert all(0 < array.largest <= 24 * points for array in arrays.values())  # an exponent is found from 24 curves
+    for name in ("curve-store", "curve-scales"):
+        first, second = (next(data for own, data in found if own == name) for found in (whole, parts))
+        assert first.keys() == second.keys()
+        assert all(np.array_equal(first[column], second[column]) for column in first)
+
+
+def test_of_very_many_curves_some_are_embedded_and_that_is_said(monkeypatch):
+    results = flagged(map_results(6, 7), {4: Outcome.no_contact})
+    monkeypatch.setattr(curves, "MOST_KNOWN", 20)
+    monkeypatch.setattr(curves, "MOST_POINTS", 10 * curves.FEWEST_PER_CURVE)
+    found, text = sources(results, monkeypatch)
+    (columns,) = (data for name, data in found if name == "curves")
+    numbers = columns["number"].tolist()
+    assert {0, 5, 10, 40, 4} <= set(numbers)  # of every fifth the points are there, the fourth is an example
+    assert f"Numbers of {len(numbers)} of the 42 curves are embedded" in text
+    assert all(len(column) == len(numbers) for column in columns.values())
+    np.testing.assert_array_equal(columns["row"], results["row"].values[numbers])
+    assert [slot >= 0 for slot in columns["slot"]] == [number % 5 == 0 for number in numbers]
+
+
+def test_maps_of_a_file_share_the_numbers_of_their_curves_and_are_found_by_an_index(monkeypatch):
+    results = joined([map_results(3, 4, file="a.spm"), map_results(3, 5, file="b.spm")])
+    found, _ = sources(results, monkeypatch)
+    maps = [data for _, data in found if any(name.startswith("image") for name in data)]
+    assert sorted(data["curve"][0].shape for data in maps) == [(3, 4), (3, 5)]
+    written = Page(render(results))
+    assert written.addresses.count("#map-0") == written.addresses.count("#map-1") == 1
+    monkeypatch.setattr(html, "MOST_PIXELS", 20)
+    found, text = sources(results, monkeypatch)
+    assert sum("curve" in data and "image_0" in data for _, data in found) == 1
+    assert "The maps of 1 more files are not drawn here, to keep the file small: b.spm" in text
+
+
+def test_of_very_many_curves_on_no_grid_some_are_drawn_in_their_order(monkeypatch):
+    monkeypatch.setattr(html, "MOST_IN_ORDER", 3)
+    found, text = sources(off_grid(map_results(1, 7)), monkeypatch)
+    (drawn,) = {tuple(data["curve"]) for _, data in found if "noise_low" in data}
+    assert drawn == (0, 3, 6)
+    assert "Of the curves on no grid, one in 3 is drawn." in text

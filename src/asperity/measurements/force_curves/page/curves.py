@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.measurements.force_curves.page.maps import pixel_centers
 from asperity.measurements.force_curves.page.words import curve_texts, not_defended, stated, within
 from asperity.report.numbers import plain, prefix
-from asperity.report.style import DATA, FIT, quiet_figure
+from asperity.report.style import DATA, FIT, draw, quiet_figure
 
 if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource
@@ -24,6 +25,8 @@ __all__ = [
     "encode",
     "exemplar_figures",
     "exemplars",
+    "has_values",
+    "known",
     "panel_figures",
     "store_sources",
     "thinning",
@@ -37,6 +40,9 @@ FEWEST_PER_CURVE = 30
 NOTHING = -32768
 #: the data take the 16-bit codes -_HALF ... _HALF, as in the page's script
 _HALF = 32000
+#: curves of which texts and numbers are embedded, all of them up to so many; beyond, those whose points are
+MOST_KNOWN = 100_000
+_READ = 32_768  # curves that are read at a time: 32 MB of 120 points
 _CHANNELS = ("display_tip_position", "display_force", "display_fit")
 
 
@@ -60,8 +66,15 @@ def display(contents: Contents, name: str, curves: int | slice = slice(None)) ->
     """A display variable as float64 (curve, point), or of one curve (point,); without the variable NaN."""
     results = contents.results
     if name not in results.variables or results[name].dims != ("curve", "point"):
-        return np.full((contents.count, results.sizes.get("point", 0)), np.nan)[curves]
+        return np.broadcast_to(np.nan, (contents.count, results.sizes.get("point", 0)))[curves]
     return np.asarray(results[name][curves].values, dtype=float)
+
+
+def has_values(contents: Contents, name: str) -> np.ndarray:
+    """Whether a display variable has a value anywhere, (curve,); some thousand curves are read at a time."""
+    parts = [np.isfinite(display(contents, name, slice(start, start + _READ))).any(axis=1)
+             for start in range(0, contents.count, _READ)]
+    return np.concatenate(parts) if parts else np.zeros(0, bool)
 
 
 def thinning(curves: int, points: int) -> Thinning:
@@ -102,38 +115,47 @@ def store_sources(contents: Contents, thin: Thinning) -> list[ColumnDataSource]:
     """
     from bokeh.models import ColumnDataSource
 
-    position, force, fit = (display(contents, name)[np.ix_(thin.curves, thin.points)] for name in _CHANNELS)
-    at, up = _range(position, 0.0), _range(force, 1.0)
-    codes = {"position": encode(position, *at), "force": encode(force, *up), "fit": encode(fit, *up)}
-    scales: dict[str, Any] = {
-        "position_low": at[0],
-        "position_step": at[1],
-        "force_low": up[0],
-        "force_step": up[1],
-    }
+    parts = [_stored(contents, thin.curves[start : start + _READ], thin.points)
+             for start in range(0, len(thin.curves), _READ)]
+    columns: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    codes: dict[str, Any] = {name: columns.pop(name).ravel() for name in ("position", "force", "fit")}
     return [
-        ColumnDataSource(
-            {name: code.ravel() for name, code in codes.items()}, name="curve-store", tags=[len(thin.points)]
-        ),
-        ColumnDataSource(scales, name="curve-scales"),
+        ColumnDataSource(codes, name="curve-store", tags=[len(thin.points)]),
+        ColumnDataSource(columns, name="curve-scales"),
     ]
 
 
-def curve_source(contents: Contents, grids: list[Grid], thin: Thinning) -> ColumnDataSource:
-    """What the page knows of each curve: its texts, its place on a map, its window, its slot in the store."""
+def _stored(contents: Contents, curves: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
+    """The codes of evenly spaced curves and their scales; nothing else of the results is read."""
+    step = int(curves[1] - curves[0]) if len(curves) > 1 else 1
+    rows = slice(int(curves[0]), int(curves[-1]) + 1, step)
+    position, force, fit = (display(contents, name, rows)[:, points] for name in _CHANNELS)
+    at, up = _range(position, 0.0), _range(force, 1.0)
+    return {"position": encode(position, *at), "force": encode(force, *up), "fit": encode(fit, *up),
+            "position_low": at[0], "position_step": at[1], "force_low": up[0], "force_step": up[1]}
+
+
+def known(contents: Contents, thin: Thinning, named: Sequence[int]) -> np.ndarray:
+    """The curves of which the page knows texts and numbers: all, or of very many those drawn and those ``named``."""
+    if contents.count <= MOST_KNOWN:
+        return np.arange(contents.count)
+    spread = thin.curves[:: -(-len(thin.curves) // MOST_KNOWN)]
+    return np.union1d(spread, np.array(named, int))
+
+
+def curve_source(contents: Contents, grids: list[Grid], thin: Thinning, chosen: np.ndarray) -> ColumnDataSource:
+    """What the page knows of the ``chosen`` curves: texts, place on a map, window, slot in the store."""
     from bokeh.models import ColumnDataSource
 
     slot = np.full(contents.count, -1, dtype=np.int32)
     slot[thin.curves] = np.arange(len(thin.curves))
-    columns: dict[str, Any] = {found.name: curve_texts(found) for found in contents.measured}
-    columns |= {
-        "flag": contents.flags.astype(np.int16),
-        "slot": slot,
-        "file": contents.which.astype(np.int32),
-        "curve_in_file": _integers(contents.columns["curve_in_file"]),
-    }
-    columns |= {
-        name: contents.columns[name].copy()
+    columns: dict[str, Any] = {found.name: curve_texts(found, chosen) for found in contents.measured}
+    whole = {"flag": contents.flags.astype(np.int16), "slot": slot, "file": contents.which.astype(np.int32)}
+    if len(chosen) < contents.count:
+        whole["number"] = np.arange(contents.count, dtype=np.int32)
+    whole |= {name: _integers(contents.columns[name]) for name in ("curve_in_file", "row", "column")}
+    whole |= {
+        name: contents.columns[name]
         for name in (
             "contact_point",
             "window_start",
@@ -144,8 +166,8 @@ def curve_source(contents: Contents, grids: list[Grid], thin: Thinning) -> Colum
             "y",
         )
     }
-    columns |= {name: _integers(contents.columns[name]) for name in ("row", "column")}
-    return ColumnDataSource(columns | _places(contents.count, grids), name="curves")
+    whole |= _places(contents.count, grids)
+    return ColumnDataSource(columns | {name: array[chosen] for name, array in whole.items()}, name="curves")
 
 
 def _integers(array: np.ndarray) -> np.ndarray:
@@ -191,6 +213,7 @@ def panel_figures(keep: list[ColumnDataSource]) -> dict[str, figure]:
         x_range=x_range,
         y_range=Range1d(start=-1, end=1),
         name="panel-low",
+        tools="",
     )
     for plot, name in ((top, "window"), (low, "noise")):
         plot.add_layout(
@@ -213,29 +236,31 @@ def panel_figures(keep: list[ColumnDataSource]) -> dict[str, figure]:
             )
         )
     _draw(top, low, source)
-    low.toolbar_location = None
     _hide_labels(top)
     return {"panel_top": top, "panel_low": low}
 
 
 def _draw(top: figure, low: figure, source: ColumnDataSource) -> None:
     """Data, fit and residual of one curve; the two plots keep their left edges in line."""
-    top.scatter("position", "force", source=source, size=4.5, color=DATA, line_color=None)
-    top.line("position", "fit", source=source, line_color=FIT, line_width=2)
-    low.scatter("position", "residual", source=source, size=3.5, color=DATA, line_color=None)
-    low.line(x=[-1e9, 1e9], y=[0, 0], line_color=FIT, line_width=1)
+    from bokeh.models import Line, Scatter
+
+    for plot, name, size in ((top, "force", 4.5), (low, "residual", 3.5)):
+        draw(plot, source, Scatter(x="position", y=name, size=size, fill_color=DATA, hatch_color=DATA, line_color=None))
+    draw(top, source, Line(x="position", y="fit", line_color=FIT, line_width=2))
+    draw(low, {"x": [-1e9, 1e9], "y": [0, 0]}, Line(x="x", y="y", line_color=FIT, line_width=1))
     for plot in (top, low):
         plot.min_border_left = 66
 
 
-def exemplars(contents: Contents) -> list[Exemplar]:
+def exemplars(contents: Contents, shown: np.ndarray | None = None) -> list[Exemplar]:
     """The best, the median and the worst fit, and the worst flagged curve.
 
-    The best fit leaves what the noise allows: neither more nor less, and rather a converged one.
+    The best fit leaves what the noise allows: neither more nor less, and rather a converged one. ``shown`` are the
+    curves that have forces to show, where that is known.
     """
     ratio = contents.columns["reduced_chi_square"]
-    shown = np.isfinite(display(contents, "display_force")).any(axis=1)
-    fitted = shown & np.isfinite(display(contents, "display_fit")).any(axis=1)
+    shown = has_values(contents, "display_force") if shown is None else shown
+    fitted = shown & has_values(contents, "display_fit")
     good = np.flatnonzero(contents.usable & fitted & np.isfinite(ratio))
     order = good[np.lexsort((np.abs(np.log(np.maximum(ratio[good], 1e-300))), contents.flags[good] != 0))]
     found = []
@@ -296,7 +321,8 @@ def exemplar_figures(contents: Contents, curve: int) -> list[figure]:
         }
     )
     x_label = f"tip position {'from contact ' if np.isfinite(contact) else ''}({x_unit})"
-    shared = {"sizing_mode": "stretch_width", "x_range": Range1d(**_limits(position / x_factor))}
+    shared: dict[str, Any] = {"sizing_mode": "stretch_width", "tools": "",
+                              "x_range": Range1d(**_limits(position / x_factor))}
     top = quiet_figure(
         "", x_label, f"force ({y_unit})", height=200, y_range=Range1d(**_limits(force / y_factor)), **shared
     )
@@ -310,7 +336,6 @@ def exemplar_figures(contents: Contents, curve: int) -> list[figure]:
     )
     _draw(top, low, source)
     for plot in (top, low):
-        plot.toolbar_location = None
         plot.yaxis[0].ticker = BasicTicker(desired_num_ticks=4)
         plot.xaxis[0].ticker = BasicTicker(desired_num_ticks=5)
     if not np.isfinite(residual).any():

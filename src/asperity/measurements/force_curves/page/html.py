@@ -19,11 +19,15 @@ from asperity.report import records
 
 __all__ = ["write_report"]
 
-#: maps of more files than this are not drawn (the report says so)
+#: maps of more files than this, or of more pixels together, are not drawn (the report says so)
 MOST_MAPS = 12
+MOST_PIXELS = 2_000_000
+#: curves on no grid that are drawn in their order, at most
+MOST_IN_ORDER = 20_000
 
 
-def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = None) -> Path:
+def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = None,
+                 contents: Contents | None = None) -> Path:
     """Write the report of ``results`` to ``path`` and return the path.
 
     The file holds everything it shows (scripts, styles, data) and makes no request of any kind; a
@@ -38,17 +42,18 @@ def write_report(results: xr.Dataset, path: str | Path, *, title: str | None = N
             ``citations``. Any of them may be missing.
         path: the file to write; its folder must exist.
         title: heading of the page; the names of the files if not given.
+        contents: those of ``results`` where they were gathered already, with their scorecard.
 
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
-    path, text = Path(path), render(results, title)
+    path, text = Path(path), render(results, title, contents)
     with disk.replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
 
 
-def render(results: xr.Dataset, title: str | None = None) -> str:
+def render(results: xr.Dataset, title: str | None = None, contents: Contents | None = None) -> str:
     """The report as HTML text."""
     from bokeh.resources import Resources
     from jinja2 import Environment, StrictUndefined
@@ -59,7 +64,7 @@ def render(results: xr.Dataset, title: str | None = None) -> str:
     template = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).from_string(texts["html"])
-    contents = gathered(results)
+    contents = contents or gathered(results)
     context = _words(contents) | _figures(contents)
     return template.render(
         **context,
@@ -112,11 +117,15 @@ def _version() -> str:
 def _figures(contents: Contents) -> dict[str, Any]:
     """Everything on the page that is drawn: Bokeh's script, and the places where it puts the figures."""
     found = grids(contents)
-    drawn, off_grid = found[:MOST_MAPS], _off_grid(contents, found)
-    has_curves = bool(np.isfinite(curves.display(contents, "display_force")).any())
+    drawn, off_grid = _few(found), _off_grid(contents, found)
+    with_values = curves.has_values(contents, "display_force")
+    has_curves = bool(with_values.any())
     thin = curves.thinning(contents.count, contents.results.sizes.get("point", 0) if has_curves else 0)
-    source = curves.curve_source(contents, drawn, thin)
-    chosen = curves.exemplars(contents) if has_curves else []
+    chosen = curves.exemplars(contents, with_values) if has_curves else []
+    named = [*(one.curve for one in chosen), *(i for line in words.flag_lines(contents) for i in line.examples)]
+    known = curves.known(contents, thin, named)
+    source = curves.curve_source(contents, drawn, thin, known)
+    every = max(1, -(-len(off_grid) // MOST_IN_ORDER))
     shown = chosen if contents.count > 1 else []  # a single curve is in the panel already
     models: dict[str, Any] = {}
     for i, grid in enumerate(drawn):
@@ -124,7 +133,7 @@ def _figures(contents: Contents) -> dict[str, Any]:
     if len(off_grid) > 1:
         models |= {
             f"sequence_{j}": plot
-            for j, plot in enumerate(sequences.sequence_figures(contents, off_grid, source))
+            for j, plot in enumerate(sequences.sequence_figures(contents, off_grid[::every], source))
         }
     models |= {f"histogram_{j}": plot for j, plot in enumerate(sequences.histograms(contents))}
     if has_curves:
@@ -139,9 +148,9 @@ def _figures(contents: Contents) -> dict[str, Any]:
         "script": script,
         "places": places,
         "grids": drawn,
-        "left_out": [grid.file for grid in found[MOST_MAPS:]],
+        "left_out": [grid.file for grid in found[len(drawn):]],
         "exemplars": shown,
-        "thinning": thin.words,
+        "thinning": " ".join([thin.words, _told(len(known), contents.count, every)]).strip(),
         "has_curves": has_curves,
         "off_grid": len(off_grid),
         "page": _page(contents, chosen),
@@ -156,10 +165,24 @@ def _embedded(models: dict[str, Any]) -> tuple[str, dict[str, str]]:
     if not models:
         return "", {}
     document = Document()
+    document.validate = lambda: None  # it looks at every model again; what is drawn here is tested in a browser
     with document.models.freeze():
         for model in models.values():
             document.add_root(model)
     return components(models)
+
+
+def _few(found: list[Grid]) -> list[Grid]:
+    """The first maps, as many as a page can hold."""
+    pixels = np.cumsum([grid.curves.size for grid in found])
+    return found[: min(MOST_MAPS, int(np.searchsorted(pixels, MOST_PIXELS, "right")))]
+
+
+def _told(known: int, count: int, every: int) -> str:
+    """What of very many curves is left out of the page."""
+    said = [f"Numbers of {known:,} of the {count:,} curves are embedded; the others are in the results file."
+            ] if known < count else []
+    return " ".join(said + ([f"Of the curves on no grid, one in {every} is drawn."] if every > 1 else []))
 
 
 def _off_grid(contents: Contents, found: list[Grid]) -> np.ndarray:
@@ -175,6 +198,7 @@ def _page(contents: Contents, chosen: list[curves.Exemplar]) -> dict[str, Any]:
     middle = [exemplar.curve for exemplar in chosen if exemplar.why == "median fit"]
     return {
         "files": contents.files,
+        "curves": contents.count,
         "first": (middle or [exemplar.curve for exemplar in chosen] or [0])[0],
         "properties": [[found.name, found.words] for found in contents.measured],
         "outcomes": {flag: code.name.replace("_", " ") for flag, code in present.items()},

@@ -9,7 +9,7 @@ import numpy as np
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.contents import Contents, Grid, Property
 from asperity.report.numbers import prefix
-from asperity.report.style import FLAG_COLORS, MISSING, MUTED, hover_tool, quiet_figure
+from asperity.report.style import FLAG_COLORS, MISSING, MUTED, draw, hover_tool, quiet_figure
 
 if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource
@@ -75,10 +75,10 @@ def pixel_centers(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def map_figures(contents: Contents, grid: Grid, curves: ColumnDataSource, number: int) -> list[figure]:
     """The maps of one grid side by side: same axes, one marker, hover and click on every pixel."""
-    from bokeh.models import ColumnDataSource, Range1d
+    from bokeh.models import ColumnDataSource, Image, Range1d
 
     factor, unit = _length(max(grid.width, grid.height), grid.unit)
-    frame = {
+    frame: dict[str, Any] = {
         "x": grid.left / factor,
         "y": grid.bottom / factor,
         "dw": grid.width / factor,
@@ -94,17 +94,18 @@ def map_figures(contents: Contents, grid: Grid, curves: ColumnDataSource, number
         tags=[frame["dw"] / grid.curves.shape[1], frame["dh"] / grid.curves.shape[0]],
     )
     labels = [f"{label} ({unit})" if unit != "pixel" else label for label in grid.labels]
-    hover = hover_columns(contents)
-    found = []
-    for shown in (*property_maps(contents), None):
+    hover, found = hover_columns(contents), []
+    maps = [*property_maps(contents), None]
+    source = _images(grid, [_outcome_index(contents) if shown is None else shown.array for shown in maps])
+    for number, shown in enumerate(maps):
         title = "outcome" if shown is None else f"{shown.title} ({shown.unit})"
         plot = quiet_figure(title, *labels, **_frame_size(grid), **ranges)
-        image = _image(plot, grid, frame, _outcome_index(contents) if shown is None else shown.array)
+        image = draw(plot, source, Image(image=f"image_{number}", **frame))
         mapper = _outcome_colors(contents, plot) if shown is None else _colors(plot, shown, grid)
         image.glyph.color_mapper = mapper
         _mark(plot, marker, frame, grid)
         plot.add_tools(hover_tool(curves, hover, renderers=[image], attachment="horizontal"))
-        _select_on_tap(plot, image.data_source, frame)
+        _select_on_tap(plot, source, frame)
         plot.grid.visible = False
         found.append(plot)
     return found
@@ -125,11 +126,14 @@ def _frame_size(grid: Grid) -> dict[str, Any]:
     return {"frame_width": round(_SIDE / max(ratio, 1)), "frame_height": round(_SIDE * min(ratio, 1))}
 
 
-def _image(plot: figure, grid: Grid, frame: dict[str, Any], array: np.ndarray) -> Any:
-    pixels = np.where(grid.curves >= 0, array[np.maximum(grid.curves, 0)], np.nan).astype(np.float32)
-    return plot.image(
-        image="image", source={"image": [pixels], "curve": [grid.curves.astype(np.int32)]}, **frame
-    )
+def _images(grid: Grid, arrays: list[np.ndarray]) -> ColumnDataSource:
+    """The pixels of all maps of a grid, and once for all of them which curve is where."""
+    from bokeh.models import ColumnDataSource
+
+    pixels = [np.where(grid.curves >= 0, array[np.maximum(grid.curves, 0)], np.nan) for array in arrays]
+    columns: dict[str, Any] = {"curve": [grid.curves.astype(np.int32)]}
+    columns |= {f"image_{number}": [image.astype(np.float32)] for number, image in enumerate(pixels)}
+    return ColumnDataSource(columns)
 
 
 def _colors(plot: figure, shown: PropertyMap, grid: Grid) -> Any:
@@ -199,9 +203,11 @@ def _outcome_colors(contents: Contents, plot: figure) -> Any:
 
 def _mark(plot: figure, marker: ColumnDataSource, frame: dict[str, Any], grid: Grid) -> None:
     """The outline of the selected pixel, light around dark so that it shows on every color."""
+    from bokeh.models import Rect
+
     size = {"width": frame["dw"] / grid.curves.shape[1], "height": frame["dh"] / grid.curves.shape[0]}
     for color, width in (("#ffffff", 4), ("#d00000", 2)):
-        plot.rect("x", "y", source=marker, fill_color=None, line_color=color, line_width=width, **size)
+        draw(plot, marker, Rect(x="x", y="y", fill_color=None, line_color=color, line_width=width, **size))
 
 
 def _select_on_tap(plot: figure, source: ColumnDataSource, frame: dict[str, Any]) -> None:

@@ -4,21 +4,31 @@ window.asperityReport = (() => {
   const page = JSON.parse(document.getElementById("page").textContent);
   const NOTHING = -32768, HALF = 32000;
   const model = (name) => Bokeh.documents[0].get_model_by_name(name);
-  const column = (name) => model("curves").data[name];
+  // the place of curve i in the columns: i itself, or of very many curves where it is embedded, else undefined
+  let places;
+  const place = (i) => {
+    const numbers = model("curves").data.number;
+    if (numbers === undefined) return i;
+    places ??= new Map(Array.from(numbers, (curve, k) => [curve, k]));
+    return places.get(i);
+  };
+  const value = (name, i) => model("curves").data[name][place(i)];
+  const ELSEWHERE = "see the results file";
 
   const label = (i) => {
-    const row = column("row")[i], where = row >= 0 ? ` (row ${row}, column ${column("column")[i]})` : "";
-    return page.files.length > 1
-      ? `${i}${where}; number ${column("curve_in_file")[i]} in ${page.files[column("file")[i]]}`
+    const row = value("row", i), where = row >= 0 ? ` (row ${row}, column ${value("column", i)})` : "";
+    return page.files.length > 1 && place(i) !== undefined
+      ? `${i}${where}; number ${value("curve_in_file", i)} in ${page.files[value("file", i)]}`
       : `${i}${where}`;
   };
-  const outcome = (i) => page.outcomes[column("flag")[i]];
+  const outcome = (i) => page.outcomes[value("flag", i)];
 
   // the text of one line of the hover box; i is the curve under the pointer
   const hover = (i, what) => {
     if (i < 0) return what === "label" ? "none recorded here" : "–";
     if (what === "label") return label(i);
-    return what === "outcome" ? outcome(i) : column(what)[i];
+    if (place(i) === undefined) return ELSEWHERE;
+    return what === "outcome" ? outcome(i) : value(what, i);
   };
 
   // a click at (event.x, event.y) on the image in the rectangle x, y, dw, dh
@@ -32,7 +42,7 @@ window.asperityReport = (() => {
 
   // the embedded samples of curve i as numbers in SI, NaN where there is none
   const samples = (i) => {
-    const store = model("curve-store"), [points] = store.tags, slot = column("slot")[i];
+    const store = model("curve-store"), [points] = store.tags, slot = value("slot", i) ?? -1;
     const scales = model("curve-scales").data;
     const decode = (name, scale) => {
       const low = scales[`${scale}_low`][slot], step = scales[`${scale}_step`][slot];
@@ -60,7 +70,7 @@ window.asperityReport = (() => {
   };
 
   const draw = (i) => {
-    const data = samples(i), contact = column("contact_point")[i];
+    const data = samples(i), contact = value("contact_point", i);
     const top = model("panel-top"), low = model("panel-low");
     if (data === null) { model("panel").data = { position: [], force: [], fit: [], residual: [] }; return; }
     const origin = Number.isFinite(contact) ? contact : 0;
@@ -70,7 +80,7 @@ window.asperityReport = (() => {
       position: data.position.map((v) => (v - origin) / fx), force: data.force.map((v) => v / fy),
       fit: data.fit.map((v) => v / fy), residual: data.force.map((v, j) => v - data.fit[j]),
     };
-    const noise = column("noise_std")[i], [rl, rh] = ends(scaled.residual), reach = Math.max(-rl, rh, noise || 0);
+    const noise = value("noise_std", i), [rl, rh] = ends(scaled.residual), reach = Math.max(-rl, rh, noise || 0);
     const [fr, lr] = prefix(reach);
     scaled.residual = scaled.residual.map((v) => v / fr);
     setRange(top.x_range, (from - origin) / fx, (to - origin) / fx);
@@ -81,7 +91,7 @@ window.asperityReport = (() => {
     top.left[0].axis_label = `force (${ly}N)`;
     low.left[0].axis_label = `residual (${lr}N)`;
     low.below[0].axis_label = origin ? `tip position from the contact point (${lx}m)` : `tip position (${lx}m)`;
-    const edges = [column("window_start")[i], column("window_stop")[i]].map((v) => (v - origin) / fx);
+    const edges = [value("window_start", i), value("window_stop", i)].map((v) => (v - origin) / fx);
     low.title.text = scaled.residual.some(Number.isFinite) ? "" : "no fit, no residual";
     model("window").setv({ left: Math.min(...edges), right: Math.max(...edges), visible: edges.every(Number.isFinite) });
     model("noise").setv({ bottom: -noise / fr, top: noise / fr, visible: Number.isFinite(noise) });
@@ -95,14 +105,14 @@ window.asperityReport = (() => {
     return [dt, dd];
   };
   const write = (i) => {
-    const box = document.getElementById("curve-words"), ratio = column("reduced_chi_square")[i];
-    const flag = column("flag")[i], meaning = page.meanings[flag];
+    const box = document.getElementById("curve-words"), note = "This curve is not embedded in the report; see the results file.";
+    const here = place(i) !== undefined, ratio = value("reduced_chi_square", i), meaning = page.meanings[value("flag", i)];
     box.replaceChildren(
       ...line("curve", label(i)),
-      ...page.properties.flatMap(([name, words]) => line(words, column(name)[i])),
+      ...(here ? page.properties.flatMap(([name, words]) => line(words, value(name, i))) : []),
       ...(Number.isFinite(ratio) ? line("reduced chi-square", ratio.toPrecision(3)) : []),
-      ...line("outcome", meaning ? `${outcome(i)}. ${meaning}` : outcome(i)),
-      ...(column("slot")[i] < 0 ? line("note", "This curve is not embedded in the report; see the results file.") : []));
+      ...(here ? line("outcome", meaning ? `${outcome(i)}. ${meaning}` : outcome(i)) : []),
+      ...((value("slot", i) ?? -1) < 0 ? line("note", note) : []));
     document.getElementById("curve-number").value = i;
   };
 
@@ -110,8 +120,8 @@ window.asperityReport = (() => {
     for (let k = 0; ; k++) {
       const marker = model(`map-marker-${k}`);
       if (!marker) break;
-      const here = column("map")[i] === k;
-      marker.data = here ? { x: [column("map_x")[i]], y: [column("map_y")[i]] } : { x: [], y: [] };
+      const here = value("map", i) === k;
+      marker.data = here ? { x: [value("map_x", i)], y: [value("map_y", i)] } : { x: [], y: [] };
     }
     const sequence = model("sequence-marker");
     if (sequence) sequence.data = { x: [i] };
@@ -119,7 +129,7 @@ window.asperityReport = (() => {
 
   let current = -1;
   function show(i) {
-    if (!model("panel") || !(i >= 0 && i < column("flag").length)) return;
+    if (!model("panel") || !(i >= 0 && i < page.curves)) return;
     current = i;
     draw(i); write(i); mark(i);
   }

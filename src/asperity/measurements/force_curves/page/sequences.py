@@ -9,7 +9,7 @@ import numpy as np
 from asperity.measurements.force_curves.contents import Contents, Property
 from asperity.measurements.force_curves.page.maps import hover_columns
 from asperity.report.numbers import prefix
-from asperity.report.style import DATA, FIT, MUTED, hover_tool, quiet_figure
+from asperity.report.style import DATA, FIT, MUTED, draw, hover_tool, quiet_figure
 
 if TYPE_CHECKING:
     from bokeh.models import ColumnDataSource
@@ -155,6 +155,8 @@ def _edges(array: np.ndarray) -> np.ndarray:
 
 
 def _histogram(array: np.ndarray, name: str, unit: str, *, log: bool) -> figure | None:
+    from bokeh.models import Ray
+
     array = array[np.isfinite(array)]
     log = log and bool((array > 0).all())
     if array.size < 5 or not array.any():  # all are limits
@@ -163,11 +165,14 @@ def _histogram(array: np.ndarray, name: str, unit: str, *, log: bool) -> figure 
     plot = _counts(
         array, edges, name, f"{name} ({unit})" if unit else name, x_axis_type="log" if log else "linear"
     )
-    plot.ray(x=[float(np.median(array))], y=0, length=0, angle=np.pi / 2, line_color=FIT, line_width=2)
+    draw(plot, {"x": [float(np.median(array))]},
+         Ray(x="x", y=0, length=0, angle=np.pi / 2, line_color=FIT, line_width=2))
     return plot
 
 
 def _counts(array: np.ndarray, edges: np.ndarray, title: str, label: str, **options: Any) -> figure:
+    from bokeh.models import Quad
+
     inside = np.histogram(array, edges)[0]
     beyond = len(array) - int(inside.sum())
     label += f"\n{beyond:,} more {'lies' if beyond == 1 else 'lie'} beyond the axis" if beyond else ""
@@ -180,15 +185,16 @@ def _counts(array: np.ndarray, edges: np.ndarray, title: str, label: str, **opti
         y_range=(0, 1.08 * max(int(inside.max()), 1)),
         **options,
     )
-    plot.quad(
-        left=edges[:-1], right=edges[1:], bottom=0, top=inside, fill_color="#7fa3c7", line_color="#ffffff"
-    )
+    draw(plot, {"left": edges[:-1], "right": edges[1:], "top": inside},
+         Quad(left="left", right="right", bottom=0, top="top", fill_color="#7fa3c7", line_color="#ffffff"))
     plot.xgrid.visible = False
     return plot
 
 
 def _pull_histogram(contents: Contents, shown: Property) -> figure | None:
     """(value - truth) / noise standard deviation, with the curve of the standard normal distribution."""
+    from bokeh.models import Line
+
     with np.errstate(divide="ignore", invalid="ignore"):
         pull = (shown.values - contents.columns[f"true_{shown.name}"]) / shown.parts[0][0]
     pull = pull[contents.usable & np.isfinite(pull)]
@@ -197,5 +203,6 @@ def _pull_histogram(contents: Contents, shown: Property) -> figure | None:
     edges = np.linspace(-5, 5, 41)
     plot = _counts(pull, edges, f"error of the {shown.words}", "(fitted − true) / stated noise")
     at = np.linspace(-5, 5, 201)
-    plot.line(at, len(pull) * 0.25 * np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi), line_color=FIT, line_width=2)
+    draw(plot, {"x": at, "y": len(pull) * 0.25 * np.exp(-(at**2) / 2) / np.sqrt(2 * np.pi)},
+         Line(x="x", y="y", line_color=FIT, line_width=2))
     return plot

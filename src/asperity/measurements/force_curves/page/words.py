@@ -283,14 +283,15 @@ def _coverage(error: np.ndarray, standard: np.ndarray, ends: np.ndarray, label: 
     return f"The {label} intervals hold the truth in {' and '.join(shares)} of {of}."
 
 
-def curve_texts(found: Property) -> list[str]:
-    """The property of every curve as text, with its own uncertainty where the model describes the curve."""
-    rows = zip(found.values.tolist(), *[std.tolist() for std, _ in found.parts])
+def curve_texts(found: Property, chosen: np.ndarray | slice = slice(None)) -> list[str]:
+    """The property of the ``chosen`` curves as text, with its own uncertainty where the model describes the curve."""
+    rows = zip(found.values[chosen].tolist(), *[std[chosen].tolist() for std, _ in found.parts])
     return [
         f"< {plain(float(high), found.unit)} (95 %)"
         if limited
         else not_defended(value, found.unit)
         if missed and math.isfinite(value)
         else stated(value, found.unit, [(std, label) for std, (_, label) in zip(stds, found.parts)])
-        for limited, missed, high, (value, *stds) in zip(found.limited, found.missed, found.ends[1], rows)
+        for limited, missed, high, (value, *stds) in zip(found.limited[chosen], found.missed[chosen],
+                                                           found.ends[1][chosen], rows)
     ]
