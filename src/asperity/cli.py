@@ -17,7 +17,7 @@ from asperity.measurements.calibration import command as calibration
 from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
 from asperity.measurements.rheometry import command as rheometry
-from asperity.terminal.options import Json
+from asperity.terminal.options import CLUSTER, Json
 from asperity.terminal.running import guarded, insist_on_interrupts, keep_compiled
 
 app = typer.Typer(
@@ -59,6 +59,7 @@ for command in (
     *(force_curves.models, force_curves.formats, doctor),
 ):
     app.command()(command)
+app.command(rich_help_panel=CLUSTER)(force_curves.work)
 
 
 def main() -> None:

@@ -6,14 +6,12 @@ import _thread
 import functools
 import logging
 import os
-import platform
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -96,10 +94,10 @@ def keep_compiled() -> None:
     Own settings win. XLA's log is silenced: it takes its own tuning hints for missing processor features
     when it loads what it compiled on the same machine.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / platform.node()
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from asperity.data.workers import compiled_here
+
+    for name, value in compiled_here().items():
+        os.environ.setdefault(name, value)
 
 
 def insist_on_interrupts() -> None:
