@@ -19,12 +19,12 @@ def do(folder, kind, number, how):
     left = [curve for curve in rules.get("broken", []) if curve not in left_out(place, kind, number)]
     for curve in range(CURVES) if how == "trial" else ():
         (place / "at").write_text(f"{kind} {number} {curve}")
-        if curve in left:
+        if curve in left or (curve == 1 and len(calls(place, kind, number)) <= rules.get("killed", 0)):
             os.kill(os.getpid(), signal.SIGKILL)
     if how == "trial":
         (place / "at").unlink()
         return
-    if left or how in rules.get("dies", []):
+    if left or how in rules.get("dies", []) or len(calls(place, kind, number)) <= rules.get("killed", 0):
         os.kill(os.getpid(), signal.SIGKILL)
     if len(calls(place, kind, number)) <= rules.get("system", 0):
         raise OSError(5, "the network is away")
@@ -53,6 +53,10 @@ def blame(place):
         return ""
     kind, number, curve = (place / "at").read_text().split()
     (place / "at").unlink()
+    suspect = place / f"suspect {kind} {number} {curve}"
+    if not suspect.exists():
+        suspect.touch()
+        return ""
     (place / f"broken {kind} {number}").write_text(json.dumps([*left_out(place, kind, number), int(curve)]))
     return f"curve {curve} of {kind} {number}"
 

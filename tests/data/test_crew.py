@@ -12,10 +12,10 @@ from asperity.data.workers import Processes, WorkerError
 from tests import odd_jobs
 
 
-def done(place, numbers, rules=(), needs=lambda number: (), count=2):
+def done(place, numbers, rules=(), needs=lambda number: (), count=2, hands=None):
     (place / "rules.json").write_text(json.dumps(dict(rules)))
     orders = Orders(odd_jobs.do, str(place), needs, lambda: odd_jobs.blame(place), lambda task: f"task {task.number}")
-    return list(finished(Processes(count), orders, numbers))
+    return list(finished(hands or Processes(count), orders, numbers))
 
 
 def whole(place, numbers):
@@ -36,13 +36,14 @@ def test_every_chunk_is_done_once_after_what_it_needs(tmp_path, caplog):
 
 
 def test_a_worker_that_dies_takes_only_its_own_task_along(tmp_path, caplog):
-    """Chunk 1 has a curve that kills: two deaths, the second names it; the other worker is not disturbed."""
+    """Chunk 1 has a curve that kills: three deaths, the last two name it; the other worker is not disturbed."""
     found = done(tmp_path, range(5), {"chunk 1": {"broken": [2]}})
     assert sorted(found) == list(range(5))
     assert found[-1] == 1
     assert whole(tmp_path, range(5))
-    assert [line.split()[2] for line in odd_jobs.calls(tmp_path, "chunk 1")] == ["whole", "trial", "trial", "whole"]
-    assert len({line.split()[3] for line in odd_jobs.calls(tmp_path)}) == 3  # two died, and one took a place
+    assert [line.split()[2] for line in odd_jobs.calls(tmp_path, "chunk 1")] == ["whole", "trial", "trial", "trial",
+                                                                                        "whole"]
+    assert len({line.split()[3] for line in odd_jobs.calls(tmp_path)}) == 4  # three died
     assert all(len(odd_jobs.calls(tmp_path, "chunk", i)) == 1 for i in (0, 2, 3, 4))
     assert "curve 2 of chunk 1 broke the program" in caplog.text
 
@@ -60,6 +61,13 @@ def test_what_ends_every_worker_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(crew, "MOST_BROKEN", 1)
     with pytest.raises(WorkerError, match=r"more than 1 of its curves end a worker.*asperity doctor"):
         done(tmp_path, [1], {"chunk 1": {"broken": [0, 2, 3]}})
+
+
+def test_who_is_killed_while_a_curve_is_tried_is_no_fault_of_the_curve(tmp_path):
+    """A worker that is killed at its work, and one more in the trial: no curve is named."""
+    assert done(tmp_path, [0], {"chunk 0": {"killed": 2}}) == [0]
+    assert [line.split()[2] for line in odd_jobs.calls(tmp_path, "chunk 0")] == ["whole", "trial", "trial", "whole"]
+    assert not list(tmp_path.glob("broken*"))
 
 
 def test_what_the_system_refuses_is_tried_twice_more(tmp_path):

@@ -1,8 +1,8 @@
 """The chunks of a job, shared by workers: each of them may die, and the job is still finished.
 
 What a worker was at when it died is set aside until nothing else is left to do, and then done alone: first each of its
-curves is tried by itself, and the one that ends a worker again is named and left out from then on. What still cannot be
-done as a whole is done curve by curve, and what cannot be done at all is an error.
+curves is tried by itself, and the one that ends a worker twice more is named and left out from then on. What still
+cannot be done as a whole is done curve by curve, and what cannot be done at all is an error.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Orders(NamedTuple):
     do: Callable[[str, str, int, How], None]
     folder: str
     needs: Callable[[int], Sequence[int]]  # of a chunk: what must have been done before
-    blame: Callable[[], str]  # after a trial that ended its worker: the curve in words, left out from now on; or ""
+    blame: Callable[[], str]  # after a trial that ended its worker: the curve in words, if it did so before; or ""
     where: Callable[[Task], str]  # a task in words
 
 
@@ -104,7 +104,7 @@ class _Crew:
     def alone(self) -> Iterator[int]:
         """Do a task at which a worker ended; nothing else runs now."""
         task = self.aside.popleft()
-        for _ in range(MOST_BROKEN + 1):
+        for _ in range(2 * MOST_BROKEN + 1):
             if self._one(task, "trial"):
                 break
             if curve := self.orders.blame():

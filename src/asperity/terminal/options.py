@@ -12,8 +12,8 @@ from asperity.units import parse
 
 __all__ = ["CLUSTER", "Batch", "Calibration", "Channel", "HalfAngle", "Images", "Json", "Model", "Out", "Paths",
            "Pixel", "PlanOnly", "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart", "Results",
-           "Segment", "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd", "Stored", "Thickness",
-           "Unit", "Workers", "given", "option", "output"]
+           "Scheduler", "Segment", "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd", "Stored",
+           "Thickness", "Unit", "Workers", "given", "option", "output"]
 
 
 #: unit -> the least and the most that a person can mean: what lies beyond is a slip of the sign or of the unit
@@ -109,6 +109,11 @@ CLUSTER = "For batch systems and clusters (docs/scaling.md)"
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Processes that share the work; for many curves. (default: 1)", show_default=False),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:PORT", help="Of dask, whose workers share the work; needs asperity[dask].",
+                 rich_help_panel=CLUSTER, show_default=False),
 ]
 PlanOnly = Annotated[
     bool,

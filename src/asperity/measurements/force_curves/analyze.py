@@ -22,8 +22,9 @@ from asperity.data import calibrations, curve_files, disk, jobs, provenance, sto
 from asperity.data.calibrations import Calibration
 from asperity.data.curve_files import FileStatus, NothingToAnalyze, Source
 from asperity.data.curves import known_segment
+from asperity.data.scheduler import Dask, require_safe
 from asperity.data.verbs import verb
-from asperity.data.workers import Processes
+from asperity.data.workers import AbstractHands, Processes
 from asperity.measurements.force_curves import heights, tasks
 from asperity.measurements.force_curves.read import Paths, listed
 from asperity.measurements.force_curves.sessions import (
@@ -56,7 +57,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
             out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
-            workers: int = 1, progress: jobs.Progress | None = None) -> xr.Dataset:
+            workers: int = 1, scheduler: str | None = None, progress: jobs.Progress | None = None) -> xr.Dataset:
     """Read, correct, fit and report all force curves under ``paths``, in one call that can be interrupted.
 
     Args:
@@ -72,6 +73,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
         batch: curves per chunk.
         restart: throw away what is in ``out``.
         workers: processes that share the chunks; the results are the same to the last bit.
+        scheduler: address of a dask scheduler whose workers share them instead, ``tcp://127.0.0.1:8786``.
         progress: called with (finished curves, all curves) after each chunk.
 
     Returns:
@@ -85,10 +87,13 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     """
     said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    if scheduler is not None:
+        require_safe(scheduler)
+    alone = workers == 1 and scheduler is None
     analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, batch)
-    hands = Processes(workers) if workers > 1 else None
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
-                  restart=restart, progress=progress, loop=hands and tasks.shared(analysis, hands)) as chunks:
+                  restart=restart, progress=progress,
+                  loop=None if alone else tasks.shared(analysis, partial(_hands, workers, scheduler))) as chunks:
         return _gather(chunks, attrs, out)
 
 
@@ -106,6 +111,11 @@ def prepare(paths: Paths, model: Model = "hertz", *, out: str | PathLike[str], s
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, loop=tasks.planned(analysis)) as chunks:
         return len(chunks)
+
+
+def _hands(workers: int, scheduler: str | None) -> AbstractHands:
+    """Those who do the chunks."""
+    return Processes(workers) if scheduler is None else Dask(scheduler)
 
 
 def _fitted(analysis: Analysis, number: int) -> xr.Dataset:

@@ -29,6 +29,7 @@ from asperity.terminal.options import (
     RadiusStd,
     Recipe,
     Restart,
+    Scheduler,
     Segment,
     Sensitivity,
     SensitivityStd,
@@ -126,6 +127,7 @@ def analyze(
     batch: Batch = None,
     restart: Restart = False,
     workers: Workers = None,
+    scheduler: Scheduler = None,
     plan_only: PlanOnly = False,
     as_json: Json = False,
 ) -> None:
@@ -144,6 +146,7 @@ def analyze(
         sensitivity_std=sensitivity_std,
         radius_std=radius_std,
         workers=workers,
+        scheduler=scheduler,
     )
     try:
         with progress() as tell:
@@ -159,7 +162,7 @@ def _planned(paths: Sequence[Path], *, out: Path, **arguments: Any) -> int:
     """Get all ready for `work`, and say how to go on; returns the exit code."""
     from asperity.measurements.force_curves.analyze import prepare
 
-    known = {name: value for name, value in arguments.items() if name not in {"progress", "workers"}}
+    known = {name: value for name, value in arguments.items() if name not in {"progress", "workers", "scheduler"}}
     last = prepare(paths, out=out, **known) - 1
     typer.echo(f"{last + 1} chunks are planned in {out}. For each K from 0 to {last}, anywhere, in any order:\n"
                f"  asperity work --job {shlex.quote(str(out))} --chunk K\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -64,16 +64,16 @@ class _Plan(NamedTuple):
     options: dict[str, Any]
 
 
-def shared(analysis: Analysis, hands: AbstractHands) -> jobs.Loop:
-    """The loop in which workers do the chunks."""
+def shared(analysis: Analysis, hands: Callable[[], AbstractHands]) -> jobs.Loop:
+    """The loop in which workers do the chunks; they are only called where there is something to do."""
 
     def loop(chunks: jobs.Chunks, numbers: Sequence[int]) -> Generator[int, None, None]:
         assert chunks.folder is not None
         if numbers:
-            plan, folder = _written(analysis, chunks), chunks.folder.parent
+            plan, folder = _written(analysis, chunks), chunks.folder.parent.absolute()
             orders = Orders(do, str(folder), plan.needs.__getitem__, partial(_blame, folder),
                             partial(_where, plan, folder))
-            yield from crew.finished(hands, orders, numbers)
+            yield from crew.finished(hands(), orders, numbers)
 
     return loop
 
@@ -138,29 +138,34 @@ def do(folder: str, kind: str, number: int, how: How) -> None:
 
 def _try_each(place: Path, numbers: Sequence[int], chunk: Chunk, level: SessionNoise,
               options: Mapping[str, Any]) -> None:
-    """Learn from and fit each curve by itself, saying before which one it is; nothing is kept of it."""
-    for i, curves in chunk.pieces:
-        source = level.sources[i]
-        names = source.dataset
-        for curve in map(int, curves):
-            if curve in source.broken:
-                continue
-            named = f"curve {int(names['curve_in_file'][curve])} of {names['file'].values[curve]}"
-            _write(_place(place) / "at.json", {"source": numbers[i], "curve": curve, "named": named})
-            alone = [source.part(np.array([curve]))]
-            fit_chunk(alone, Chunk(((0, np.arange(1)),)), SessionNoise(alone, level.template, level.segment), options)
+    """Learn from and fit each curve by itself, saying before which one it is, suspects first; nothing is kept of it."""
+    suspects = _read(_place(place) / "suspects.json")
+    curves = [(i, curve) for i, own in chunk.pieces for curve in own.tolist() if curve not in level.sources[i].broken]
+    for i, curve in sorted(curves, key=lambda one: f"{numbers[one[0]]} {one[1]}" not in suspects):
+        source, names = level.sources[i], level.sources[i].dataset
+        named = f"curve {int(names['curve_in_file'][curve])} of {names['file'].values[curve]}"
+        _write(_place(place) / "at.json", {"source": numbers[i], "curve": curve, "named": named})
+        alone = [source.part(np.array([curve]))]
+        fit_chunk(alone, Chunk(((0, np.arange(1)),)), SessionNoise(alone, level.template, level.segment), options)
     disk.remove(_place(place) / "at.json")
 
 
 def _blame(place: Path) -> str:
-    """The curve at which a trial ended, in words, from now on broken; "" where it was at none."""
-    at = _read(_place(place) / "at.json")
+    """The curve at which a trial ended for the second time, in words, from now on broken; else "".
+
+    Once is not enough: a worker may be killed by a person, or for memory, whatever it is at.
+    """
+    at, suspects = _read(_place(place) / "at.json"), _read(_place(place) / "suspects.json")
+    disk.remove(_place(place) / "at.json")
     if not at:
+        return ""
+    name = f"{at['source']} {at['curve']}"
+    if name not in suspects:
+        _write(_place(place) / "suspects.json", suspects | {name: at["named"]})
         return ""
     broken = _read(_place(place) / "broken.json")
     broken.setdefault(str(at["source"]), []).append(at["curve"])
     _write(_place(place) / "broken.json", broken)
-    disk.remove(_place(place) / "at.json")
     return str(at["named"])
 
 
