@@ -112,7 +112,7 @@ Workers = Annotated[
 ]
 Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="tcp://HOST:PORT", help="Of dask, whose workers share the work; needs asperity[dask].",
+    typer.Option(metavar="tcp://HOST:PORT", help="Of dask, whose workers share the work; needs the extra 'dask'.",
                  rich_help_panel=CLUSTER, show_default=False),
 ]
 PlanOnly = Annotated[
