@@ -111,7 +111,6 @@ def do(folder: str, kind: str, number: int, how: How) -> None:
     """Do one task of the plan in ``folder``: a chunk, or the noise of a session before; what is made stays there."""
     place = Path(folder)
     plan = _plan(place)
-    crew.require_versions(plan.versions)
     page = _noise_file(place, number)
     if kind == "before" and _read(page).get("mark") == plan.mark:
         return
@@ -240,10 +239,13 @@ def _plan(folder: Path) -> _Plan:
 
 @lru_cache(maxsize=1)
 def _plan_of(file: Path, written: int) -> _Plan:
+    """The plan as it was written then; read, and compared with what is installed here, once."""
     found = _read(file)
     if set(found) != set(_Plan._fields):
         raise StoreError(f"{file}: damaged. Plan the job again (asperity analyze ... --plan-only)")
-    return _Plan(**found)
+    plan = _Plan(**found)
+    crew.require_versions(plan.versions)
+    return plan
 
 
 def _source(plan: _Plan, number: int, broken: Mapping[str, Sequence[int]]) -> Source:
