@@ -113,6 +113,11 @@ def test_work_says_what_is_missing(folder, tmp_path, stand_in):
     code, _, err = run("work", "--job", tmp_path / "o", "--chunk", "0")
     assert code == 2
     assert "its plan is not that of its job" in err
+    plan = tmp_path / "o/chunks" / jobs.PLAN / "plan.json"
+    plan.write_text(plan.read_text().replace('"hertz"', '"cone"'))
+    code, _, err = run("work", "--job", tmp_path / "o", "--chunk", "0")
+    assert code == 2
+    assert "plan.json: damaged. Plan the job again" in err
 
 
 def test_a_curve_that_ends_the_process_is_found_and_flagged(folder, tmp_path, in_workers, monkeypatch, caplog):

@@ -8,6 +8,7 @@ must be what the job has recorded.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -192,7 +193,9 @@ def _written(analysis: Analysis, chunks: jobs.Chunks) -> _Plan:
     if _read(place / "plan.json").get("mark") != chunks.mark:
         disk.remove(place)
     place.mkdir(exist_ok=True)
-    _write(place / "plan.json", plain(plan._asdict()))
+    disk.remove(place / "at.json")
+    table = plain(plan._asdict())
+    _write(place / "plan.json", table | {"sha256": _digest(table)})
     return plan
 
 
@@ -241,7 +244,7 @@ def _plan(folder: Path) -> _Plan:
 def _plan_of(file: Path, written: int) -> _Plan:
     """The plan as it was written then; read, and compared with what is installed here, once."""
     found = _read(file)
-    if set(found) != set(_Plan._fields):
+    if found.pop("sha256", None) != _digest(found):
         raise StoreError(f"{file}: damaged. Plan the job again (asperity analyze ... --plan-only)")
     plan = _Plan(**found)
     crew.require_versions(plan.versions)
@@ -293,6 +296,10 @@ def _rebuilt(kind: Any, value: Any) -> Any:
     if hasattr(kind, "_fields"):
         return kind(*(_rebuilt(hint, entry) for hint, entry in zip(get_type_hints(kind).values(), value)))
     return np.array(value) if kind is np.ndarray else value
+
+
+def _digest(table: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
 def _read(file: Path) -> dict[str, Any]:
