@@ -1,6 +1,8 @@
 """A worker answers in plain values, has one thread, begins or is said not to, and leaves the environment as it was."""
 
 import os
+import signal
+import time
 
 import pytest
 
@@ -36,6 +38,23 @@ def test_one_that_died_while_it_had_nothing_to_do_is_replaced(tmp_path):
     assert again.failure == ""
     assert 0 <= again.cpu < 60
     hands.end(0.0)
+
+
+def test_a_worker_does_not_hear_an_interruption_from_its_birth_on(tmp_path, capfd):
+    """Ctrl-C reaches all processes of a terminal: one that was just loading its modules ended in a traceback."""
+    (tmp_path / "rules.json").write_text("{}")
+    hands = Processes(1)
+    hands.begin(odd_jobs.do, 1)
+    pid = hands.hands[0].process.pid
+    for pause in (0.0, 0.02, 0.1):
+        time.sleep(pause)
+        os.kill(pid, signal.SIGINT)
+    hands.give(Task("chunk", 0), (odd_jobs.do, str(tmp_path), "chunk", 0, "whole"))
+    _, answer = hands.next()
+    hands.end(0.0)
+    assert answer is not None
+    assert answer.pid == pid
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_errors_travel_as_text():

@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -87,7 +88,7 @@ def _serve(wire: Connection, _: Callable[..., None]) -> None:
 
     What it will do is sent along at its birth, so that the modules are loaded while others work already.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asked decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where `_deaf` cannot
     _log.addHandler(logging.NullHandler())  # what is said travels
     with suppress(EOFError, OSError):
         wire.send(None)  # it has begun
@@ -138,7 +139,7 @@ class _Hand:
         self.process = context.Process(target=_serve, args=(other, do), daemon=True)
         self.begun, self.work = False, None
         cache = {name: os.environ.get(name, value) for name, value in compiled_here().items()}
-        with _environment(cache | _WORKER):
+        with _environment(cache | _WORKER), _deaf():
             self.process.start()
         other.close()
 
@@ -251,3 +252,17 @@ def _environment(wanted: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started within the block do not hear Ctrl-C from their birth on: the one who asked decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # else it is started within, and opens the ears again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
