@@ -198,7 +198,8 @@ def test_the_command_is_stopped_and_goes_on(many, tmp_path, how):
     words = [sys.executable, script, "analyze", many, "--radius", "5um", "--batch", "8", "--workers", "2", "--out"]
     root = Path(__file__).parents[2]
     environment = os.environ | {"POISON_SLOW": "0.3", "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
-    process = subprocess.Popen([*words, out], cwd=root, env=environment, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*words, out], cwd=root, env=environment, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True)
     until = time.monotonic() + 120
     while len(jobs.finished_chunks(out / "chunks")) < 5:
         assert process.poll() is None, process.communicate()
@@ -206,11 +207,15 @@ def test_the_command_is_stopped_and_goes_on(many, tmp_path, how):
         time.sleep(0.05)
     others = children(process.pid)
     assert len(others) >= 2
-    process.send_signal(how)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)  # as a terminal does: workers get it, too
+    else:
+        process.send_signal(how)
     _, err = process.communicate(timeout=30)
     if how == signal.SIGINT:
         assert process.returncode == 130
         assert "Finished chunks are kept: run the same command again to go on." in err
+        assert "Traceback" not in err
     stopped = time.monotonic()
     while any(map(alive, others)) and time.monotonic() < stopped + 10:
         time.sleep(0.1)
