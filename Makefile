@@ -68,7 +68,7 @@ $(PEERS)/.installed: $(INPUTS) | $(PEERS)/bin/python
 	@touch $@
 
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt | $(LOWEST)/bin/python
-	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[dev,readers,images]'
+	$(LOWEST)/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[dev,readers,images,dask]'
 	@touch $@
 
 clean:

@@ -17,8 +17,8 @@ from asperity.measurements.calibration import command as calibration
 from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
 from asperity.measurements.rheometry import command as rheometry
-from asperity.terminal.options import Json
-from asperity.terminal.running import collect_rarely, guarded, insist_on_interrupts, keep_compiled
+from asperity.terminal.options import CLUSTER, Json
+from asperity.terminal.running import collect_rarely, guarded, insist_on_interrupts, keep_compiled, one_thread_each
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,11 +59,13 @@ for command in (
     *(force_curves.models, force_curves.formats, doctor),
 ):
     app.command()(command)
+app.command(rich_help_panel=CLUSTER)(force_curves.work)
 
 
 def main() -> None:
     """The ``asperity`` command."""
     collect_rarely()
+    one_thread_each()
     keep_compiled()
     insist_on_interrupts()
     app()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["doctor", "in_words", "matrix_vector_error", "rank_eight_error", "survives"]
+__all__ = ["doctor", "in_words", "matrix_vector_error", "rank_eight_error", "survives", "wrong_numbers"]
 
 _PACKAGES = ("asperity", "jax", "jaxlib", "equinox", "numpy", "scipy", "xarray", "h5netcdf", "h5py", "zarr",
              "bokeh", "typer", "rich")
@@ -30,6 +30,11 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "missing"
+
+
+def wrong_numbers(jax_version: str) -> bool:
+    """Whether this release of jax is known to give wrong numbers or to crash on the CPU."""
+    return jax_version == "0.10.2" or jax_version.startswith("0.11.")
 
 
 def matrix_vector_error(rows: int = 16_385, columns: int = 3) -> float:

@@ -74,7 +74,8 @@ def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int
     Raises:
         ArgumentError: it is no integer, or outside.
     """
-    if hasattr(value, "__index__") and not isinstance(value, bool) and least <= int(value) <= (most or int(value)):
+    if hasattr(value, "__index__") and not isinstance(value, bool) and (
+            least <= int(value) <= (int(value) if most is None else most)):
         return int(value)
     bounds = f"at least {least}" if most is None else f"from {least} to {most}"
     raise ArgumentError(f"{name} = {shown(value)}: must be a whole number, {bounds}")

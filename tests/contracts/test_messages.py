@@ -45,7 +45,7 @@ SENSE = {
     ("", "level"): {"5"}, ("", "lines"): {"5"}, ("", "features"): {"5"}, ("", "reach"): {"5"}, ("", "seed"): {"5"},
     ("", "batch"): {"5"}, ("", "draws"): {"5"}, ("", "size"): {"5"}, ("", "curves"): {"5"}, ("", "rows"): {"5"},
     ("", "columns"): {"5"}, ("", "noise"): {"5"}, ("", "pitch"): {"5"}, ("", "noise_bound"): {"5"},
-    ("", "temperature"): {"5"},
+    ("", "temperature"): {"5"}, ("", "workers"): {"5"},
     ("", "radius"): {"5"}, ("", "spring_constant"): {"5"}, ("", "sensitivity"): {"5"},
     ("", "radius_std"): {"5"}, ("", "spring_constant_std"): {"5"}, ("", "sensitivity_std"): {"5"},
     ("", "calibration"): {"[]"}, ("", "title"): {"text"}, ("report", "path"): {"text"}, ("analyze", "out"): {"text"},

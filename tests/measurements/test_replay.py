@@ -122,7 +122,8 @@ def test_a_history_never_says_where_to_write(maps, tmp_path, verb, argument, pla
     (victim / "job.json").write_text("{}")
     (victim / "chunk-000000.npz").write_bytes(b"precious")
     before = listing(tmp_path)
-    value = {"out": str(tmp_path), "folder": str(tmp_path), "restart": True, "progress": 1}[argument]
+    value = {"out": str(tmp_path), "folder": str(tmp_path), "restart": True, "progress": 1, "workers": 2,
+             "scheduler": "tcp://127.0.0.1:8786"}[argument]
     first = [("read", {"paths": str(maps / "a.nc")}, [maps / "a.nc"])]
     named = {name: str(maps / "a.nc") for name in (arguments.files(VERBS[verb]) if verb in VERBS else ["paths"])}
     own = [(verb, {**named, argument: value}, [maps / "a.nc"])]

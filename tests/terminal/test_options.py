@@ -1,6 +1,7 @@
 """A wrong value for any option of any command ends in a short message; new commands and options are included."""
 
 import importlib
+import shutil
 import typing
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from asperity.cli import app
 from asperity.data import store
+from asperity.measurements.force_curves.analyze import prepare
 from asperity.messages import DataError
 from tests.data.readers.force_curves.test_plain_csv import example
 from tests.data.readers.images.tiny_images import tiny_image
@@ -67,7 +69,8 @@ WORKING = {
     "correct": ["map.csv"], "image": ["picture.spm"], "drift": ["picture.spm", "picture.spm"],
     "spectrum": ["spectrum.csv"], "relax": ["relaxation.csv"], "report": ["results.nc"], "score": ["results.nc"],
     "recipe": ["results.nc"], "cite": ["results.nc"], "replay": ["results.nc"], "models": [], "formats": [],
-    "doctor": [], "calibrate spring-constant": ["noise.tnd"], "calibrate sensitivity": ["map.csv"],
+    "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
+    "calibrate spring-constant": ["noise.tnd"], "calibrate sensitivity": ["map.csv"],
     "calibrate scanner": ["map.csv"], "calibrate tip": ["picture.spm", "--size", "5"]}
 #: where the work begins, in vain: the arguments are checked before
 WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo": ("virtual_map",),
@@ -87,6 +90,7 @@ def folder(tmp_path_factory):
     (place / "map.csv").write_text(example())
     tiny_image("nanoscope", place)[0].rename(place / "picture.spm")
     tnd(place / "noise.tnd")
+    prepare(place / "map.csv", {"name": "hertz", "radius": 5e-6}, out=place / "planned")
     (place / "notes.txt").write_text("no data\n")
     (place / "empty.nc").write_bytes(b"")
     results = xr.Dataset({"modulus": ("curve", [1e3, 2e3], {"units": "Pa"}), "flag": ("curve", [0, 0])})
@@ -173,8 +177,7 @@ def walk(command, name, folder, tmp_path, monkeypatch):
     """Type every nonsense for one parameter of a command."""
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("TERM", "dumb")
-    for file in folder.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     option, kind, _ = COMMANDS[command][name]
     for value in NONSENSE[kind]:

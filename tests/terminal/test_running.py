@@ -3,6 +3,7 @@
 import gc
 import io
 import logging
+import os
 import subprocess
 import sys
 
@@ -127,3 +128,13 @@ def test_a_defect_keeps_its_traceback(error, capsys):
     assert "Traceback" in said
     assert type(error).__name__ in said
     assert "a defect of asperity" in said
+
+
+def test_linear_algebra_has_one_thread_unless_another_number_is_set():
+    """Before NumPy is loaded, or nobody hears it."""
+    said = "import os, sys, asperity.cli as c; c.app = lambda: print(os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in " \
+           "sys.modules); c.main()"
+    for given, expected in (({}, "1 False"), ({"OPENBLAS_NUM_THREADS": "3"}, "3 False")):
+        environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | given
+        found = subprocess.run([sys.executable, "-c", said], env=environment, stdout=subprocess.PIPE, text=True)
+        assert found.stdout.strip() == expected

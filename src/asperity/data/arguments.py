@@ -15,8 +15,8 @@ from typing import Any, Union
 
 __all__ = ["MOST", "NEVER", "completed", "files", "problem", "shallow"]
 
-#: where to write, what to throw away and whom to tell is said by the person who calls, never by a file
-NEVER = frozenset({"out", "folder", "restart", "progress"})
+#: where to write, what to throw away, whom to tell and who works is said by the person who calls, never by a file
+NEVER = frozenset({"out", "folder", "restart", "progress", "workers", "scheduler"})
 
 #: the largest whole number of each argument: beyond it memory or time would have no bound
 MOST = {
@@ -31,6 +31,7 @@ MOST = {
     "samples": 10_000_000,  # of a segment
     "seed": 2**63 - 1,  # 64 bits
     "size": 1_001,  # pixels of a tip, which needs their square
+    "workers": 1_024,  # processes
 }
 
 #: characters of a text: the longest path that Linux takes

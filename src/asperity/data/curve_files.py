@@ -25,7 +25,7 @@ from asperity.messages import DataError
 from asperity.quantities import variable_attributes
 
 __all__ = ["FileStatus", "NothingToAnalyze", "Source", "blank", "calibrate", "combine", "find_files", "load_curves",
-           "missing_calibration", "open_file", "open_files"]
+           "missing_calibration", "open_again", "open_file", "open_files"]
 
 _log = logging.getLogger("asperity")
 
@@ -79,6 +79,7 @@ class Source:
         self.counts = np.minimum(dataset["sample_count"].values, dataset.sizes["sample"])  # (curve, segment)
         self.segments = tuple(intern(str(name)) for name in dataset["segment"].values)
         self.channels = tuple(sorted(intern(str(name)) for name in dataset.data_vars))
+        self.broken: frozenset[int] = frozenset()  # curves that must not be read: they end the process
         self._open, self._shelf = opening or (lambda: dataset), shelf
         if shelf is not None:
             shelf.put(self, dataset)
@@ -257,6 +258,28 @@ def open_files(paths: Iterable[str | PathLike[str]], *, segment: str | None = No
     return sources, statuses
 
 
+#: what a worker has open
+_again = _Shelf()
+
+
+def open_again(record: Mapping[str, Any], *, spring_constant: float | None = None,
+               sensitivity: float | None = None) -> Source:
+    """The file of a record as a source, in another process than the one that recorded it.
+
+    Raises:
+        ReadError: it is gone, cannot be read, or is not what it was.
+    """
+    path = Path(record["file"])
+    if not path.exists():
+        raise ReadError(path, "it is gone since the work was planned.", "A relative name is meant from the folder in "
+                        "which the analysis was started.")
+    if file_record(path) != dict(record):
+        raise ReadError(path, "it has changed since the work was planned.", "Give --restart to analyze what it is now.")
+    with opening.naming(path, "force curve"):
+        again = partial(open_file, path, spring_constant=spring_constant, sensitivity=sensitivity)
+        return Source(again(), record, again, _again)
+
+
 def _missing_segment(dataset: xr.Dataset, path: Path, segment: str | None) -> ReadError | None:
     present = [str(name) for name in dataset["segment"].values]
     if segment is None or segment in present:
@@ -266,18 +289,20 @@ def _missing_segment(dataset: xr.Dataset, path: Path, segment: str | None) -> Re
 
 
 def load_curves(dataset: xr.Dataset, loading: Callable[[xr.Dataset], xr.Dataset] = xr.Dataset.load,
-                ) -> tuple[xr.Dataset, dict[int, str]]:
+                broken: Sequence[int] = ()) -> tuple[xr.Dataset, dict[int, str]]:
     """Load a block of curves into memory; returns it and position -> cause of those that cannot be read.
 
-    An unreadable curve stays in the block with NaN samples. ``loading`` brings a dataset into memory, as it
-    is or `asperity.data.averages.averaged`.
+    An unreadable curve stays in the block with NaN samples, and so do the ``broken`` ones, which are not read.
+    ``loading`` brings a dataset into memory, as it is or `asperity.data.averages.averaged`.
     """
     try:
-        return loading(dataset), {}
+        whole = blank(dataset, broken) if len(broken) else dataset
+        return loading(whole), dict.fromkeys(map(int, broken), "it broke the program")
     except Exception as error:
         if dataset.sizes["curve"] == 1:
             return loading(blank(dataset, [0])), {0: str(error)}
-    parts = [load_curves(dataset.isel(curve=[i]), loading) for i in range(dataset.sizes["curve"])]
+    parts = [load_curves(dataset.isel(curve=[i]), loading, [0] if i in broken else [])
+             for i in range(dataset.sizes["curve"])]
     causes = {i: cause for i, (_, causes) in enumerate(parts) for cause in causes.values()}
     for i, cause in causes.items():
         _log.warning("curve %d of %s cannot be read: %s", int(dataset["curve_in_file"][i]),

@@ -12,8 +12,9 @@ import io
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,19 @@ from asperity.data.provenance import plain
 from asperity.data.store import restored
 from asperity.messages import quoted
 
-__all__ = ["KEPT", "RESULTS", "Chunks", "OtherJob", "Progress", "chunk_file", "clear", "discard", "finished_chunks",
-           "run"]
+__all__ = ["KEPT", "PLAN", "RESULTS", "Chunks", "Loop", "OtherJob", "Progress", "chunk_file", "clear", "discard",
+           "finished_chunks", "run", "same_job"]
 
 _log = logging.getLogger("asperity")
 
 #: called with (finished curves, all curves)
 Progress = Callable[[int, int], None]
+
+#: makes the chunks of these numbers and saves them; each number is given when its chunk is there
+Loop = Callable[["Chunks", Sequence[int]], Generator[int, None, None]]
+
+#: the folder beside the chunks in which workers find what to do
+PLAN = "plan"
 
 #: what an interruption of a job says that has something to go on from
 KEPT = "Finished chunks are kept: run the same command again to go on."
@@ -52,7 +59,7 @@ _NAMED = 3
 @contextmanager
 def run(job: Mapping[str, Any], sizes: Sequence[int], work: Callable[[int], xr.Dataset], *,
         folder: str | PathLike[str] | None = None, restart: bool = False,
-        progress: Progress | None = None) -> Iterator[Chunks]:
+        progress: Progress | None = None, loop: Loop | None = None) -> Iterator[Chunks]:
     """Do the work of every chunk that is not finished yet; within the block all of them are, and nobody else works.
 
         with jobs.run(job, [64, 64, 12], fitted, folder=out) as chunks:
@@ -68,22 +75,47 @@ def run(job: Mapping[str, Any], sizes: Sequence[int], work: Callable[[int], xr.D
             holds its lock. None: the chunks stay in memory.
         restart: throw away what an earlier job left there.
         progress: called at first, and after each chunk.
+        loop: has the chunks made and saved in place of ``work``, by others; without a ``folder`` it has one for the
+            time of the block.
 
     Raises:
         StoreError: the folder holds another job, another process works in it, or the disk refuses.
     """
     manifest = json.loads(json.dumps(plain(job))) | {"curves": int(sum(sizes)), "chunks": len(sizes)}
-    mark = hashlib.sha256(json.dumps([manifest, [int(size) for size in sizes]], sort_keys=True).encode()).hexdigest()
-    if folder is None:
+    mark = _mark(manifest, sizes)
+    if folder is None and loop is None:
         chunks = Chunks(None, mark, sizes)
-        _finish(chunks, [], work, progress)
+        _finish(chunks, [], _in_turn(work), progress)
         yield chunks
         return
-    with lock.held(Path(folder)):
-        chunks = Chunks(Path(folder) / "chunks", mark, sizes)
-        _begin(Path(folder), manifest, chunks, restart=restart)
-        _finish(chunks, chunks.finished(), work, progress)
-        yield chunks
+    with nullcontext(folder) if folder else tempfile.TemporaryDirectory(prefix="asperity-") as place:
+        with lock.held(Path(place)):
+            chunks = Chunks(Path(place) / "chunks", mark, sizes)
+            _begin(Path(place), manifest, chunks, restart=restart)
+            _finish(chunks, chunks.finished(), loop or _in_turn(work), progress, kept=folder is not None)
+            yield chunks
+
+
+def _mark(manifest: Mapping[str, Any], sizes: Sequence[int]) -> str:
+    """What the chunks of a job are known by."""
+    return hashlib.sha256(json.dumps([manifest, [int(size) for size in sizes]], sort_keys=True).encode()).hexdigest()
+
+
+def same_job(folder: Path, chunks: Chunks) -> bool:
+    """Whether the job of this folder is that of the ``chunks``. Raises StoreError: what is there is damaged."""
+    found = _read_manifest(folder / "chunks" / "job.json")
+    return found is not None and _mark(found, chunks.sizes) == chunks.mark
+
+
+def _in_turn(work: Callable[[int], xr.Dataset]) -> Loop:
+    """One chunk after another, in this process."""
+
+    def loop(chunks: Chunks, numbers: Sequence[int]) -> Generator[int, None, None]:
+        for number in numbers:
+            chunks.save(number, work(number))
+            yield number
+
+    return loop
 
 
 class OtherJob(StoreError):
@@ -164,22 +196,21 @@ class Chunks:
         return found
 
 
-def _finish(chunks: Chunks, finished: Sequence[int], work: Callable[[int], xr.Dataset],
-            progress: Progress | None) -> None:
-    """Do the work of all chunks that are not finished."""
+def _finish(chunks: Chunks, finished: Sequence[int], loop: Loop, progress: Progress | None, *,
+            kept: bool = False) -> None:
+    """Have all chunks made that are not finished."""
     total, done, there = sum(chunks.sizes), sum(chunks.sizes[i] for i in finished), set(finished)
     tell = progress or (lambda done, total: None)
     if there:
         _log.info("going on: %d of %d chunks are finished", len(there), len(chunks))
     tell(done, total)
     try:
-        for number, size in enumerate(chunks.sizes):
-            if number not in there:
-                chunks.save(number, work(number))
-                done += size
+        with closing(loop(chunks, [number for number in range(len(chunks)) if number not in there])) as made:
+            for number in made:
+                done += chunks.sizes[number]
                 tell(done, total)
     except KeyboardInterrupt as stop:
-        if chunks.folder is not None and done:
+        if kept and done:
             stop.add_note(KEPT)
         raise
 
@@ -198,6 +229,7 @@ def _begin(folder: Path, manifest: Mapping[str, Any], chunks: Chunks, *, restart
             clear(folder)
         else:
             _require_own(place, chunks.mark, folder)
+            disk.remove(place / PLAN)
             _clear_results(folder)
         if found is None:
             with disk.replacing(place / "job.json") as temporary:
@@ -213,7 +245,7 @@ def clear(folder: Path) -> None:
     """
     with disk.told(folder):
         _clear_results(folder)
-        for file in (folder / "chunks").glob("chunk-*.npz"):
+        for file in [*(folder / "chunks").glob("chunk-*.npz"), folder / "chunks" / PLAN]:
             disk.remove(file)
         (folder / "chunks" / "job.json").unlink(missing_ok=True)
 
@@ -286,7 +318,7 @@ def _short(value: Any) -> str:
 
 def _tell_strangers(place: Path, count: int) -> None:
     """One line about what stands among the chunks and is none of this job."""
-    planned = {"job.json", *(chunk_file("", number).name for number in range(count))}
+    planned = {"job.json", PLAN, *(chunk_file("", number).name for number in range(count))}
     strange = sorted(file.name for file in place.iterdir() if file.name not in planned)
     if strange:
         _log.warning("%s: %d files there are not of this job and are left alone: %s%s; delete them", place,

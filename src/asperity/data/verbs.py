@@ -42,6 +42,7 @@ _LEAST = {
     "samples": 16,  # of a segment
     "seed": 0,
     "size": 3,  # pixels of a tip: an apex and a neighbor on each side
+    "workers": 1,
 }
 #: real numbers beside the quantities: above the first, at most the second
 _ABOVE = {

@@ -10,10 +10,10 @@ import typer
 
 from asperity.units import parse
 
-__all__ = ["Batch", "Calibration", "Channel", "HalfAngle", "Images", "Json", "Model", "Out", "Paths", "Pixel",
-           "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart", "Results", "Segment",
-           "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd", "Stored", "Thickness", "Unit",
-           "given", "option", "output"]
+__all__ = ["CLUSTER", "Batch", "Calibration", "Channel", "HalfAngle", "Images", "Json", "Model", "Out", "Paths",
+           "Pixel", "PlanOnly", "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart", "Results",
+           "Scheduler", "Segment", "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd", "Stored",
+           "Thickness", "Unit", "Workers", "given", "option", "output"]
 
 
 #: unit -> the least and the most that a person can mean: what lies beyond is a slip of the sign or of the unit
@@ -103,6 +103,21 @@ Recipe = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Summary for machines on stdout.")]
 Batch = Annotated[
     int | None, typer.Option(min=1, help="Curves per chunk. (default: 512)", show_default=False)
+]
+#: the heading under which the help lists what most people do not need
+CLUSTER = "For batch systems and clusters (docs/scaling.md)"
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes that share the work; for many curves. (default: 1)", show_default=False),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:PORT", help="Of dask, whose workers share the work; needs the extra 'dask'.",
+                 rich_help_panel=CLUSTER, show_default=False),
+]
+PlanOnly = Annotated[
+    bool,
+    typer.Option("--plan-only", help="Fit nothing yet; get all ready for 'asperity work'.", rich_help_panel=CLUSTER),
 ]
 Restart = Annotated[bool, typer.Option(help="Throw away what is in the output folder.")]
 Images = Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)]

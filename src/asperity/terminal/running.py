@@ -7,14 +7,12 @@ import functools
 import gc
 import logging
 import os
-import platform
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -22,7 +20,8 @@ from rich.console import Console
 
 from asperity.messages import WAITED_FOR, AsperityError
 
-__all__ = ["Progress", "collect_rarely", "guarded", "insist_on_interrupts", "keep_compiled", "progress"]
+__all__ = ["Progress", "collect_rarely", "guarded", "insist_on_interrupts", "keep_compiled", "one_thread_each",
+           "progress"]
 
 #: objects that are made before Python looks for cycles of dead ones, and how often it looks farther back: with its own
 #: 700 and 10, a fifth of the time of a first result goes into looking through what was imported
@@ -138,10 +137,19 @@ def keep_compiled() -> None:
     Own settings win. XLA's log is silenced: it takes its own tuning hints for missing processor features
     when it loads what it compiled on the same machine.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "asperity" / platform.node()
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from asperity.data.workers import compiled_here
+
+    for name, value in compiled_here().items():
+        os.environ.setdefault(name, value)
+
+
+def one_thread_each() -> None:
+    """Let NumPy's linear algebra work in one thread: thousands of 13 x 13 matrices gain nothing from a second.
+
+    Threads that wait for each other took a quarter of the processor's time of a map. Own settings win.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def collect_rarely() -> None:

@@ -162,8 +162,8 @@ def test_a_changed_file_is_another_analysis(folder, tmp_path, small_map):
 def test_unreadable_curves_are_flagged_and_the_rest_is_fitted(monkeypatch, folder, of_one_file):
     load = curve_files.load_curves
 
-    def partly(dataset, loading):
-        loaded, causes = load(dataset, loading)
+    def partly(dataset, loading, broken):
+        loaded, causes = load(dataset, loading, broken)
         bad = [i for i, j in enumerate(loaded["curve_in_file"].values) if j in (2, 11)]
         return curve_files.blank(loaded, bad), causes | dict.fromkeys(bad, "cut off")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ import xarray as xr
 
 from asperity.contact import JKR
 from asperity.contact.named import Model, is_auto, usual_segment
-from asperity.data import calibrations, curve_files, jobs, provenance, store
+from asperity.data import calibrations, curve_files, disk, jobs, provenance, store
 from asperity.data.calibrations import Calibration
 from asperity.data.curve_files import FileStatus, NothingToAnalyze, Source
 from asperity.data.curves import known_segment
+from asperity.data.scheduler import Dask, require_safe
 from asperity.data.verbs import verb
-from asperity.measurements.force_curves import heights
+from asperity.data.workers import AbstractHands, Processes
+from asperity.measurements.force_curves import heights, tasks
 from asperity.measurements.force_curves.read import Paths, listed
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
@@ -34,10 +37,11 @@ from asperity.measurements.force_curves.sessions import (
     numbered,
     plan,
 )
+from asperity.measurements.force_curves.tasks import Analysis
 from asperity.measurements.force_curves.tip import Template, resolved
 from asperity.messages import WAITED_FOR
 
-__all__ = ["analyze"]
+__all__ = ["analyze", "prepare"]
 
 _log = logging.getLogger("asperity")
 
@@ -54,7 +58,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
             out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
-            progress: jobs.Progress | None = None) -> xr.Dataset:
+            workers: int = 1, scheduler: str | None = None, progress: jobs.Progress | None = None) -> xr.Dataset:
     """Read, correct, fit and report all force curves under ``paths``, in one call that can be interrupted.
 
     Args:
@@ -69,6 +73,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             where it was interrupted.
         batch: curves per chunk.
         restart: throw away what is in ``out``.
+        workers: processes that share the chunks; the results are the same to the last bit.
+        scheduler: address of a dask scheduler whose workers share them instead, ``tcp://127.0.0.1:8786``.
         progress: called with (finished curves, all curves) after each chunk.
 
     Returns:
@@ -78,11 +84,52 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
         NothingToAnalyze: no file could be read.
         StoreError: ``out`` holds another analysis, another process works there, the disk refuses, or a file given
             as ``calibration`` is none.
+        WorkerError: a worker could not do its part, or none can be had.
     """
-    if segment is not None:
-        known_segment(segment)
     said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    if scheduler is not None:
+        require_safe(scheduler)
+    alone = workers == 1 and scheduler is None
+    analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, batch)
+    with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
+                  restart=restart, progress=progress,
+                  loop=None if alone else tasks.shared(analysis, partial(_hands, workers, scheduler))) as chunks:
+        return _gather(chunks, attrs, out)
+
+
+def prepare(paths: Paths, model: Model = "hertz", *, out: str | PathLike[str], segment: str | None = None,
+            calibration: Calibration | Iterable[Calibration] | None = None, batch: int = 512, restart: bool = False,
+            **numbers: Any) -> int:
+    """Get an analysis ready for processes that know nothing of each other; returns the number of its chunks.
+
+    The arguments are those of `analyze`. In ``out`` stand then the job, the plan of its chunks and the noise of its
+    sessions; `asperity.measurements.force_curves.tasks.work` does one chunk, and `analyze` gathers them.
+    """
+    said = {name: numbers.get(name) for name in ("spring_constant", "sensitivity")}
+    std = {name: numbers.get(name, 0.0) for name in ("spring_constant_std", "sensitivity_std", "radius_std")}
+    analysis, _, job = _prepared(paths, model, segment, calibration, said, std, batch)
+    with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
+                  restart=restart, loop=tasks.planned(analysis)) as chunks:
+        return len(chunks)
+
+
+def _hands(workers: int, scheduler: str | None) -> AbstractHands:
+    """Those who do the chunks."""
+    return Processes(workers) if scheduler is None else Dask(scheduler)
+
+
+def _fitted(analysis: Analysis, number: int) -> xr.Dataset:
+    """The results of one chunk, made in this process."""
+    return fit_chunk(analysis.noise.sources, analysis.chunks[number], analysis.noise, analysis.options)
+
+
+def _prepared(paths: Paths, model: Model, segment: str | None,
+              calibration: Calibration | Iterable[Calibration] | None, said: Mapping[str, float | None],
+              std: Mapping[str, float], batch: int) -> tuple[Analysis, dict[str, str], dict[str, Any]]:
+    """What there is to do, the attributes of its results, and what must be equal for chunks to be used again."""
+    if segment is not None:
+        known_segment(segment)
     measured = calibrations.records(calibration)
     arguments = {"paths": listed(paths), "calibration": measured or None, **said, **std, "batch": batch}
     model, given, std = calibrations.applied(measured, model, said, std)
@@ -100,11 +147,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}
     attrs |= contradicted | averages_taken(opened, options["segment"])
     sources = [part for source in opened for part in by_session(source)]
-    planned, noise = plan(sources, batch), SessionNoise(sources, template, options["segment"])
-    with jobs.run(_job(step), [chunk.size for chunk in planned],
-                  lambda i: fit_chunk(sources, planned[i], noise, options),
-                  folder=out, restart=restart, progress=progress) as chunks:
-        return _gather(chunks, attrs, out)
+    noise = SessionNoise(sources, template, options["segment"])
+    return Analysis(opened, given, measured, noise, plan(sources, batch), options), attrs, _job(step)
 
 
 def _decided(sources: Sequence[Source], model: Model, segment: str,
@@ -166,6 +210,7 @@ def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[s
     from asperity.measurements.force_curves.table import write_csv
 
     folder = Path(out)
+    disk.remove(folder / "chunks" / jobs.PLAN)
     if chunks.size > LARGE:
         results = store.open_store(store.save_blocks(numbered(chunks, attrs), folder / "results.zarr"))
     else:

@@ -22,12 +22,14 @@ from asperity.terminal.options import (
     Model,
     Out,
     Paths,
+    PlanOnly,
     PoissonRatio,
     PunchRadius,
     Radius,
     RadiusStd,
     Recipe,
     Restart,
+    Scheduler,
     Segment,
     Sensitivity,
     SensitivityStd,
@@ -35,12 +37,13 @@ from asperity.terminal.options import (
     SpringConstantStd,
     Stored,
     Thickness,
+    Workers,
     given,
     option,
 )
 from asperity.terminal.running import guarded, progress
 
-__all__ = ["analyze", "convert", "correct", "demo", "fit", "formats", "models", "read", "select"]
+__all__ = ["analyze", "convert", "correct", "demo", "fit", "formats", "models", "read", "select", "work"]
 
 
 #: files that failed and are named on the screen, each with its reason
@@ -126,6 +129,9 @@ def analyze(
     recipe: Recipe = None,
     batch: Batch = None,
     restart: Restart = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    plan_only: PlanOnly = False,
     as_json: Json = False,
 ) -> None:
     """Read, correct, fit and report all force curves; the same command goes on after an interruption."""
@@ -142,15 +148,42 @@ def analyze(
         spring_constant_std=spring_constant_std,
         sensitivity_std=sensitivity_std,
         radius_std=radius_std,
+        workers=workers,
+        scheduler=scheduler,
     )
     try:
         with progress() as tell:
-            results = asperity.analyze(
+            results = (_planned if plan_only else asperity.analyze)(
                 paths, **_arguments(recipe, model, tip, options), out=out, restart=restart, progress=tell
             )
     except OtherJob as error:
         raise OtherJob(f"{error} For example: {_elsewhere(sys.argv[1:], out)}") from None
-    raise typer.Exit(_print(results, as_json, _outputs(out), tell.contents))
+    raise typer.Exit(results if isinstance(results, int) else _print(results, as_json, _outputs(out), tell.contents))
+
+
+def _planned(paths: Sequence[Path], *, out: Path, **arguments: Any) -> int:
+    """Get all ready for `work`, and say how to go on; returns the exit code."""
+    from asperity.measurements.force_curves.analyze import prepare
+
+    known = {name: value for name, value in arguments.items() if name not in {"progress", "workers", "scheduler"}}
+    last = prepare(paths, out=out, **known) - 1
+    typer.echo(f"{last + 1} chunks are planned in {out}. For each K from 0 to {last}, anywhere, in any order:\n"
+               f"  asperity work --job {shlex.quote(str(out))} --chunk K\n"
+               "then the same command without --plan-only, which gathers them and does what is missing.")
+    return 0
+
+
+@guarded
+def work(
+    job: Annotated[Path, typer.Option(metavar="DIR", help="The folder that was planned.", show_default=False)],
+    chunk: Annotated[
+        int, typer.Option("--chunk", "--block", metavar="K", help="Its number, from 0.", show_default=False)
+    ],
+) -> None:
+    """Do one chunk of an analysis planned by 'analyze --plan-only', beside others that do theirs."""
+    from asperity.measurements.force_curves import tasks
+
+    typer.echo(tasks.work(job, chunk))
 
 
 def _elsewhere(typed: Sequence[str], out: Path) -> str:

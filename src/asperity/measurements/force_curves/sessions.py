@@ -141,7 +141,8 @@ def _part(sources: Sequence[Source], pieces: Sequence[tuple[np.ndarray, int, np.
 
 def load_part(sources: Sequence[Source], part: Part, segment: str) -> tuple[xr.Dataset, list[int]]:
     """The curves of a part in memory, and the positions of those that cannot be read: they are empty."""
-    loaded = [curve_files.load_curves(_chosen(in_use(sources[i].dataset, segment), curves, part.longest), averaged)
+    loaded = [curve_files.load_curves(_chosen(in_use(sources[i].dataset, segment), curves, part.longest), averaged,
+                                      np.flatnonzero([int(curve) in sources[i].broken for curve in curves]).tolist())
               for i, curves in part.pieces]
     offsets = np.cumsum([0, *(len(curves) for _, curves in part.pieces)])
     unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, loaded) for i in causes]
@@ -203,16 +204,20 @@ class SessionNoise:
         return found
 
     def _learn(self, sessions: Sequence[str]) -> dict[str, Any]:
+        model = self.template.of(self.sources[self.places[sessions[0]][0]])
+        return self.learnt([piece for session in sessions for piece in self.sample(session)], model, len(sessions))
+
+    def learnt(self, pieces: Sequence[tuple[int, np.ndarray]], model: AbstractContactModel,
+               sessions: int = 1) -> dict[str, Any]:
+        """Session -> noise, from these curves of so many sessions."""
         from asperity.measurements.force_curves.fit_curves import session_noises
 
-        model = self.template.of(self.sources[self.places[sessions[0]][0]])
-        pieces = [piece for session in sessions for piece in self._sample(session)]
-        chunks = (Chunk(tuple(few)) for few in _chunks(self.sources, pieces, max(NOISE_CURVES, len(sessions))))
+        chunks = (Chunk(tuple(few)) for few in _chunks(self.sources, pieces, max(NOISE_CURVES, sessions)))
         parts = (part for chunk in chunks for part in parts_of(self.sources, chunk, self.segment))
         loaded = (load_part(self.sources, part, self.segment)[0] for part in parts)
         return session_noises(loaded, model, segment=self.segment)
 
-    def _sample(self, session: str) -> list[tuple[int, np.ndarray]]:
+    def sample(self, session: str) -> list[tuple[int, np.ndarray]]:
         """Evenly spread curves of a session."""
         own = self.places[session]
         ends = np.cumsum([0, *(len(self.sources[i].counts) for i in own)])
