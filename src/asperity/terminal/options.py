@@ -10,10 +10,10 @@ import typer
 
 from asperity.units import parse
 
-__all__ = ["CLUSTER", "Batch", "Calibration", "Channel", "HalfAngle", "Images", "Json", "Model", "Out", "Paths",
-           "Pixel", "PlanOnly", "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart", "Results",
-           "Scheduler", "Segment", "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd", "Stored",
-           "Thickness", "Unit", "Workers", "given", "option", "output"]
+__all__ = ["CLUSTER", "Batch", "Calibration", "Channel", "Check", "HalfAngle", "Images", "Json", "Model", "Out",
+           "Paths", "Pixel", "PlanOnly", "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart",
+           "Results", "Scheduler", "Segment", "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd",
+           "Stored", "Thickness", "Unit", "Workers", "given", "option", "output"]
 
 
 #: unit -> the least and the most that a person can mean: what lies beyond is a slip of the sign or of the unit
@@ -120,6 +120,7 @@ PlanOnly = Annotated[
     typer.Option("--plan-only", help="Fit nothing yet; get all ready for 'asperity work'.", rich_help_panel=CLUSTER),
 ]
 Restart = Annotated[bool, typer.Option(help="Throw away what is in the output folder.")]
+Check = Annotated[bool, typer.Option("--check", help="Read all that curves hold, not just what is fitted.")]
 Images = Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)]
 Pixel = Annotated[float | None, option("m", "LENGTH", "Width of a pixel; replaces the file's, e.g. 5nm.")]
 Unit = Annotated[str | None, typer.Option(help="Of numbers without one, e.g. nm.", show_default=False)]

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import asperity
 from asperity.data.readers.force_curves import CorruptFile
+from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.sessions import in_use
 from tests.data.readers.force_curves.jpk_archives import build_map, opened, record_reads
 
@@ -36,8 +38,6 @@ def test_damage_in_what_is_not_read_is_said_when_it_is(tmp_path):
 
 
 def test_what_is_left_where_there_is_no_force_or_no_height():
-    import asperity
-
     curves = asperity.virtual_map(rows=1, columns=2, samples=64)
     assert {"time", "deflection"} & set(in_use(curves, "approach").data_vars) == set()
     assert "true_modulus" in in_use(curves, "approach")
@@ -45,3 +45,16 @@ def test_what_is_left_where_there_is_no_force_or_no_height():
     given = curves.rename(height="tip_position")
     assert "tip_position" in in_use(given, "approach")
     assert in_use(curves, "retract_2").sizes["segment"] == 2
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_check_flags_damage_that_no_fit_reads(tmp_path, check, caplog):
+    path = build_map(tmp_path / "m.jpk-force-map", {i: (40, 300, 30, 50) for i in range(3)}, STYLES)
+    raw = path.read_bytes()
+    place = raw.index(b"index/1/segments/1/channels/vDeflection.dat")
+    path.write_bytes(raw[:place + 60] + b"\xff" * 40 + raw[place + 100:])
+    found = asperity.analyze(path, {"name": "hertz", "radius": 1e-6}, check=check)
+    unread = found["flag"].values == Outcome.unreadable
+    assert unread.tolist() == [False, check, False]
+    assert ("curve 1 of" in caplog.text) == check
+    assert ('"check": true' in found.attrs["history"]) == check

@@ -57,7 +57,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             calibration: Calibration | Iterable[Calibration] | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
-            out: str | PathLike[str] | None = None, batch: int = 512, restart: bool = False,
+            out: str | PathLike[str] | None = None, batch: int = 512, check: bool = False, restart: bool = False,
             workers: int = 1, scheduler: str | None = None, progress: jobs.Progress | None = None) -> xr.Dataset:
     """Read, correct, fit and report all force curves under ``paths``, in one call that can be interrupted.
 
@@ -72,6 +72,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             finished ``chunks``; None: nothing is kept. The same call with the same ``out`` goes on
             where it was interrupted.
         batch: curves per chunk.
+        check: read everything that the curves hold, not only what is fitted, and flag what is damaged.
         restart: throw away what is in ``out``.
         workers: processes that share the chunks; the results are the same to the last bit.
         scheduler: address of a dask scheduler whose workers share them instead, ``tcp://127.0.0.1:8786``.
@@ -91,7 +92,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     if scheduler is not None:
         require_safe(scheduler)
     alone = workers == 1 and scheduler is None
-    analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, batch)
+    analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, batch, check)
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, progress=progress,
                   loop=None if alone else tasks.shared(analysis, partial(_hands, workers, scheduler))) as chunks:
@@ -108,7 +109,7 @@ def prepare(paths: Paths, model: Model = "hertz", *, out: str | PathLike[str], s
     """
     said = {name: numbers.get(name) for name in ("spring_constant", "sensitivity")}
     std = {name: numbers.get(name, 0.0) for name in ("spring_constant_std", "sensitivity_std", "radius_std")}
-    analysis, _, job = _prepared(paths, model, segment, calibration, said, std, batch)
+    analysis, _, job = _prepared(paths, model, segment, calibration, said, std, batch, bool(numbers.get("check")))
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, loop=tasks.planned(analysis)) as chunks:
         return len(chunks)
@@ -126,7 +127,7 @@ def _fitted(analysis: Analysis, number: int) -> xr.Dataset:
 
 def _prepared(paths: Paths, model: Model, segment: str | None,
               calibration: Calibration | Iterable[Calibration] | None, said: Mapping[str, float | None],
-              std: Mapping[str, float], batch: int) -> tuple[Analysis, dict[str, str], dict[str, Any]]:
+              std: Mapping[str, float], batch: int, check: bool) -> tuple[Analysis, dict[str, str], dict[str, Any]]:
     """What there is to do, the attributes of its results, and what must be equal for chunks to be used again."""
     if segment is not None:
         known_segment(segment)
@@ -141,7 +142,8 @@ def _prepared(paths: Paths, model: Model, segment: str | None,
     opened = heights.sources(opened, measured)
     model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, {})
     template = resolved(model, opened)
-    options = {"segment": segment or usual_segment(model), **std}
+    options: dict[str, Any] = {"segment": segment or usual_segment(model), **std} | ({"check": True} if check else {})
+    arguments |= {"check": True} if check else {}
     arguments |= {"model": template.record, "segment": options["segment"]}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
     attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}

@@ -17,6 +17,7 @@ import asperity
 from asperity.terminal.options import (
     Batch,
     Calibration,
+    Check,
     HalfAngle,
     Json,
     Model,
@@ -128,6 +129,7 @@ def analyze(
     out: Out = Path("asperity-results"),
     recipe: Recipe = None,
     batch: Batch = None,
+    check: Check = False,
     restart: Restart = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -148,6 +150,7 @@ def analyze(
         spring_constant_std=spring_constant_std,
         sensitivity_std=sensitivity_std,
         radius_std=radius_std,
+        check=check or None,
         workers=workers,
         scheduler=scheduler,
     )

@@ -139,11 +139,23 @@ def _part(sources: Sequence[Source], pieces: Sequence[tuple[np.ndarray, int, np.
     return Part(np.concatenate([places for places, _, _ in pieces]), tuple((i, own) for _, i, own in pieces), longest)
 
 
-def load_part(sources: Sequence[Source], part: Part, segment: str) -> tuple[xr.Dataset, list[int]]:
-    """The curves of a part in memory, and the positions of those that cannot be read: they are empty."""
-    loaded = [curve_files.load_curves(_chosen(in_use(sources[i].dataset, segment), curves, part.longest), averaged,
+def load_part(sources: Sequence[Source], part: Part, segment: str, *,
+              check: bool = False) -> tuple[xr.Dataset, list[int]]:
+    """The curves of a part in memory, and the positions of those that cannot be read: they are empty.
+
+    What a fit of the ``segment`` does not use is read only for a ``check``, and then let go.
+    """
+    def used(dataset: xr.Dataset) -> xr.Dataset:
+        return in_use(dataset, segment).isel(sample=slice(0, part.longest))
+
+    def checked(dataset: xr.Dataset) -> xr.Dataset:
+        dataset.copy().load()
+        return averaged(used(dataset))
+
+    chosen = [sources[i].dataset.isel(curve=_rows(curves)) for i, curves in part.pieces]
+    loaded = [curve_files.load_curves(*((dataset, checked) if check else (used(dataset), averaged)),
                                       np.flatnonzero([int(curve) in sources[i].broken for curve in curves]).tolist())
-              for i, curves in part.pieces]
+              for dataset, (i, curves) in zip(chosen, part.pieces, strict=True)]
     offsets = np.cumsum([0, *(len(curves) for _, curves in part.pieces)])
     unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, loaded) for i in causes]
     return curve_files.combine([curves for curves, _ in loaded]), unreadable
@@ -165,11 +177,9 @@ def _read(segments: Iterable[Any], fitted: str) -> list[int]:
     return [i for i, name in enumerate(segments) if name in (fitted, "approach", "retract")]
 
 
-def _chosen(dataset: xr.Dataset, curves: np.ndarray, longest: int) -> xr.Dataset:
-    """Some curves, lazily, up to the last sample that any of them has."""
-    neighbors = len(curves) == curves[-1] - curves[0] + 1
-    rows = slice(int(curves[0]), int(curves[-1]) + 1) if neighbors else curves
-    return dataset.isel(curve=rows, sample=slice(0, longest))
+def _rows(curves: np.ndarray) -> slice | np.ndarray:
+    """The numbers of curves, as a slice where they are neighbors."""
+    return slice(int(curves[0]), int(curves[-1]) + 1) if len(curves) == curves[-1] - curves[0] + 1 else curves
 
 
 def averages_taken(sources: Iterable[Source], segment: str) -> dict[str, str]:
@@ -227,16 +237,17 @@ class SessionNoise:
 
 
 def in_parts(sources: Sequence[Source], chunk: Chunk, noise: SessionNoise,
-             work: Callable[[xr.Dataset, dict[str, Any], list[int], Source], xr.Dataset]) -> xr.Dataset:
+             work: Callable[[xr.Dataset, dict[str, Any], list[int], Source], xr.Dataset], *,
+             check: bool = False) -> xr.Dataset:
     """``work(curves, noises, unreadable, source)`` for each part of a chunk; the results in the chunk's order.
 
-    ``noises`` has the noise of each session in the part, ``unreadable`` are the curves that are empty because
-    they could not be read, ``source`` is the first file.
+    ``check`` as in `load_part`; ``noises`` has the noise of each session in the part, ``unreadable`` are the curves
+    that are empty because they could not be read, ``source`` is the first file.
     """
     done, places = [], []
     for part in parts_of(sources, chunk, noise.segment):
         noises = noise(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
-        curves, unreadable = load_part(sources, part, noise.segment)
+        curves, unreadable = load_part(sources, part, noise.segment, check=check)
         done.append(work(curves, noises, unreadable, sources[part.pieces[0][0]]))
         places.append(part.places)
     order = np.argsort(np.concatenate(places))
@@ -244,7 +255,12 @@ def in_parts(sources: Sequence[Source], chunk: Chunk, noise: SessionNoise,
 
 
 def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
-    """The results of one chunk: its curves loaded, fitted, and flagged where they could not be read."""
+    """The results of one chunk: its curves loaded, fitted, and flagged where they could not be read.
+
+    Of the ``options``, those of a fit, ``check`` has everything read that the curves hold.
+    """
+    check = bool(options.get("check"))
+    options = {name: value for name, value in options.items() if name != "check"}
 
     def fit(curves: xr.Dataset, noises: dict[str, Any], unreadable: list[int], source: Source) -> xr.Dataset:
         chosen = level.template.of(source)
@@ -256,7 +272,7 @@ def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, opti
                if name in fitted.coords and fitted[name].dims == ()}
         return fitted.assign_coords(tip)  # per curve, for each file may have its own
 
-    return in_parts(sources, chunk, level, fit)
+    return in_parts(sources, chunk, level, fit, check=check)
 
 
 def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[str, Any],
