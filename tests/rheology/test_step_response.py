@@ -83,6 +83,21 @@ def test_relaxation_modulus_comes_back(name, overshoot, off):
     np.testing.assert_allclose(found.relaxation_modulus(TIMES)[0], known(materials()[name], TIMES), rtol=off)
 
 
+@pytest.mark.parametrize(("first", "hold"), [
+    (1 / 4000, np.arange(0.0, HOLD, 1 / 400)),  # the hold at a tenth of the rate, from one step of the ramp after it
+    (0.01, np.arange(0.0, HOLD - 0.01, 1 / 4000)),  # 10 ms between the parts
+    (1 / 4000, np.geomspace(1e-3, HOLD, 400) - 1e-3),  # thinned by its logarithm
+])
+def test_parts_may_have_rates_of_their_own_and_gaps(first, hold):
+    """A second of relaxation is a second of it, however it is sampled (E(2 s) was 5 % to a factor of four off)."""
+    even, tip, force, start = sampled("prony")
+    time = np.concatenate([even[even < start], start + first + hold])
+    time = time[time < even[-1]]
+    data = record(time, np.interp(time, even, tip), np.interp(time, even, force), start + first / 2)
+    found = fit_step(data, Hertz(radius=RADIUS), draws=2)
+    np.testing.assert_allclose(found.relaxation_modulus(TIMES)[0], known(materials()["prony"], TIMES), rtol=0.01)
+
+
 def test_the_ideal_step_is_biased_where_the_history_is_not():
     """After a ramp of 0.1 s, 20 ms into the hold, the step's answer is low by far more than ours is off."""
     data = record(*sampled("power law", 0.1))

@@ -107,8 +107,10 @@ def radius_of(images: Sequence[np.ndarray], pitch: float, noise_std: float, *, l
         ball: whether the end is a ball, else a paraboloid.
 
     Raises:
-        DataError: the images are cut at no radius up to the largest, or even at the pixel.
+        DataError: the images are cut at no radius up to the largest, or even at the pixel, or there is no largest.
     """
+    if not math.isfinite(largest):
+        raise DataError("the images fall nowhere by more than their noise: they tell nothing of a tip")
     risks = _Risks(images, pitch, noise_std, size, ball)
     top, bottom = (math.ceil(math.log(one) / math.log(_STEP)) for one in (1.2 * largest / pitch, _LEAST))
     points = _descended(risks, top, bottom)

@@ -185,7 +185,8 @@ def fit_shape(kind: type[AbstractTipShape], heights: Any, *, pixel: tuple[float,
     values = {name: float(p * s) for name, p, s in zip(names, parameters, scale)}
     if "rotation" in values:  # four faces are the same every quarter of a turn
         values["rotation"] = (values["rotation"] + np.pi / 4) % (np.pi / 2) - np.pi / 4
-    return ShapeFit(kind(**values), dict(zip(names, map(float, np.sqrt(np.diag(spread))))), spread,
+    variances = np.where(np.diag(spread) >= 0, np.diag(spread), np.nan)  # below by rounding, where nothing tells them
+    return ShapeFit(kind(**values), dict(zip(names, map(float, np.sqrt(variances)))), spread,
                     (float(y * data.unit), float(x * data.unit)), float(top * data.unit), misfit,
                     residual.reshape(np.shape(heights)))
 

@@ -13,7 +13,6 @@ of the largest force.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -54,7 +53,8 @@ class Samples(NamedTuple):
 
     tip_position: np.ndarray  # (m,) m
     edges: np.ndarray  # (n,) the first sample of every mean
-    parts: tuple[tuple[int, float], ...]  # first sample of every evenly sampled part of the curve, and its step, s
+    time: np.ndarray  # (m,) s
+    begins: tuple[int, ...]  # first sample of every part of the curve
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """Those of values at the samples, (m,) or (m, k)."""
@@ -94,7 +94,7 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, later: Sequ
     """Means of one curve, from its baseline to the end of its last hold.
 
     Args:
-        time: (n,) s, ascending, even in each part: approach, hold and what follows, one after the other.
+        time: (n,) s, ascending: approach, hold and what follows, one after the other, each at its own rate.
         tip_position: (n,) m, height + deflection, falling into the sample.
         force: (n,) N.
         hold: s, the time at which the first hold begins.
@@ -118,8 +118,7 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, later: Sequ
     edges = _edges(ends, [False, True, *(held for _, held in later)], last, points)
     count = np.diff([*edges, len(t)])
     height = z - compliance * f
-    parts = tuple((begin, float(np.median(np.diff(t[begin:end])))) for begin, end in itertools.pairwise(ends))
-    samples = Samples(z, edges, parts)
+    samples = Samples(z, edges, t, tuple(ends[:-1]))
     mean = [samples.means(a) for a in (t, z, f, height, np.gradient(height, t))]
     if noise is None:
         sums = np.arange(len(t) + 1.0)[None]

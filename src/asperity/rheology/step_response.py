@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -57,6 +58,7 @@ _BEYOND = 0.15  # of the depth outside of where the force shows,
 _WITHIN = 0.5  # and inside
 _NEAR = 0.06  # of the depth, that a later round moves the contact point
 _CLOSE = 1e-4  # of the depth, to which it is found
+_UNEVEN = 0.2  # of the usual step of a part, by which one may differ: times are written with few digits
 _STEP = 1e-3  # of the depth, over which the force's change with it is taken
 _ALIKE = 0.98  # at most, correlation of neighboring means that the material misses
 _FREE = 12  # parameters that data of a hold usually determine
@@ -235,22 +237,28 @@ def _shapes(contact: AbstractElasticContact, depth: jax.Array) -> jax.Array:
 
 
 def _design(data: StepRecord, contact: AbstractElasticContact, point: float, nodes: np.ndarray) -> np.ndarray:
-    """(n, k + 2) m^2, the force per Pa of every branch, per Pa s of the dashpot, and per Pa of the spring.
-
-    Of every sample, for g linear between samples, and then the means of that.
-    """
-    growth = growth_of(contact, point - data.samples.tip_position)
-    rises = np.diff(growth, prepend=growth[0])
+    """(n, k + 2) m^2, the force per Pa of every branch, per Pa s of the dashpot, and per Pa of the spring: the means of
+    that of every sample, for g linear between samples."""
+    growth, time = growth_of(contact, point - data.samples.tip_position), data.samples.time
+    rises, gaps = np.diff(growth, prepend=growth[0]), np.diff(time, prepend=2 * time[0] - time[1])
     memory, rate = np.zeros((len(growth), len(nodes))), np.zeros(len(growth))
-    ends = [*(begin for begin, _ in data.samples.parts[1:]), len(growth)]
-    for (begin, step), end in zip(data.samples.parts, ends):
-        own = slice(begin, end)
-        rate[own] = np.gradient(growth[own], step)
-        for k, tau in enumerate(nodes):
-            kept, gain = np.exp(-step / tau), -np.expm1(-step / tau) * tau / step
-            before = [kept * memory[begin - 1, k]] if begin else [0.0]
-            memory[own, k] = lfilter([gain], [1.0, -kept], rises[own], zi=before)[0]
+    for begin, end in pairwise([*data.samples.begins, len(growth)]):
+        step = float(np.median(gaps[begin + 1 : end]))
+        even = np.abs(gaps[begin + 1 : end] - step).max() < _UNEVEN * step
+        rate[begin:end] = np.gradient(growth[begin:end], step if even else time[begin:end])
+        alone = begin + 1 if even else end  # what lies between two parts is no step of either
+        for i, (kept, gain) in enumerate(zip(*_remembered(gaps[begin:alone], nodes)), begin):
+            memory[i] = kept * memory[i - 1] + gain * rises[i] if i else 0.0
+        for k, (kept, gain) in enumerate(np.stack(_remembered(np.array([step]), nodes))[:, 0].T if even else ()):
+            own = lfilter([gain], [1.0, -kept], rises[begin + 1 : end], zi=[kept * memory[begin, k]])
+            memory[begin + 1 : end, k] = own[0]
     return data.samples.means(np.column_stack([memory, rate, growth]))
+
+
+def _remembered(gaps: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(gap, k) how much is left of a memory after a gap, s, and how much of what rises evenly within it."""
+    over = gaps[:, None] / nodes
+    return np.exp(-over), -np.expm1(-over) / over
 
 
 def _problem(data: StepRecord, design: np.ndarray, white: Callable[[np.ndarray], np.ndarray]) -> _Problem:

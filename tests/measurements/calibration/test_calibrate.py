@@ -237,6 +237,20 @@ def test_the_digits_of_the_radius_are_those_that_the_pixel_allows():
     assert float(found["radius_std"]) > 19.5e-9**2 / (2 * 70e-9)
 
 
+def test_a_radius_beyond_its_own_limit_is_none():
+    """Steps of a grating make a bound of no round shape: 167 um were given beside "at most 273 nm"."""
+    found = calibrate.tip(shared_data("image/height/mi-1.mi"))
+    assert np.isnan(found["radius"])
+    assert "blunter than that bound itself allows" in found.attrs["findings"]
+
+
+def test_an_image_that_falls_nowhere_tells_nothing_of_a_tip():
+    """Noise above all heights: the limit was infinite, and ended in a traceback."""
+    found = calibrate.tip(shared_data("image/height/spot_1-1000nm.ibw"))
+    assert np.isnan(found["radius"])
+    assert "nothing bounds its radius" in found.attrs["findings"]
+
+
 def test_a_tip_cut_by_noise_gives_no_radius():
     """Without a retrace noise is not known; what it cuts is not given as a sharp tip."""
     tip = on_grid(SphereCone(40e-9, 0.35), (13, 13), (5e-9, 5e-9))

@@ -66,3 +66,12 @@ def test_a_single_line_is_refused():
 def test_micro_signs_of_any_encoding(tmp_path):
     opened = open_images(shared_case("scan_utf8mu.spm"))
     assert float(opened["x"][-1] - opened["x"][0]) * 256 / 255 == pytest.approx(10e-6, rel=1e-6)
+
+
+def test_white_noise_has_no_exponent_of_any_sign():
+    """"At least -0.25, or none: falls as steeply as ..." was said of it."""
+    for seed in range(3):
+        noise = 1e-9 * np.random.default_rng(seed).normal(size=(128, 128))
+        words = roughness_of(noise, (4e-9, 4e-9), 1, None)["hurst_words"]
+        assert "-" not in words.split(":")[0]
+        assert "steeply as" not in words or "at least" in words

@@ -30,6 +30,7 @@ __all__ = ["tip"]
 
 _CONFIDENCE = 0.995  # that no pixel errs by more than the bound from trace and retrace
 _LARGEST = 4.5  # standard deviations of the noise that no pixel of an image exceeds: where only a bound is given
+_FAR = 3.0  # standard deviations of a fitted radius, by which it may be above the limit
 _PASSES = 100  # through the images, at most
 _SHAPES = {"sphere_cone": SphereCone, "paraboloid": Paraboloid, "pyramid": RoundedPyramid}
 
@@ -118,6 +119,10 @@ def _end(frames: Sequence[np.ndarray], fitted: ShapeFit, noise: float, pitch: fl
         return _End(Estimate(math.nan, math.nan, math.nan), "the apex comes out sharper than a pixel of "
                     f"{plain(pitch, 'm')}. Noise, or jumps from line to line, beyond the noise bound have cut the tip: "
                     "raise the bound (--noise), or scan finer")
+    if fit - _FAR * fitted.std["radius"] - pixel_error(fit, pitch) > limit:
+        return _End(Estimate(math.nan, math.nan, math.nan), f"the shape fitted to the outer bound has a radius of "
+                    f"{plain(fit, 'm')}, blunter than that bound itself allows ({plain(limit, 'm')}): the bound has "
+                    "another shape. Steps, jumps from line to line or particles make such a one")
     if not noise > 0:
         return _End(Estimate(fit, fitted.std["radius"], pixel_error(fit, pitch)))
     try:
@@ -142,7 +147,7 @@ def _tip_numbers(found: TipBound, fitted: ShapeFit, end: _End, pitch: float, lim
     """The constants: the radius of the end, and the angle of the shape, whose error grows as that of the radius."""
     heights = np.where(np.isfinite(found.heights), found.heights, np.nan)
     constants = constant("radius", end.radius)
-    if "half_angle" in fitted.std and "half_angle" in calibration.CONSTANTS:
+    if "half_angle" in fitted.std and "half_angle" in calibration.CONSTANTS and not end.why:
         angle, apart = vars(fitted.shape)["half_angle"], abs(vars(fitted.shape)["radius"] / end.radius.value - 1)
         constants |= constant("half_angle", Estimate(float(angle), fitted.std["half_angle"], float(angle * apart)))
     return xr.Dataset({**constants,
@@ -154,7 +159,8 @@ def _tip_numbers(found: TipBound, fitted: ShapeFit, end: _End, pitch: float, lim
 
 def _about_tip(found: TipBound, fitted: ShapeFit, end: _End, bound: float, pitch: float, limit: float,
                guessed: bool) -> list[str]:
-    said = [f"The tip is nowhere blunter than this, and its radius at most {plain(limit, 'm')}, if no pixel errs by "
+    most = f"its radius at most {plain(limit, 'm')}" if math.isfinite(limit) else "nothing bounds its radius"
+    said = [f"The tip is nowhere blunter than this, and {most}, if no pixel errs by "
             f"more than {plain(bound, 'm')} and the part that touches lies within the estimate. Where the sample has "
             "no sharp feature, the true tip is sharper: the radius is then an upper limit, too.",
             f"The shape fits the bound with a misfit of {fitted.misfit:.2g}."]
