@@ -121,7 +121,7 @@ def break_reader(monkeypatch, load):
             **curves.channels, "height": lambda curve: load(height(curve))}})
 
     monkeypatch.setattr(plain_csv, "open_curves", broken)
-    monkeypatch.setattr(readers, "_checked", lambda path, form, name, load, counts, curve: load(curve))
+    monkeypatch.setattr(readers, "_Checked", lambda path, form, name, load, counts: load)
 
 
 def raising(samples):
@@ -175,8 +175,8 @@ def test_the_guard_refuses_what_a_broken_reader_loads(tmp_path, monkeypatch):
     for load in (raising, lambda samples: [part * np.inf for part in samples],
                  lambda samples: [part[:-1] for part in samples]):
         with monkeypatch.context() as patch:
-            guard = readers._checked
+            guard = readers._Checked
             break_reader(patch, load)
-            patch.setattr(readers, "_checked", guard)
+            patch.setattr(readers, "_Checked", guard)
             with pytest.raises(readers.CorruptFile, match="curve 1, height"):
                 xr.open_dataset(path, engine="asperity").height.isel(curve=1).load()

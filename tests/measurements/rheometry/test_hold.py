@@ -9,6 +9,7 @@ from asperity.contact import Hertz
 from asperity.learning.outcome import Outcome
 from asperity.measurements.rheometry import hold
 from asperity.measurements.rheometry.hold import holds
+from asperity.measurements.rheometry.page import page
 from tests.verify.measurements.force_curves.measured_noise import RADIUS, Source
 from tests.verify.measurements.rheometry.held_curves import MATERIALS, PROTOCOLS, curves, held
 
@@ -70,6 +71,12 @@ def test_what_no_relaxing_material_does_is_flagged_and_said():
     found = holds(data.assign(force=data["force"].where(~pause, data["force"] * wave)), Hertz(radius=RADIUS))
     assert (found["flag"] == Outcome.misfit).all()
     assert "no relaxing material gives these" in " ".join(json.loads(found.attrs["findings"]))
+    told = page(found)
+    assert told.headline.startswith("No relaxing material gives these forces")
+    assert told.findings[0].line.endswith("not defended")
+    found["flag"][0] = Outcome.small_misfit  # then that curve alone is told
+    assert page(found).headline.startswith(f"{COUNT} of {COUNT} curves fitted")
+    assert "Median" not in page(found).findings[0].meaning
 
 
 def test_a_curve_that_begins_in_contact_says_so():

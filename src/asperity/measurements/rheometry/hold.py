@@ -115,7 +115,8 @@ def _misfits(made: xr.Dataset) -> list[str]:
     small, large = int((flag == Outcome.small_misfit).sum()), int((flag == Outcome.misfit).sum())
     said = []
     if small:
-        said.append(f"The residual of {count_of(small, 'curve')} is more than noise: the bands hold that.")
+        said.append(f"The residual of {count_of(small, 'curve')} is more than noise: the bands are wider by that, as "
+                    "far as the residual shows what is wrong.")
     if large:
         said.append(f"The residual of {count_of(large, 'curve')} is above {100 * _MATTERS:.0f} % of the largest force: "
                     "no relaxing material gives these with this tip and this indentation.")

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.results import assumptions
+from asperity.learning.outcome import Outcome
 from asperity.report.numbers import plain, prefix
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, lines
@@ -44,11 +45,16 @@ def _held(made: xr.Dataset, said: list[str]) -> Page:
         figures.append(lines(drawn, label, "time (s)", f"{label} ({unit})", logarithmic=True))
     if not len(good):
         return Page("relaxation", Path(str(made.attrs["file"])).name, said[0], (), tuple(said[1:]))
+    sound = good[flag[good] != Outcome.misfit]
+    if not len(sound):
+        said.insert(0, "No relaxing material gives these forces: the numbers of the fit cannot be defended.")
+    good = sound if len(sound) else good
     last = int(np.flatnonzero(told[good].all(axis=0))[-1])  # the end of the shortest hold
     middle, low, high = (plain(float(np.median(made[f"relaxation_fit{end}"].values[good, last])), "Pa", 3)
                          for end in ("", "_low", "_high"))
     many = "" if len(good) == 1 else f"Median of {len(good)} curves, and of the ends of their bands. "
-    found = Finding(f"E({plain(float(grid[last]), 's', 2)})", f"{middle} ({low} to {high}, 90 %)",
+    value = f"{middle} ({low} to {high}, 90 %)" if len(sound) else f"about {middle}, not defended"
+    found = Finding(f"E({plain(float(grid[last]), 's', 2)})", value,
                     f"{many}At the end of the {'shortest ' if len(good) > 1 else ''}hold.")
     return Page("relaxation", Path(str(made.attrs["file"])).name, said[0], (found,), tuple(said[1:]), (
         Panel("Relaxation and creep", "Bands: 90 %, with the noise of the baselines, level, tilt, drift and drag. "
