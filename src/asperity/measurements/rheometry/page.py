@@ -110,13 +110,23 @@ def _creep_findings(made: xr.Dataset) -> tuple[Finding, ...]:
     """What creep tells: the viscosity of a steady flow and the modulus at once, or what they exceed."""
     return (Finding("viscosity of steady flow", _between(made, "fluidity", "Pa s", inverse=True),
                     "By the part of J(t) that grows as t, by the fit; slow creep may look like it. Band of 90 %."),
-            Finding("modulus at once", _between(made, "glassy_compliance", "Pa", inverse=True),
-                    "1/J of what follows faster than a tenth of the first time, by the fit. Band of 90 %."))
+            Finding("modulus at once", _at_once(made), "1/J of what follows faster than a tenth of the first time, by "
+                    "the fit; it may be as low as 1/J at the first time. Band of 90 %."))
 
 
-def _between(made: xr.Dataset, name: str, unit: str, *, inverse: bool = False) -> str:
-    """A value, or one over it, with the ends of its band; a limit where the lower end is nothing beside the upper."""
+def _at_once(made: xr.Dataset) -> str:
+    """The modulus before anything creeps. How much creeps before the first time no datum tells: it may be nothing."""
+    first = made["creep_fit_high"].sel(fit_time=float(made["time"].min()), method="nearest")
+    return _between(made, "glassy_compliance", "Pa", inverse=True, beyond=float(first))
+
+
+def _between(made: xr.Dataset, name: str, unit: str, *, inverse: bool = False, beyond: float = 0.0) -> str:
+    """A value, or one over it, with the ends of its band; a limit where the lower end is nothing beside the upper.
+
+    ``beyond``: what it may be, whatever its band says.
+    """
     value, low, high = (float(made[name + end]) for end in ("", "_low", "_high"))
+    high = max(high, beyond)
     if high <= 0:
         return "none seen"
     if low <= _NOTHING * high:
