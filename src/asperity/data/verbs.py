@@ -133,7 +133,8 @@ def _check_numbers(name: str, value: Mapping[Any, Any], parts: list[Any]) -> Non
 
 def _check_entries(name: str, value: Any, parts: list[Any], kind: str) -> None:
     """The entries of a list, or of an array."""
-    if any(typing.get_args(part) == (float, float) for part in parts) and not (len(value) == 2 and value[0] < value[1]):
+    pair = any(typing.get_args(part) == (float, float) for part in parts)
+    if pair and not (len(value) == 2 and all(_fits(entry, float) for entry in value) and value[0] < value[1]):
         raise ArgumentError(f"{name} = {shown(value)}: must be two numbers, the smaller first")
     inside = [entry for part in parts for entry in typing.get_args(part) if entry is not ...]
     for entry in value if inside else []:
@@ -165,7 +166,8 @@ def _fits(value: Any, hint: Any) -> bool:
         return kind is type(value)
     if typing.get_args(hint) and kind is not Mapping and issubclass(kind, Iterable):
         many = not hasattr(value, "ndim") and not isinstance(value, str | bytes | Mapping)
-        return _is_array(value) or (many and isinstance(value, kind))
+        listed = list | tuple if kind is tuple else kind  # a history, which is JSON, has lists for pairs
+        return _is_array(value) or (many and isinstance(value, listed))
     return isinstance(value, kind)
 
 
