@@ -204,7 +204,7 @@ def misfit(frequency: np.ndarray, ratio: np.ndarray, gradient: np.ndarray, count
 
     Returns:
         (m,) the chance that a true model deviates so far; (m, 2) frequency (Hz) and relative deviation of the
-        group that deviates most.
+        group that deviates most, NaN where no group has two bins.
     """
     chance, worst = np.empty(len(ratio)), np.empty((len(ratio), 2))
     slack = _correlations(ratio, counted) @ np.array([1.0, 2.0, 2.0])
@@ -213,6 +213,9 @@ def misfit(frequency: np.ndarray, ratio: np.ndarray, gradient: np.ndarray, count
         group = np.minimum((np.cumsum(density) / density.sum() * _GROUPS).astype(int), _GROUPS - 1)[among]
         count = np.bincount(group, minlength=_GROUPS)
         filled = count > 1
+        if not filled.any():  # of few bins, most taken for lines: nothing is left that could deviate
+            chance[row], worst[row] = 1.0, np.nan
+            continue
         mean = np.bincount(group, values[among], _GROUPS)[filled] / count[filled]
         place = np.bincount(group, frequency[among], _GROUPS)[filled] / count[filled]
         shape = count[filled] * averages[row] / slack[row]
