@@ -14,7 +14,7 @@ from asperity.measurements.force_curves.analyze import analyze
 from benchmarks import peers
 from benchmarks.fits import fit, moduli_of
 from benchmarks.generated import Curves
-from benchmarks.machine import compare, in_new_process
+from benchmarks.machine import compare
 from benchmarks.map_file import RADIUS, enlarge
 from benchmarks.table import Row, limit, note, ratio
 
@@ -96,9 +96,9 @@ def fit_measured(source: Path, count: int, repeats: int) -> list[Row]:
                  relative_difference=[float(np.median(relative)), float(relative.max())])]
 
 
-def _whole(path: Path, out: Path | None = None) -> np.ndarray:
+def _whole(path: Path) -> np.ndarray:
     """The moduli of a file, from its path."""
-    return analyze(path, {"name": "hertz", "radius": RADIUS}, out=out)["modulus"].values
+    return analyze(path, {"name": "hertz", "radius": RADIUS})["modulus"].values
 
 
 def whole_way(source: Path, count: int, repeats: int) -> list[Row]:
@@ -118,10 +118,5 @@ def whole_way(source: Path, count: int, repeats: int) -> list[Row]:
         ours = times.pop("asperity")
         what = f"file to moduli, {count} curves of 2 x 4000"
         rows = [ratio(what, ours, name, timing) for name, timing in times.items()]
-        cold = in_new_process("benchmarks.whole_run", str(path), str(Path(folder) / "out"))
     alone = [limit(f"{what}, per curve", ours.middle, remark="nanite, pyfmrheo are not installed")]
-    text = f"{cold['cpu']:.3g} s CPU, {cold['wall']:.3g} s wall"
-    return [*(rows or alone), note("  with start, compilation, table and report", text,
-                                   f"{count / cold['cpu']:.0f} curves per CPU s", **cold)]
-
-
+    return rows or alone

@@ -23,16 +23,17 @@ from typing import Any, Literal, NamedTuple
 
 from asperity.messages import AsperityError
 
-__all__ = ["AbstractHands", "Answer", "Processes", "Task", "WorkerError", "answered", "compiled_here"]
+__all__ = ["ONE_THREAD", "AbstractHands", "Answer", "Processes", "Task", "WorkerError", "answered", "compiled_here"]
 
 _log = logging.getLogger("asperity")
 
 #: workers that end before they have begun, one after another, beyond which none ever will
 _UNBORN = 3
+#: the environment in which NumPy's linear algebra has one thread
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 #: one thread for each worker: as many workers as cores are the threads. XLA reads ``NPROC`` as the number of cores; a
-#: flag of XLA's own would have the programs compiled anew
-_WORKER = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NPROC": "1",
-           "TF_CPP_MIN_LOG_LEVEL": "3"}  # XLA's log is silent, as on the command line
+#: flag of XLA's own would have the programs compiled anew. Its log is silent, as on the command line
+_WORKER = {**ONE_THREAD, "NPROC": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class WorkerError(AsperityError):

@@ -148,8 +148,10 @@ def one_thread_each() -> None:
 
     Threads that wait for each other took a quarter of the processor's time of a map. Own settings win.
     """
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    from asperity.data.workers import ONE_THREAD
+
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)
 
 
 def collect_rarely() -> None:

@@ -31,6 +31,7 @@ __all__ = ["tip"]
 _CONFIDENCE = 0.995  # that no pixel errs by more than the bound from trace and retrace
 _LARGEST = 4.5  # standard deviations of the noise that no pixel of an image exceeds: where only a bound is given
 _FAR = 3.0  # standard deviations of a fitted radius, by which it may be above the limit
+_NO_RADIUS = Estimate(math.nan, math.nan, math.nan)
 _PASSES = 100  # through the images, at most
 _SHAPES = {"sphere_cone": SphereCone, "paraboloid": Paraboloid, "pyramid": RoundedPyramid}
 
@@ -116,11 +117,11 @@ def _end(frames: Sequence[np.ndarray], fitted: ShapeFit, noise: float, pitch: fl
     """The radius by what a blunter tip cuts off the images; of exact images by the shape fitted to the bound."""
     fit = float(vars(fitted.shape)["radius"])
     if not fit >= pitch:
-        return _End(Estimate(math.nan, math.nan, math.nan), "the apex comes out sharper than a pixel of "
+        return _End(_NO_RADIUS, "the apex comes out sharper than a pixel of "
                     f"{plain(pitch, 'm')}. Noise, or jumps from line to line, beyond the noise bound have cut the tip: "
                     "raise the bound (--noise), or scan finer")
     if fit - _FAR * fitted.std["radius"] - pixel_error(fit, pitch) > limit:
-        return _End(Estimate(math.nan, math.nan, math.nan), f"the shape fitted to the outer bound has a radius of "
+        return _End(_NO_RADIUS, f"the shape fitted to the outer bound has a radius of "
                     f"{plain(fit, 'm')}, blunter than that bound itself allows ({plain(limit, 'm')}): the bound has "
                     "another shape. Steps, jumps from line to line or particles make such a one")
     if not noise > 0:
@@ -129,7 +130,7 @@ def _end(frames: Sequence[np.ndarray], fitted: ShapeFit, noise: float, pitch: fl
         found = radius_of(frames, pitch, noise, largest=limit, size=len(fitted.residual),
                           ball=not isinstance(fitted.shape, Paraboloid))
     except DataError as error:
-        return _End(Estimate(math.nan, math.nan, math.nan), str(error))
+        return _End(_NO_RADIUS, str(error))
     return _End(Estimate(found.radius, found.std_statistical, found.std_systematic), by_noise=True)
 
 

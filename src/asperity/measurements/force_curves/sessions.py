@@ -149,8 +149,7 @@ def load_part(sources: Sequence[Source], part: Part, segment: str, *,
         return in_use(dataset, segment).isel(sample=slice(0, part.longest))
 
     def checked(dataset: xr.Dataset) -> xr.Dataset:
-        dataset.copy().load()
-        return averaged(used(dataset))
+        return averaged(used(dataset.copy().load()))
 
     chosen = [sources[i].dataset.isel(curve=_rows(curves)) for i, curves in part.pieces]
     loaded = [curve_files.load_curves(*((dataset, checked) if check else (used(dataset), averaged)),

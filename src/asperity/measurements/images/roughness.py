@@ -84,9 +84,7 @@ def _stated(name: str, found: Interval) -> dict[str, float]:
 def _exponent(hurst: Interval) -> dict[str, Any]:
     """The Hurst exponent where it is one, between 0 and 1, else words."""
     low, high = max(hurst.low, 0.0), min(hurst.high, 1.0)
-    if hurst.low < 0 and hurst.high > 1:
-        return {"hurst_words": "not known: noise hides how the spectrum falls"}
-    if hurst.value > 1:
+    if hurst.value > 1 and hurst.low >= 0:
         least = f"at least {hurst.low:.2f}, or none" if hurst.low < 1 else "none"
         return {"hurst_words": f"{least}: the spectrum falls as steeply as that of a surface that is smooth at the "
                                "scale of the pixel, or was seen through a blunt tip"}
