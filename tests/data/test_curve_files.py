@@ -43,6 +43,14 @@ def test_all_curves_unreadable():
     assert np.isnan(loaded["force"]).all()
 
 
+def test_a_curve_alone_in_its_block_names_its_cause(caplog):
+    """As every file of one curve is: its flag said that "the log names the cause", which it did not."""
+    loaded, causes = curve_files.load_curves(curves(1, broken=(0,), **CALIBRATED))
+    assert sorted(causes) == [0]
+    assert np.isnan(loaded["force"]).all()
+    assert [record.getMessage() for record in caplog.records] == [f"curve 0 of f cannot be read: {causes[0]}"]
+
+
 def test_readable_block_is_loaded_at_once():
     loaded, causes = curve_files.load_curves(curves(3, **CALIBRATED))
     assert causes == {}

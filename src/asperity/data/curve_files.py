@@ -274,7 +274,8 @@ def open_again(record: Mapping[str, Any], *, spring_constant: float | None = Non
         raise ReadError(path, "it is gone since the work was planned.", "A relative name is meant from the folder in "
                         "which the analysis was started.")
     if file_record(path) != dict(record):
-        raise ReadError(path, "it has changed since the work was planned.", "Give --restart to analyze what it is now.")
+        raise ReadError(path, "it has changed since the work was planned.",
+                        "Give --restart to 'asperity analyze' to work on what it is now.")
     with opening.naming(path, "force curve"):
         again = partial(open_file, path, spring_constant=spring_constant, sensitivity=sensitivity)
         return Source(again(), record, again, _again)
@@ -292,21 +293,20 @@ def load_curves(dataset: xr.Dataset, loading: Callable[[xr.Dataset], xr.Dataset]
                 broken: Sequence[int] = ()) -> tuple[xr.Dataset, dict[int, str]]:
     """Load a block of curves into memory; returns it and position -> cause of those that cannot be read.
 
-    An unreadable curve stays in the block with NaN samples, and so do the ``broken`` ones, which are not read.
-    ``loading`` brings a dataset into memory, as it is or `asperity.data.averages.averaged`.
+    An unreadable curve is logged with its cause and stays in the block with NaN samples, and so do the ``broken`` ones,
+    which are not read. ``loading`` brings a dataset into memory, as it is or `asperity.data.averages.averaged`.
     """
     try:
         whole = blank(dataset, broken) if len(broken) else dataset
         return loading(whole), dict.fromkeys(map(int, broken), "it broke the program")
     except Exception as error:
         if dataset.sizes["curve"] == 1:
+            _log.warning("curve %d of %s cannot be read: %s", int(dataset["curve_in_file"][0]),
+                         dataset["file"].values[0], error)
             return loading(blank(dataset, [0])), {0: str(error)}
     parts = [load_curves(dataset.isel(curve=[i]), loading, [0] if i in broken else [])
              for i in range(dataset.sizes["curve"])]
     causes = {i: cause for i, (_, causes) in enumerate(parts) for cause in causes.values()}
-    for i, cause in causes.items():
-        _log.warning("curve %d of %s cannot be read: %s", int(dataset["curve_in_file"][i]),
-                     dataset["file"].values[i], cause)
     return _joined([part for part, _ in parts], "override"), causes
 
 

@@ -167,10 +167,12 @@ def analyze(
 def _planned(paths: Sequence[Path], *, out: Path, **arguments: Any) -> int:
     """Get all ready for `work`, and say how to go on; returns the exit code."""
     from asperity.measurements.force_curves.analyze import prepare
+    from asperity.report.numbers import count_of
 
     known = {name: value for name, value in arguments.items() if name not in {"progress", "workers", "scheduler"}}
     last = prepare(paths, out=out, **known) - 1
-    typer.echo(f"{last + 1} chunks are planned in {out}. For each K from 0 to {last}, anywhere, in any order:\n"
+    typer.echo(f"{count_of(last + 1, 'chunk')} {'are' if last else 'is'} planned in {out}. "
+               f"For each K from 0 to {last}, anywhere, in any order:\n"
                f"  asperity work --job {shlex.quote(str(out))} --chunk K\n"
                "then the same command without --plan-only, which gathers them and does what is missing.")
     return 0
