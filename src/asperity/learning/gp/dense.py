@@ -1,0 +1,111 @@
+r"""The solver of cubic cost: for kernels of any form and for values that are linear functionals of the process.
+
+$$\ln p(y) = -\tfrac12 y^\top \alpha - \tfrac12 \ln\det C - \tfrac n2 \ln 2\pi, \qquad \alpha = C^{-1} y, \qquad
+  \frac{\partial \ln p}{\partial C} = \tfrac12 (\alpha \alpha^\top - C^{-1})$$
+
+with C the covariance of the values, noise included. The derivative is taken in this closed form, not through the
+Cholesky factor.
+
+Source: Rasmussen, Williams, Gaussian Processes for Machine Learning (2006), sec. 2.2, 5.4.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import cho_solve
+from jaxtyping import Array, Float
+
+from asperity.learning.gp._kernel import AbstractKernel
+from asperity.learning.gp.observed import Observed, Posterior, value
+
+__all__ = ["condition", "gram", "log_likelihood"]
+
+#: a linear functional: of a function of a coordinate, at a coordinate
+Functional = Callable[[Callable[[Array], Array], Array], Array]
+
+
+def log_likelihood(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> Float[Array, ""]:
+    """The logarithm of the density of ``data.y``, each the ``functional`` of the process at its point."""
+    return _density(_covariance(kernel, data, functional), jnp.where(data.there, data.y, 0.0), data.there.sum())
+
+
+def condition(kernel: AbstractKernel, data: Observed, at: Float[Array, " asked"] | None = None,
+              functional: Functional = value) -> Posterior:
+    """What ``data`` tell of the parts of the kernel and their derivatives at the points ``at`` (by default its own)."""
+    at = data.z if at is None else at
+    factor = jnp.linalg.cholesky(_covariance(kernel, data, functional))
+    weights = cho_solve((factor, True), jnp.where(data.there, data.y, 0.0))
+    across, own = [], []
+    for asked in (value, _slope):
+        for part in kernel.parts:
+            across.append(jnp.where(data.there, gram(part.covariance, asked, at, functional, data.z), 0.0))
+    for part in kernel.parts:
+        own.append(jax.vmap(lambda z, part=part: _self(part, z))(at))
+    rows = jnp.stack(across, axis=1)
+    half = jax.scipy.linalg.solve_triangular(factor, rows.reshape(-1, rows.shape[-1]).T, lower=True)
+    half = half.T.reshape(rows.shape)
+    return Posterior(rows @ weights, _prior(own) - jnp.einsum("nri,nqi->nrq", half, half))
+
+
+def gram(covariance: Callable[[Array, Array], Array], left: Functional, a: Array, right: Functional,
+         b: Array) -> Float[Array, "a b"]:
+    """The covariances of the functional ``left`` of the process at ``a`` with ``right`` at ``b``."""
+
+    def pair(one: Array, other: Array) -> Array:
+        return left(lambda x: right(lambda y: covariance(x, y), other), one)
+
+    return jax.vmap(lambda one: jax.vmap(lambda other: pair(one, other))(b))(a)
+
+
+def _slope(f: Callable[[Array], Array], at: Array) -> Array:
+    return jax.grad(f)(at)
+
+
+def _covariance(kernel: AbstractKernel, data: Observed, functional: Functional) -> Array:
+    """C of the values; a point that was not observed is a unit variable by itself, whose value is 0."""
+    total = gram(kernel.covariance, functional, data.z, functional, data.z)
+    if data.noise is not None and data.time is not None:
+        total = total + gram(data.noise.covariance, value, data.time, value, data.time)
+    total = jnp.where(data.there[:, None] & data.there, total, 0.0)
+    return total + jnp.diag(jnp.where(data.there, data.variance, 1.0))
+
+
+def _self(part: AbstractKernel, z: Array) -> Array:
+    """The prior covariance of one part and its derivative at one point, (2, 2)."""
+    k = part.covariance
+    return jnp.array([[k(z, z), jax.grad(k, 1)(z, z)], [jax.grad(k)(z, z), jax.grad(jax.grad(k), 1)(z, z)]])
+
+
+def _prior(own: list[Array]) -> Array:
+    """The prior covariance of all rows: parts are independent, each of its own derivative only with itself."""
+    count = len(own)
+    total = jnp.zeros((len(own[0]), 2 * count, 2 * count))
+    for i, block in enumerate(own):
+        for row, first in enumerate((i, count + i)):
+            for column, second in enumerate((i, count + i)):
+                total = total.at[:, first, second].set(block[:, row, column])
+    return total
+
+
+@jax.custom_vjp
+def _density(covariance: Array, y: Array, count: Array) -> Array:
+    return _with_factor(covariance, y, count)[0]
+
+
+def _with_factor(covariance: Array, y: Array, count: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+    factor = jnp.linalg.cholesky(covariance)
+    weights = cho_solve((factor, True), y)
+    density = -0.5 * (y @ weights + 2 * jnp.log(jnp.diag(factor)).sum() + count * jnp.log(2 * jnp.pi))
+    return density, (factor, weights, count)
+
+
+def _pulled(kept: tuple[Array, Array, Array], size: Array) -> tuple[Array, Array, None]:
+    factor, weights, _ = kept
+    inverse = cho_solve((factor, True), jnp.eye(len(factor)))
+    return size * 0.5 * (jnp.outer(weights, weights) - inverse), -size * weights, None
+
+
+_density.defvjp(_with_factor, _pulled)

@@ -1,0 +1,14 @@
+"""Kernels, one file each; they add and multiply."""
+
+from asperity.learning.gp._kernel import AbstractAmplitude, AbstractKernel, AbstractStationary, Product, Sum
+from asperity.learning.gp.kernels.constant import Constant
+from asperity.learning.gp.kernels.envelope import Envelope
+from asperity.learning.gp.kernels.linear import Linear
+from asperity.learning.gp.kernels.log_separation import LogSeparation
+from asperity.learning.gp.kernels.matern import Matern
+from asperity.learning.gp.kernels.power_law import PowerLaw
+from asperity.learning.gp.kernels.rational_quadratic import RationalQuadratic
+from asperity.learning.gp.kernels.squared_exponential import SquaredExponential
+
+__all__ = ["AbstractAmplitude", "AbstractKernel", "AbstractStationary", "Constant", "Envelope", "Linear",
+           "LogSeparation", "Matern", "PowerLaw", "Product", "RationalQuadratic", "SquaredExponential", "Sum"]
