@@ -89,4 +89,5 @@ def _newton(cost: Density, start: Array) -> Array:
     def more(state: tuple[Array, ...]) -> Array:
         return (state[3] > _SETTLED) & (state[4] < _STEPS)
 
-    return jax.lax.while_loop(more, body, (start, cost(start), jnp.asarray(0.0), jnp.asarray(jnp.inf), jnp.asarray(0)))[0]
+    first = start, cost(start), jnp.asarray(0.0), jnp.asarray(jnp.inf), jnp.asarray(0)
+    return jax.lax.while_loop(more, body, first)[0]
