@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from scipy.special import gamma, kv
 
+from asperity.contact import Hertz
 from asperity.learning.gp import dense, kernels, state_space
 from asperity.learning.gp.kernels import (
     AbstractKernel,
+    Beyond,
     Constant,
+    ContactDiscrepancy,
+    ContactTerm,
     Envelope,
     Linear,
     LogSeparation,
@@ -22,7 +26,13 @@ from asperity.learning.gp.kernels import (
 )
 from asperity.learning.gp.observed import Observed
 
+HERTZ = ContactTerm(Hertz(radius=1e-8), 2.0, 1e-9)
 MADE = {
+    "Beyond": Beyond(PowerLaw(2.0) * LogSeparation(Matern(1.2)), 0.3),
+    "ContactDiscrepancy": ContactDiscrepancy(HERTZ, Matern(1.0)),
+    "ContactTerm": HERTZ,
+    "approach": (HERTZ + ContactDiscrepancy(HERTZ, Matern(1.0))
+                 + Beyond(PowerLaw(2.0) * LogSeparation(Matern(1.2)), 0.3)),
     "Constant": Constant(1.7),
     "Envelope": Envelope(0.8),
     "Linear": Linear(0.6),
@@ -49,16 +59,18 @@ def _double():
         yield
 
 
-def points(number=24):
-    return jnp.asarray(np.sort(np.random.default_rng(5).uniform(0.3, 6.0, number)))
+def points(name, number=24):
+    """Separations; of contacts negative ones, too."""
+    least = -2.0 if name in {"Beyond", "ContactDiscrepancy", "ContactTerm", "approach"} else 0.3
+    return jnp.asarray(np.sort(np.random.default_rng(5).uniform(least, 6.0, number)))
 
 
 def matrix(kernel, a, b):
     return np.asarray(dense.gram(kernel.covariance, lambda f, z: f(z), a, lambda f, z: f(z), b))
 
 
-def observed(number=24, noise=0.1):
-    z = points(number)
+def observed(name, number=24, noise=0.1):
+    z = points(name, number)
     y = jnp.sin(2 * z) / z + 0.1 * jnp.asarray(np.random.default_rng(6).normal(size=number))
     there = jnp.arange(number) % 5 != 3
     return Observed(z, y, jnp.full(number, noise**2), there)
@@ -73,7 +85,7 @@ def test_every_kernel_is_here():
 
 @each
 def test_symmetric_and_positive(name):
-    total = matrix(MADE[name], points(), points())
+    total = matrix(MADE[name], points(name), points(name))
     np.testing.assert_allclose(total, total.T, rtol=1e-14)
     assert np.linalg.eigvalsh(total).min() > -1e-13 * np.linalg.eigvalsh(total).max()
 
@@ -82,15 +94,15 @@ def test_symmetric_and_positive(name):
 def test_the_variance_falls_as_declared(name):
     """Over a factor of two far out, the variance changes by two to the power ``tail``."""
     kernel = MADE[name]
-    far, farther = (kernel.covariance(at, at) for at in (jnp.asarray(300.0), jnp.asarray(600.0)))
+    far, farther = (kernel.covariance(at, at) for at in (jnp.asarray(3e6), jnp.asarray(6e6)))
     exponent = float(jnp.log(farther / far) / jnp.log(2.0)) if float(farther) > 0 else -np.inf
     tail = float(jnp.asarray(kernel.tail))
-    assert exponent == pytest.approx(tail, abs=1e-9) if np.isfinite(tail) else exponent < -50
+    assert exponent == pytest.approx(tail, abs=1e-6) if np.isfinite(tail) else exponent < -50
 
 
 @finite
 def test_the_state_gives_the_same_covariances(name):
-    kernel, at = MADE[name], points()
+    kernel, at = MADE[name], points(name)
 
     def of_states(a, b):
         first, last = jnp.minimum(a, b), jnp.maximum(a, b)
@@ -105,7 +117,7 @@ def test_the_state_gives_the_same_covariances(name):
 @finite
 def test_transitions_follow_each_other(name):
     kernel = MADE[name]
-    a, b, c = (jnp.asarray(at) for at in (0.7, 1.1, 2.9))
+    a, b, c = (jnp.asarray(at) for at in (points(name)[2], 1.1, 2.9))
     np.testing.assert_allclose(kernel.transition(b, c) @ kernel.transition(a, b), kernel.transition(a, c), atol=1e-13)
 
 
@@ -120,14 +132,14 @@ def test_without_a_state_it_says_so(name):
 
 @finite
 def test_both_solvers_give_one_likelihood(name):
-    kernel, data = MADE[name], observed()
+    kernel, data = MADE[name], observed(name)
     np.testing.assert_allclose(state_space.log_likelihood(kernel, data), dense.log_likelihood(kernel, data), rtol=1e-11)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_both_solvers_give_one_posterior(name):
     """Parts and their derivatives, at points that were observed and at others, and all their covariances."""
-    kernel, data = MADE[name], observed()
+    kernel, data = MADE[name], observed(name)
     one, other = state_space.condition(kernel, data), dense.condition(kernel, data)
     for mine, theirs in zip(one, other):
         np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-10 * float(jnp.abs(theirs).max()))
@@ -150,6 +162,6 @@ def test_matern_has_its_curvature_at_zero(order):
 
 
 def test_a_rational_quadratic_of_large_shape_is_squared_exponential():
-    at = points()
+    at = points("")
     np.testing.assert_allclose(matrix(RationalQuadratic(0.7, 1e9), at, at), matrix(SquaredExponential(0.7), at, at),
                                atol=1e-8)

@@ -69,8 +69,8 @@ def _covariance(kernel: AbstractKernel, data: Observed, functional: Functional) 
     total = gram(kernel.covariance, functional, data.z, functional, data.z)
     if data.noise is not None and data.time is not None:
         total = total + gram(data.noise.covariance, value, data.time, value, data.time)
-    total = jnp.where(data.there[:, None] & data.there, total, 0.0)
-    return total + jnp.diag(jnp.where(data.there, data.variance, 1.0))
+    noise = jnp.diag(data.variance) if data.variance.ndim == 1 else data.variance
+    return jnp.where(data.there[:, None] & data.there, total + noise, jnp.diag(jnp.where(data.there, 0.0, 1.0)))
 
 
 def _self(part: AbstractKernel, z: Array) -> Array:
