@@ -15,6 +15,8 @@ _VERBS = {
     "convert": "measurements.force_curves.read",
     "doctor": "diagnosis",
     "fit": "measurements.force_curves.fit",
+    "force_law": "measurements.tip_force.law",
+    "predict": "measurements.tip_force.predict",
     "read": "measurements.force_curves.read",
     "read_image": "measurements.images.read",
     "relax": "measurements.rheometry.material",
@@ -26,8 +28,9 @@ _VERBS = {
 }
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "data", "diagnosis", "doctor",
-           "evaluation", "fit", "instrument", "learning", "measurements", "quantities", "read", "read_image", "relax",
-           "replay", "report", "rheology", "score", "select", "spectrum", "units", "virtual", "virtual_map"]
+           "evaluation", "fit", "force_law", "instrument", "learning", "measurements", "predict", "quantities", "read",
+           "read_image", "relax", "replay", "report", "rheology", "score", "select", "spectrum", "units", "virtual",
+           "virtual_map"]
 
 
 def _lazy(package, path):

@@ -20,6 +20,8 @@ from asperity.measurements.rheometry.hold import holds
 from asperity.measurements.rheometry.material import median_spectrum, relax, spectrum
 from asperity.measurements.rheometry.modulation import modulus_spectrum
 from asperity.measurements.rheometry.power_law import power_law
+from asperity.measurements.tip_force.law import force_law
+from asperity.measurements.tip_force.predict import predict
 
 __all__ = ["VERBS", "differences", "replay"]
 
@@ -32,7 +34,7 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "calibrate.sensitivity": calibrate.sensitivity, "calibrate.spring_constant": calibrate.spring_constant,
     "calibrate.tip": calibrate.tip, "spectrum": spectrum, "relax": relax,
     "median_spectrum": median_spectrum, "modulus_spectrum": modulus_spectrum,
-    "holds": holds, "power_law": power_law}
+    "holds": holds, "power_law": power_law, "force_law": force_law, "predict": predict}
 
 
 @verb()

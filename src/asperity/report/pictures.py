@@ -66,15 +66,16 @@ def picture(values: np.ndarray, x: np.ndarray, y: np.ndarray, title: str, unit: 
     return plot
 
 
-def lines(found: Sequence[Line], title: str, x_label: str, y_label: str, *, logarithmic: bool = False) -> figure:
-    """Lines over each other, thinned where they are long; both axes logarithmic if asked for."""
-    kind = "log" if logarithmic else "linear"
-    plot = quiet_figure(title, x_label, y_label, frame_width=520, frame_height=300, x_axis_type=kind,
-                        y_axis_type=kind)
+def lines(found: Sequence[Line], title: str, x_label: str, y_label: str, *, logarithmic: bool = False,
+          logarithmic_x: bool = False) -> figure:
+    """Lines over each other, thinned where they are long; both axes, or the first alone, logarithmic if asked for."""
+    along = logarithmic or logarithmic_x
+    plot = quiet_figure(title, x_label, y_label, frame_width=520, frame_height=300,
+                        x_axis_type="log" if along else "linear", y_axis_type="log" if logarithmic else "linear")
     for line, color in zip(found, _COLORS):
-        use = np.isfinite(line.x) & np.isfinite(line.y) & ((line.x > 0) & (line.y > 0) if logarithmic else True)
-        index = np.flatnonzero(use)
-        index = index[np.unique(_spread(line.x[index], logarithmic))] if len(index) > _MOST_POINTS else index
+        use = np.isfinite(line.x) & np.isfinite(line.y) & (line.x > 0 if along else True)
+        index = np.flatnonzero(use & (line.y > 0 if logarithmic else True))
+        index = index[np.unique(_spread(line.x[index], along))] if len(index) > _MOST_POINTS else index
         if line.low is not None and line.high is not None:
             plot.varea(x=line.x[index], y1=line.low[index], y2=line.high[index], fill_color=color, fill_alpha=0.2)
         if line.dots:

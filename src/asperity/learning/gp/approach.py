@@ -12,7 +12,7 @@ separations from the most likely surface, so that not knowing the surface is par
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -38,7 +38,7 @@ from asperity.learning.gp.kernels import (
 from asperity.learning.gp.observed import Observed
 from asperity.learning.gp.tempering import tempered
 
-__all__ = ["PARAMETERS", "PARTS", "UNIT", "Task", "answers", "draws_of", "task"]
+__all__ = ["PARAMETERS", "PARTS", "POINTS", "PRIOR", "UNIT", "Task", "answers", "draws_of", "task"]
 
 #: the parts of a force law
 PARTS = ("contact", "discrepancy", "attraction")
@@ -58,7 +58,8 @@ PRIOR = {
 }
 PARAMETERS = tuple(PRIOR)
 
-_POINTS = 96  # that all bins are padded to
+#: that all bins are padded to
+POINTS = 96
 _OFF = 3.0  # by how much more the surface may be off than a plain fit tells
 _ANY = 10.0  # force scales: the standard deviation of a contact and of a baseline of any size
 _ROUNDING = 1e-6  # of the force scale: the least noise
@@ -66,34 +67,34 @@ _STEEPEST = 1e3  # of 1 + F'/k
 
 
 class Task(NamedTuple):
-    """One approach, scaled and padded."""
+    """One approach, scaled and padded; NumPy arrays outside compiled functions, JAX arrays inside."""
 
-    z: Float[Array, " point"]  # UNIT
-    y: Float[Array, " point"]  # in units of ``scale``, the far baseline's median taken off
-    time: Float[Array, " point"]  # 0 at contact to about 1, for level and tilt
-    covariance: Float[Array, "point point"]  # of the recorded force
-    there: Float[Array, " point"]
-    softness: Float[Array, " point"]  # F'/k
-    steepness: Float[Array, " point"]  # F', in units of ``scale`` per UNIT
-    depth: Float[Array, ""]  # UNIT
-    stiffness: Float[Array, ""]  # of the rough contact at that depth, in units of ``scale``
-    surface_std: Float[Array, ""]  # UNIT
-    scale: Float[Array, ""]  # N
+    z: Any  # (point,) UNIT, from the rough surface
+    y: Any  # (point,) in units of ``scale``, the far baseline's median taken off
+    time: Any  # (point,) 0 at contact to about 1, for level and tilt
+    covariance: Any  # (point, point) of the recorded force
+    there: Any  # (point,) 1, or 0 of padding
+    softness: Any  # (point,) F'/k of the rough contact
+    steepness: Any  # (point,) F', in units of ``scale`` per UNIT
+    depth: Any  # UNIT
+    stiffness: Any  # force of the rough contact at that depth, in units of ``scale``
+    surface_std: Any  # UNIT
+    scale: Any  # N
 
 
 def task(bins: Binned, spring_constant: float) -> Task:
     """The bins of one approach as a task of fixed shape; k in N/m."""
     used = len(bins.force)
-    if used > _POINTS:
-        raise ValueError(f"{used} bins, more than {_POINTS}")
+    if used > POINTS:
+        raise ValueError(f"{used} bins, more than {POINTS}")
     level = float(np.median(bins.force[: used // 2]))
     scale = max(float(np.abs(bins.force - level).max()), 1e-300)
 
     def padded(values: np.ndarray, fill: float = 0.0) -> Array:
-        return jnp.asarray(np.pad(values, (0, _POINTS - used), constant_values=fill))
+        return jnp.asarray(np.pad(values, (0, POINTS - used), constant_values=fill))
 
     z = bins.separation / UNIT
-    covariance = np.pad(bins.covariance / scale**2, (0, _POINTS - used))
+    covariance = np.pad(bins.covariance / scale**2, (0, POINTS - used))
     return Task(padded(z, float(z[-1])), padded((bins.force - level) / scale), padded(z / max(float(z[0]), 1e-300)),
                 jnp.asarray(covariance), padded(np.ones(used)), padded(bins.slope / spring_constant),
                 padded(bins.slope * UNIT / scale),
@@ -138,8 +139,8 @@ def draws_of(own: Task, model: AbstractElasticContact, key: Array, draws: int) -
 class Answers(NamedTuple):
     """What each draw says, with rows as `asperity.learning.gp.observed.Posterior` has them, in units of the task."""
 
-    mean: Float[Array, "draw at row"]
-    covariance: Float[Array, "draw at row row"]
+    mean: Any  # (draw, at, row)
+    covariance: Any  # (draw, at, row, row)
 
 
 @eqx.filter_jit

@@ -9,8 +9,11 @@ differs from F at the observed position by n (1 + F'/k).
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import matmul_toeplitz
 
@@ -60,8 +63,8 @@ def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: 
     position, force, attached = position[use], force[use], attached[use]
     order = np.flatnonzero(use)
     surface, width, amplitude, _ = _rough(position, force, attached, model)
-    outside = int(np.searchsorted(np.maximum.accumulate(position), surface)) if not (attached > 0).any() else int(
-        np.flatnonzero(attached > 0)[0])
+    outside = (int(np.flatnonzero(attached > 0)[0]) if (attached > 0).any() else
+               int(np.searchsorted(np.maximum.accumulate(position), surface)))
     if outside < _FEWEST:
         raise DataError(f"{outside} samples before contact; a force law needs {_FEWEST}, of which the far half shows "
                         "the noise. Record from further away")
@@ -70,23 +73,19 @@ def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: 
     separation, means = (np.add.reduceat(values, edges[:-1]) / mean for values in (surface - position, force))
     covariance, level = _noise(force[: outside // 2], len(force), order, edges)
     depth = max(float((position - surface)[outside:].max(initial=0.0)), width)
-    return Binned(separation, means, covariance, mean, level, surface, width, float(amplitude * _shape(model, depth)),
-                  depth, amplitude * _slope(model, -separation))
+    stiffness = float(amplitude * _shape(model, np.array([depth]))[0])
+    return Binned(separation, means, covariance, mean, level, surface, width, stiffness, depth,
+                  amplitude * _slope(model, -separation))
 
 
-def _shape(model: AbstractElasticContact, indentation: np.ndarray | float) -> np.ndarray:
-    import jax
-
+def _shape(model: AbstractElasticContact, indentation: np.ndarray) -> np.ndarray:
     with jax.enable_x64(True):
-        return np.asarray(jax.vmap(model.shape)(np.atleast_1d(np.asarray(indentation, float)))).reshape(
-            np.shape(indentation))
+        return np.asarray(jax.vmap(model.shape)(jnp.asarray(indentation).ravel())).reshape(indentation.shape)
 
 
 def _slope(model: AbstractElasticContact, indentation: np.ndarray) -> np.ndarray:
-    import jax
-
     with jax.enable_x64(True):
-        return np.asarray(jax.vmap(jax.grad(model.shape))(np.asarray(indentation, float)))
+        return np.asarray(jax.vmap(jax.grad(model.shape))(jnp.asarray(indentation)))
 
 
 def _rough(position: np.ndarray, force: np.ndarray, attached: np.ndarray,
@@ -147,6 +146,6 @@ def _noise(baseline: np.ndarray, count: int, order: np.ndarray, edges: np.ndarra
     density = np.exp(noise.mean_power(learnt, noise.spectra(learnt, seen)).mean[0])
     lags = density @ noise.autocovariance(length, length)
     sums = np.zeros((length, len(edges) - 1))
-    for column, (first, last) in enumerate(zip(edges[:-1], edges[1:])):
+    for column, (first, last) in enumerate(pairwise(edges)):
         sums[order[first:last] - order[0], column] = 1 / (last - first)
     return sums.T @ matmul_toeplitz(lags, sums), float(np.sqrt(lags[0]))

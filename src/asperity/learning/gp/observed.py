@@ -22,7 +22,7 @@ class Observed(NamedTuple):
 
     z: Float[Array, " point"]  # coordinates, ascending
     y: Float[Array, " point"]  # values
-    variance: Float[Array, "point *point"]  # of the noise; a matrix, which `dense` alone takes, is its covariance
+    variance: Float[Array, "*points"]  # of the noise; a matrix, which `dense` alone takes, is its covariance
     there: Bool[Array, " point"]  # False: padding, or a point that was not observed
     time: Float[Array, " point"] | None = None  # the coordinate of the noise that is not independent,
     noise: AbstractKernel | None = None  # whose kernel this is

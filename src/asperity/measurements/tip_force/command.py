@@ -1,0 +1,74 @@
+"""The command line for force laws: force."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from asperity.terminal.options import (
+    HalfAngle,
+    Json,
+    Paths,
+    PoissonRatio,
+    Radius,
+    Restart,
+    Sensitivity,
+    SpringConstant,
+    given,
+    output,
+)
+from asperity.terminal.running import guarded, progress
+
+__all__ = ["force"]
+
+Contact = Annotated[str, typer.Option(help="Contact model, without adhesion.")]
+Draws = Annotated[int, typer.Option(min=32, help="Draws of what is not known; 128 for bands, 512 for fine ones.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the draws.")]
+Out = Annotated[Path, output("Ends in .nc; the page in .html and the table in .csv beside it.", ".nc", ".zarr")]
+
+
+@guarded
+def force(
+    paths: Paths,
+    model: Contact = "hertz",
+    radius: Radius = None,
+    half_angle: HalfAngle = None,
+    poisson_ratio: PoissonRatio = None,
+    spring_constant: SpringConstant = None,
+    sensitivity: Sensitivity = None,
+    draws: Draws = 128,
+    seed: Seed = 0,
+    out: Out = Path("force.nc"),
+    restart: Restart = False,
+    as_json: Json = False,
+) -> None:
+    """The force against the separation, of approach curves or of a table: its parts, with bands."""
+    from asperity.measurements.tip_force.files import law_of_files
+
+    tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
+    known = given(spring_constant=spring_constant, sensitivity=sensitivity)
+    with progress() as tell:
+        made = law_of_files(paths, {"name": model, **tip}, known, draws=draws, seed=seed,
+                            folder=Path(f"{out}.work"), restart=restart, progress=tell)
+    raise typer.Exit(_done(made, out, as_json))
+
+
+def _done(made: Any, out: Path, as_json: bool) -> int:
+    """Store the law, its table and its page, print what it says; the exit code is 1 if a curve is flagged."""
+    from asperity.data import jobs
+    from asperity.measurements.tip_force.law_csv import write_csv
+    from asperity.measurements.tip_force.page import page
+    from asperity.report.page import keep
+
+    about = page(made)
+    outputs = [*keep(made, about, out), write_csv(made, out.with_suffix(".csv"))]
+    jobs.discard(Path(f"{out}.work"))
+    said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
+    if as_json:
+        typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in outputs]}))
+    else:
+        typer.echo("\n".join([*said, *(f"-> {path}" for path in outputs)]))
+    return int(bool((made["flag"].values != 0).any()))

@@ -1,0 +1,34 @@
+"""Force laws of files: of approach curves, or of a table of forces against separations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import xarray as xr
+
+from asperity.contact.named import Model
+from asperity.data.curve_files import missing_calibration
+from asperity.data.readers._errors import MissingCalibration
+from asperity.measurements.force_curves.read import read
+from asperity.measurements.tip_force.law import force_law
+
+__all__ = ["law_of_files"]
+
+
+def law_of_files(paths: Sequence[str | PathLike[str]], model: Model, given: Mapping[str, float],
+                 **how: Any) -> xr.Dataset:
+    """The force laws of the curves of files.
+
+    Args:
+        paths: as `asperity.read` takes them.
+        model: see `force_law`.
+        given: ``spring_constant`` and ``sensitivity``, which replace those of the files.
+        how: the other arguments of `force_law`.
+    """
+    curves = read(paths, **given)
+    if lacking := missing_calibration(curves, str(paths[0])):
+        raise MissingCalibration(str(paths[0]), lacking.problem, "Give --spring-constant, and --sensitivity if the "
+                                 "deflection is in volts.")
+    return force_law(curves, model, **how)

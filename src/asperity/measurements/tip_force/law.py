@@ -1,0 +1,129 @@
+"""The force law of single approaches: contact, its discrepancy and attraction against the separation, with bands."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from asperity.contact import AbstractElasticContact
+from asperity.contact.named import Model
+from asperity.data import provenance
+from asperity.data.jobs import Progress
+from asperity.data.verbs import verb
+from asperity.learning.gp import approach, tempering
+from asperity.learning.gp.approach import PARAMETERS, PRIOR
+from asperity.learning.gp.approach_bins import Binned, binned
+from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.segments import Segment, segment_of
+from asperity.measurements.force_curves.sessions import over_curves
+from asperity.measurements.force_curves.tip import resolved_elastic
+from asperity.measurements.tip_force.law_table import Law, grid, kept, numbers, table, told
+from asperity.messages import DataError
+from asperity.report.numbers import count_of
+
+__all__ = ["force_law"]
+
+_KNOWN = ("Bands hold noise with its spectrum, level and tilt of the baseline, the place of the surface and the shape "
+          "of both parts; not the spring constant, the sensitivity or the radius, and no jump: between the last sample "
+          "before it and the first one in contact the law is extrapolated.")
+_BATCH = 1  # curves of a chunk: some seconds of work
+_LOUD = 3.0  # standard deviations of the prior, by which the noise may exceed that of the baseline
+_STUCK = 0.02  # of the last moves of the draws that must be accepted
+
+
+@verb(dataset="curves")
+def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, seed: int = 0,
+              folder: str | PathLike[str] | None = None, restart: bool = False,
+              progress: Progress | None = None) -> xr.Dataset:
+    """The force against the separation of every curve's approach, as a sum of three Gaussian processes.
+
+    An elastic contact, what it departs from its model, and an attraction that falls as a power of the separation (see
+    `asperity.learning.gp.approach`); the place of the surface, the noise in contact and the decay of the attraction are
+    sampled, the baseline's level and tilt integrated out.
+
+    Args:
+        dataset: force curves with an approach, a spring constant and a height.
+        model: a contact model without adhesion, which is the attraction's part.
+        draws: of the hyperparameters, an even number.
+        seed: of the draws.
+        folder: where finished curves are kept, so that the same call goes on after an interruption.
+        restart: throw away what is there.
+        progress: called with (finished curves, all curves).
+
+    Returns:
+        over ``point``, per curve: ``separation`` (m, negative in contact), ``force`` with ``_low`` and ``_high``
+        (95 %), ``_std_epistemic``, ``_std_noise`` and ``_std_position`` (of one further sample, by the noise of its
+        force and of its place), ``force_gradient``, ``part_force`` with ``part_covariance`` over ``part``; single
+        numbers with ``_std``; the ``hyperparameter`` draws and the ``bin_`` means that `predict` needs; ``flag``.
+
+    Raises:
+        DataError: no approach, or no force. ArgumentError: a model with adhesion.
+
+    Source: Derjaguin, Muller, Toporov, J. Colloid Interface Sci. 53, 314 (1975).
+    """
+    template, contact = resolved_elastic(model, dataset)
+    names = [str(name) for name in dataset["segment"].values]
+    if "approach" not in names or "force" not in dataset:
+        raise DataError(f"no approach with a force; the segments are {', '.join(names)}")
+    loaded = dataset.load()
+    arguments = {"model": template.record, "draws": draws + draws % 2, "seed": seed}
+    numbered = loaded.assign_coords(number=("curve", np.arange(loaded.sizes["curve"])))
+    made = over_curves(numbered, lambda some: _fitted(some, contact, draws + draws % 2, seed),
+                       {"verb": "force_law", **arguments}, batch=_BATCH, folder=folder, restart=restart,
+                       progress=progress)
+    problems = [f"curve {curve}: {text}" for curve, text in enumerate(made["problem"].values) if text]
+    done = made.sizes["curve"] - int((made["flag"].values == Outcome.not_fitted).sum())
+    said = [f"{done} of {count_of(made.sizes['curve'], 'curve')} fitted.", *problems[:5], _KNOWN]
+    named = made.drop_vars("problem").assign_attrs(template.attributes(approach, tempering), findings=json.dumps(said),
+                                                   file=str(loaded["file"].values[0]))
+    return provenance.record(named, provenance.step("force_law", arguments, seed=seed), before=dataset)
+
+
+def _fitted(curves: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> xr.Dataset:
+    """The laws of some curves; ``problem`` says why a curve has none."""
+    found: list[Law] = []
+    for index, number in enumerate(curves["number"].values):
+        try:
+            found.append(_one(curves.isel(curve=[index]), contact, draws, seed + int(number)))
+        except (DataError, np.linalg.LinAlgError) as error:
+            found.append(Law({}, {}, Outcome.not_fitted, str(error)))
+    return table(curves.drop_vars("number"), found, draws)
+
+
+def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> Law:
+    segment = segment_of(curve, "approach")
+    k = float(segment.spring_constant[0]) if "height" in curve else np.inf
+    bins = _bins(segment, k, contact)
+    with jax.enable_x64(True):
+        own = approach.task(bins, k)
+        found = approach.draws_of(own, contact, jax.random.key(seed), draws)
+        theta = np.asarray(found.theta)
+        at = grid(own, theta)
+        answer = jax.tree.map(np.asarray, approach.answers(own, contact, found.theta, jnp.asarray(at)))
+        own = jax.tree.map(np.asarray, own)
+    law = told(own, theta, at, answer, (bins.noise, k))
+    single = numbers(own, bins, law, answer, theta, contact) | {"moved": float(found.moved)}
+    return Law(law | kept(own, theta, law), single, _flag(theta, float(found.moved)), "")
+
+
+def _bins(segment: Segment, k: float, contact: AbstractElasticContact) -> Binned:
+    """The approach in bins. Raises DataError: it runs the wrong way, or has too few samples."""
+    counted = segment.counted[0]
+    position = -(segment.height[0] + segment.force[0] / k)
+    inside = position[counted]
+    end = max(len(inside) // 8, 1)
+    if len(inside) < 2 or np.median(inside[-end:]) <= np.median(inside[:end]):
+        raise DataError("the height does not fall along the approach: change its sign, or the order of the rows")
+    return binned(position, segment.force[0], counted, contact)
+
+
+def _flag(theta: np.ndarray, moved: float) -> Outcome:
+    if moved < _STUCK:
+        return Outcome.not_converged
+    loud = np.median(theta[:, PARAMETERS.index("noise")]) / PRIOR["noise"][1]
+    return Outcome.misfit if loud > _LOUD else Outcome.converged

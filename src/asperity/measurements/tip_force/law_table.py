@@ -1,0 +1,228 @@
+"""What the draws of one force law say together, in SI, and the dataset of many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from asperity.contact import AbstractElasticContact
+from asperity.data.results import flag_attributes, identity
+from asperity.learning.gp import mixture
+from asperity.learning.gp.approach import PARAMETERS, PARTS, POINTS, UNIT, Answers, Task
+from asperity.learning.gp.approach_bins import Binned
+from asperity.learning.outcome import Outcome
+
+__all__ = ["TOLD", "Law", "grid", "kept", "numbers", "surface_shift", "table", "told", "variable"]
+
+_INSIDE = 40  # points of a law in contact,
+_OUTSIDE = 80  # and before it
+_NEAR = 1 / 3  # of the nearest measured separation, the nearest point before contact
+_LEAST = 0.03  # nm, or so near at least
+_ENDS = (0.025, 0.975)  # of the bands
+#: variable -> dimensions beside curve, unit, what it is
+_ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
+    "separation": (("point",), "m", "separation from the most likely surface; negative in contact"),
+    "force": (("point",), "N", "force law: posterior mean"),
+    "force_low": (("point",), "N", "force law: lower end of the interval that holds 95 %"),
+    "force_high": (("point",), "N", "force law: upper end of the interval that holds 95 %"),
+    "force_std_epistemic": (("point",), "N", "force law: standard uncertainty, of what the data leave open"),
+    "force_std_noise": (("point",), "N", "one further sample: standard deviation by the noise of its force"),
+    "force_std_position": (("point",), "N", "one further sample: standard deviation by the noise of its place"),
+    "force_gradient": (("point",), "N/m", "derivative of the force law with respect to the separation"),
+    "force_gradient_std": (("point",), "N/m", "its standard uncertainty"),
+    "part_force": (("point", "part"), "N", "parts of the force law: posterior means"),
+    "part_low": (("point", "part"), "N", "parts: lower ends of the intervals that hold 95 %"),
+    "part_high": (("point", "part"), "N", "parts: upper ends of the intervals that hold 95 %"),
+    "part_covariance": (("point", "part", "part_"), "N^2", "covariances of the parts"),
+    "hyperparameter": (("draw", "parameter"), "1", "draws from the posterior; natural logarithms but for the surface"),
+    "bin_separation": (("bin",), "m", "data: mean separations of bins"),
+    "bin_force": (("bin",), "N", "data: mean forces of bins, the far baseline's median taken off"),
+    "bin_baseline": (("bin",), "N", "data: level and tilt of the baseline, by what the law leaves before contact"),
+    "bin_covariance": (("bin", "bin_"), "N^2", "data: covariance of the noise of these means, of the force alone"),
+    "bin_softness": (("bin",), "1", "slope of the rough contact over the spring constant"),
+    "bin_steepness": (("bin",), "N/m", "slope of the rough contact"),
+    "bin_time": (("bin",), "1", "coordinate of the baseline's level and tilt"),
+}
+#: variable of `told` -> its shape at one separation
+TOLD = {name: tuple(len(PARTS) for _ in dims[1:]) for name, (dims, _, _) in _ARRAYS.items() if dims[0] == "point"}
+#: variable -> unit, what it is
+_NUMBERS = {
+    "contact_point": ("m", "tip position of the most likely surface"),
+    "contact_point_std": ("m", "its standard uncertainty"),
+    "modulus": ("Pa", "modulus at vanishing depth, by the contact part"),
+    "modulus_std": ("Pa", "its standard uncertainty"),
+    "modulus_low": ("Pa", "lower end of the interval that holds 95 %"),
+    "modulus_high": ("Pa", "upper end of the interval that holds 95 %"),
+    "contact_attraction": ("N", "attraction at contact, negative"),
+    "contact_attraction_std": ("N", "its standard uncertainty"),
+    "contact_attraction_low": ("N", "lower end of the interval that holds 95 %"),
+    "contact_attraction_high": ("N", "upper end of the interval that holds 95 %"),
+    "discrepancy": ("1", "share of the elastic force at the largest depth that the contact model does not have"),
+    "discrepancy_std": ("1", "its standard uncertainty"),
+    "attraction_from": ("m", "nearest separation that was measured"),
+    "attraction_to": ("m", "largest separation to which the attraction is told from zero; NaN: nowhere"),
+    "attraction_exponent": ("1", "power by which the attraction falls"),
+    "attraction_exponent_std": ("1", "its standard uncertainty, 0.5 if the data say nothing"),
+    "noise_factor": ("1", "noise in the law's own bins over that of the far baseline"),
+    "position_noise": ("m", "noise of the height, as far as contact shows it"),
+    "surface_std": ("m", "how far off the rough surface may be"),
+    "depth": ("m", "largest indentation from the rough surface"),
+    "stiffness": ("N", "force of the rough contact there"),
+    "surface_shift": ("m", "of the most likely surface from the rough one, deeper"),
+    "scale": ("N", "unit of force in the fit"),
+    "noise_std": ("N", "standard deviation of one sample of the far baseline"),
+    "moved": ("1", "share of the last moves of the draws that were accepted"),
+}
+
+
+class Law(NamedTuple):
+    """One curve's force law."""
+
+    arrays: dict[str, np.ndarray]
+    numbers: dict[str, float]
+    flag: Outcome
+    problem: str
+
+
+def surface_shift(own: Task, theta: np.ndarray) -> float:
+    """By how much the most likely surface is deeper than the rough one, UNIT."""
+    return float(np.median(theta[:, 0]) * float(own.surface_std))
+
+
+def grid(own: Task, theta: np.ndarray) -> np.ndarray:
+    """The separations from the rough surface, UNIT, at which the law is told."""
+    shift = surface_shift(own, theta)
+    z = np.asarray(own.z)[np.asarray(own.there) > 0] + shift
+    nearest = max(_NEAR * float(z[z > 0].min()), _LEAST) if (z > 0).any() else _LEAST
+    depth = max(float(own.depth) - shift, _LEAST)
+    outside = np.geomspace(nearest, max(float(z[0]), 2 * nearest), _OUTSIDE)
+    return np.concatenate([-depth * np.linspace(1, 0, _INSIDE) ** 2, outside]) - shift
+
+
+def told(own: Task, theta: np.ndarray, at: np.ndarray, answer: Answers, noise: tuple[float, float]) -> dict[str, Any]:
+    """The law at separations ``at`` (UNIT, from the rough surface), from all draws together.
+
+    ``noise``: N, standard deviation of one sample, and the spring constant, N/m.
+    """
+    scale, count = float(own.scale), len(PARTS)
+    mean, within = np.asarray(answer.mean) * scale, np.asarray(answer.covariance) * scale**2
+    parts, slopes = slice(0, count), slice(count, 2 * count)
+    total, spread = mean[..., parts].sum(axis=-1), _root(within[..., parts, parts].sum(axis=(-2, -1)))
+    single = _root(np.diagonal(within[..., parts, parts], axis1=-2, axis2=-1))
+    between = mixture.covariance(mean, within)
+    gradient = mean[..., slopes].sum(axis=-1).mean(axis=0) / UNIT
+    loud, unsteady = (float(np.exp(theta[:, PARAMETERS.index(name)]).mean()) for name in ("noise", "position_noise"))
+    low, high = (mixture.quantile(total, spread, end) for end in _ENDS)
+    part_low, part_high = (mixture.quantile(mean[..., parts], single, end) for end in _ENDS)
+    return {"separation": (at + surface_shift(own, theta)) * UNIT, "force": total.mean(axis=0), "force_low": low,
+            "force_high": high, "force_std_epistemic": _root(between[:, parts, parts].sum(axis=(1, 2))),
+            "force_std_noise": noise[0] * loud * np.abs(1 - gradient / noise[1]),
+            "force_std_position": np.abs(gradient) * unsteady * UNIT, "force_gradient": gradient,
+            "force_gradient_std": _root(between[:, slopes, slopes].sum(axis=(1, 2))) / UNIT,
+            "part_force": mean[..., parts].mean(axis=0), "part_low": part_low, "part_high": part_high,
+            "part_covariance": between[:, parts, parts]}
+
+
+def _root(variance: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(variance, 0.0))
+
+
+def kept(own: Task, theta: np.ndarray, law: dict[str, Any]) -> dict[str, Any]:
+    """The data, with the baseline under the ``law``, and what else another question to it needs."""
+    scale, shift = float(own.scale), surface_shift(own, theta)
+    there = np.asarray(own.there) > 0
+
+    def column(values: Any, unit: float) -> np.ndarray:
+        return np.where(there, np.asarray(values) * unit, np.nan)
+
+    both = there[:, None] & there
+    z, force = column(own.z + shift, UNIT), column(own.y, scale)
+    return {"hyperparameter": theta, "bin_separation": z, "bin_force": force,
+            "bin_baseline": np.where(there, _baseline(own, force - np.interp(z, law["separation"], law["force"]), z > 0),
+                                     np.nan),
+            "bin_covariance": np.where(both, np.asarray(own.covariance) * scale**2, np.nan),
+            "bin_softness": column(own.softness, 1.0), "bin_steepness": column(own.steepness, scale / UNIT),
+            "bin_time": column(own.time, 1.0)}
+
+
+def _baseline(own: Task, rest: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Level and tilt under what the law leaves before contact (N), weighted by the covariance of the noise."""
+    use = outside & np.isfinite(rest)
+    columns = np.stack([np.ones(POINTS), np.asarray(own.time)], axis=1)
+    covariance = np.asarray(own.covariance)[np.ix_(use, use)]
+    weighted = np.linalg.solve(covariance + 1e-12 * np.trace(covariance) * np.eye(len(covariance)), columns[use])
+    return columns @ np.linalg.lstsq(weighted.T @ columns[use], weighted.T @ rest[use], rcond=None)[0]
+
+
+def numbers(own: Task, bins: Binned, law: dict[str, Any], answer: Answers, theta: np.ndarray,
+            contact: AbstractElasticContact) -> dict[str, float]:
+    """The single numbers of one law; the parts are read off at its deepest point, the first."""
+    scale, shift = float(own.scale), surface_shift(own, theta)
+    shifts = theta[:, 0] * float(own.surface_std)
+    depths = np.maximum(-(law["separation"][0] / UNIT - shift + shifts), _LEAST) * UNIT  # of each draw
+    with jax.enable_x64(True):
+        shape = np.asarray(jax.vmap(contact.shape)(jnp.asarray(depths)))
+    mean, within = np.asarray(answer.mean)[:, 0, :3] * scale, np.asarray(answer.covariance)[:, 0, :3, :3] * scale**2
+    std, factor = _root(np.diagonal(within, axis1=1, axis2=2)), (1 - float(contact.poisson_ratio) ** 2) / shape
+    elastic = mean[:, 0] + mean[:, 1]
+    share = mean[:, 1] / elastic
+    share_std = _root(within[:, 1, 1] * (1 - share) ** 2 + within[:, 0, 0] * share**2
+                      - 2 * within[:, 0, 1] * share * (1 - share)) / np.abs(elastic)
+    exponent = np.exp(theta[:, PARAMETERS.index("exponent")])
+    nearest, seen = _seen(law, own, shift)
+    return {"contact_point": -(bins.surface + shift * UNIT), "contact_point_std": float(shifts.std()) * UNIT,
+            **_with_ends("modulus", factor * mean[:, 0], factor * std[:, 0]),
+            **_with_ends("contact_attraction", mean[:, 2], std[:, 2]),
+            "discrepancy": float(share.mean()), "discrepancy_std": float(np.sqrt(share.var() + (share_std**2).mean())),
+            "attraction_from": nearest, "attraction_to": seen, "attraction_exponent": float(exponent.mean()),
+            "attraction_exponent_std": float(exponent.std()),
+            **{name: float(np.exp(theta[:, PARAMETERS.index(own_name)]).mean()) * unit for name, own_name, unit in (
+                ("noise_factor", "noise", 1.0), ("position_noise", "position_noise", UNIT))},
+            "surface_std": float(own.surface_std) * UNIT, "depth": float(own.depth) * UNIT,
+            "stiffness": float(own.stiffness) * scale, "surface_shift": shift * UNIT, "scale": scale,
+            "noise_std": bins.noise}
+
+
+def _with_ends(name: str, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:
+    low, high = (float(mixture.quantile(mean, std, end)) for end in _ENDS)
+    return {name: float(mean.mean()), f"{name}_std": float(np.sqrt(mean.var() + (std**2).mean())),
+            f"{name}_low": low, f"{name}_high": high}
+
+
+def _seen(law: dict[str, Any], own: Task, shift: float) -> tuple[float, float]:
+    """The nearest separation that was measured, and the largest to which the attraction is told from zero, m."""
+    z = (np.asarray(own.z)[np.asarray(own.there) > 0] + shift) * UNIT
+    nearest = float(z[z > 0].min(initial=np.inf))
+    out = law["separation"] >= nearest
+    told_apart = (law["part_high"][:, 2] < 0)[out]
+    last = int(np.argmin(told_apart)) if not told_apart.all() else len(told_apart)
+    return nearest, float(law["separation"][out][last - 1]) if last else np.nan
+
+
+def variable(name: str, values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray, dict[str, str]]:
+    """The variable of this name with its dimensions, unit and meaning."""
+    dims, unit, meaning = _ARRAYS[name]
+    return ("curve", *dims), values, {"units": unit, "long_name": meaning}
+
+
+def table(curves: xr.Dataset, found: Sequence[Law], draws: int) -> xr.Dataset:
+    """The laws of these curves; NaN where a curve has none."""
+    sizes = {"point": _INSIDE + _OUTSIDE, "part": len(PARTS), "part_": len(PARTS), "draw": draws,
+             "parameter": len(PARAMETERS), "bin": POINTS, "bin_": POINTS}
+    variables: dict[str, Any] = {}
+    for name, (dims, _, _) in _ARRAYS.items():
+        nothing = np.full([sizes[dim] for dim in dims], np.nan)
+        variables[name] = variable(name, np.stack([law.arrays.get(name, nothing) for law in found]))
+    for name, (unit, meaning) in _NUMBERS.items():
+        values = np.array([law.numbers.get(name, np.nan) for law in found])
+        variables[name] = ("curve", values, {"units": unit, "long_name": meaning})
+    variables["flag"] = ("curve", np.array([int(law.flag) for law in found], np.int8), flag_attributes())
+    variables["problem"] = ("curve", np.array([law.problem for law in found], str))
+    coords = {"curve": np.arange(len(found)), "part": list(PARTS), "parameter": list(PARAMETERS)}
+    return xr.Dataset(variables, coords | identity(curves))
+

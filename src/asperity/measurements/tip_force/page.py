@@ -1,0 +1,176 @@
+"""The page about force laws: data and law, its parts, what is not known of it, and what that means in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from asperity.data.results import assumptions
+from asperity.learning.outcome import Outcome
+from asperity.report.numbers import count_of, measurement, plain, prefix, spread
+from asperity.report.page import Finding, Page, Panel
+from asperity.report.pictures import Line, lines
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
+__all__ = ["page"]
+
+_DRAWN = 4  # laws on a page, at most
+_LARGE = 0.3  # share of the elastic force that the model does not have, from which the page says so
+_TOLD = 0.8  # of the prior's standard deviation of the exponent, below which the data say something of it
+_PRIOR_STD = 0.5  # of the exponent
+_BEYOND = 0.3  # of the depth, or of what is far: how much of it the figure about contact shows
+
+
+def page(made: xr.Dataset) -> Page:
+    """The page about the result of `asperity.measurements.tip_force.law.force_law`, or of a table."""
+    said = [*json.loads(made.attrs["findings"]), *assumptions(made)]
+    good = np.flatnonzero(np.isfinite(made["force"].values).all(axis=1))
+    title = Path(str(made.attrs["file"])).name
+    if not len(good):
+        return Page("force law", title, said[0], (), tuple(said[1:]))
+    good = good[np.argsort(made["flag"].values[good], kind="stable")]
+    panels = [panel for curve in good[:_DRAWN] for panel in _panels(made.isel(curve=curve), int(curve), len(good))]
+    return Page("force law", title, _headline(made, good), _findings(made, good), (*_remarks(made, good), *said),
+                tuple(panels))
+
+
+def _headline(made: xr.Dataset, good: np.ndarray) -> str:
+    if "contact_attraction" not in made:
+        return f"A force law of {count_of(int(made.attrs['samples']), 'value')}, with its parts and their bands."
+    seen = np.isfinite(made["attraction_to"].values[good])
+    if len(good) == 1:
+        one = made.isel(curve=int(good[0]))
+        if seen[0]:
+            return ("An attraction is seen before contact, from "
+                    f"{spread(float(one['attraction_from']), float(one['attraction_to']), 'm')}.")
+        return (f"No attraction is seen before contact: from {plain(float(one['attraction_from']), 'm', 2)} outwards "
+                "it is below the noise.")
+    return (f"An attraction is seen before contact in {int(seen.sum())} of {len(good)} curves; in the others it is "
+            "below the noise.")
+
+
+def _findings(made: xr.Dataset, good: np.ndarray) -> tuple[Finding, ...]:
+    """The numbers of the law, or of the middle one of many."""
+    if "contact_attraction" not in made:
+        return ()
+    rows = [Finding("attraction at contact", _middle(made, good, "contact_attraction", "N"),
+                    "The long-range part where the tip touches, by the contact side of a jump where there is one; "
+                    "negative attracts."),
+            Finding("modulus at vanishing depth", _middle(made, good, "modulus", "Pa"),
+                    f"The contact part, {made.attrs['model']}, without its discrepancy; for that radius and spring "
+                    "constant.")]
+    width = float(np.median(made["attraction_exponent_std"].values[good]))
+    if width < _TOLD * _PRIOR_STD and np.isfinite(made["attraction_to"].values[good]).mean() > 0.5:
+        middle = float(np.median(made["attraction_exponent"].values[good]))
+        rows.append(Finding("exponent of the attraction", measurement(middle, "1", [(width, "")]),
+                            "The power by which it falls with the distance; 2 for van der Waals forces of a sphere."))
+    return tuple(rows)
+
+
+def _middle(made: xr.Dataset, good: np.ndarray, name: str, unit: str) -> str:
+    """The value with its band of 95 %; of many curves the median, and of the ends of their bands."""
+    middle, low, high = (float(np.median(made[name + end].values[good])) for end in ("", "_low", "_high"))
+    text = f"{plain(middle, unit)} ({spread(low, high, unit)}, 95 %)"
+    return text if len(good) == 1 else f"{text}, median of {len(good)} curves and of the ends of their bands"
+
+
+def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
+    said = []
+    if "discrepancy" not in made:
+        return said
+    share = np.abs(made["discrepancy"].values[good])
+    large = int((share > np.maximum(_LARGE, 2 * made["discrepancy_std"].values[good])).sum())
+    if large:
+        said.append(f"In {count_of(large, 'curve')} more than {100 * _LARGE:.0f} % of the elastic force is none of "
+                    f"{made.attrs['model']}: its modulus is an extrapolation to vanishing depth, not a property of "
+                    "the sample, until the model or the sensitivity is right.")
+    if loud := int((made["flag"].values[good] == Outcome.misfit).sum()):
+        said.append(f"In {count_of(loud, 'curve')} the law leaves more than the baseline's noise: bands are wider by "
+                    "that.")
+    if stuck := int((made["flag"].values[good] == Outcome.not_converged).sum()):
+        said.append(f"In {count_of(stuck, 'curve')} the draws hardly moved: do not use their bands; more --draws may "
+                    "help.")
+    return said
+
+
+def _panels(one: xr.Dataset, curve: int, many: int) -> list[Panel]:
+    """The figures of one law."""
+    name = f"Curve {curve}: " if many > 1 else ""
+    parts = [str(part).replace("_", " ") for part in one["part"].values]
+    factor, unit = prefix(float(np.nanmax(np.abs(one["bin_force"].values))), "N")
+    z, far = one["separation"].values, one["separation"].values > 0
+    data_z, data = one["bin_separation"].values, (one["bin_force"] - one["bin_baseline"]).values / factor
+    length, metre = prefix(float(np.abs(z[~far]).max(initial=0.0)) or float(np.median(z)), "m")
+    law = _line("law", z, one, ("force", "force_low", "force_high"), factor)
+    split = [_line(part, z, one.isel(part=i), ("part_force", "part_low", "part_high"), factor)
+             for i, part in enumerate(parts)]
+    both = [Line("data", data_z, data, dots=True), law]
+    close = z <= _BEYOND * np.abs(z[~far]).max(initial=0.0) if (~far).sum() > 1 else far
+    figures = [_shaded(lines([_cut(line, close, z, length) for line in both], "law", f"separation ({metre})",
+                             f"force ({unit})"), one, length),
+               _shaded(lines([_cut(line, close, z, length) for line in split], "parts", f"separation ({metre})",
+                             f"force ({unit})"), one, length)]
+    outside = _outside(one, z, far, data_z)
+    words = ("Bands: 95 %. Shaded: extrapolated, between the nearest sample before contact and the first one in "
+             "contact. The baseline's level and tilt are taken off the data.")
+    return [Panel(f"{name}force law", words, tuple(figures)),
+            Panel(f"{name}before contact, and what is not known", "Epistemic: what more data of the same curve would "
+                  "lessen. Noise of one further sample: of its force, and of its place on a steep law.",
+                  (outside, _unknown(one, z, far)))]
+
+
+def _line(label: str, z: np.ndarray, one: xr.Dataset, names: tuple[str, str, str], factor: float) -> Line:
+    """A line with its band: (value, low, high)."""
+    value, low, high = (one[name].values / factor for name in names)
+    return Line(label, z, value, low, high)
+
+
+def _cut(line: Line, close: np.ndarray, z: np.ndarray, length: float) -> Line:
+    """The part of a line that the figure shows, in its unit of length."""
+    use = line.x <= z[close].max() if line.dots else close
+    low, high = (None if end is None else end[use] for end in (line.low, line.high))
+    return Line(line.label, line.x[use] / length, line.y[use], low, high, line.dots)
+
+
+def _shaded(plot: figure, one: xr.Dataset, length: float, *, inside: bool = True) -> figure:
+    """The figure with a gray box between the nearest sample before contact and the first in contact, if it shows it."""
+    from bokeh.models import BoxAnnotation
+
+    there = one["bin_separation"].values[np.isfinite(one["bin_separation"].values)] / length
+    nearest = float(there[there > 0].min(initial=np.inf))
+    if np.isfinite(nearest):
+        box = BoxAnnotation(right=nearest, fill_color="#888888", fill_alpha=0.14, line_alpha=0)
+        if inside:
+            box.left = float(there[there <= 0].max(initial=0.0))
+        plot.add_layout(box)
+    return plot
+
+
+def _outside(one: xr.Dataset, z: np.ndarray, far: np.ndarray, data_z: np.ndarray) -> figure:
+    """The law before contact over a logarithmic separation, as far as the range of the data there goes."""
+    there, length, metre = data_z > 0, *prefix(float(np.median(z[far])), "m")
+    data = (one["bin_force"] - one["bin_baseline"]).values[there]
+    size = 3 * float(np.abs(data).max(initial=1e-30))
+    factor, unit = prefix(size, "N")
+    law, low, high = (np.clip(one[f"force{end}"].values[far], -size, size) / factor for end in ("", "_low", "_high"))
+    drawn = [Line("data", data_z[there] / length, data / factor, dots=True),
+             Line("law", z[far] / length, law, low, high)]
+    plot = lines(drawn, "before contact", f"separation ({metre})", f"force ({unit})", logarithmic_x=True)
+    return _shaded(plot, one, length, inside=False)
+
+
+def _unknown(one: xr.Dataset, z: np.ndarray, far: np.ndarray) -> figure:
+    """The standard uncertainties over a logarithmic separation."""
+    length, metre = prefix(float(np.median(z[far])), "m")
+    kinds = {"epistemic": "force_std_epistemic", "noise of the force": "force_std_noise",
+             "noise of the place": "force_std_position"}
+    found = {label: one[name].values[far] for label, name in kinds.items() if name in one}
+    factor, unit = prefix(float(np.nanmax([np.nanmedian(values) for values in found.values()])), "N")
+    drawn = [Line(label, z[far] / length, values / factor) for label, values in found.items()]
+    return lines(drawn, "standard uncertainties", f"separation ({metre})", f"force ({unit})", logarithmic=True)
