@@ -80,6 +80,7 @@ MANY_PARAMETERS = {
     "measurements/calibration/command.py:spring_constant": "one option per physical input of the command",
     "measurements/rheometry/command.py:spectrum": "one option per physical input of the command",
     "measurements/rheometry/command.py:relax": "one option per physical input of the command",
+    "measurements/tip_force/command.py:force": "one option per physical input of the command",
     "measurements/images/command.py:image": "one option per step of the command",
     "measurements/force_curves/analyze.py:analyze": "the whole way in one call: inputs, model, calibration, output",
     "measurements/force_curves/fit.py:fit": "data, model, calibration uncertainty",

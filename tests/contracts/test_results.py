@@ -30,7 +30,7 @@ from tests.test_cli import run
 
 RADIUS = 5e-6
 #: the verbs that take a contact model
-PER_CURVE = ("fit", "select", "analyze", "modulus_spectrum", "holds", "power_law")
+PER_CURVE = ("fit", "select", "analyze", "modulus_spectrum", "holds", "power_law", "force_law")
 
 #: what the instrument of a verb was taken to be where nobody tells it
 UNTOLD = {"modulus_spectrum": {"drag": 0.0, "lag": 0.0}}
@@ -74,12 +74,13 @@ def _held():
 @functools.cache
 def result(name: str, stated: bool, given: bool):
     """The result of a verb on curves that state their tip or not, with the radius given or not."""
-    kinds = {"modulus_spectrum": "oscillations", "holds": "hold", "power_law": "hold"}
+    kinds = {"modulus_spectrum": "oscillations", "holds": "hold", "power_law": "hold", "force_law": "hold"}
     data = curves(kinds.get(name, "map"))
     data = data.assign_attrs(radius=RADIUS) if stated else data
     options = {} if not given else {"radius": RADIUS} if name == "select" else {
         "model": {"name": "hertz", "radius": RADIUS}}
-    options |= {"modulus_spectrum": {"contact_point": 0.0}, "holds": {"draws": 4}}.get(name, {})
+    options |= {"modulus_spectrum": {"contact_point": 0.0}, "holds": {"draws": 4},
+                "force_law": {"draws": 32}}.get(name, {})
     if name == "analyze":
         with tempfile.TemporaryDirectory() as folder:
             return VERBS[name](store.save(data, Path(folder) / "map.nc"), **options)
@@ -116,7 +117,7 @@ def test_one_result_contract(name):
     lost = {coordinate for coordinate in IDENTITY if coordinate not in made.coords}
     assert not lost, lost
     for quantity in ("modulus", "work_of_adhesion", "contact_point", "storage_modulus", "loss_modulus",
-                     "relaxation_fit", "order"):
+                     "relaxation_fit", "order", "contact_attraction"):
         if quantity in made:
             assert f"{quantity}_std" in made or {f"{quantity}_low", f"{quantity}_high"} <= set(made.data_vars), quantity
             assert made[quantity].attrs["units"]

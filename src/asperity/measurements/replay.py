@@ -22,6 +22,7 @@ from asperity.measurements.rheometry.modulation import modulus_spectrum
 from asperity.measurements.rheometry.power_law import power_law
 from asperity.measurements.tip_force.law import force_law
 from asperity.measurements.tip_force.predict import predict
+from asperity.measurements.tip_force.table_law import force_law_of_table
 
 __all__ = ["VERBS", "differences", "replay"]
 
@@ -34,7 +35,8 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "calibrate.sensitivity": calibrate.sensitivity, "calibrate.spring_constant": calibrate.spring_constant,
     "calibrate.tip": calibrate.tip, "spectrum": spectrum, "relax": relax,
     "median_spectrum": median_spectrum, "modulus_spectrum": modulus_spectrum,
-    "holds": holds, "power_law": power_law, "force_law": force_law, "predict": predict}
+    "holds": holds, "power_law": power_law, "force_law": force_law,
+    "force_law_of_table": force_law_of_table, "predict": predict}
 
 
 @verb()

@@ -5,8 +5,8 @@ $$F(D) = c\,h(-D)\,[1 + a(v)] + A(D), \qquad y = F + b_0 + b_1 t + n$$
 over the separation D from a surface whose place is unknown: h is the contact model's shape, a a Gaussian process of
 the contact radius v that vanishes with it, A a process of ln(D + a_0) that falls as $(D + a_0)^{-q}$ and stays as it is
 in contact, b a baseline of any level and tilt, and n the noise of the baseline with its spectrum. Level, tilt and c are
-integrated out exactly, the place of the surface and the other hyperparameters by draws. Force laws are told at
-separations from the most likely surface, so that not knowing the surface is part of their bands.
+integrated out exactly, the place of the surface and the other hyperparameters by draws: each draw tells the law from
+its own surface, so that not knowing the surface is part of the bands, which are wide where the law is steep.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from asperity.learning.gp.kernels import (
 from asperity.learning.gp.observed import Observed
 from asperity.learning.gp.tempering import tempered
 
-__all__ = ["PARAMETERS", "PARTS", "POINTS", "PRIOR", "UNIT", "Task", "answers", "draws_of", "task"]
+__all__ = ["PARAMETERS", "PARTS", "POINTS", "PRIOR", "UNIT", "ScaledApproach", "answers", "draws_of", "scaled"]
 
 #: the parts of a force law
 PARTS = ("contact", "discrepancy", "attraction")
@@ -51,7 +51,7 @@ PRIOR = {
     "attraction": (-0.7, 1.5),  # at contact, in units of the force scale
     "exponent": (0.693, 0.25),  # 2, of a sphere and a plane
     "bend": (0.7, 0.7),  # of ln D, the length of the attraction
-    "discrepancy": (-2.3, 1.2),  # of the contact, 0.1 at the largest depth,
+    "discrepancy": (-1.6, 1.2),  # of the contact, 0.2 at the largest depth,
     "radius": (-0.3, 0.6),  # of v, the length of the discrepancy
     "noise": (0.0, 0.2),  # the standard deviation of the noise over that of the baseline's far half
     "position_noise": (-3.0, 1.5),  # nm, of the height: 0.05
@@ -66,7 +66,7 @@ _ROUNDING = 1e-6  # of the force scale: the least noise
 _STEEPEST = 1e3  # of 1 + F'/k
 
 
-class Task(NamedTuple):
+class ScaledApproach(NamedTuple):
     """One approach, scaled and padded; NumPy arrays outside compiled functions, JAX arrays inside."""
 
     z: Any  # (point,) UNIT, from the rough surface
@@ -82,7 +82,7 @@ class Task(NamedTuple):
     scale: Any  # N
 
 
-def task(bins: Binned, spring_constant: float) -> Task:
+def scaled(bins: Binned, spring_constant: float) -> ScaledApproach:
     """The bins of one approach as a task of fixed shape; k in N/m."""
     used = len(bins.force)
     if used > POINTS:
@@ -95,14 +95,15 @@ def task(bins: Binned, spring_constant: float) -> Task:
 
     z = bins.separation / UNIT
     covariance = np.pad(bins.covariance / scale**2, (0, POINTS - used))
-    return Task(padded(z, float(z[-1])), padded((bins.force - level) / scale), padded(z / max(float(z[0]), 1e-300)),
+    along = z / max(float(z[0]), 1e-300)
+    return ScaledApproach(padded(z, float(z[-1])), padded((bins.force - level) / scale), padded(along),
                 jnp.asarray(covariance), padded(np.ones(used)), padded(bins.slope / spring_constant),
                 padded(bins.slope * UNIT / scale),
                 jnp.asarray(bins.depth / UNIT), jnp.asarray(bins.stiffness / scale),
                 jnp.asarray(_OFF * bins.surface_std / UNIT), jnp.asarray(scale))
 
 
-def _kernel(theta: Array, own: Task, model: AbstractElasticContact) -> AbstractKernel:
+def _kernel(theta: Array, own: ScaledApproach, model: AbstractElasticContact) -> AbstractKernel:
     cutoff, attraction, exponent, bend, discrepancy, radius = (jnp.exp(one) for one in theta[1:7])
     term = ContactTerm(model, own.depth, jnp.asarray(UNIT))
     far = Constant(attraction * cutoff**exponent) * PowerLaw(exponent) * LogSeparation(Matern(bend))
@@ -111,22 +112,18 @@ def _kernel(theta: Array, own: Task, model: AbstractElasticContact) -> AbstractK
             + Beyond(far, cutoff))
 
 
-def _observed(theta: Array, own: Task) -> Observed:
+def _observed(theta: Array, own: ScaledApproach) -> Observed:
     """The data with the surface where ``theta`` has it, the noise at its size, level and tilt."""
     noise, position = jnp.exp(theta[-2:])
     weight = noise * jnp.clip(1 + own.softness, 1 / _STEEPEST, _STEEPEST)
     covariance = (weight[:, None] * weight * own.covariance
                   + jnp.diag((own.steepness * position) ** 2 + _ROUNDING**2))
     baseline = Constant(jnp.asarray(_ANY)) + Linear(jnp.asarray(_ANY))
-    return Observed(own.z + _shift(theta, own), own.y, covariance, own.there > 0, own.time, baseline)
-
-
-def _shift(theta: Array, own: Task) -> Array:
-    return theta[0] * own.surface_std
+    return Observed(own.z + theta[0] * own.surface_std, own.y, covariance, own.there > 0, own.time, baseline)
 
 
 @partial(eqx.filter_jit)
-def draws_of(own: Task, model: AbstractElasticContact, key: Array, draws: int) -> Draws:
+def draws_of(own: ScaledApproach, model: AbstractElasticContact, key: Array, draws: int) -> Draws:
     """Draws of the hyperparameters (`PARAMETERS`) from their posterior."""
     mean, std = (jnp.array(column) for column in zip(*PRIOR.values()))
 
@@ -137,19 +134,19 @@ def draws_of(own: Task, model: AbstractElasticContact, key: Array, draws: int) -
 
 
 class Answers(NamedTuple):
-    """What each draw says, with rows as `asperity.learning.gp.observed.Posterior` has them, in units of the task."""
+    """What each draw says, in units of the approach; rows are those of `asperity.learning.gp.observed.PartPosterior`."""
 
     mean: Any  # (draw, at, row)
     covariance: Any  # (draw, at, row, row)
 
 
 @eqx.filter_jit
-def answers(own: Task, model: AbstractElasticContact, theta: Float[Array, "draw parameter"],
+def answers(own: ScaledApproach, model: AbstractElasticContact, theta: Float[Array, "draw parameter"],
             at: Float[Array, " at"]) -> Answers:
-    """The parts and their derivatives at the separations ``at`` (UNIT, from the rough surface), for each draw."""
+    """The parts and their derivatives at the separations ``at`` (UNIT), from where each draw has the surface."""
 
     def one(draw: Array) -> tuple[Array, Array]:
-        found = dense.condition(_kernel(draw, own, model), _observed(draw, own), at + _shift(draw, own))
+        found = dense.condition(_kernel(draw, own, model), _observed(draw, own), at)
         return found.mean, found.covariance
 
     return Answers(*jax.lax.map(one, theta))

@@ -22,11 +22,12 @@ from asperity.learning import noise
 from asperity.learning.attachment import find_jump
 from asperity.messages import DataError
 
-__all__ = ["Binned", "binned"]
+__all__ = ["FEWEST", "Binned", "binned"]
 
 _BINS_OUTSIDE = 56
 _BINS_INSIDE = 36
-_FEWEST = 48  # samples before contact: the noise is learnt from half of them
+#: samples before contact, at least: the noise is learnt from half of them
+FEWEST = 48
 _TRIED = 161  # places of the surface that are tried
 _NEAREST = 3.0  # samples: the width of the bins next to the surface
 
@@ -65,8 +66,8 @@ def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: 
     surface, width, amplitude, _ = _rough(position, force, attached, model)
     outside = (int(np.flatnonzero(attached > 0)[0]) if (attached > 0).any() else
                int(np.searchsorted(np.maximum.accumulate(position), surface)))
-    if outside < _FEWEST:
-        raise DataError(f"{outside} samples before contact; a force law needs {_FEWEST}, of which the far half shows "
+    if outside < FEWEST:
+        raise DataError(f"{outside} samples before contact; a force law needs {FEWEST}, of which the far half shows "
                         "the noise. Record from further away")
     edges = _edges(surface - position, outside)
     mean = np.diff(edges)

@@ -19,7 +19,7 @@ from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float
 
 from asperity.learning.gp._kernel import AbstractKernel
-from asperity.learning.gp.observed import Observed, Posterior, value
+from asperity.learning.gp.observed import Observed, PartPosterior, value
 
 __all__ = ["condition", "gram", "log_likelihood"]
 
@@ -33,7 +33,7 @@ def log_likelihood(kernel: AbstractKernel, data: Observed, functional: Functiona
 
 
 def condition(kernel: AbstractKernel, data: Observed, at: Float[Array, " asked"] | None = None,
-              functional: Functional = value) -> Posterior:
+              functional: Functional = value) -> PartPosterior:
     """What ``data`` tell of the parts of the kernel and their derivatives at the points ``at`` (by default its own)."""
     at = data.z if at is None else at
     factor = jnp.linalg.cholesky(_covariance(kernel, data, functional))
@@ -47,7 +47,7 @@ def condition(kernel: AbstractKernel, data: Observed, at: Float[Array, " asked"]
     rows = jnp.stack(across, axis=1)
     half = jax.scipy.linalg.solve_triangular(factor, rows.reshape(-1, rows.shape[-1]).T, lower=True)
     half = half.T.reshape(rows.shape)
-    return Posterior(rows @ weights, _prior(own) - jnp.einsum("nri,nqi->nrq", half, half))
+    return PartPosterior(rows @ weights, _prior(own) - jnp.einsum("nri,nqi->nrq", half, half))
 
 
 def gram(covariance: Callable[[Array, Array], Array], left: Functional, a: Array, right: Functional,

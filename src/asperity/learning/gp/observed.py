@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from asperity.learning.gp._kernel import AbstractKernel, Scalar
 
-__all__ = ["Observed", "Posterior", "value"]
+__all__ = ["Observed", "PartPosterior", "value"]
 
 
 def value(f: Callable[[Scalar], Scalar], at: Scalar) -> Scalar:
@@ -28,7 +28,7 @@ class Observed(NamedTuple):
     noise: AbstractKernel | None = None  # whose kernel this is
 
 
-class Posterior(NamedTuple):
+class PartPosterior(NamedTuple):
     """What is known at each point of the parts f_j of a kernel, and of their derivatives."""
 
     mean: Float[Array, "point row"]  # rows: the parts, then their derivatives

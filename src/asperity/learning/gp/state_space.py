@@ -18,7 +18,7 @@ from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Float
 
 from asperity.learning.gp._kernel import AbstractKernel
-from asperity.learning.gp.observed import Observed, Posterior
+from asperity.learning.gp.observed import Observed, PartPosterior
 
 __all__ = ["condition", "log_likelihood"]
 
@@ -58,7 +58,7 @@ def log_likelihood(kernel: AbstractKernel, data: Observed) -> Float[Array, ""]:
     return -0.5 * (terms.sum() + data.there.sum() * jnp.log(2 * jnp.pi))
 
 
-def condition(kernel: AbstractKernel, data: Observed) -> Posterior:
+def condition(kernel: AbstractKernel, data: Observed) -> PartPosterior:
     """What ``data`` tell of the parts of the kernel and their derivatives at each of its points, seen or not.
 
     To ask at other points, let them be among ``data.z`` with ``there`` False.
@@ -77,7 +77,8 @@ def condition(kernel: AbstractKernel, data: Observed) -> Posterior:
     _, (mean, covariance) = jax.lax.scan(back, _start(chain), steps, reverse=True)
     asked = jnp.zeros((len(data.z), 2 * len(kernel.parts), states))
     asked = asked.at[:, :, : kernel.states].set(jax.vmap(lambda at: _rows(kernel, at))(data.z))
-    return Posterior(jnp.einsum("nrs,ns->nr", asked, mean), jnp.einsum("nrs,nst,nqt->nrq", asked, covariance, asked))
+    return PartPosterior(jnp.einsum("nrs,ns->nr", asked, mean),
+                         jnp.einsum("nrs,nst,nqt->nrq", asked, covariance, asked))
 
 
 def _chain(kernel: AbstractKernel, data: Observed) -> _Chain:

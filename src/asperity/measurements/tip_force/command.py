@@ -48,12 +48,24 @@ def force(
     """The force against the separation, of approach curves or of a table: its parts, with bands."""
     from asperity.measurements.tip_force.files import law_of_files
 
+    _apart(paths, out)
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     known = given(spring_constant=spring_constant, sensitivity=sensitivity)
     with progress() as tell:
         made = law_of_files(paths, {"name": model, **tip}, known, draws=draws, seed=seed,
                             folder=Path(f"{out}.work"), restart=restart, progress=tell)
     raise typer.Exit(_done(made, out, as_json))
+
+
+def _apart(paths: list[Path], out: Path) -> None:
+    """Raise ArgumentError if what is written would stand in the place of what is read."""
+    from asperity.messages import ArgumentError
+
+    written = {out.with_suffix(end).absolute() for end in (out.suffix, ".html", ".csv")}
+    for path in paths:
+        if path.absolute() in written:
+            raise ArgumentError(f"--out {out}: '{path}' would be written over; give another name, such as "
+                                f"--out {out.with_name(out.stem + '_law' + out.suffix)}")
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -11,15 +12,17 @@ import xarray as xr
 from asperity.contact.named import Model
 from asperity.data.curve_files import missing_calibration
 from asperity.data.readers._errors import MissingCalibration
+from asperity.data.readers.force_table import is_force_table
 from asperity.measurements.force_curves.read import read
 from asperity.measurements.tip_force.law import force_law
+from asperity.measurements.tip_force.table_law import force_law_of_table
 
 __all__ = ["law_of_files"]
 
 
 def law_of_files(paths: Sequence[str | PathLike[str]], model: Model, given: Mapping[str, float],
                  **how: Any) -> xr.Dataset:
-    """The force laws of the curves of files.
+    """The force laws of the curves of files, or of one table.
 
     Args:
         paths: as `asperity.read` takes them.
@@ -27,6 +30,8 @@ def law_of_files(paths: Sequence[str | PathLike[str]], model: Model, given: Mapp
         given: ``spring_constant`` and ``sensitivity``, which replace those of the files.
         how: the other arguments of `force_law`.
     """
+    if len(paths) == 1 and Path(paths[0]).is_file() and is_force_table(paths[0]):
+        return force_law_of_table(paths[0], draws=how["draws"], seed=how["seed"])
     curves = read(paths, **given)
     if lacking := missing_calibration(curves, str(paths[0])):
         raise MissingCalibration(str(paths[0]), lacking.problem, "Give --spring-constant, and --sensitivity if the "

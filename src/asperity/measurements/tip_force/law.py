@@ -16,13 +16,13 @@ from asperity.data import provenance
 from asperity.data.jobs import Progress
 from asperity.data.verbs import verb
 from asperity.learning.gp import approach, tempering
-from asperity.learning.gp.approach import PARAMETERS, PRIOR
-from asperity.learning.gp.approach_bins import Binned, binned
+from asperity.learning.gp.approach import PARAMETERS, PARTS, PRIOR
+from asperity.learning.gp.approach_bins import FEWEST, Binned, binned
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
-from asperity.measurements.tip_force.law_table import Law, grid, kept, numbers, table, told
+from asperity.measurements.tip_force.law_table import ForceLaw, grid, kept, numbers, sizes_of, table, told
 from asperity.messages import DataError
 from asperity.report.numbers import count_of
 
@@ -86,21 +86,22 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
 
 def _fitted(curves: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> xr.Dataset:
     """The laws of some curves; ``problem`` says why a curve has none."""
-    found: list[Law] = []
+    found: list[ForceLaw] = []
     for index, number in enumerate(curves["number"].values):
         try:
             found.append(_one(curves.isel(curve=[index]), contact, draws, seed + int(number)))
         except (DataError, np.linalg.LinAlgError) as error:
-            found.append(Law({}, {}, Outcome.not_fitted, str(error)))
-    return table(curves.drop_vars("number"), found, draws)
+            found.append(ForceLaw({}, {}, Outcome.not_fitted, str(error)))
+    named = {"part": list(PARTS), "parameter": list(PARAMETERS)}
+    return table(curves.drop_vars("number"), found, sizes_of(draws)).assign_coords(named)
 
 
-def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> Law:
+def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> ForceLaw:
     segment = segment_of(curve, "approach")
     k = float(segment.spring_constant[0]) if "height" in curve else np.inf
     bins = _bins(segment, k, contact)
     with jax.enable_x64(True):
-        own = approach.task(bins, k)
+        own = approach.scaled(bins, k)
         found = approach.draws_of(own, contact, jax.random.key(seed), draws)
         theta = np.asarray(found.theta)
         at = grid(own, theta)
@@ -108,7 +109,7 @@ def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: i
         own = jax.tree.map(np.asarray, own)
     law = told(own, theta, at, answer, (bins.noise, k))
     single = numbers(own, bins, law, answer, theta, contact) | {"moved": float(found.moved)}
-    return Law(law | kept(own, theta, law), single, _flag(theta, float(found.moved)), "")
+    return ForceLaw(law | kept(own, theta, law), single, _flag(theta, float(found.moved)), "")
 
 
 def _bins(segment: Segment, k: float, contact: AbstractElasticContact) -> Binned:
@@ -116,8 +117,10 @@ def _bins(segment: Segment, k: float, contact: AbstractElasticContact) -> Binned
     counted = segment.counted[0]
     position = -(segment.height[0] + segment.force[0] / k)
     inside = position[counted]
-    end = max(len(inside) // 8, 1)
-    if len(inside) < 2 or np.median(inside[-end:]) <= np.median(inside[:end]):
+    if len(inside) < FEWEST:
+        raise DataError(f"{len(inside)} samples with a force and a height; a force law needs {FEWEST} before contact")
+    end = len(inside) // 8
+    if np.median(inside[-end:]) <= np.median(inside[:end]):
         raise DataError("the height does not fall along the approach: change its sign, or the order of the rows")
     return binned(position, segment.force[0], counted, contact)
 

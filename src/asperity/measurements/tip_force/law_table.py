@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,11 +13,12 @@ import xarray as xr
 from asperity.contact import AbstractElasticContact
 from asperity.data.results import flag_attributes, identity
 from asperity.learning.gp import mixture
-from asperity.learning.gp.approach import PARAMETERS, PARTS, POINTS, UNIT, Answers, Task
+from asperity.learning.gp.approach import PARAMETERS, PARTS, POINTS, UNIT, Answers, ScaledApproach
 from asperity.learning.gp.approach_bins import Binned
 from asperity.learning.outcome import Outcome
 
-__all__ = ["TOLD", "Law", "grid", "kept", "numbers", "surface_shift", "table", "told", "variable"]
+__all__ = ["TOLD", "ForceLaw", "grid", "kept", "numbers", "sizes_of", "surface_shift", "table", "together", "told",
+           "variable"]
 
 _INSIDE = 40  # points of a law in contact,
 _OUTSIDE = 80  # and before it
@@ -26,7 +27,7 @@ _LEAST = 0.03  # nm, or so near at least
 _ENDS = (0.025, 0.975)  # of the bands
 #: variable -> dimensions beside curve, unit, what it is
 _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "separation": (("point",), "m", "separation from the most likely surface; negative in contact"),
+    "separation": (("point",), "m", "separation; negative in contact"),
     "force": (("point",), "N", "force law: posterior mean"),
     "force_low": (("point",), "N", "force law: lower end of the interval that holds 95 %"),
     "force_high": (("point",), "N", "force law: upper end of the interval that holds 95 %"),
@@ -40,7 +41,7 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "part_high": (("point", "part"), "N", "parts: upper ends of the intervals that hold 95 %"),
     "part_covariance": (("point", "part", "part_"), "N^2", "covariances of the parts"),
     "hyperparameter": (("draw", "parameter"), "1", "draws from the posterior; natural logarithms but for the surface"),
-    "bin_separation": (("bin",), "m", "data: mean separations of bins"),
+    "bin_separation": (("bin",), "m", "data: mean separations of bins from the most likely surface"),
     "bin_force": (("bin",), "N", "data: mean forces of bins, the far baseline's median taken off"),
     "bin_baseline": (("bin",), "N", "data: level and tilt of the baseline, by what the law leaves before contact"),
     "bin_covariance": (("bin", "bin_"), "N^2", "data: covariance of the noise of these means, of the force alone"),
@@ -48,6 +49,12 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "bin_steepness": (("bin",), "N/m", "slope of the rough contact"),
     "bin_time": (("bin",), "1", "coordinate of the baseline's level and tilt"),
 }
+def sizes_of(draws: int) -> dict[str, int]:
+    """The sizes of the dimensions that the law of an approach has."""
+    return {"point": _INSIDE + _OUTSIDE, "part": len(PARTS), "part_": len(PARTS), "draw": draws,
+            "parameter": len(PARAMETERS), "bin": POINTS, "bin_": POINTS}
+
+
 #: variable of `told` -> its shape at one separation
 TOLD = {name: tuple(len(PARTS) for _ in dims[1:]) for name, (dims, _, _) in _ARRAYS.items() if dims[0] == "point"}
 #: variable -> unit, what it is
@@ -80,7 +87,7 @@ _NUMBERS = {
 }
 
 
-class Law(NamedTuple):
+class ForceLaw(NamedTuple):
     """One curve's force law."""
 
     arrays: dict[str, np.ndarray]
@@ -89,41 +96,51 @@ class Law(NamedTuple):
     problem: str
 
 
-def surface_shift(own: Task, theta: np.ndarray) -> float:
+def surface_shift(own: ScaledApproach, theta: np.ndarray) -> float:
     """By how much the most likely surface is deeper than the rough one, UNIT."""
     return float(np.median(theta[:, 0]) * float(own.surface_std))
 
 
-def grid(own: Task, theta: np.ndarray) -> np.ndarray:
-    """The separations from the rough surface, UNIT, at which the law is told."""
+def grid(own: ScaledApproach, theta: np.ndarray) -> np.ndarray:
+    """The separations at which the law is told, UNIT."""
     shift = surface_shift(own, theta)
     z = np.asarray(own.z)[np.asarray(own.there) > 0] + shift
     nearest = max(_NEAR * float(z[z > 0].min()), _LEAST) if (z > 0).any() else _LEAST
     depth = max(float(own.depth) - shift, _LEAST)
     outside = np.geomspace(nearest, max(float(z[0]), 2 * nearest), _OUTSIDE)
-    return np.concatenate([-depth * np.linspace(1, 0, _INSIDE) ** 2, outside]) - shift
+    return np.concatenate([-depth * np.linspace(1, 0, _INSIDE) ** 2, outside])
 
 
-def told(own: Task, theta: np.ndarray, at: np.ndarray, answer: Answers, noise: tuple[float, float]) -> dict[str, Any]:
-    """The law at separations ``at`` (UNIT, from the rough surface), from all draws together.
+def told(own: ScaledApproach, theta: np.ndarray, at: np.ndarray, answer: Answers,
+         noise: tuple[float, float]) -> dict[str, Any]:
+    """The law at separations ``at`` (UNIT), from all draws together.
 
     ``noise``: N, standard deviation of one sample, and the spring constant, N/m.
     """
-    scale, count = float(own.scale), len(PARTS)
-    mean, within = np.asarray(answer.mean) * scale, np.asarray(answer.covariance) * scale**2
+    scale = float(own.scale)
+    law = together(np.asarray(answer.mean) * scale, np.asarray(answer.covariance) * scale**2, at * UNIT, UNIT)
+    loud, unsteady = (float(np.exp(theta[:, PARAMETERS.index(name)]).mean()) for name in ("noise", "position_noise"))
+    gradient = law["force_gradient"]
+    return law | {"force_std_noise": noise[0] * loud * np.abs(1 - gradient / noise[1]),
+                  "force_std_position": np.abs(gradient) * unsteady * UNIT}
+
+
+def together(mean: np.ndarray, within: np.ndarray, separation: np.ndarray, unit: float) -> dict[str, Any]:
+    """The law of all draws: (draw, point, row) means and (draw, point, row, row) covariances, in N and N per ``unit``.
+
+    ``separation`` is in m, ``unit`` of it in m.
+    """
+    count = mean.shape[-1] // 2
     parts, slopes = slice(0, count), slice(count, 2 * count)
     total, spread = mean[..., parts].sum(axis=-1), _root(within[..., parts, parts].sum(axis=(-2, -1)))
     single = _root(np.diagonal(within[..., parts, parts], axis1=-2, axis2=-1))
     between = mixture.covariance(mean, within)
-    gradient = mean[..., slopes].sum(axis=-1).mean(axis=0) / UNIT
-    loud, unsteady = (float(np.exp(theta[:, PARAMETERS.index(name)]).mean()) for name in ("noise", "position_noise"))
     low, high = (mixture.quantile(total, spread, end) for end in _ENDS)
     part_low, part_high = (mixture.quantile(mean[..., parts], single, end) for end in _ENDS)
-    return {"separation": (at + surface_shift(own, theta)) * UNIT, "force": total.mean(axis=0), "force_low": low,
-            "force_high": high, "force_std_epistemic": _root(between[:, parts, parts].sum(axis=(1, 2))),
-            "force_std_noise": noise[0] * loud * np.abs(1 - gradient / noise[1]),
-            "force_std_position": np.abs(gradient) * unsteady * UNIT, "force_gradient": gradient,
-            "force_gradient_std": _root(between[:, slopes, slopes].sum(axis=(1, 2))) / UNIT,
+    return {"separation": separation, "force": total.mean(axis=0), "force_low": low, "force_high": high,
+            "force_std_epistemic": _root(between[:, parts, parts].sum(axis=(1, 2))),
+            "force_gradient": mean[..., slopes].sum(axis=-1).mean(axis=0) / unit,
+            "force_gradient_std": _root(between[:, slopes, slopes].sum(axis=(1, 2))) / unit,
             "part_force": mean[..., parts].mean(axis=0), "part_low": part_low, "part_high": part_high,
             "part_covariance": between[:, parts, parts]}
 
@@ -132,7 +149,7 @@ def _root(variance: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(variance, 0.0))
 
 
-def kept(own: Task, theta: np.ndarray, law: dict[str, Any]) -> dict[str, Any]:
+def kept(own: ScaledApproach, theta: np.ndarray, law: dict[str, Any]) -> dict[str, Any]:
     """The data, with the baseline under the ``law``, and what else another question to it needs."""
     scale, shift = float(own.scale), surface_shift(own, theta)
     there = np.asarray(own.there) > 0
@@ -142,15 +159,15 @@ def kept(own: Task, theta: np.ndarray, law: dict[str, Any]) -> dict[str, Any]:
 
     both = there[:, None] & there
     z, force = column(own.z + shift, UNIT), column(own.y, scale)
+    rest = force - np.interp(z, law["separation"], law["force"])
     return {"hyperparameter": theta, "bin_separation": z, "bin_force": force,
-            "bin_baseline": np.where(there, _baseline(own, force - np.interp(z, law["separation"], law["force"]), z > 0),
-                                     np.nan),
+            "bin_baseline": np.where(there, _baseline(own, rest, z > 0), np.nan),
             "bin_covariance": np.where(both, np.asarray(own.covariance) * scale**2, np.nan),
             "bin_softness": column(own.softness, 1.0), "bin_steepness": column(own.steepness, scale / UNIT),
             "bin_time": column(own.time, 1.0)}
 
 
-def _baseline(own: Task, rest: np.ndarray, outside: np.ndarray) -> np.ndarray:
+def _baseline(own: ScaledApproach, rest: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """Level and tilt under what the law leaves before contact (N), weighted by the covariance of the noise."""
     use = outside & np.isfinite(rest)
     columns = np.stack([np.ones(POINTS), np.asarray(own.time)], axis=1)
@@ -159,14 +176,13 @@ def _baseline(own: Task, rest: np.ndarray, outside: np.ndarray) -> np.ndarray:
     return columns @ np.linalg.lstsq(weighted.T @ columns[use], weighted.T @ rest[use], rcond=None)[0]
 
 
-def numbers(own: Task, bins: Binned, law: dict[str, Any], answer: Answers, theta: np.ndarray,
+def numbers(own: ScaledApproach, bins: Binned, law: dict[str, Any], answer: Answers, theta: np.ndarray,
             contact: AbstractElasticContact) -> dict[str, float]:
     """The single numbers of one law; the parts are read off at its deepest point, the first."""
     scale, shift = float(own.scale), surface_shift(own, theta)
     shifts = theta[:, 0] * float(own.surface_std)
-    depths = np.maximum(-(law["separation"][0] / UNIT - shift + shifts), _LEAST) * UNIT  # of each draw
     with jax.enable_x64(True):
-        shape = np.asarray(jax.vmap(contact.shape)(jnp.asarray(depths)))
+        shape = float(contact.shape(jnp.asarray(-law["separation"][0])))
     mean, within = np.asarray(answer.mean)[:, 0, :3] * scale, np.asarray(answer.covariance)[:, 0, :3, :3] * scale**2
     std, factor = _root(np.diagonal(within, axis1=1, axis2=2)), (1 - float(contact.poisson_ratio) ** 2) / shape
     elastic = mean[:, 0] + mean[:, 1]
@@ -194,7 +210,7 @@ def _with_ends(name: str, mean: np.ndarray, std: np.ndarray) -> dict[str, float]
             f"{name}_low": low, f"{name}_high": high}
 
 
-def _seen(law: dict[str, Any], own: Task, shift: float) -> tuple[float, float]:
+def _seen(law: dict[str, Any], own: ScaledApproach, shift: float) -> tuple[float, float]:
     """The nearest separation that was measured, and the largest to which the attraction is told from zero, m."""
     z = (np.asarray(own.z)[np.asarray(own.there) > 0] + shift) * UNIT
     nearest = float(z[z > 0].min(initial=np.inf))
@@ -210,19 +226,17 @@ def variable(name: str, values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray
     return ("curve", *dims), values, {"units": unit, "long_name": meaning}
 
 
-def table(curves: xr.Dataset, found: Sequence[Law], draws: int) -> xr.Dataset:
-    """The laws of these curves; NaN where a curve has none."""
-    sizes = {"point": _INSIDE + _OUTSIDE, "part": len(PARTS), "part_": len(PARTS), "draw": draws,
-             "parameter": len(PARAMETERS), "bin": POINTS, "bin_": POINTS}
+def table(curves: xr.Dataset, found: Sequence[ForceLaw], sizes: Mapping[str, int]) -> xr.Dataset:
+    """The laws of these curves, whose arrays have these ``sizes`` of dimensions; NaN where a curve has none."""
     variables: dict[str, Any] = {}
     for name, (dims, _, _) in _ARRAYS.items():
-        nothing = np.full([sizes[dim] for dim in dims], np.nan)
-        variables[name] = variable(name, np.stack([law.arrays.get(name, nothing) for law in found]))
+        if any(name in law.arrays for law in found) or not any(law.arrays for law in found):
+            nothing = np.full([sizes.get(dim, 0) for dim in dims], np.nan)
+            variables[name] = variable(name, np.stack([law.arrays.get(name, nothing) for law in found]))
     for name, (unit, meaning) in _NUMBERS.items():
-        values = np.array([law.numbers.get(name, np.nan) for law in found])
-        variables[name] = ("curve", values, {"units": unit, "long_name": meaning})
+        if any(name in law.numbers for law in found) or not any(law.numbers for law in found):
+            values = np.array([law.numbers.get(name, np.nan) for law in found])
+            variables[name] = ("curve", values, {"units": unit, "long_name": meaning})
     variables["flag"] = ("curve", np.array([int(law.flag) for law in found], np.int8), flag_attributes())
     variables["problem"] = ("curve", np.array([law.problem for law in found], str))
-    coords = {"curve": np.arange(len(found)), "part": list(PARTS), "parameter": list(PARAMETERS)}
-    return xr.Dataset(variables, coords | identity(curves))
-
+    return xr.Dataset(variables, {"curve": np.arange(len(found))} | identity(curves))

@@ -24,6 +24,7 @@ _DRAWN = 4  # laws on a page, at most
 _LARGE = 0.3  # share of the elastic force that the model does not have, from which the page says so
 _TOLD = 0.8  # of the prior's standard deviation of the exponent, below which the data say something of it
 _PRIOR_STD = 0.5  # of the exponent
+_FARTHER = 1.05  # times the farthest sample, from which a law is extrapolated
 _BEYOND = 0.3  # of the depth, or of what is far: how much of it the figure about contact shows
 
 
@@ -58,7 +59,7 @@ def _headline(made: xr.Dataset, good: np.ndarray) -> str:
 def _findings(made: xr.Dataset, good: np.ndarray) -> tuple[Finding, ...]:
     """The numbers of the law, or of the middle one of many."""
     if "contact_attraction" not in made:
-        return ()
+        return _table_findings(made.isel(curve=int(good[0])))
     rows = [Finding("attraction at contact", _middle(made, good, "contact_attraction", "N"),
                     "The long-range part where the tip touches, by the contact side of a jump where there is one; "
                     "negative attracts."),
@@ -70,6 +71,21 @@ def _findings(made: xr.Dataset, good: np.ndarray) -> tuple[Finding, ...]:
         middle = float(np.median(made["attraction_exponent"].values[good]))
         rows.append(Finding("exponent of the attraction", measurement(middle, "1", [(width, "")]),
                             "The power by which it falls with the distance; 2 for van der Waals forces of a sphere."))
+    return tuple(rows)
+
+
+def _table_findings(one: xr.Dataset) -> tuple[Finding, ...]:
+    """The largest attraction within the data, and what is left of the force at the end of the extrapolation."""
+    z = one["separation"].values
+    inside = (z >= float(one["bin_separation"].min())) & (z <= float(one["bin_separation"].max()))
+    least = int(np.argmin(np.where(inside, one["force"].values, np.inf)))
+    rows = []
+    far = f"force at {plain(float(z[-1]), 'm', 2)}"
+    for name, at, meaning in (("largest attraction", least, "The least force of the law within the data."),
+                              (far, len(z) - 1, "Extrapolated, by the decay of the long-range part.")):
+        value, low, high = (float(one[f"force{end}"][at]) for end in ("", "_low", "_high"))
+        where = f" at {plain(float(z[at]), 'm', 2)}" if at == least else ""
+        rows.append(Finding(name, f"{plain(value, 'N')} ({spread(low, high, 'N')}, 95 %){where}", meaning))
     return tuple(rows)
 
 
@@ -118,9 +134,11 @@ def _panels(one: xr.Dataset, curve: int, many: int) -> list[Panel]:
                              f"force ({unit})"), one, length)]
     outside = _outside(one, z, far, data_z)
     words = ("Bands: 95 %. Shaded: extrapolated, between the nearest sample before contact and the first one in "
-             "contact. The baseline's level and tilt are taken off the data.")
+             "contact. The baseline's level and tilt are taken off the data." if "contact" in parts else
+             "Bands: 95 %. Shaded: extrapolated, nearer or farther than the data.")
+    where = "before contact" if "contact" in parts else "long range"
     return [Panel(f"{name}force law", words, tuple(figures)),
-            Panel(f"{name}before contact, and what is not known", "Epistemic: what more data of the same curve would "
+            Panel(f"{name}{where}, and what is not known", "Epistemic: what more data of the same curve would "
                   "lessen. Noise of one further sample: of its force, and of its place on a steep law.",
                   (outside, _unknown(one, z, far)))]
 
@@ -139,7 +157,7 @@ def _cut(line: Line, close: np.ndarray, z: np.ndarray, length: float) -> Line:
 
 
 def _shaded(plot: figure, one: xr.Dataset, length: float, *, inside: bool = True) -> figure:
-    """The figure with a gray box between the nearest sample before contact and the first in contact, if it shows it."""
+    """The figure with gray boxes where nothing was measured: nearer, and farther where the law is told there."""
     from bokeh.models import BoxAnnotation
 
     there = one["bin_separation"].values[np.isfinite(one["bin_separation"].values)] / length
@@ -149,6 +167,8 @@ def _shaded(plot: figure, one: xr.Dataset, length: float, *, inside: bool = True
         if inside:
             box.left = float(there[there <= 0].max(initial=0.0))
         plot.add_layout(box)
+    if float(one["separation"].max()) / length > _FARTHER * there.max():
+        plot.add_layout(BoxAnnotation(left=float(there.max()), fill_color="#888888", fill_alpha=0.14, line_alpha=0))
     return plot
 
 
@@ -161,7 +181,8 @@ def _outside(one: xr.Dataset, z: np.ndarray, far: np.ndarray, data_z: np.ndarray
     law, low, high = (np.clip(one[f"force{end}"].values[far], -size, size) / factor for end in ("", "_low", "_high"))
     drawn = [Line("data", data_z[there] / length, data / factor, dots=True),
              Line("law", z[far] / length, law, low, high)]
-    plot = lines(drawn, "before contact", f"separation ({metre})", f"force ({unit})", logarithmic_x=True)
+    title = "before contact" if "contact" in one["part"].values else "law"
+    plot = lines(drawn, title, f"separation ({metre})", f"force ({unit})", logarithmic_x=True)
     return _shaded(plot, one, length, inside=False)
 
 

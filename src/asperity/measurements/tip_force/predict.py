@@ -13,8 +13,8 @@ from asperity.contact import AbstractElasticContact
 from asperity.data import provenance
 from asperity.data.verbs import verb
 from asperity.learning.gp import approach
-from asperity.learning.gp.approach import UNIT, Task
-from asperity.measurements.tip_force.law_table import TOLD, surface_shift, told, variable
+from asperity.learning.gp.approach import UNIT, ScaledApproach
+from asperity.measurements.tip_force.law_table import TOLD, told, variable
 from asperity.messages import ArgumentError
 
 __all__ = ["predict"]
@@ -28,7 +28,7 @@ def predict(law: xr.Dataset, separation: Sequence[float]) -> xr.Dataset:
 
     Args:
         law: from `asperity.measurements.tip_force.law.force_law`.
-        separation: m from the most likely surface of each curve, negative in contact; at most 4096.
+        separation: m, negative in contact; at most 4096.
 
     Returns:
         the variables over ``point`` that the law has, at these separations.
@@ -64,13 +64,12 @@ def _at(one: xr.Dataset, contact: AbstractElasticContact, z: np.ndarray) -> dict
         return {name: np.full((len(z), *shape), np.nan) for name, shape in TOLD.items()}
     own = _task(one)
     with jax.enable_x64(True):
-        at = z / UNIT - surface_shift(own, theta)
-        found = approach.answers(jax.tree.map(jnp.asarray, own), contact, jnp.asarray(theta), jnp.asarray(at))
+        found = approach.answers(jax.tree.map(jnp.asarray, own), contact, jnp.asarray(theta), jnp.asarray(z / UNIT))
         answer = jax.tree.map(np.asarray, found)
-    return told(own, theta, at, answer, (float(one["noise_std"]), k if np.isfinite(k) else np.inf))
+    return told(own, theta, z / UNIT, answer, (float(one["noise_std"]), k if np.isfinite(k) else np.inf))
 
 
-def _task(one: xr.Dataset) -> Task:
+def _task(one: xr.Dataset) -> ScaledApproach:
     """The data of one law as its fit had them."""
     scale, shift = float(one["scale"]), float(one["surface_shift"]) / UNIT
     there = np.isfinite(one["bin_force"].values)
@@ -79,7 +78,7 @@ def _task(one: xr.Dataset) -> Task:
     def column(name: str, unit: float) -> np.ndarray:
         return np.where(there, one[name].values / unit, 0.0)
 
-    return Task(np.where(there, z, z[there][-1]), column("bin_force", scale), column("bin_time", 1.0),
+    return ScaledApproach(np.where(there, z, z[there][-1]), column("bin_force", scale), column("bin_time", 1.0),
                 np.nan_to_num(one["bin_covariance"].values / scale**2), there * 1.0, column("bin_softness", 1.0),
                 column("bin_steepness", scale / UNIT), np.array(float(one["depth"]) / UNIT),
                 np.array(float(one["stiffness"]) / scale), np.array(float(one["surface_std"]) / UNIT), np.array(scale))

@@ -1,0 +1,166 @@
+"""The force law of a table: of forces against separations, with the prior that lets forces vanish far away."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax import Array
+
+from asperity.data import provenance
+from asperity.data.readers.force_table import read_force_table
+from asperity.data.verbs import verb
+from asperity.learning.gp import force_prior, state_space, tempering
+from asperity.learning.gp._kernel import AbstractKernel
+from asperity.learning.gp.force_prior import FORCE_PRIORS
+from asperity.learning.gp.hyperparameters import Draws, GaussianPrior
+from asperity.learning.gp.observed import Observed, PartPosterior
+from asperity.learning.gp.tempering import tempered
+from asperity.learning.outcome import Outcome
+from asperity.measurements.tip_force.law_table import ForceLaw, table, together
+from asperity.report.citing import citations
+
+__all__ = ["force_law_of_table"]
+
+_PRIOR = FORCE_PRIORS["decaying"]
+_POINTS = 120  # of the law,
+_BEYOND = 3.0  # to so many times the farthest separation
+_SIZES = (64, 256, 512)  # that tables are padded to
+_MOST = 512  # points: longer tables become means of so many bins
+_ROUNDING = 1e-6  # of the force scale: the least noise
+_NEAREST = 1e-6  # of the unit of length: the least separation that a draw may mean
+_KNOWN_GAP = 0.3  # standard deviation of ln of the nearest separation, whose zero nobody knows exactly
+_ANY_GAP = 1.0  # the same where the separations of the table begin at 0 or below
+_TOUCHING = 0.3e-9  # m: then it is about this
+_KNOWN_NOISE = 0.05  # standard deviation of ln of the noise where the table states it,
+_ANY_NOISE = 1.0  # and where it does not
+_STUCK = 0.02  # of the last moves of the draws that must be accepted
+_SAID = ("Bands hold the noise, the shape and the decay of both parts, and that the zero of the separations is known "
+         "to a third of the nearest one at best.")
+
+
+class _Table(NamedTuple):
+    """A table in units of the scales, padded."""
+
+    z: Any  # (point,) from the nearest point,
+    y: Any  # (point,)
+    relative: Any  # (point,) of the noise's standard deviation
+    there: Any  # (point,)
+    gap: Any  # of the nearest point, as the table has it
+    gap_std: Any
+    noise: Any
+    noise_std: Any
+
+
+@verb()
+def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: int = 0) -> xr.Dataset:
+    """The force law behind a table of forces against separations: short and long range, with bands, extrapolated.
+
+    The default prior of `asperity.learning.gp.force_prior`, whose forces vanish at large separations. The zero of the
+    separations and the size of the noise are sampled with the other hyperparameters.
+
+    Args:
+        source: a table (see `asperity.data.readers.force_table`).
+        draws: of the hyperparameters, an even number.
+        seed: of the draws.
+
+    Returns:
+        as `asperity.measurements.tip_force.law.force_law`, with one curve whose parts are ``short_range`` and
+        ``long_range``.
+
+    Raises:
+        ReadError: the table cannot be read.
+    """
+    data = read_force_table(source)
+    own, length, scale = _task(data)
+    z, y = data["separation"].values, data["force"].values
+    at, count = _grid(z), draws + draws % 2
+    with jax.enable_x64(True):
+        own = jax.tree.map(jnp.asarray, own)
+        found = jax.tree.map(np.asarray, _draws(own, jax.random.key(seed), count))
+        answer = jax.tree.map(np.asarray, _answers(own, found.theta, jnp.asarray((at - z[0]) / length)))
+    noise = float(np.exp(found.theta[:, -1]).mean()) * scale
+    law = together(answer.mean * scale, answer.covariance * scale**2, at, length) | {
+        "force_std_noise": np.full(len(at), noise), "bin_separation": z, "bin_force": y,
+        "bin_baseline": np.zeros(len(z)), "hyperparameter": found.theta}
+    flag = Outcome.converged if found.moved > _STUCK else Outcome.not_converged
+    single = {"noise_std": noise, "moved": float(found.moved), "scale": scale}
+    names = [*_PRIOR.parameters, "nearest_separation", "noise"]
+    made = table(xr.Dataset(), [ForceLaw(law, single, flag, "")], {}).drop_vars("problem")
+    made = made.assign_coords(part=list(_PRIOR.parts), parameter=names).assign_attrs(
+        file=str(source), samples=len(z), model="decaying", assumed="{}", findings=json.dumps([_SAID]),
+        citations=json.dumps(citations(force_prior, tempering)))
+    step = provenance.step("force_law_of_table", {"source": str(source), "draws": count, "seed": seed}, seed=seed,
+                           inputs=[provenance.file_record(Path(source))])
+    return provenance.record(made, step)
+
+
+def _grid(z: np.ndarray) -> np.ndarray:
+    """The separations at which the law is told: those of the table, evenly in their logarithm from the first on."""
+    nearest = max(float(np.median(np.diff(z))), float(np.ptp(z)) / 1e3)
+    return z[0] - nearest + np.geomspace(nearest, nearest + _BEYOND * z[-1] - z[0], _POINTS)
+
+
+def _task(data: xr.Dataset) -> tuple[_Table, float, float]:
+    """The table padded, with its units of length (m) and force (N); of a long table, means of `_MOST` bins."""
+    z, y = data["separation"].values, data["force"].values
+    std = data["force_std"].values if "force_std" in data else None
+    edges = np.unique(np.linspace(0, len(z), min(len(z), _MOST) + 1).astype(int))
+    number = np.diff(edges)
+    z, y = (np.add.reduceat(values, edges[:-1]) / number for values in (z, y))
+    gap = z[0] if z[0] > 0 else min(_TOUCHING, float(np.ptp(z)))
+    length = float(np.sqrt(gap * (gap + np.ptp(z))))
+    scale = max(float(np.sqrt(np.mean(y**2))), 1e-300)
+    rough = float(np.median(np.abs(np.diff(y, 2)))) / 1.65 / scale  # of white noise: sqrt(6) / 1.4826
+    noise = max(float(np.median(std)) / scale if std is not None else rough * np.sqrt(np.median(number)), _ROUNDING)
+    relative = 1 / np.sqrt(number) if std is None else np.sqrt(
+        np.add.reduceat(std**2, edges[:-1])) / number / np.median(std)
+    size = next(size for size in _SIZES if size >= len(z))
+
+    def padded(values: np.ndarray, fill: float) -> np.ndarray:
+        return np.pad(values, (0, size - len(values)), constant_values=fill)
+
+    return _Table(padded((z - z[0]) / length, float((z[-1] - z[0]) / length)), padded(y / scale, 0.0),
+                  padded(relative, 1.0), padded(np.ones(len(z)), 0.0), np.log(gap / length),
+                  _KNOWN_GAP if z[0] > 0 else _ANY_GAP, np.log(noise),
+                  _KNOWN_NOISE if std is not None else _ANY_NOISE), length, scale
+
+
+def _split(theta: Array, own: _Table) -> tuple[AbstractKernel, Observed]:
+    """The kernel and the data of one draw: its last two entries are those of the table."""
+    gap, noise = jnp.exp(theta[-2]), jnp.exp(theta[-1])
+    return (_PRIOR.kernel(theta[:-2], gap),
+            Observed(own.z + gap, own.y, (noise * own.relative) ** 2, own.there > 0))
+
+
+@partial(jax.jit, static_argnums=2)
+def _draws(own: _Table, key: Array, draws: int) -> Draws:
+    mean, std = _PRIOR.prior
+    prior = GaussianPrior(jnp.append(mean, jnp.array([own.gap, own.noise])),
+                          jnp.append(std, jnp.array([own.gap_std, own.noise_std])))
+    return tempered(lambda theta: state_space.log_likelihood(*_split(theta, own)), prior, key, draws)
+
+
+@jax.jit
+def _answers(own: _Table, theta: Array, at: Array) -> PartPosterior:
+    """The parts and derivatives at ``at`` (from the nearest point), for each draw."""
+    order = jnp.argsort(jnp.concatenate([own.z, at]), stable=True)
+    place = jnp.argsort(order)[len(own.z):]
+
+    def filled(values: Array, fill: float) -> Array:
+        return jnp.concatenate([values, jnp.full(len(at), fill)])[order]
+
+    def one(draw: Array) -> PartPosterior:
+        kernel, data = _split(draw, own)
+        asked = Observed(jnp.concatenate([data.z, jnp.maximum(at + jnp.exp(draw[-2]), _NEAREST)])[order],
+                         filled(data.y, 0.0), filled(data.variance, 1.0), filled(own.there, 0.0) > 0)
+        return jax.tree.map(lambda row: row[place], state_space.condition(kernel, asked))
+
+    return jax.lax.map(one, theta)

@@ -1,0 +1,99 @@
+"""The force law of a table: bands over a known law, its noise, its extrapolation, its history."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import asperity
+from asperity.data.readers._errors import ReadError
+from asperity.data.readers.force_table import is_force_table, read_force_table
+from asperity.measurements.tip_force.table_law import force_law_of_table
+
+DRAWS = 64
+
+
+def truth(z):
+    """Exponential repulsion and an attraction between a sphere and a plane; nm to nN."""
+    return 3 * np.exp(-z / 0.12) - 1 / 6 / z**2
+
+
+def written(path, z, force, title="separation (nm);force (nN)", more=()):
+    rows = [f"{a:.9g};{b:.9g}" + "".join(f";{one:.9g}" for one in rest) for a, b, *rest in zip(z, force, *more)]
+    path.write_text("\n".join([title, *rows]), encoding="utf-8")
+    return path
+
+
+@functools.cache
+def laws(folder):
+    """Three tables of one law, of different noise."""
+    z = np.linspace(0.4, 3.0, 40)
+    noises = (0.02 * np.random.default_rng(seed).standard_normal(40) for seed in (1, 2, 3))
+    return [force_law_of_table(written(folder / f"table_{i}.csv", z, truth(z) + noise), draws=DRAWS)
+            for i, noise in enumerate(noises)]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return laws(tmp_path_factory.getbasetemp())[0]
+
+
+def test_the_true_law_lies_in_its_bands_and_beyond_the_data(tmp_path_factory):
+    within, beyond = [], []
+    for made in laws(tmp_path_factory.getbasetemp()):
+        z = made["separation"].values[0]
+        true = 1e-9 * truth(z * 1e9)
+        inside = (made["force_low"].values[0] <= true) & (true <= made["force_high"].values[0])
+        within.append(inside[z <= 3e-9].mean())
+        beyond.append(inside[z > 3e-9].mean())
+        assert z[-1] == pytest.approx(9e-9)
+        assert np.abs(made["force"].values[0][z > 6e-9]).max() < 8e-12
+    assert np.mean(within) > 0.8  # of bands of 95 %, whose points go together
+    assert np.mean(beyond) > 0.8
+
+
+def test_the_noise_is_found(made):
+    assert float(made["noise_std"][0]) == pytest.approx(2e-11, rel=0.3)
+
+
+def test_it_is_replayed(made):
+    again = asperity.replay(made)
+    np.testing.assert_array_equal(again["force"], made["force"])
+
+
+def test_a_stated_noise_is_used_and_the_unit_does_not_matter(tmp_path):
+    z = np.linspace(0.4, 3.0, 40)
+    force = truth(z) + 0.02 * np.random.default_rng(8).standard_normal(40)
+    stated = written(tmp_path / "a.csv", z, force, "separation (nm);force (nN);force_std (nN)", [np.full(40, 0.05)])
+    in_pn = written(tmp_path / "b.csv", z * 10, force * 1e3, "distance (Å);F (pN);force_std (pN)", [np.full(40, 50.0)])
+    one, other = (force_law_of_table(path, draws=DRAWS) for path in (stated, in_pn))
+    assert float(one["noise_std"][0]) == pytest.approx(5e-11, rel=0.1)
+    np.testing.assert_allclose(other["force"], one["force"], rtol=1e-4, atol=1e-15)
+
+
+def test_a_long_table_is_taken_in_means(tmp_path):
+    z = np.linspace(0.4, 3.0, 5000)
+    force = truth(z) + 0.05 * np.random.default_rng(1).standard_normal(5000)
+    made = force_law_of_table(written(tmp_path / "long.csv", z, force), draws=DRAWS)
+    at = made["separation"].values[0]
+    use = (at > 0.42e-9) & (at < 2.9e-9)
+    np.testing.assert_allclose(made["force"].values[0][use], 1e-9 * truth(at[use] * 1e9), atol=2.5e-11)
+    assert float(made["noise_std"][0]) == pytest.approx(5e-11, rel=0.1)
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("z,force (nN)\n" + "1,2\n" * 9, "has no unit"), ("z (V),force (nN)\n" + "1,2\n" * 9, "expected m"),
+    ("z (nm),height (nm)\n" + "1,2\n" * 9, "either forces or frequency"), ("z (nm),force (nN)\n1,2\n", "1 rows"),
+    ("z (nm),force (nN)\n" + "1,x\n" * 9, "'x'")])
+def test_wrong_tables_say_what_is_wrong(text, why, tmp_path):
+    path = tmp_path / "wrong.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ReadError, match=why):
+        read_force_table(path)
+
+
+def test_curves_are_no_tables(tmp_path):
+    path = tmp_path / "curve.csv"
+    path.write_text("time (s),height (nm),force (nN)\n" + "1,2,3\n" * 9, encoding="utf-8")
+    assert not is_force_table(path)
+    assert is_force_table(written(tmp_path / "t.csv", [1, 2], [3, 4]))
