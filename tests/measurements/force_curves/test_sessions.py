@@ -1,5 +1,7 @@
 """What a fit reads of a file, and what it leaves alone."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from asperity.data.readers.force_curves import CorruptFile
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.sessions import in_use
 from tests.data.readers.force_curves.jpk_archives import build_map, opened, record_reads
+from tests.test_cli import run
 
 STYLES = ("extend", "pause", "modulation", "retract")
 
@@ -58,3 +61,23 @@ def test_a_check_flags_damage_that_no_fit_reads(tmp_path, check, caplog):
     assert unread.tolist() == [False, check, False]
     assert ("curve 1 of" in caplog.text) == check
     assert ('"check": true' in found.attrs["history"]) == check
+
+
+def test_a_check_of_a_file_says_which_curves_are_damaged(tmp_path):
+    """As that of an analysis; without it, headers alone are read."""
+    whole = build_map(tmp_path / "whole.jpk-force-map", {i: (40, 300, 30, 50) for i in range(3)}, STYLES)
+    path = build_map(tmp_path / "m.jpk-force-map", {i: (40, 300, 30, 50) for i in range(3)}, STYLES)
+    raw = path.read_bytes()
+    place = raw.index(b"index/1/segments/1/channels/vDeflection.dat")
+    path.write_bytes(raw[:place + 60] + b"\xff" * 40 + raw[place + 100:])
+    code, said, _ = run("read", path)
+    assert code == 0
+    assert "cannot be read" not in said
+    code, said, _ = run("read", path, whole, "--check")
+    assert code == 1
+    assert "1 of 3 curves cannot be read:" in said
+    assert f"  curve 1 of {path} cannot be read: " in said
+    assert "all of 3 curves could be read" in said
+    code, said, _ = run("read", path, whole, "--check", "--json")
+    assert code == 1
+    assert [[one["curve"] for one in entry["unreadable_curves"]] for entry in json.loads(said)] == [[1], []]
