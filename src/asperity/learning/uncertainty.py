@@ -109,7 +109,7 @@ def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int
     size, moved = _moved(response)
     table = _table(length, samples, response.shape[2])
     pairs = np.einsum("baf,bf,bcf->bac", moved, np.exp(spectra.mean) @ table, moved.conj()).real
-    total, std, freedom = _spread(size, np.abs(moved) ** 2, spectra, table)
+    total, std, freedom = _spread(size, _size_squared(moved), spectra, table)
     unit = std / np.sqrt(np.maximum(total, 1e-300))  # the covariance has the standard deviations that are stated
     return ErrorBars(pairs * unit[:, :, None] * unit[:, None, :], std, freedom)
 
@@ -120,7 +120,7 @@ def spread(response: np.ndarray, spectra: Spectra, length: int, samples: int) ->
 
     def of_few(response: np.ndarray, *spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         size, moved = _moved(response)
-        return _spread(size, np.abs(moved) ** 2, Spectra(*spectra), table)[1:]
+        return _spread(size, _size_squared(moved), Spectra(*spectra), table)[1:]
 
     return few_at_a_time(of_few, _TOGETHER, response, *spectra)
 
@@ -155,7 +155,12 @@ def _table(length: int, samples: int, blocks: int) -> np.ndarray:
 
 def _squared(response: np.ndarray) -> np.ndarray:
     """The squared transform of functions of blocks, (..., frequency)."""
-    return np.abs(np.fft.rfft(response, 2 * response.shape[-1], axis=-1)) ** 2
+    return _size_squared(np.fft.rfft(response, 2 * response.shape[-1], axis=-1))
+
+
+def _size_squared(values: np.ndarray) -> np.ndarray:
+    """Of complex numbers; without the root in between, which takes longer than all else."""
+    return values.real**2 + values.imag**2
 
 
 @lru_cache(_REMEMBERED)

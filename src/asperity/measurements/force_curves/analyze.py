@@ -33,9 +33,9 @@ from asperity.measurements.force_curves.sessions import (
     averages_taken,
     by_session,
     fit_chunk,
-    join,
     numbered,
     plan,
+    whole,
 )
 from asperity.measurements.force_curves.tasks import Analysis
 from asperity.measurements.force_curves.tip import Template, resolved
@@ -48,8 +48,9 @@ _log = logging.getLogger("asperity")
 #: curves on which ``model="auto"`` chooses the contact model
 TRIED = 64
 
-#: results whose chunks hold more bytes than this become a zarr folder and stay on the disk
-LARGE = 1_000_000_000
+#: results whose chunks hold more bytes than this become a zarr folder and stay on the disk: in one file they are in
+#: memory twice when it is written, as large as the fit itself
+LARGE = 250_000_000
 
 
 @verb(calibration="calibration")
@@ -222,7 +223,7 @@ def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[s
     attrs = {**attrs, **unreadable.merged(chunks.attributes())}
     unreadable.say(attrs)
     if out is None:
-        return join(list(chunks)).assign_attrs(attrs)
+        return whole(chunks).assign_attrs(attrs)
     from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.summary import flag_line
@@ -233,7 +234,7 @@ def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[s
     if chunks.size > LARGE:
         results = store.open_store(store.save_blocks(numbered(chunks, attrs), folder / "results.zarr"))
     else:
-        results = join(list(chunks)).assign_attrs(attrs)
+        results = whole(chunks).assign_attrs(attrs)
         store.save(results, folder / "results.nc")
     contents = gathered(results)
     _log.info("%s", flag_line(contents), extra={"contents": contents})

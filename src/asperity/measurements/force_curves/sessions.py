@@ -26,7 +26,7 @@ from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
 __all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "fit_chunk",
-           "in_parts", "in_use", "join", "load_part", "numbered", "over_curves", "parts_of", "plan"]
+           "in_parts", "in_use", "join", "load_part", "numbered", "over_curves", "parts_of", "plan", "whole"]
 
 #: the modules whose sources a fit cites beside those of its model
 FITTED_BY = (least_squares, noise, uncertainty, agreement, discrepancy)
@@ -37,6 +37,8 @@ NOISE_CURVES = 64
 SAMPLES = 1 << 20
 #: sessions whose noise is remembered: those of a few chunks of single files; 20 kB each
 _REMEMBERED = 4096
+#: curves of results that are stored at a time, 17 MB: each step costs as much as thousands of them
+_TOGETHER = 8192
 
 
 class Chunk(NamedTuple):
@@ -332,9 +334,42 @@ def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
         unreadable.merged(part.attrs for part in parts))
 
 
-def numbered(chunks: Iterable[xr.Dataset], attrs: Mapping[str, str]) -> Iterator[xr.Dataset]:
-    """The results of each chunk in turn, the curves numbered on, with ``attrs``."""
-    first = 0
+def whole(chunks: jobs.Chunks) -> xr.Dataset:
+    """As `join` of all, each of them in memory only for its turn."""
+    first, start = chunks[0], 0
+    filled = {name: np.empty((sum(chunks.sizes), *own.shape[1:]), own.dtype)
+              for name, own in first.variables.items() if own.dims[:1] == ("curve",)}
+    lost = list[Mapping[str, Any]]()
     for chunk in chunks:
-        yield chunk.assign_coords(curve=first + np.arange(chunk.sizes["curve"])).assign_attrs(attrs)
-        first += chunk.sizes["curve"]
+        if chunk.variables.keys() != first.variables.keys():
+            return join(list(chunks))  # some files say more than others
+        lost.append(chunk.attrs)
+        stop = start + chunk.sizes["curve"]
+        for name in filled:
+            values = chunk.variables[name].values
+            if filled[name].dtype != values.dtype:  # longer names of files
+                filled[name] = filled[name].astype(np.result_type(filled[name], values))
+            filled[name][start:stop] = values
+        start = stop
+    variables = {name: xr.Variable(own.dims, filled.get(name, own.values), own.attrs)
+                 for name, own in first.variables.items() if name != "curve"}
+    made = xr.Dataset({name: own for name, own in variables.items() if name not in first.coords},
+                      {name: own for name, own in variables.items() if name in first.coords}, first.attrs)
+    return made.assign_coords(curve=np.arange(start)).assign_attrs(unreadable.merged(lost))
+
+
+def numbered(chunks: Iterable[xr.Dataset], attrs: Mapping[str, str]) -> Iterator[xr.Dataset]:
+    """The results of neighboring chunks, `_TOGETHER` curves or more, the curves numbered on, with ``attrs``."""
+    first, some = 0, list[xr.Dataset]()
+
+    def together() -> xr.Dataset:
+        made = join(some).assign_attrs(attrs)
+        return made.assign_coords(curve=first + made["curve"].values)
+
+    for chunk in chunks:
+        some.append(chunk)
+        if sum(one.sizes["curve"] for one in some) >= _TOGETHER:
+            yield (made := together())
+            first, some = first + made.sizes["curve"], []
+    if some:
+        yield together()
