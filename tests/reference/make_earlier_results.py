@@ -20,8 +20,9 @@ CASES = (("sound", "hertz"), ("sound", "jkr"), ("spoiled", "hertz"))
 #: what is kept of each curve
 NAMES = ("modulus", "modulus_std", "modulus_std_noise", "modulus_std_model", "modulus_low", "modulus_high",
          "modulus_dof", "contact_point", "contact_point_std", "work_of_adhesion", "work_of_adhesion_std",
-         "pull_off_force", "pull_off_force_std", "noise_std", "noise_correlation", "reduced_chi_square", "misfit_chance", "model_chance",
-         "modulus_half_depth", "modulus_at_contact", "indentation_max", "glitches", "retraction", "departure", "flag")
+         "pull_off_force", "pull_off_force_std", "noise_std", "noise_correlation", "reduced_chi_square",
+         "misfit_chance", "model_chance", "modulus_half_depth", "modulus_at_contact", "indentation_max",
+         "glitches", "retraction", "departure", "flag")
 STIFFNESS = 0.05  # N/m of the lever
 RADIUS = 5e-6  # m of the tip
 NOISE = 2e-11  # N

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["FEW", "Scaled", "block_size", "compiled", "compiled_length", "few_at_a_time", "in_blocks", "in_chunks", "narrowed",
-           "put", "reduced", "scale", "solve_small", "widened"]
+__all__ = ["FEW", "Scaled", "block_size", "compiled", "compiled_length", "few_at_a_time", "in_blocks", "in_chunks",
+           "narrowed", "put", "reduced", "scale", "solve_small", "widened"]
 
 _CHUNK = 16384  # samples worked on together, so that they stay in the cache
 _PART = 1 << 17  # samples scaled at a time: arrays that memory is reused for

@@ -138,7 +138,7 @@ class _Line(NamedTuple):
 def _line(above: np.ndarray, counted: np.ndarray, stop: np.ndarray, start: np.ndarray) -> _Line:
     """The straight line through the samples before ``stop``, by least squares against their index.
 
-    ``above``: (batch, sample) N, the force above ``start``, (batch,), which is near it: then its sums keep their digits.
+    ``above``: (batch, sample) N, the force above ``start``, (batch,), which is near it: its sums keep their digits.
     """
     index = np.arange(above.shape[1], dtype=float)
     weight, powers = (counted & (index < stop[:, None])).astype(float), np.stack([index**0, index, index**2], axis=1)

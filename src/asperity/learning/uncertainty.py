@@ -160,7 +160,7 @@ def _squared(response: np.ndarray) -> np.ndarray:
 
 def _size_squared(values: np.ndarray) -> np.ndarray:
     """Of complex numbers; without the root in between, which takes longer than all else."""
-    return values.real**2 + values.imag**2
+    return np.real(values) ** 2 + np.imag(values) ** 2
 
 
 @lru_cache(_REMEMBERED)
