@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asperity.contact import Hertz
-from asperity.learning.discrepancy import FEWEST, SEEN, Departure
+from asperity.learning.discrepancy import FEWEST, SEEN, Departure, _hermite
 from asperity.measurements.force_curves.fit_curves import fit_curves, learn_noise
 from tests.verify.measurements.force_curves.defects import (
     DEFECTS,
@@ -106,3 +106,14 @@ def test_neither_the_order_of_the_curves_nor_their_units_matter(stiffening, chan
     again = learn_noise(other, MODEL, segment="approach").model
     assert again.std == pytest.approx(learnt.model.std, rel=1e-4)
     assert again.at_contact == pytest.approx(learnt.model.at_contact, rel=1e-4)
+
+
+def test_cubics_are_those_of_scipy_to_the_last_digit():
+    from scipy.interpolate import CubicHermiteSpline
+
+    draw = np.random.default_rng(5)
+    x, y, slope = np.sort(draw.random(60)), draw.normal(size=60), draw.normal(size=60)
+    at = np.clip(draw.normal(0.5, 0.4, 3000), x[0], x[-1])
+    theirs = CubicHermiteSpline(x, y, slope)
+    for own, expected in zip(_hermite(x, y, slope)(at), (theirs(at), theirs(at, 1)), strict=True):
+        np.testing.assert_array_equal(own, expected)

@@ -6,10 +6,12 @@ import pytest
 from scipy.stats import t as student
 
 from asperity.contact import JKR, Hertz
+from asperity.learning import batches
 from asperity.learning import noise as noise_model
 from asperity.learning.attachment import find_jump
 from asperity.learning.batches import scale
 from asperity.learning.least_squares import least_squares
+from asperity.learning.response import BLOCKS, groups_of
 from asperity.learning.uncertainty import _block_spectra, _squared, error_bars, estimate, of_windows
 from tests.learning.test_least_squares import curves
 from tests.learning.test_noise import autoregressive
@@ -33,6 +35,40 @@ def solve(model, position, force, start=None, spring_constant=np.inf, baselines=
     noise = noise_model.learn(noise_model.of_baselines(baselines, size, samples), samples, size)
     seen = noise_model.spectra(noise, noise_model.of_baselines([np.zeros(0)] * len(force), size, samples))
     return found, error_bars(found.response, seen, samples, samples), scaled
+
+
+@pytest.mark.parametrize("model", [HERTZ, JKR(radius=5e-6, modulus=2e3, work_of_adhesion=1e-4)])
+def test_what_a_few_curves_are_padded_to_changes_nothing(model, monkeypatch):
+    """Three lengths, compiled for one: sums are taken in another order, and differ in their last digits."""
+    rng = np.random.default_rng(6)
+    for samples in (384, 512, 768):
+        position, force, _ = curves(model, count=3)
+        places = np.linspace(0, 1, samples)
+        force, position = (np.stack([np.interp(places, np.linspace(0, 1, row.size), row) for row in rows])
+                           for rows in (force, position))
+        force = force + 1e-3 * np.ptp(force) * rng.standard_normal(force.shape)
+        found = []
+        for lengths in ((1024,), (samples,)):
+            monkeypatch.setattr(batches, "_LENGTHS", lengths)
+            estimates, bars, scaled = solve(model, position, force, spring_constant=0.05)
+            found.append((*estimates, *bars, *scaled))
+        for padded, plain in zip(*found, strict=True):
+            assert padded.shape == plain.shape
+            size = np.abs(plain).max(initial=0.0)
+            np.testing.assert_allclose(padded, plain, rtol=1e-9, atol=1e-10 * size)
+
+
+def test_blocks_of_a_padded_curve_are_its_own():
+    """Of each length that a curve of few is padded before to 1024 samples, the same samples are in each block."""
+    for samples in (384, 500, 512, 768, 1024):
+        values = np.random.default_rng(samples).normal(size=samples)
+        groups = groups_of(samples, 1024)
+        width = -(-samples // BLOCKS)
+        padded = np.concatenate([np.zeros(1024 - samples), values])
+        found = padded.reshape(len(groups), -1).sum(axis=1) @ groups
+        want = np.concatenate([values, np.zeros(width * BLOCKS - samples)]).reshape(BLOCKS, width).sum(axis=1)
+        np.testing.assert_allclose(found, want, rtol=1e-12, atol=1e-12)
+    assert groups_of(300, 1024) is None
 
 
 @pytest.mark.study

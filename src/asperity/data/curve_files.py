@@ -24,10 +24,13 @@ from asperity.data.readers._errors import MissingCalibration, NotRecognized, Rea
 from asperity.messages import DataError
 from asperity.quantities import variable_attributes
 
-__all__ = ["FileStatus", "NothingToAnalyze", "Source", "blank", "calibrate", "combine", "find_files", "load_curves",
-           "missing_calibration", "open_again", "open_file", "open_files"]
+__all__ = ["BROKEN", "FileStatus", "NothingToAnalyze", "Source", "blank", "calibrate", "combine", "find_files",
+           "load_curves", "missing_calibration", "open_again", "open_file", "open_files"]
 
 _log = logging.getLogger("asperity")
+
+#: the cause of a curve that ends the process
+BROKEN = "broke the program"
 
 _OPEN_FILES = 1024  # files kept open, lazily: two chunks of small files; 15 to 25 kB each
 _OPEN_BYTES = 256_000_000  # bytes of them in all: a reader of text keeps what it has parsed, about as large
@@ -293,17 +296,16 @@ def load_curves(dataset: xr.Dataset, loading: Callable[[xr.Dataset], xr.Dataset]
                 broken: Sequence[int] = ()) -> tuple[xr.Dataset, dict[int, str]]:
     """Load a block of curves into memory; returns it and position -> cause of those that cannot be read.
 
-    An unreadable curve is logged with its cause and stays in the block with NaN samples, and so do the ``broken`` ones,
-    which are not read. ``loading`` brings a dataset into memory, as it is or `asperity.data.averages.averaged`.
+    An unreadable curve stays in the block with NaN samples, and so do the ``broken`` ones, which are not read; who
+    flags it says why. ``loading`` brings a dataset into memory, as it is or `asperity.data.averages.averaged`.
     """
     try:
         whole = blank(dataset, broken) if len(broken) else dataset
-        return loading(whole), dict.fromkeys(map(int, broken), "it broke the program")
+        return loading(whole), dict.fromkeys(map(int, broken), BROKEN)
     except Exception as error:
         if dataset.sizes["curve"] == 1:
-            _log.warning("curve %d of %s cannot be read: %s", int(dataset["curve_in_file"][0]),
-                         dataset["file"].values[0], error)
-            return loading(blank(dataset, [0])), {0: str(error)}
+            why = f"{error.problem} {error.remedy}".strip() if isinstance(error, ReadError) else str(error)
+            return loading(blank(dataset, [0])), {0: f"cannot be read: {why}"}
     parts = [load_curves(dataset.isel(curve=[i]), loading, [0] if i in broken else [])
              for i in range(dataset.sizes["curve"])]
     causes = {i: cause for i, (_, causes) in enumerate(parts) for cause in causes.values()}

@@ -145,8 +145,11 @@ class Chunks:
         try:
             return _unpacked(self._bytes(number), self.mark, number, self.sizes[number])
         except (OSError, ValueError) as error:
-            raise StoreError(f"{self.where(number)}: {quoted(str(error))}; run the same command again, it makes this "
-                             "chunk anew") from error
+            raise self._anew(number, error) from error
+
+    def _anew(self, number: int, error: Exception) -> StoreError:
+        return StoreError(f"{self.where(number)}: {quoted(str(error))}; run the same command again, it makes this "
+                          "chunk anew")
 
     def where(self, number: int) -> str:
         """The file of a chunk, for messages."""
@@ -159,6 +162,16 @@ class Chunks:
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise ValueError("not a file of its own")
         return path.read_bytes()
+
+    def attributes(self) -> Iterator[dict[str, Any]]:
+        """The attributes of each chunk in turn, unchecked. Raises StoreError: one is not there, or damaged."""
+        for number in range(len(self)):
+            stream = io.BytesIO(self._memory[number]) if self.folder is None else chunk_file(self.folder, number)
+            try:
+                with np.load(stream, allow_pickle=False) as archive:
+                    yield json.loads(str(archive["header"]))["attrs"]
+            except (OSError, KeyError, TypeError, ValueError, BadZipFile) as error:
+                raise self._anew(number, error) from error
 
     @property
     def size(self) -> int:

@@ -6,13 +6,14 @@ import ipaddress
 import time
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
 from asperity.data.workers import AbstractHands, Answer, Task, WorkerError, answered
 from asperity.messages import ArgumentError, shown
 
-__all__ = ["Dask", "require_safe"]
+__all__ = ["Dask", "require_dask", "require_safe"]
 
 #: s without a single worker after which none is waited for any more: what a cluster takes to start some again
 _NOBODY = 120.0
@@ -40,6 +41,13 @@ def require_safe(address: str) -> None:
                             "tcp://127.0.0.1:PORT, or use 'asperity work' in a batch system")
 
 
+def require_dask() -> None:
+    """Find that dask is here, before anything else is done. Raises WorkerError."""
+    if find_spec("distributed") is None:
+        raise WorkerError("scheduler: dask is not installed here. Install it with the extra: pip install "
+                          "'asperity[dask]'; or give workers instead")
+
+
 def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -53,11 +61,8 @@ class Dask(AbstractHands):
     def __init__(self, address: str) -> None:
         """Raises ArgumentError: an address that is not `require_safe`; WorkerError: no dask here, or nobody there."""
         require_safe(address)
-        try:
-            distributed = import_module("distributed")
-        except ModuleNotFoundError:
-            raise WorkerError("scheduler: dask is not installed here. Install it with the extra: pip install "
-                              "'asperity[dask]'; or give workers instead") from None
+        require_dask()
+        distributed = import_module("distributed")
         self._dask, self._given, self._tolerance = distributed, dict[Any, Task](), 0
         try:
             self.client = distributed.Client(address, timeout=10, set_as_default=False)

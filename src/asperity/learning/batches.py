@@ -12,14 +12,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-__all__ = ["Scaled", "block_size", "compiled", "few_at_a_time", "in_blocks", "in_chunks", "put", "reduced", "scale",
-           "solve_small"]
+__all__ = ["FEW", "Scaled", "block_size", "compiled", "compiled_length", "few_at_a_time", "in_blocks", "in_chunks",
+           "narrowed", "put", "reduced", "scale", "solve_small", "widened"]
 
 _CHUNK = 16384  # samples worked on together, so that they stay in the cache
 _PART = 1 << 17  # samples scaled at a time: arrays that memory is reused for
-_FEW = 32  # curves up to which a smaller block is used
+FEW = 32  # curves up to which a smaller block is used
 _LONG = 8192  # samples from which on a curve fills the cache by itself: more curves in a block are no faster
 _FEW_LONG = 8  # curves in a block of such curves: 4 MB for each array of the longest that are fitted
+_LENGTHS = (256, 1024, 4096, _LONG)  # samples that a small block is compiled for; a fraction of a second each
 #: XLA may take sums in any order, so that it uses the vector units; NaN, infinity, division and functions
 #: stay exact. Sums of squares change in their last digits, and the fit of a Hertz curve is twice as fast.
 _ANY_ORDER = {"xla_cpu_enable_fast_math": True, "xla_cpu_fast_math_honor_nans": True,
@@ -71,12 +72,15 @@ def scale(position: np.ndarray, force: np.ndarray, counted: np.ndarray,
     size = block_size(*position.shape)
     if jax.default_backend() == "cpu":
         size = min(size, max(8, _PART >> max(position.shape[1] - 1, 1).bit_length()))
+    samples, length = position.shape[1], compiled_length(*position.shape)
     for first in range(0, count, size):
         stop = min(first + size, count)
         whole = stop - first == size
         rows = slice(first, stop) if whole else np.minimum(np.arange(first, first + size), stop - 1)
-        block = _scale(position[rows], force[rows], counted[rows], attached[rows], retracting)
-        put(parts, slice(first, stop), _rows(jax.tree.map(np.asarray, block), slice(stop - first)))
+        wide = [np.pad(a[rows], ((0, 0), (length - samples, 0))) for a in (position, force, counted, attached)] if (
+            length > samples) else [a[rows] for a in (position, force, counted, attached)]
+        block = narrowed(jax.tree.map(np.asarray, _scale(*wide, retracting)), samples, length)
+        put(parts, slice(first, stop), _rows(block, slice(stop - first)))
     return parts
 
 
@@ -165,14 +169,15 @@ def in_blocks(function, chosen: np.ndarray, scaled: Scaled, *rows: np.ndarray | 
     ``rows`` have one row per chosen curve; the last block is padded, which ``padding`` marks. The result
     is writable NumPy arrays with one row per chosen curve.
     """
-    size, parts = block_size(*scaled.x.shape), []
+    size, samples, parts = block_size(*scaled.x.shape), scaled.x.shape[1], []
+    length = compiled_length(*scaled.x.shape)
     for first in range(0, len(chosen), size):
         count = min(size, len(chosen) - first)
         block = first + np.minimum(np.arange(size), count - 1)
         whole = count == size and chosen[block[-1]] - chosen[first] == size - 1
         take = slice(chosen[first], chosen[first] + size) if whole else chosen[block]
-        result = function(_rows(scaled, take), np.arange(size) >= count, *(row[block] for row in rows))
-        parts.append(_rows(jax.tree.map(np.asarray, result), slice(count)))
+        result = function(widened(_rows(scaled, take), length), np.arange(size) >= count, *(row[block] for row in rows))
+        parts.append(_rows(narrowed(jax.tree.map(np.asarray, result), samples, length), slice(count)))
     return jax.tree.map(lambda *a: np.concatenate(a), *parts)
 
 
@@ -186,7 +191,30 @@ def block_size(curves: int, samples: int) -> int:
         return 8192
     if samples > _LONG:
         return _FEW_LONG
-    return _FEW if curves <= _FEW else 256
+    return FEW if curves <= FEW else 256
+
+
+def compiled_length(curves: int, samples: int) -> int:
+    """The samples that so many curves are padded to where something is compiled for them.
+
+    A few curves use one of few lengths: compiling for each of those in a small file costs more than fitting it.
+    """
+    return samples if curves > FEW or samples > _LONG else next(length for length in _LENGTHS if samples <= length)
+
+
+def widened(scaled: Scaled, length: int) -> Scaled:
+    """The curves with samples put before the first ones, to this ``length``, that do not count."""
+    missing = length - scaled.x.shape[1]
+    if not missing:
+        return scaled
+    return scaled._replace(**{name: np.pad(getattr(scaled, name), ((0, 0), (missing, 0)))
+                              for name in ("x", "y", "counted", "attached")})
+
+
+def narrowed(arrays, samples: int, length: int):
+    """What was made of `widened` curves, for the ``samples`` that they had before."""
+    return arrays if samples == length else jax.tree.map(
+        lambda a: a[:, length - samples:] if a.ndim == 2 and a.shape[1] == length else a, arrays)
 
 
 def solve_small(matrix: list[list[jax.Array]], columns: list[list[jax.Array]]) -> list[list[jax.Array]]:

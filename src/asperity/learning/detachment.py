@@ -278,9 +278,10 @@ def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np
     the tip held on for any part of a sample, and that force may fall by the root of the way, as where a lever turns
     unstable (a fold), of which a parabola misses some sixth. Elsewhere it is 0.
     """
-    index = np.arange(rest.shape[1])
     center, half = (start + end) / 2, np.maximum((end - start) / 2, float(HALF))
-    use = (index >= start[:, None]) & (index <= end[:, None])
+    at = np.maximum(start, 0)[:, None] + np.arange(max(1, int((end - np.maximum(start, 0)).max(initial=0)) + 1))
+    index, rest, samples = at, np.take_along_axis(rest, np.minimum(at, rest.shape[1] - 1), axis=1), rest.shape[1]
+    use = (index <= end[:, None]) & (index < samples)
     x = np.where(use, (index - center[:, None]) / half[:, None], 0.0)
     powers = np.stack([use.astype(float), x, x**2], axis=1)
     fitted = np.linalg.pinv(powers @ np.swapaxes(powers, 1, 2)) @ powers
@@ -298,4 +299,7 @@ def _vertex(rest: np.ndarray, start: np.ndarray, end: np.ndarray, open_ended: np
     step, drop = (slope + 2 * bend * first) / half, slope * (1 - first) + bend * (1 - first**2)
     missed = _FOLD * np.minimum(np.abs(drop), _FLAT * noise[0])  # what changes by more is short, and steep all over
     more = np.maximum(np.maximum(step, 0.0) ** 2 / 12 + missed**2, 1e-300)
-    return (row[:, None] @ fitted)[:, 0], rough, np.where(at_start, more, 0.0)
+    weights = np.zeros((len(rest), samples))
+    rows, columns = np.nonzero(use)
+    weights[rows, at[rows, columns]] = (row[:, None] @ fitted)[rows, 0, columns]
+    return weights, rough, np.where(at_start, more, 0.0)

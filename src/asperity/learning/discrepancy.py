@@ -200,25 +200,43 @@ def _prepared(curve: Blocks | None, spectrum: np.ndarray, length: int) -> _Prepa
 
 def _law(curve: Blocks) -> Any:
     """The elastic force and its derivative as functions of the indentation: cubics, a power law beyond the deepest."""
-    from scipy.interpolate import CubicHermiteSpline
-
     inside = np.flatnonzero(curve.elastic != 0)
     order = inside[np.argsort(curve.indentation[inside], kind="stable")]
     order = order[np.concatenate([[True], np.diff(curve.indentation[order]) > 1e-9])]
     x, y, slope = curve.indentation[order], curve.elastic[order], curve.slope[order]
     if not curve.bound and x[0] > 0:
         x, y, slope = (np.concatenate([[0.0], a]) for a in (x, y, slope))
-    cubic = CubicHermiteSpline(x, y, slope)
+    cubic = _hermite(x, y, slope)
     exponent = float(np.clip(slope[-1] * x[-1] / y[-1], 0.0, _STEEPEST))
 
     def law(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         within = np.clip(at, x[0], x[-1])
         beyond = np.maximum(at / x[-1], 1.0)
-        value = cubic(within) * beyond**exponent
-        rise = np.where(at > x[-1], exponent * value / np.maximum(at, x[-1]), cubic(within, 1))
+        value, rise = cubic(within)
+        value = value * beyond**exponent
+        rise = np.where(at > x[-1], exponent * value / np.maximum(at, x[-1]), rise)
         return value, np.where(at < x[0], 0.0, rise)
 
     return law
+
+
+def _hermite(x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> Any:
+    """The cubics between places ``x`` with these values and slopes: a function that gives value and derivative.
+
+    SciPy has it, too; to load what surrounds it there takes a quarter of a second.
+    """
+    wide = np.diff(x)
+    mean = np.diff(y) / wide
+    bend = (slope[:-1] + slope[1:] - 2 * mean) / wide
+    squared, cubed = (mean - slope[:-1]) / wide - bend, bend / wide
+
+    def at(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        i = np.clip(np.searchsorted(x, places, "right") - 1, 0, len(wide) - 1)
+        way = places - x[i]
+        return (y[i] + slope[i] * way + squared[i] * way**2 + cubed[i] * (way * way * way),
+                slope[i] + 2 * squared[i] * way + 3 * (cubed[i] * way**2))
+
+    return at
 
 
 def _improved(one: _Prepared, state: _State, mean: np.ndarray, variance: np.ndarray) -> _State:

@@ -105,18 +105,50 @@ def before_surface(force: np.ndarray, counted: np.ndarray, begin: np.ndarray,
                    of_nine: np.ndarray) -> tuple[Baseline, np.ndarray]:
     """The baseline, and the sample from which the surface is felt: from the first ones up to ``begin``, then from all.
 
-    ``of_nine``: the noise of nine samples.
+    ``force`` is 0 where it is not ``counted``; ``of_nine``: the noise of nine samples.
     """
     first, whole = counted.argmax(axis=1), nine_counted(counted)
-    line, onset = _line(force, counted, begin), first
+    start = force[np.arange(len(force)), first]
+    above, smooth, index = force - start[:, None], smoothed(force), np.arange(force.shape[1], dtype=float)
+    line, onset, stop = _line(above, counted, begin, start), first, begin
     for _ in range(2):
-        smooth = smoothed(force - line.values)
-        felt = (np.abs(smooth) > FELT * of_nine[:, None]) & whole
+        away = smooth - line.at(index)  # a parabola through nine samples of a line is that line
+        felt = (np.abs(away) > FELT * of_nine[:, None]) & whole
         onset = np.where(felt.any(axis=1), felt.argmax(axis=1), force.shape[1])
-        pulls = np.take_along_axis(smooth, np.minimum(onset, force.shape[1] - 1)[:, None], axis=1)[:, 0] < 0
+        pulls = np.take_along_axis(away, np.minimum(onset, force.shape[1] - 1)[:, None], axis=1)[:, 0] < 0
         share = np.where(pulls, _SHARE, NEAR)  # an attraction that is not felt must not turn the line
-        line = _line(force, counted, first + np.maximum(FEWEST, share * (onset - first)).astype(int))
-    return line, onset
+        stop = first + np.maximum(FEWEST, share * (onset - first)).astype(int)
+        line = _line(above, counted, stop, start)
+    return Baseline(line.at(index), counted & (index < stop[:, None]), line.number.astype(int), line.middle), onset
+
+
+class _Line(NamedTuple):
+    """A straight line over the index of a sample, (batch,) each."""
+
+    number: np.ndarray  # samples that it is drawn through,
+    middle: np.ndarray  # their mean index
+    level: np.ndarray  # N, and force
+    slope: np.ndarray  # N per sample
+
+    def at(self, index: np.ndarray) -> np.ndarray:
+        """The line at these places, (batch, sample) N."""
+        return (self.level - self.slope * self.middle)[:, None] + self.slope[:, None] * index
+
+
+def _line(above: np.ndarray, counted: np.ndarray, stop: np.ndarray, start: np.ndarray) -> _Line:
+    """The straight line through the samples before ``stop``, by least squares against their index.
+
+    ``above``: (batch, sample) N, the force above ``start``, (batch,), which is near it: its sums keep their digits.
+    """
+    index = np.arange(above.shape[1], dtype=float)
+    weight, powers = (counted & (index < stop[:, None])).astype(float), np.stack([index**0, index, index**2], axis=1)
+    number, places, squares = (weight @ powers).T
+    weight *= above
+    level, turned = (weight @ powers[:, :2]).T
+    count = np.maximum(number, 1)
+    middle = places / count
+    slope = (turned - middle * level) / np.maximum(squares - middle * places, 1.0)
+    return _Line(number, middle, start + level / count, slope)
 
 
 def pushed(rest: np.ndarray, before: np.ndarray, of_nine: np.ndarray) -> np.ndarray:
@@ -138,19 +170,6 @@ def crooked(rest: np.ndarray, line: Baseline, noise: np.ndarray, correlation: np
     one = np.maximum(noise, 1e-150)  # whose square is a number
     ratio = squares / ((_PARTS - 2) * one**2 * np.minimum(correlation / count, 1.0))
     return np.where(ratio > _STRAIGHT, np.sqrt(ratio), 1.0)
-
-
-def _line(force: np.ndarray, counted: np.ndarray, stop: np.ndarray) -> Baseline:
-    """The straight line through the samples before ``stop``, by least squares against their index."""
-    index = np.arange(force.shape[1], dtype=float)
-    use = counted & (index < stop[:, None])
-    number = use.sum(axis=1)
-    count = np.maximum(number, 1)
-    middle, level = (np.where(use, one, 0.0).sum(axis=1) / count for one in (index, force))
-    away = np.where(use, index - middle[:, None], 0.0)
-    square = (away**2).sum(axis=1)
-    slope = (away * (force - level[:, None])).sum(axis=1) / np.maximum(square, 1.0)
-    return Baseline(level[:, None] + slope[:, None] * (index - middle[:, None]), use, number, middle)
 
 
 def smoothed(force: np.ndarray) -> np.ndarray:

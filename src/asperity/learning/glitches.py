@@ -21,8 +21,14 @@ def without_glitches(values: np.ndarray, counted: np.ndarray, least: np.ndarray)
 
     ``least``: (batch,) by how much they do at least, in the unit of the values.
     """
+    steps = _steps(values, counted)
+    odd = steps.max(axis=1) > least
+    if not odd.all():  # what has no large step has no glitch
+        found = values.copy()
+        found[odd] = without_glitches(values[odd], counted[odd], least[odd]) if odd.any() else values[odd]
+        return found
     found = values.copy()
-    usual = uniform_filter1d(_steps(values, counted), 2 * _AROUND + 1, axis=1)  # from sample to sample, thereabouts
+    usual = uniform_filter1d(steps, 2 * _AROUND + 1, axis=1)  # from sample to sample, thereabouts
     least = np.maximum(least[:, None], _UNUSUAL * usual)
     for width in (1, 2):
         before, after = values[:, : -width - 1], values[:, width + 1 :]

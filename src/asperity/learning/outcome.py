@@ -67,6 +67,7 @@ _MEANING = {
     Outcome.too_few_samples: "Too few samples for the fit and its noise (24 at least).",
     Outcome.uncalibrated: "No spring constant or sensitivity for this curve; give --spring-constant or "
                           "--sensitivity.",
-    Outcome.unreadable: "The data of this curve could not be read; the log names the cause.",
+    Outcome.unreadable: "The data of this curve could not be read, or broke its fit; the cause is named with the "
+                        "curve.",
     Outcome.not_fitted: "The method does not apply to this curve; the findings name the cause.",
 }

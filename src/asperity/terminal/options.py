@@ -120,7 +120,7 @@ PlanOnly = Annotated[
     typer.Option("--plan-only", help="Fit nothing yet; get all ready for 'asperity work'.", rich_help_panel=CLUSTER),
 ]
 Restart = Annotated[bool, typer.Option(help="Throw away what is in the output folder.")]
-Check = Annotated[bool, typer.Option("--check", help="Read all that curves hold, not just what is fitted.")]
+Check = Annotated[bool, typer.Option("--check", help="Read all that curves hold, not just what is needed.")]
 Images = Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)]
 Pixel = Annotated[float | None, option("m", "LENGTH", "Width of a pixel; replaces the file's, e.g. 5nm.")]
 Unit = Annotated[str | None, typer.Option(help="Of numbers without one, e.g. nm.", show_default=False)]

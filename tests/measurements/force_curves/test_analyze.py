@@ -187,7 +187,7 @@ def test_a_curve_that_breaks_the_fit_is_flagged_and_named(monkeypatch, folder, c
     assert np.flatnonzero(results["flag"] == Outcome.unreadable).tolist() == [5]
     rest = np.delete(np.arange(20), 5)
     np.testing.assert_array_equal(results["modulus"][rest], of_one_file["modulus"][rest])
-    assert "the fit of curve 5 of virtual failed: FloatingPointError: this curve is strange" in caplog.text
+    assert "curve 5 of virtual could not be fitted: FloatingPointError: this curve is strange" in caplog.text
 
 
 def test_noise_is_learnt_once_per_session(monkeypatch, folder):

@@ -1,6 +1,7 @@
 """Workers change no number: whatever they are given, lose or find changed."""
 
 import json
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from asperity.measurements.force_curves import tasks
 from asperity.messages import ArgumentError
 from asperity.virtual.force_map import virtual_map
 from tests import poison, simple_fit
+from tests.data.readers.force_curves.jpk_archives import build_map
 from tests.test_cli import run
 
 MODEL = {"name": "hertz", "radius": 5e-6}
@@ -100,6 +102,36 @@ def test_planned_chunks_are_done_anywhere_and_gathered(folder, tmp_path, stand_i
     assert same(store.load(out / "results.nc"), serial)
 
 
+def test_who_gathers_says_what_could_not_be_read(tmp_path, stand_in):
+    """Once, whoever did the chunk and in whose log it was said then; the page and the results name it, too."""
+    path = damaged(build_map(tmp_path / "m.jpk-force-map", {i: (300, 30) for i in range(5)}, ("extend", "retract")), 3)
+    out = tmp_path / "o"
+    words = ["analyze", path, "--radius", "5um", "--batch", 2, "--out", out]
+    assert run(*words, "--plan-only")[0] == 0
+    line = f"curve 3 of {path} cannot be read: "
+    for number in range(3):
+        code, _, err = run("work", "--job", out, "--chunk", number)
+        assert code == 0, err
+        assert err.count(line) == (number == 1)
+    for more in ([], ["--workers", 2], ["--json"]):
+        code, said, err = run(*words, *more)
+        assert code == 1
+        assert (said + err).count(line) == 1
+    lost = json.loads(said)["unreadable_curves"]
+    assert [(one["file"], one["curve"]) for one in lost] == [(str(path), 3)]
+    assert json.loads(store.load(out / "results.nc").attrs["unreadable_curves"]) == lost
+    alone = asperity.analyze(path, MODEL, batch=2)
+    assert json.loads(alone.attrs["unreadable_curves"]) == lost
+
+
+def damaged(path, curve):
+    """A map whose file holds rubbish in the forces of one curve."""
+    raw = path.read_bytes()
+    place = raw.index(f"index/{curve}/segments/0/channels/vDeflection.dat".encode())
+    path.write_bytes(raw[:place + 60] + b"\xff" * 40 + raw[place + 100:])
+    return path
+
+
 def test_work_says_what_is_missing(folder, tmp_path, stand_in):
     code, _, err = run("work", "--job", tmp_path, "--chunk", "0")
     assert code == 2
@@ -129,6 +161,8 @@ def test_a_curve_that_ends_the_process_is_found_and_flagged(folder, tmp_path, in
     assert not list(tmp_path.iterdir())
     assert np.flatnonzero(found["flag"].values == Outcome.unreadable).tolist() == [6]
     assert "curve 6 of " in caplog.text
+    assert json.loads(found.attrs["unreadable_curves"]) == [
+        {"file": "virtual", "curve": 6, "problem": "broke the program"}]
     assert "broke the program: it is left out, as unreadable" in caplog.text
     assert caplog.text.count("a worker ended at") == 1
 
@@ -207,3 +241,18 @@ def test_noise_comes_back_with_every_digit():
     for own, other in zip(there[:2], back[:2]):
         assert all(np.array_equal(a, b) and np.asarray(a).dtype == np.asarray(b).dtype for a, b in zip(own, other))
     assert np.array_equal(np.array(there.model), np.array(back.model), equal_nan=True)
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    (["--plan-only", "--workers", 2], r"workers = 2: nothing is shared out while a job is only planned"),
+    (["--plan-only", "--scheduler", "tcp://127.0.0.1:8786"], "scheduler = 'tcp://127.0.0.1:8786': nothing is shared"),
+    (["--workers", 2, "--scheduler", "tcp://127.0.0.1:8786"], "workers = 2 and scheduler = .*give one of them"),
+    (["--scheduler", "tcp://127.0.0.1:8786"], r"dask is not installed here\..*pip install 'asperity\[dask\]'"),
+    (["--scheduler", "tcp://10.0.0.1:8786"], "tcp:// to another machine is refused")])
+def test_who_shall_work_is_asked_before_any_file_is_read(tmp_path, monkeypatch, given, said):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    code, _, err = run("analyze", tmp_path / "nothing.nc", "--radius", "5um", "--out", tmp_path / "o", *given)
+    assert code == 2
+    assert re.search(said, err)
+    assert "nothing.nc" not in err
+    assert not (tmp_path / "o").exists()

@@ -22,10 +22,10 @@ from asperity.data import calibrations, curve_files, disk, jobs, provenance, sto
 from asperity.data.calibrations import Calibration
 from asperity.data.curve_files import FileStatus, NothingToAnalyze, Source
 from asperity.data.curves import known_segment
-from asperity.data.scheduler import Dask, require_safe
+from asperity.data.scheduler import Dask, require_dask, require_safe
 from asperity.data.verbs import verb
 from asperity.data.workers import AbstractHands, Processes
-from asperity.measurements.force_curves import heights, tasks
+from asperity.measurements.force_curves import heights, tasks, unreadable
 from asperity.measurements.force_curves.read import Paths, listed
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
@@ -33,13 +33,13 @@ from asperity.measurements.force_curves.sessions import (
     averages_taken,
     by_session,
     fit_chunk,
-    join,
     numbered,
     plan,
+    whole,
 )
 from asperity.measurements.force_curves.tasks import Analysis
 from asperity.measurements.force_curves.tip import Template, resolved
-from asperity.messages import WAITED_FOR
+from asperity.messages import WAITED_FOR, ArgumentError, shown
 
 __all__ = ["analyze", "prepare"]
 
@@ -48,8 +48,9 @@ _log = logging.getLogger("asperity")
 #: curves on which ``model="auto"`` chooses the contact model
 TRIED = 64
 
-#: results whose chunks hold more bytes than this become a zarr folder and stay on the disk
-LARGE = 1_000_000_000
+#: results whose chunks hold more bytes than this become a zarr folder and stay on the disk: in one file they are in
+#: memory twice when it is written, as large as the fit itself
+LARGE = 250_000_000
 
 
 @verb(calibration="calibration")
@@ -79,7 +80,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
         progress: called with (finished curves, all curves) after each chunk.
 
     Returns:
-        as `fit`, over all files; attributes ``failed_files`` and ``skipped_files`` name the rest.
+        as `fit`, over all files; attributes ``failed_files`` and ``skipped_files`` name the rest,
+        ``unreadable_curves`` those that are flagged as unreadable, with their causes.
 
     Raises:
         NothingToAnalyze: no file could be read.
@@ -90,7 +92,7 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     said = {"spring_constant": spring_constant, "sensitivity": sensitivity}
     std = {"spring_constant_std": spring_constant_std, "sensitivity_std": sensitivity_std, "radius_std": radius_std}
     if scheduler is not None:
-        require_safe(scheduler)
+        _require_scheduler(scheduler, workers)
     alone = workers == 1 and scheduler is None
     analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, batch, check)
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
@@ -107,12 +109,26 @@ def prepare(paths: Paths, model: Model = "hertz", *, out: str | PathLike[str], s
     The arguments are those of `analyze`. In ``out`` stand then the job, the plan of its chunks and the noise of its
     sessions; `asperity.measurements.force_curves.tasks.work` does one chunk, and `analyze` gathers them.
     """
+    for name in ("workers", "scheduler"):
+        if numbers.get(name) is not None:
+            raise ArgumentError(f"{name} = {shown(numbers[name])}: nothing is shared out while a job is only planned: "
+                                "each chunk is done by 'asperity work', wherever that is called. Leave either that or "
+                                "--plan-only out")
     said = {name: numbers.get(name) for name in ("spring_constant", "sensitivity")}
     std = {name: numbers.get(name, 0.0) for name in ("spring_constant_std", "sensitivity_std", "radius_std")}
     analysis, _, job = _prepared(paths, model, segment, calibration, said, std, batch, bool(numbers.get("check")))
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, loop=tasks.planned(analysis)) as chunks:
         return len(chunks)
+
+
+def _require_scheduler(address: str, workers: int) -> None:
+    """Find, before files are read, that the workers of this scheduler can be used, and no others are asked for."""
+    require_safe(address)
+    if workers != 1:
+        raise ArgumentError(f"workers = {shown(workers)} and scheduler = {shown(address)}: either share the chunks; "
+                            "give one of them. How many work for a scheduler is said where its workers are started")
+    require_dask()
 
 
 def _hands(workers: int, scheduler: str | None) -> AbstractHands:
@@ -204,8 +220,10 @@ def _job(step: Mapping[str, Any]) -> dict[str, Any]:
 
 def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[str] | None) -> xr.Dataset:
     """The results of all chunks as one dataset, written as data, table and report if they are to be kept."""
+    attrs = {**attrs, **unreadable.merged(chunks.attributes())}
+    unreadable.say(attrs)
     if out is None:
-        return join(list(chunks)).assign_attrs(attrs)
+        return whole(chunks).assign_attrs(attrs)
     from asperity.measurements.force_curves.contents import gathered
     from asperity.measurements.force_curves.page.html import write_report
     from asperity.measurements.force_curves.summary import flag_line
@@ -216,7 +234,7 @@ def _gather(chunks: jobs.Chunks, attrs: Mapping[str, str], out: str | PathLike[s
     if chunks.size > LARGE:
         results = store.open_store(store.save_blocks(numbered(chunks, attrs), folder / "results.zarr"))
     else:
-        results = join(list(chunks)).assign_attrs(attrs)
+        results = whole(chunks).assign_attrs(attrs)
         store.save(results, folder / "results.nc")
     contents = gathered(results)
     _log.info("%s", flag_line(contents), extra={"contents": contents})

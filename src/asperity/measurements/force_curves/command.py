@@ -169,8 +169,7 @@ def _planned(paths: Sequence[Path], *, out: Path, **arguments: Any) -> int:
     from asperity.measurements.force_curves.analyze import prepare
     from asperity.report.numbers import count_of
 
-    known = {name: value for name, value in arguments.items() if name not in {"progress", "workers", "scheduler"}}
-    last = prepare(paths, out=out, **known) - 1
+    last = prepare(paths, out=out, **{name: value for name, value in arguments.items() if name != "progress"}) - 1
     typer.echo(f"{count_of(last + 1, 'chunk')} {'are' if last else 'is'} planned in {out}. "
                f"For each K from 0 to {last}, anywhere, in any order:\n"
                f"  asperity work --job {shlex.quote(str(out))} --chunk K\n"
@@ -214,13 +213,13 @@ def demo(out: Out = Path("asperity-demo"), size: int = 64, as_json: Json = False
 
 
 @guarded
-def read(paths: Paths, as_json: Json = False) -> None:
+def read(paths: Paths, check: Check = False, as_json: Json = False) -> None:
     """Show what is in files: format, curves, segments, calibration, and what cannot be read."""
     from asperity.measurements.force_curves.describe import describe
 
-    found = describe(paths)
+    found = describe(paths, check=check)
     typer.echo(json.dumps(found) if as_json else "\n".join(_read_lines(found, paths)))
-    outcomes = {entry["outcome"] for entry in found}
+    outcomes = {entry["outcome"] for entry in found} | {"failed" for entry in found if entry.get("unreadable_curves")}
     raise typer.Exit(2 if "read" not in outcomes else 1 if "failed" in outcomes else 0)
 
 

@@ -13,6 +13,7 @@ import xarray as xr
 from asperity.data.results import Code, codes, listed
 from asperity.learning.discrepancy import VAGUE
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.unreadable import CURVES
 from asperity.quantities import QUANTITIES
 
 __all__ = ["Columns", "Contents", "Grid", "Property", "gathered", "grids", "median", "of_files", "words_of"]
@@ -104,6 +105,7 @@ class Contents:
     which: np.ndarray
     files: list[str]
     failed_files: list[Any]
+    unreadable: list[Any]
     measured: tuple[Property, ...]
     columns: Columns
     units: Mapping[str, str]
@@ -126,6 +128,7 @@ def gathered(results: xr.Dataset) -> Contents:
         which=which,
         files=files,
         failed_files=listed(results, "failed_files"),
+        unreadable=listed(results, CURVES),
         measured=tuple(_property(columns, name, units[name], usable) for name in _measured(results, columns, usable)),
         columns=columns,
         units=units,

@@ -8,6 +8,7 @@ from asperity.contact.named import Model, usual_segment
 from asperity.data import jobs, provenance
 from asperity.data.curve_files import Source
 from asperity.data.verbs import verb
+from asperity.measurements.force_curves import unreadable
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
@@ -53,6 +54,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     with jobs.run({}, [chunk.size for chunk in chunks], lambda i: fit_chunk(sources, chunks[i], noise, options),
                   progress=progress) as finished:
         results = join(list(finished))
+    unreadable.say(results.attrs)
     step = provenance.step("fit", {"model": template.record, **options, "batch": batch})
     named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment))
     return provenance.record(named, step, before=dataset)

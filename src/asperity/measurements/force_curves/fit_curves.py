@@ -101,8 +101,8 @@ def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt:
     with jax.enable_x64(True):
         solution = _solve(segment_of(dataset, segment), model, segment, tilt)
         residual, contact = _residual(model, solution)
-        found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, {}, tilt=tilt,
-                         leveled=True)
+        found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, _relative(model),
+                         tilt=tilt, leveled=True)  # the sources of a fit, so that nothing is compiled twice
         blocks = [None] * len(residual) if len(residual) < FEWEST else blocks_of(
             model, solution.scaled, solution.fit, found, solution.segment.spring_constant)
     counted, samples = solution.segment.counted, residual.shape[1]
@@ -173,9 +173,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     Raises:
         MissingCalibration: no force can be had from the data.
     """
-    tip = [name for name in model.fixed if name not in {"poisson_ratio", "thickness"}]
-    relative = {"spring_constant": spring_constant_std, "sensitivity": sensitivity_std,
-                **dict.fromkeys(tip, radius_std)}
+    relative = _relative(model, spring_constant_std, sensitivity_std, radius_std)
     recorded = segment_of(dataset, segment)
     with jax.enable_x64(True):
         solution = _solve(recorded, model, segment, tilt)
@@ -200,6 +198,13 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
                                           _of_sessions(noise, dataset), shallow, adhesion,
                                           pull.calibration)).assign_coords(given)
+
+
+def _relative(model: AbstractContactModel, spring_constant: float = 0.0, sensitivity: float = 0.0,
+              radius: float = 0.0) -> dict[str, float]:
+    """The relative standard uncertainties of the calibration's sources; the size of the tip has many names."""
+    tip = [name for name in model.fixed if name not in {"poisson_ratio", "thickness"}]
+    return {"spring_constant": spring_constant, "sensitivity": sensitivity, **dict.fromkeys(tip, radius)}
 
 
 def _of_sessions(learnt: Learnt | Mapping[str, Learnt], dataset: xr.Dataset) -> Discrepancy:

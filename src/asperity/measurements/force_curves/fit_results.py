@@ -130,6 +130,8 @@ def _far_spread(residual: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """The noise where no model can be wrong: of the farthest third, about its own straight line (robust)."""
     rank = np.cumsum(counted, axis=1)
     far = counted & (rank <= np.maximum(rank[:, -1:] // 3, 8))
+    until = far.shape[1] - int(np.any(far, axis=0)[::-1].argmax())
+    far, residual = far[:, :until], residual[:, :until]  # the rest has no part in it
     about = np.where(far, np.abs(_off_line(residual, far)), np.nan)
     return 1.4826 * np.nanmedian(np.where(np.any(far, axis=1, keepdims=True), about, 0.0), axis=1)
 

@@ -12,6 +12,7 @@ import xarray as xr
 from asperity.data import curve_files, provenance, store
 from asperity.data.curve_files import NothingToAnalyze
 from asperity.data.verbs import verb
+from asperity.measurements.force_curves import unreadable
 from asperity.measurements.force_curves.heights import contradictions
 from asperity.messages import ArgumentError
 
@@ -58,7 +59,9 @@ def read(paths: Paths, *, spring_constant: float | None = None,
         if not sources:
             raise NothingToAnalyze(statuses)
         records = [source.record for source in sources]
-        dataset = curve_files.combine([curve_files.load_curves(source.dataset)[0] for source in sources])
+        loaded = [curve_files.load_curves(source.dataset) for source in sources]
+        dataset = curve_files.combine([curves for curves, _ in loaded])
+        unreadable.say(unreadable.attribute([one for own in loaded for one in unreadable.named(*own)]))
     for line in contradictions([dataset]):
         _log.warning("%s", line)
     return provenance.record(dataset, provenance.step("read", {"paths": names, **given}, inputs=records))

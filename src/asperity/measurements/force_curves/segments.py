@@ -64,8 +64,7 @@ def padded_lengths(counts: np.ndarray) -> np.ndarray:
 
 def _aligned(values: np.ndarray, counts: np.ndarray, length: int, *, reverse: bool) -> np.ndarray:
     """(batch, sample) with each curve's samples at the end of its row, NaN before them."""
-    index = np.arange(length)
-    source = (length - 1 - index)[None] if reverse else index[None] - (length - counts)[:, None]
-    valid = (source >= 0) & (source < counts[:, None])
-    taken = np.take_along_axis(values, np.clip(source, 0, values.shape[1] - 1) + np.zeros_like(counts)[:, None], axis=1)
-    return np.where(valid, taken, np.nan)
+    found = np.full((len(values), length), np.nan)
+    for row, given, count in zip(found, values, counts.tolist()):
+        row[length - count:] = given[:count][::-1] if reverse else given[:count]
+    return found

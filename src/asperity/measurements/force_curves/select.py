@@ -28,6 +28,7 @@ from asperity.learning.classifier import quick_select
 from asperity.learning.outcome import Outcome
 from asperity.learning.retraction import Retractions
 from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection
+from asperity.measurements.force_curves import unreadable
 from asperity.measurements.force_curves.fit_curves import Learnt, fit_curves
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.measurements.force_curves.sessions import (
@@ -285,6 +286,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     sources, template = list(by_session(Source(dataset, {}))), resolved(model, [dataset])
     chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, instrument=known, options=options,
                         quick=quick)
+    unreadable.say(chosen.attrs)
     step = provenance.step("select", {
         "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
         "tolerance": dict(tolerance or {}), "quick": quick, "batch": batch})
@@ -294,7 +296,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
 
 def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
     """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
-    def of_part(curves: xr.Dataset, noises: Mapping[str, Learnt], _: list[int],
+    def of_part(curves: xr.Dataset, noises: Mapping[str, Learnt], _: dict[int, str],
                 source: Source) -> xr.Dataset:
         template = noise.template.of(source)
         assert isinstance(template, JKR)

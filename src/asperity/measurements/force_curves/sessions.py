@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -22,13 +21,12 @@ from asperity.data.averages import averaged, widths
 from asperity.data.curve_files import Source
 from asperity.learning import agreement, discrepancy, least_squares, noise, uncertainty
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves import unreadable
 from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
 __all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "fit_chunk",
-           "in_parts", "in_use", "join", "load_part", "numbered", "over_curves", "parts_of", "plan"]
-
-_log = logging.getLogger("asperity")
+           "in_parts", "in_use", "join", "load_part", "numbered", "over_curves", "parts_of", "plan", "whole"]
 
 #: the modules whose sources a fit cites beside those of its model
 FITTED_BY = (least_squares, noise, uncertainty, agreement, discrepancy)
@@ -39,6 +37,8 @@ NOISE_CURVES = 64
 SAMPLES = 1 << 20
 #: sessions whose noise is remembered: those of a few chunks of single files; 20 kB each
 _REMEMBERED = 4096
+#: curves of results that are stored at a time, 17 MB: each step costs as much as thousands of them
+_TOGETHER = 8192
 
 
 class Chunk(NamedTuple):
@@ -140,8 +140,8 @@ def _part(sources: Sequence[Source], pieces: Sequence[tuple[np.ndarray, int, np.
 
 
 def load_part(sources: Sequence[Source], part: Part, segment: str, *,
-              check: bool = False) -> tuple[xr.Dataset, list[int]]:
-    """The curves of a part in memory, and the positions of those that cannot be read: they are empty.
+              check: bool = False) -> tuple[xr.Dataset, dict[int, str]]:
+    """The curves of a part in memory, and position -> cause of those that cannot be read: they are empty.
 
     What a fit of the ``segment`` does not use is read only for a ``check``, and then let go.
     """
@@ -156,8 +156,8 @@ def load_part(sources: Sequence[Source], part: Part, segment: str, *,
                                       np.flatnonzero([int(curve) in sources[i].broken for curve in curves]).tolist())
               for dataset, (i, curves) in zip(chosen, part.pieces, strict=True)]
     offsets = np.cumsum([0, *(len(curves) for _, curves in part.pieces)])
-    unreadable = [int(offset) + i for offset, (_, causes) in zip(offsets, loaded) for i in causes]
-    return curve_files.combine([curves for curves, _ in loaded]), unreadable
+    causes = {int(offset) + i: cause for offset, (_, own) in zip(offsets, loaded) for i, cause in own.items()}
+    return curve_files.combine([curves for curves, _ in loaded]), causes
 
 
 def in_use(dataset: xr.Dataset, segment: str) -> xr.Dataset:
@@ -236,21 +236,24 @@ class SessionNoise:
 
 
 def in_parts(sources: Sequence[Source], chunk: Chunk, noise: SessionNoise,
-             work: Callable[[xr.Dataset, dict[str, Any], list[int], Source], xr.Dataset], *,
+             work: Callable[[xr.Dataset, dict[str, Any], dict[int, str], Source], xr.Dataset], *,
              check: bool = False) -> xr.Dataset:
-    """``work(curves, noises, unreadable, source)`` for each part of a chunk; the results in the chunk's order.
+    """``work(curves, noises, causes, source)`` for each part of a chunk; the results in the chunk's order.
 
-    ``check`` as in `load_part`; ``noises`` has the noise of each session in the part, ``unreadable`` are the curves
-    that are empty because they could not be read, ``source`` is the first file.
+    ``check`` as in `load_part`; ``noises`` has the noise of each session in the part, ``causes`` is position -> cause
+    of the curves that are empty because they could not be read, to which ``work`` may add; ``source``: the first file.
+    The attribute `asperity.measurements.force_curves.unreadable.CURVES` of the results names all of these.
     """
-    done, places = [], []
+    done, places, lost = [], [], []
     for part in parts_of(sources, chunk, noise.segment):
         noises = noise(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
-        curves, unreadable = load_part(sources, part, noise.segment, check=check)
-        done.append(work(curves, noises, unreadable, sources[part.pieces[0][0]]))
+        curves, causes = load_part(sources, part, noise.segment, check=check)
+        done.append(work(curves, noises, causes, sources[part.pieces[0][0]]))
+        lost += unreadable.named(curves, causes)
         places.append(part.places)
     order = np.argsort(np.concatenate(places))
-    return done[0] if len(done) == 1 else join(done).isel(curve=order).drop_vars("curve")
+    made = done[0] if len(done) == 1 else join(done).isel(curve=order).drop_vars("curve")
+    return made.assign_attrs(unreadable.attribute(lost))
 
 
 def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
@@ -261,10 +264,11 @@ def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, opti
     check = bool(options.get("check"))
     options = {name: value for name, value in options.items() if name != "check"}
 
-    def fit(curves: xr.Dataset, noises: dict[str, Any], unreadable: list[int], source: Source) -> xr.Dataset:
+    def fit(curves: xr.Dataset, noises: dict[str, Any], causes: dict[int, str], source: Source) -> xr.Dataset:
         chosen = level.template.of(source)
         fitted, failed = _fitted(curves, chosen, {"noise": noises, **options})
-        fitted["flag"].values[[*unreadable, *failed]] = int(Outcome.unreadable)
+        causes |= failed | causes
+        fitted["flag"].values[[*causes]] = int(Outcome.unreadable)
         truth = [name for name in curves.data_vars if str(name).startswith("true_") and name not in fitted]
         fitted = fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)
         tip = {name: fitted[name].expand_dims(curve=fitted["curve"]).variable for name in chosen.fixed
@@ -275,19 +279,18 @@ def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, opti
 
 
 def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[str, Any],
-            ) -> tuple[xr.Dataset, list[int]]:
-    """The fit of a part, and the positions of curves that broke it: they are fitted as if empty."""
+            ) -> tuple[xr.Dataset, dict[int, str]]:
+    """The fit of a part, and position -> cause of curves that broke it: they are fitted as if empty."""
     from asperity.measurements.force_curves.fit_curves import fit_curves
 
     try:
-        return fit_curves(curves, model, **options), []
+        return fit_curves(curves, model, **options), {}
     except Exception as error:
         if curves.sizes["curve"] == 1:
-            _log.warning("the fit of curve %d of %s failed: %s: %s", int(curves["curve_in_file"][0]),
-                         curves["file"].values[0], type(error).__name__, error)
-            return fit_curves(curve_files.blank(curves, [0]), model, **options), [0]
+            broke = f"could not be fitted: {type(error).__name__}: {error}"
+            return fit_curves(curve_files.blank(curves, [0]), model, **options), {0: broke}
     parts = [_fitted(curves.isel(curve=[i]), model, options) for i in range(curves.sizes["curve"])]
-    return join([part for part, _ in parts]), [i for i, (_, failed) in enumerate(parts) if failed]
+    return join([part for part, _ in parts]), {i: causes[0] for i, (_, causes) in enumerate(parts) if causes}
 
 
 def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], job: Mapping[str, Any], *, batch: int,
@@ -327,12 +330,46 @@ def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """The results of several chunks as one, its curves numbered from 0."""
     joined = xr.concat(parts, "curve", data_vars="minimal", coords="minimal", compat="override",
                        join="override", combine_attrs="override") if len(parts) > 1 else parts[0]
-    return joined.assign_coords(curve=np.arange(joined.sizes["curve"]))
+    return joined.assign_coords(curve=np.arange(joined.sizes["curve"])).assign_attrs(
+        unreadable.merged(part.attrs for part in parts))
+
+
+def whole(chunks: jobs.Chunks) -> xr.Dataset:
+    """As `join` of all, each of them in memory only for its turn."""
+    first, start = chunks[0], 0
+    filled = {name: np.empty((sum(chunks.sizes), *own.shape[1:]), own.dtype)
+              for name, own in first.variables.items() if own.dims[:1] == ("curve",)}
+    lost = list[Mapping[str, Any]]()
+    for chunk in chunks:
+        if chunk.variables.keys() != first.variables.keys():
+            return join(list(chunks))  # some files say more than others
+        lost.append(chunk.attrs)
+        stop = start + chunk.sizes["curve"]
+        for name in filled:
+            values = chunk.variables[name].values
+            if filled[name].dtype != values.dtype:  # longer names of files
+                filled[name] = filled[name].astype(np.result_type(filled[name], values))
+            filled[name][start:stop] = values
+        start = stop
+    variables = {name: xr.Variable(own.dims, filled.get(name, own.values), own.attrs)
+                 for name, own in first.variables.items() if name != "curve"}
+    made = xr.Dataset({name: own for name, own in variables.items() if name not in first.coords},
+                      {name: own for name, own in variables.items() if name in first.coords}, first.attrs)
+    return made.assign_coords(curve=np.arange(start)).assign_attrs(unreadable.merged(lost))
 
 
 def numbered(chunks: Iterable[xr.Dataset], attrs: Mapping[str, str]) -> Iterator[xr.Dataset]:
-    """The results of each chunk in turn, the curves numbered on, with ``attrs``."""
-    first = 0
+    """The results of neighboring chunks, `_TOGETHER` curves or more, the curves numbered on, with ``attrs``."""
+    first, some = 0, list[xr.Dataset]()
+
+    def together() -> xr.Dataset:
+        made = join(some).assign_attrs(attrs)
+        return made.assign_coords(curve=first + made["curve"].values)
+
     for chunk in chunks:
-        yield chunk.assign_coords(curve=first + np.arange(chunk.sizes["curve"])).assign_attrs(attrs)
-        first += chunk.sizes["curve"]
+        some.append(chunk)
+        if sum(one.sizes["curve"] for one in some) >= _TOGETHER:
+            yield (made := together())
+            first, some = first + made.sizes["curve"], []
+    if some:
+        yield together()

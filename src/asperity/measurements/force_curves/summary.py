@@ -85,6 +85,7 @@ def summary(contents: Contents) -> dict[str, Any]:
         "glitches": int(np.nan_to_num(contents.columns["glitches"]).sum()),
         "files": len(contents.files),
         "failed_files": contents.failed_files,
+        "unreadable_curves": contents.unreadable,
         "skipped_files": listed(contents.results, "skipped_files"),
         "assumed": json.loads(attrs.get("assumed", "{}")),
         "model": attrs.get("model", ""),

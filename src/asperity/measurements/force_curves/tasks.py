@@ -26,7 +26,7 @@ from asperity.data.curve_files import Source
 from asperity.data.disk import StoreError
 from asperity.data.provenance import plain
 from asperity.data.workers import AbstractHands, Task
-from asperity.measurements.force_curves import heights
+from asperity.measurements.force_curves import heights, unreadable
 from asperity.measurements.force_curves.sessions import Chunk, SessionNoise, by_session, fit_chunk, join
 from asperity.measurements.force_curves.tip import Template
 from asperity.messages import ArgumentError, whole
@@ -105,6 +105,7 @@ def work(folder: str | os.PathLike[str], number: int) -> Path:
         raise StoreError(f"{place}: its plan is not that of its job: plan it again (asperity analyze ... --plan-only)")
     whole("chunk", number, 0, len(chunks) - 1)
     do(str(place), "chunk", number, "whole")
+    unreadable.say(chunks[number].attrs)
     return jobs.chunk_file(place / "chunks", number)
 
 

@@ -90,6 +90,7 @@ def _words(contents: Contents) -> dict[str, Any]:
         "remarks": remarks(contents),
         "closeness": words.closeness(contents),
         "failed_files": words.failed_files(contents),
+        "unreadable": words.unreadable(contents),
         "flag_lines": lines,
         "problems": [line for line in lines if not line.usable],
         "cautions": [line for line in lines if line.usable and line.flag != 0],

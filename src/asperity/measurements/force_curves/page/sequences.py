@@ -19,6 +19,11 @@ __all__ = ["histograms", "sequence_figures"]
 
 #: a wider ratio of the values is drawn on a logarithmic axis
 _LOG_RATIO = 20.0
+#: of the width of a logarithmic axis, between two of its numbers: five digits in the narrowest column
+_APART = 0.13
+#: numbers of a logarithmic axis, with fewer of which finer steps are taken; the finest, as a part of a number
+_FEW_TICKS = 5
+_FINEST = 1e-3
 
 
 def sequence_figures(contents: Contents, chosen: np.ndarray, curves: ColumnDataSource) -> list[figure]:
@@ -155,7 +160,7 @@ def _edges(array: np.ndarray) -> np.ndarray:
 
 
 def _histogram(array: np.ndarray, name: str, unit: str, *, log: bool) -> figure | None:
-    from bokeh.models import Ray
+    from bokeh.models import FixedTicker, Ray
 
     array = array[np.isfinite(array)]
     log = log and bool((array > 0).all())
@@ -165,9 +170,33 @@ def _histogram(array: np.ndarray, name: str, unit: str, *, log: bool) -> figure 
     plot = _counts(
         array, edges, name, f"{name} ({unit})" if unit else name, x_axis_type="log" if log else "linear"
     )
+    if log:
+        plot.xaxis[0].update(ticker=FixedTicker(ticks=_log_ticks(float(edges[0]), float(edges[-1]))))
     draw(plot, {"x": [float(np.median(array))]},
          Ray(x="x", y=0, length=0, angle=np.pi / 2, line_color=FIT, line_width=2))
     return plot
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers from ``low`` to ``high``, the roundest first, that keep `_APART` on a logarithmic axis.
+
+    Bokeh's own stand as close as their steps are: 900, 1000 and 1100 overlap.
+    """
+    last, first = int(np.floor(np.log10(low * _FINEST))), int(np.floor(np.log10(high)))
+    found = list[float]()
+    for places in [10.0 ** np.arange(first, last, -1), *(_multiples(step * 10.0**power, low, high)
+                                                         for power in range(first, last, -1) for step in (5, 2, 1))]:
+        if len(found) < _FEW_TICKS:
+            for place in places[(places >= low) & (places <= high)].tolist():
+                if all(abs(np.log(place / other)) > _APART * np.log(high / low) for other in found):
+                    found.append(place)
+    return sorted(found)
+
+
+def _multiples(step: float, low: float, high: float) -> np.ndarray:
+    """Those of ``step``, no more than are seen on an axis."""
+    first = np.ceil(low / step)
+    return np.array([float(f"{step * number:.12g}") for number in first + np.arange(min(high / step - first + 1, 100))])
 
 
 def _counts(array: np.ndarray, edges: np.ndarray, title: str, label: str, **options: Any) -> figure:

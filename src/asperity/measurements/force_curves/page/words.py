@@ -13,6 +13,7 @@ from asperity.learning.outcome import Outcome
 from asperity.learning.student import wide
 from asperity.measurements.force_curves.contents import Contents, Property, median, words_of
 from asperity.measurements.force_curves.summary import undefended
+from asperity.measurements.force_curves.unreadable import in_words
 from asperity.report.numbers import count_of, factor_of, measurement, plain, spread
 from asperity.report.page import Finding
 
@@ -27,6 +28,7 @@ __all__ = [
     "legend",
     "not_defended",
     "stated",
+    "unreadable",
     "within",
 ]
 
@@ -213,6 +215,12 @@ def failed_files(contents: Contents) -> list[tuple[str, str]]:
     return [
         (str(entry.get("file", "a file")), str(entry.get("problem", "no reason given"))) for entry in entries
     ]
+
+
+def unreadable(contents: Contents) -> list[str]:
+    """One line for each curve that could not be read, with its cause, as far as an entry is whole."""
+    return in_words([entry for entry in contents.unreadable
+                     if isinstance(entry, dict) and {"curve", "file", "problem"} <= entry.keys()])
 
 
 def closeness(contents: Contents) -> list[str]:
