@@ -11,6 +11,7 @@ from asperity.cli import app
 from asperity.data.images import open_images
 from asperity.measurements.images.page import page
 from asperity.measurements.images.roughness import roughness_of
+from asperity.messages import DataError
 from tests.conftest import shared_case
 from tests.instrument.test_roughness_rings import frames
 
@@ -106,3 +107,19 @@ def test_white_noise_alone_has_no_bound(tmp_path):
     rows = page(correct.image(image(tmp_path, noise))).findings
     assert "nothing that could not be noise" in rows[0].line
     assert "Correlation length" not in {row.name for row in rows}
+
+
+def test_cut_off_heights_are_said_and_leave_a_bound_only(surface, tmp_path):
+    """A surface of 1 nm cut at +-0.8 nm read 0.63 +- 0.03."""
+    made = correct.image(image(tmp_path, np.clip(surface, -0.8e-9, 0.8e-9)))
+    found, about = json.loads(made.attrs["corrections"]), page(made)
+    assert set(found["clipped"]) == {"top", "bottom"}
+    assert "roughness" not in found
+    assert found["roughness_low"] < 1e-9
+    assert "Heights are cut off" in about.remarks[0]
+    assert not any(row.name == "Correlation length" for row in about.findings)
+
+
+def test_a_channel_of_one_value_is_refused(tmp_path):
+    with pytest.raises(DataError, match="one and the same value, 5"):
+        correct.image(image(tmp_path, np.full((32, 32), 5e-9)))

@@ -18,6 +18,7 @@ from asperity.report.pictures import Line, lines, picture
 __all__ = ["page"]
 
 _NONE = 0.01  # of the leveled rms, below which a bound of the surface's own is none
+_ENDS = {"top": "highest", "bottom": "lowest"}
 _MISFIT = 2.0  # deviance over its expectation, from which the law of the surface is called wrong
 
 
@@ -81,6 +82,10 @@ def _rms(found: Mapping[str, Any], unit: str) -> Finding:
     if _is_noise(found):
         return Finding("Roughness Sq", f"{leveled} as leveled, with noise; of the surface alone{beside} nothing that "
                        "could not be noise", "Root mean square height.")
+    if "clipped" in found:
+        return Finding("Roughness Sq", f"{leveled} as leveled, with noise; of the surface alone{beside} at least "
+                       f"{plain(found['roughness_low'], unit)}",
+                       "Root mean square height: cut-off heights make it smaller by an unknown amount.")
     if not found["roughness_resolved"]:
         return Finding("Roughness Sq", f"{leveled} as leveled, with noise and bow; of the surface alone{beside} at "
                        f"least {plain(found['roughness_low'], unit)}",
@@ -134,6 +139,12 @@ def _between(found: Mapping[str, Any], name: str, unit: str) -> str:
 
 def _remarks(found: Mapping[str, Any], unit: str) -> list[str]:
     remarks = []
+    if "clipped" in found:
+        ends = " and ".join(f"{100 * share:.2g} % of the pixels hold exactly the {_ENDS[name]} value" for name, share in
+                            found["clipped"].items())
+        remarks.append(f"Heights are cut off: {ends}. The scanner, the sensor or an export came to the end of its "
+                       "range. Scan again with the middle of the range on the surface, or export anew; steps, volumes "
+                       "and roughness of this image are too small.")
     if found.get("line_offset"):
         remarks.append(f"Lines are offset against each other by about {plain(found['line_offset'], unit)} rms: left "
                        "out of the roughness, not of the heights. Take them off with lines = \"median\" "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ _NO_LAW = ("neither a value nor a bound: the spectrum is not that of a self-affi
            "gratings, arrays, stripes, cells and single steps")
 
 
-def roughness_of(height: np.ndarray, pitch: tuple[float, float], level: int | None,
-                 lines: str | int | None) -> dict[str, Any]:
+def roughness_of(height: np.ndarray, pitch: tuple[float, float], level: int | None, lines: str | int | None, *,
+                 cut: Mapping[str, float] | None = None) -> dict[str, Any]:
     """What the page and the record say of the roughness.
 
     Args:
@@ -37,9 +38,12 @@ def roughness_of(height: np.ndarray, pitch: tuple[float, float], level: int | No
         pitch: m along rows and columns.
         level: order of the polynomial that was taken off the frame.
         lines: what was taken off each line.
+        cut: ends of the range at which heights are cut off, from `asperity.instrument.clipping.clipped`: what is left
+            is less rough than the surface, and nothing is known of its lengths.
     """
     found: dict[str, Any] = {"roughness_measured": float(np.nanstd(height)),
                              "missing": float(np.isnan(height).mean())}
+    found |= {"clipped": dict(cut)} if cut else {}
     try:
         standing = _standing(height, pitch, level)
         law, offset = law_of_image(height, pitch, level, lines, without=standing.modes)
@@ -50,6 +54,8 @@ def roughness_of(height: np.ndarray, pitch: tuple[float, float], level: int | No
     found |= {"line_offset": offset, "spectrum_misfit": law.misfit}
     if law.misfit > (_NEARLY if law.resolved else _OBEYED):
         return found | {"roughness_unknown": _NO_LAW}
+    if cut:
+        return found | {"roughness_resolved": False, "roughness_low": law.rms.low}
     found |= {"roughness_resolved": law.resolved, "roughness_low": law.rms.low,
               "correlation_length_low": law.correlation_length.low}
     if law.resolved:
@@ -66,9 +72,9 @@ def _standing(height: np.ndarray, pitch: tuple[float, float], level: int | None)
 
 
 def _scanned(height: np.ndarray) -> np.ndarray:
-    """Without lines at the ends that a scan did not reach: they tell nothing."""
-    there = np.flatnonzero(np.isfinite(height).any(axis=1))
-    return height[there[0]: there[-1] + 1] if there.size else height
+    """Without lines and columns at the ends that a scan did not reach: they tell nothing."""
+    rows, columns = (np.flatnonzero(np.isfinite(height).any(axis=axis)) for axis in (1, 0))
+    return height[rows[0]: rows[-1] + 1, columns[0]: columns[-1] + 1] if rows.size else height
 
 
 def _order(level: int | None) -> int:
