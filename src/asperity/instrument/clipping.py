@@ -32,7 +32,7 @@ def clipped(height: np.ndarray) -> dict[str, float]:
     equal = (height[:, 1:] == height[:, :-1])[pairs]
     if between.sum() < _BETWEEN * known.size or not equal.size or equal.mean() > _EQUAL:
         return {}
-    values, counts = np.unique(known, return_counts=True)
+    counts = np.unique(known, return_counts=True)[1]
     shares = {name: _share(ordered) for name, ordered in (("top", counts[::-1]), ("bottom", counts))}
     return {name: share for name, share in shares.items() if share}
 
@@ -40,5 +40,5 @@ def clipped(height: np.ndarray) -> dict[str, float]:
 def _share(counts: np.ndarray) -> float:
     """Of the pixels at the first of these values, if it is where the range ended; else 0."""
     share = float(counts[0] / counts.sum())
-    ended = counts[0] >= _FEWEST and _LEAST < share < _MOST and counts[0] > _BEYOND * counts[1: 1 + _NEXT].max(initial=0)
-    return share if ended else 0.0
+    alone = counts[0] >= _FEWEST and counts[0] > _BEYOND * counts[1: 1 + _NEXT].max(initial=0)
+    return share if alone and _LEAST < share < _MOST else 0.0

@@ -47,7 +47,7 @@ def waves(height: np.ndarray, pitch: tuple[float, float], *, order: int) -> Wave
     clear = (ring >= 0) & (_count(np.shape(height)) >= _FEWEST)
     seeds = clear & (power > _STANDS_OUT * usual)
     near = binary_propagation(seeds, np.ones((3, 3)), mask=(ring >= 0) & (power > _BESIDE * usual))
-    modes = np.asarray(binary_dilation(near, np.ones((3, 3)))) & (ring >= 0)
+    modes = np.asarray(binary_dilation(near, np.ones((3, 3))), bool) & (ring >= 0)
     total = float((weight * power).sum())
     if not (weight * power)[modes].sum() > _LEAST * total:
         return Waves(np.zeros(power.shape, bool), 0.0, math.nan, math.nan)
@@ -80,7 +80,7 @@ def _strongest(excess: np.ndarray, shape: tuple[int, ...], pitch: tuple[float, f
     place = np.unravel_index(int(excess.argmax()), excess.shape)
     near = np.zeros(excess.shape, bool)
     near[place] = True
-    near = np.asarray(binary_dilation(near, np.ones((3, 3))))
+    near = np.asarray(binary_dilation(near, np.ones((3, 3))), bool)
     part = np.where(near, excess, 0.0) / excess[near].sum()
     rows, columns = (float((part * waves).sum()) / (n * step)
                      for waves, n, step in zip(_waves_along(shape), shape, pitch, strict=True))

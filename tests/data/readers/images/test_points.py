@@ -28,7 +28,7 @@ def test_every_order_gives_the_same_map(order, tmp_path, caplog):
 
 
 def test_steps_that_differ_need_the_extent(tmp_path):
-    with pytest.raises(Unsupported, match="steps of 5 along x and 2.5 along y"):
+    with pytest.raises(Unsupported, match=r"steps of 5 along x and 2\.5 along y"):
         open_images(listed(tmp_path / "a.txt", steps=(5, 2.5)), pitch=5e-9, unit="nm")
     header = "# Width: 40 nm\n# Height: 15 nm\n# Value units: nm\n"
     found = open_images(listed(tmp_path / "a.txt", steps=(5, 2.5), header=header))
