@@ -76,7 +76,8 @@ _ALL = (
     Quantity("sensitivity", "m/V", "s", "deflection sensitivity (inverse optical lever)", 0.0,
              scale=1e-8, aliases=("invols", "deflection sensitivity"), ends="(]"),
     Quantity("setpoint", "N", "F_set", "force at which the approach turns", scale=1e-9),
-    Quantity("sampling_rate", "Hz", "f_s", "samples per second", 0.0, ends="(]"),
+    Quantity("sampling_rate", "Hz", "f_s", "samples per second", 0.0, ends="(]",
+             aliases=("sampling rate", "sample rate", "sampling frequency")),
     Quantity("temperature", "K", "T", "temperature", 0.0, ends="(]"),
     # sampled along a curve
     Quantity("time", "s", "t", "time since the start of the curve",

@@ -251,3 +251,17 @@ def main():
 
 if __name__ == "__main__":
     main()
+
+
+@pytest.mark.parametrize("rounded", [lambda f: np.round(f, -1), lambda f: np.round(f), lambda f: np.array(
+    [float(f"{value:.3e}") for value in f])])
+def test_frequencies_that_were_written_with_few_digits_are_even(rounded):
+    """Steps of 12.2 Hz in four digits are 10 or 20 Hz: "not evenly spaced"."""
+    frequency = 12.2070312 * np.arange(1, 3001)
+    truth = truth_of(2) * np.array([1, 0.25, 1, 4, 1])
+    power = drawn(HarmonicOscillator(), frequency, truth, 10, 1, 3)[0]
+    found, exact = (fit_spectrum(grid, power) for grid in (rounded(frequency), frequency))
+    np.testing.assert_allclose(found.parameters[:3], exact.parameters[:3], rtol=1e-3)
+    for uneven in (rounded(frequency**1.02), rounded(np.sort(frequency + 30 * np.random.default_rng(1).random(3000)))):
+        with pytest.raises(ValueError, match="evenly"):
+            fit_spectrum(uneven, power)

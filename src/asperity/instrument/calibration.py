@@ -8,6 +8,7 @@ grows to cover the others, or, beyond a factor of 1.5, the number is refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ from asperity.instrument.calibration_methods import (
     ways_of,
 )
 from asperity.instrument.digits import constant, number, share
+from asperity.instrument.digits import factor as times
 from asperity.instrument.hydrodynamics import Fluid
 from asperity.instrument.roll_off import LIKELIER, RollOff, roll_off
 from asperity.instrument.seen_resonance import require_resonance, require_whole
@@ -44,7 +46,7 @@ from asperity.instrument.thermal import (
     RolledOff,
     spectral_density,
 )
-from asperity.instrument.thermal_fit import SpectralFit, fit_bands, fit_spectrum
+from asperity.instrument.thermal_fit import SpectralFit, evened, fit_bands, fit_spectrum
 from asperity.instrument.thermal_start import first_resonance
 from asperity.messages import DataError
 
@@ -97,7 +99,7 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
     """The spring constant of a cantilever from its thermal spectrum.
 
     Args:
-        frequency: (k,) Hz, evenly spaced.
+        frequency: (k,) Hz, evenly spaced, up to the digits with which they were written.
         power: (k,) one-sided power spectral density, V^2/Hz (or m^2/Hz, then ``sensitivity`` is 1).
         lever: what is known of it; decides, with ``sensitivity``, which methods are used.
         surroundings: temperature and fluid.
@@ -111,6 +113,7 @@ def calibrate(frequency: Any, power: Any, lever: Lever, surroundings: Surroundin
         ValueError: no method is possible with what is known, an unknown method, no resonance in the band, one of
             which a part is missing, or a fit that misses the spectrum by 20 %; and what `fit_spectra` raises.
     """
+    frequency = evened(np.asarray(frequency, float))
     known, findings = known_inputs(lever, surroundings, sensitivity)
     ways = ways_of(known)
     if not ways or method not in (None, *(way.name for way in ways)):
@@ -152,9 +155,9 @@ def withheld(calibration: Calibration, value: float) -> Calibration:
     taken = calibration.spring_constant
     if len(calibration.methods) > 1 or not np.isfinite(taken.value) or not contradicts(taken, value):
         return calibration
-    factor = np.exp(abs(np.log(value / taken.value)))
-    said = (f"only {calibration.method} is possible, and it is a factor of {factor:.2f} from that: nothing says which "
-            "is right, so no spring constant is given. Check the sensitivity and the scale of the spectrum, or give "
+    apart = times(math.exp(abs(math.log(value / taken.value))))
+    said = (f"only {calibration.method} is possible, and it is a factor of {apart} from that: nothing says which is "
+            "right, so no spring constant is given. Check the sensitivity and the scale of the spectrum, or give "
             "the dimensions of the lever for a second method; then name the method to insist on it.")
     return calibration._replace(spring_constant=Estimate(np.nan, np.nan, np.nan), method="",
                                 findings=(*calibration.findings, said))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asperity.instrument.digits import constant
+from asperity.instrument.digits import factor as times
 from asperity.instrument.hydrodynamics import Fluid
 from asperity.instrument.spring_constant import (
     BETA,
@@ -162,7 +163,7 @@ def decide(methods: Sequence[Method], insisted: str | None) -> tuple[str, Estima
         if apart <= allowed:
             said.append(f"{pair}: they agree; taken is {best.name}, {why}.")
         elif np.exp(apart) > _REFUSED and not insisted:
-            said.append(f"{pair}, a factor of {np.exp(apart):.2f}: the methods disagree, so no spring "
+            said.append(f"{pair}, a factor of {times(float(np.exp(apart)))}: the methods disagree, so no spring "
                         "constant is given. Check the sensitivity and the dimensions of the lever; then name "
                         "the method.")
             return "", Estimate(np.nan, np.nan, np.nan), said

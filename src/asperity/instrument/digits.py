@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["constant", "number", "percent", "share"]
+__all__ = ["constant", "factor", "number", "percent", "share"]
 
 _PLAIN = 3  # significant digits of a value whose uncertainty nobody knows
 _MOST = 9  # decimals of anything
@@ -23,6 +23,15 @@ def constant(value: float, std: float) -> str:
     """
     factor, unit = (1.0, "N/m") if abs(value) >= 1 else (1e3, "mN/m")
     return f"{number(factor * value, factor * std)} {unit}"
+
+
+def factor(ratio: float) -> str:
+    """How many times one value is another: three digits below ten, else two.
+
+    >>> factor(1.724), factor(12.4), factor(1239.32)
+    ('1.72', '12', '1200')
+    """
+    return number(ratio, 0.1 * 10 ** math.floor(math.log10(ratio)) if ratio < 10 else ratio)
 
 
 def percent(part: float, std: float) -> str:

@@ -28,7 +28,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from scipy.special import j0
 
-from asperity.instrument.roughness_rings import Expected, Rings
+from asperity.instrument.roughness_rings import Expected, Rings, part
 
 __all__ = ["Interval", "Law", "law_of"]
 
@@ -88,11 +88,13 @@ class _Space(NamedTuple):
     high: np.ndarray
 
 
-def law_of(found: Rings) -> Law:
+def law_of(found: Rings, *, unevenness: float = 1.0) -> Law:
     """The law of the surface, and the distribution of its numbers.
 
     Args:
         found: of an image, from `asperity.instrument.roughness_rings.rings`.
+        unevenness: of the roughness over the frame, from `asperity.instrument.roughness_evenness.unevenness`: so many
+            times fewer modes are independent.
     """
     used, space = found, _space(found)
     deviance, starts, misfit = _best(found, space)
@@ -101,8 +103,9 @@ def law_of(found: Rings) -> Law:
         space = _space(used)
         space.low[4], space.high[4] = (math.log(part * found.power.min()) for part in (_LEAST_NOISE, _WEAKEST))
         deviance, starts, misfit = _best(used, space)
-    likely = deviance < deviance.min() + _UNLIKELY * max(misfit, 1.0)
-    draws = _drawn(used, space, [s for s, kept in zip(starts, likely, strict=True) if kept], max(misfit, 1.0))
+    times = max(misfit, 1.0) * unevenness
+    likely = deviance < deviance.min() + _UNLIKELY * times
+    draws = _drawn(used, space, [s for s, kept in zip(starts, likely, strict=True) if kept], times)
     return _numbers(space, draws, starts[int(deviance.argmin())], misfit)
 
 
@@ -120,9 +123,7 @@ def _freedom(found: Rings) -> int:
 
 def _stronger(found: Rings) -> Rings:
     """The rings of more than a hundredth of the highest power."""
-    use, expected = found.power > _WEAK * found.power.max(), found.expected
-    kept = {name: getattr(expected, name)[use] for name in ("modes", "direct", "folded", "white")}
-    return Rings(found.power[use], expected._replace(**kept))
+    return part(found, found.power > _WEAK * found.power.max())
 
 
 def _space(found: Rings) -> _Space:

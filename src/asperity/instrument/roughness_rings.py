@@ -25,7 +25,8 @@ from asperity.instrument.leveling import polynomials
 from asperity.instrument.missing import fill_harmonic
 from asperity.messages import DataError
 
-__all__ = ["Expected", "LineOffsets", "Rings", "line_offsets", "rings"]
+__all__ = ["Expected", "LineOffsets", "Rings", "line_offsets", "mode_powers", "part", "rings",
+           "without_bow"]
 
 _TAPER = 0.25  # of the frame along an axis, half of it at each end: costs a seventh of the modes, leaks below 1e-10
 _EXACT = 8.0  # waves in the frame up to which leveling and taper are followed mode by mode
@@ -37,6 +38,7 @@ _STEP = 1.03  # of a node to the next: 0.2 % of the steepest spectrum
 _LOWEST = 0.03  # waves in the frame at the first node
 _HIGHEST = 64.0  # the last node over the Nyquist wavenumber
 _FOLDS = 2  # periods of the sampling on each side that are folded one by one; the rest is flat
+_LEAKED = 1e-3  # of the power of a wave, that the taper may spread over modes far from it
 _FOLDED = 20000  # modes that are enough to follow what is folded
 _MOST_MISSING = 0.2  # of the pixels
 _LEAST = 16  # pixels along an axis
@@ -69,7 +71,8 @@ class LineOffsets(NamedTuple):
     sure: float  # standard errors by which they are not zero
 
 
-def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: int = 0) -> Rings:
+def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: int = 0,
+          without: np.ndarray | None = None) -> Rings:
     """The rings of an image.
 
     Args:
@@ -77,6 +80,7 @@ def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: i
         pitch: m along rows and columns.
         order: of the polynomials taken off here, all terms up to this total degree.
         skip: columns of modes along the fast axis that are left out, for offsets of lines live there.
+        without: modes (rows, columns of the half plane) that are left out: waves.
 
     Raises:
         DataError: fewer than 16 pixels along an axis, more than a fifth missing, or no power at all.
@@ -87,20 +91,34 @@ def rings(height: np.ndarray, pitch: tuple[float, float], *, order: int, skip: i
         raise DataError(f"an image of shape {height.shape} with {100 * missing:.3g} % missing pixels: a spectrum needs "
                         f"{_LEAST} pixels along each axis and at most {100 * _MOST_MISSING:.0f} % missing")
     expected = _expected(height.shape, pitch, order, skip)
-    power = _power(height, order)
-    used = expected.ring >= 0
-    weight = _weight(height.shape)[used]
-    total = np.bincount(expected.ring[used], weight * power[used])
-    mean = total / np.bincount(expected.ring[used], weight)
-    if not np.all(mean > 0):
+    power, weight, bins = _power(height, order), _weight(height.shape), len(expected.modes)
+    used = (expected.ring >= 0) & (True if without is None else ~without)
+    total, left, whole = (np.bincount(expected.ring[where], values[where], bins) for where, values in (
+        (used, weight * power), (used, weight), (expected.ring >= 0, weight)))
+    there = left > 0
+    mean = total / np.maximum(left, 0.5)
+    if not np.all(mean[there] > 0):
         raise DataError("there is no power at some wavelengths: the image is flat, or not as it was measured")
-    return Rings(mean, expected)
+    return part(Rings(mean, expected._replace(modes=expected.modes * left / whole)), there)
 
 
-def line_offsets(height: np.ndarray, pitch: tuple[float, float], *, order: int) -> LineOffsets:
+def part(found: Rings, there: np.ndarray) -> Rings:
+    """Some of the rings."""
+    kept = {name: getattr(found.expected, name)[there] for name in ("modes", "direct", "folded", "white")}
+    return Rings(found.power[there], found.expected._replace(**kept))
+
+
+def mode_powers(height: np.ndarray, pitch: tuple[float, float], order: int) -> tuple[np.ndarray, ...]:
+    """Of every mode of the half plane: its power in m^2, the number of its ring (-1: none), and how much it counts."""
+    height = np.asarray(height, np.float64)
+    return _power(height, order), _expected(height.shape, pitch, order, 0).ring, _weight(height.shape)
+
+
+def line_offsets(height: np.ndarray, pitch: tuple[float, float], *, order: int,
+                 without: np.ndarray | None = None) -> LineOffsets:
     r"""Whether lines are offset: modes without a wave along the line hold more than others of the same wavenumber.
 
-    On a surface that is alike in all directions they hold the same.
+    On a surface that is alike in all directions they hold the same. Modes of waves (``without``) are left out.
 
     Raises:
         DataError: as `rings`.
@@ -108,16 +126,21 @@ def line_offsets(height: np.ndarray, pitch: tuple[float, float], *, order: int) 
     ring = np.maximum(_expected(np.shape(height), pitch, order, 0).ring, 0)
     power, weight = _power(np.asarray(height, np.float64), order), _weight((ring.shape[0], np.shape(height)[1]))
     weight[:, :2] = 0.0
+    standing = np.zeros(weight.shape, bool) if without is None else without
+    weight[standing] = 0.0
     total = np.bincount(ring.ravel(), weight.ravel())
     mean = (np.bincount(ring.ravel(), (weight * power).ravel()) / np.maximum(total, 1e-9))[ring[:, 0]]
     power, waves = power[:, 0], np.arange(len(ring))
     used = (waves > max(_EXACT, len(ring) / 8)) & (waves <= len(ring) // 2) & (total[ring[:, 0]] > 0)
+    used &= ~standing[:, 0]
     if not used.any():
         return LineOffsets(0.0, 0.0)
-    excess = power[used] - mean[used]
-    sure = float(np.mean(excess / mean[used])) / math.sqrt(_shared(len(ring)) / used.sum())
+    middle = float(np.median(power[used] / mean[used])) / math.log(2)  # of few waves that are left no part
+    sure = math.log(2) * (middle - 1) / math.sqrt(_shared(len(ring)) / used.sum())
     window = _window(np.shape(height)[1])
-    typical = max(float(excess.mean()), 0.0)
+    typical = max(float(np.median(power[used] / math.log(2) - mean[used])), 0.0)
+    if typical < _LEAKED * power[standing[:, 0]].max(initial=0.0):
+        return LineOffsets(0.0, 0.0)
     return LineOffsets(math.sqrt(typical * (window**2).sum()) / float(window.sum()), sure)
 
 
@@ -143,12 +166,15 @@ def _weight(shape: tuple[int, int]) -> np.ndarray:
 
 
 def _power(height: np.ndarray, order: int) -> np.ndarray:
-    filled = fill_harmonic(height)
-    columns = polynomials(height.shape, order)
-    basis = np.linalg.qr(columns.reshape(len(columns), -1).T)[0]
-    flat = filled.ravel() - basis @ (basis.T @ filled.ravel())
     window = np.multiply.outer(*(_window(n) for n in height.shape))
-    return np.abs(np.fft.rfft2(flat.reshape(height.shape) * window)) ** 2 / (window**2).sum()
+    return np.abs(np.fft.rfft2(without_bow(height, order) * window)) ** 2 / (window**2).sum()
+
+
+def without_bow(height: np.ndarray, order: int) -> np.ndarray:
+    """The heights, with gaps filled, less their least-squares polynomial of this total degree."""
+    filled, columns = fill_harmonic(height), polynomials(height.shape, order)
+    basis = np.linalg.qr(columns.reshape(len(columns), -1).T)[0]
+    return filled - (basis @ (basis.T @ filled.ravel())).reshape(height.shape)
 
 
 def _expected(shape: tuple[int, ...], pitch: tuple[float, float], order: int, skip: int) -> Expected:

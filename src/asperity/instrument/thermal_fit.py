@@ -10,6 +10,7 @@ Sources: Whittle, J. R. Stat. Soc. B 15, 125 (1953); Yates, Labuda and Lysy, arX
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -22,9 +23,13 @@ from asperity.instrument.thermal_likelihood import Optimum, covariance, fit_coun
 from asperity.instrument.thermal_start import starting_points
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["SpectralFit", "fit_bands", "fit_spectra", "fit_spectrum"]
+__all__ = ["SpectralFit", "evened", "fit_bands", "fit_spectra", "fit_spectrum"]
 
 _LEAST_BINS = 32  # bins in the band, below which nothing is fitted
+_UNEVEN = 1e-2  # spread of the steps between bins, of the mean, below which they are even
+_ROUNDED = 0.75  # of the last digit, by which rounded frequencies are off an even grid that was fitted to them
+_DIGITS = 7  # significant ones of what is called rounded
+_COARSEST = 1e-2  # of the whole range, that the last digit may be
 _ROUNDS = 8  # of fitting and leaving out lines
 
 
@@ -76,7 +81,8 @@ def fit_spectra(frequency: Any, power: Any, *, model: AbstractResonance | None =
     """Fit resonance, white noise and 1/f noise to one-sided power spectral densities.
 
     Args:
-        frequency: (k,) Hz, evenly spaced and rising; a bin at 0 Hz is left out.
+        frequency: (k,) Hz, evenly spaced and rising, up to the digits with which they were written; a bin at 0 Hz is
+            left out.
         power: (m, k) V^2/Hz or m^2/Hz, positive: means of periodograms, not smoothed along the frequency.
         model: the resonance; by default `HarmonicOscillator`.
         averages: of how many independent periodograms; by default seen from the scatter of the bins.
@@ -88,6 +94,7 @@ def fit_spectra(frequency: Any, power: Any, *, model: AbstractResonance | None =
             averages below 1.
     """
     frequency, power = np.asarray(frequency, dtype=float), np.asarray(power, dtype=float)
+    frequency = evened(frequency) if frequency.ndim == 1 else frequency
     inside = _inside(frequency, power, band)
     if averages is not None and not averages >= 1:
         raise ArgumentError(f"averages is {averages}: a spectrum is the mean of 1 or more periodograms")
@@ -150,15 +157,42 @@ def _fitted(model: AbstractResonance, grid: np.ndarray, spectra: np.ndarray, cou
         return fit_counted(model, grid, spectra, counted, starts, averages, robust)
 
 
+def evened(frequency: np.ndarray) -> np.ndarray:
+    """The frequencies; those that are even but for the digits with which they were written, on the even grid.
+
+    Raises:
+        DataError: they are not even.
+    """
+    steps = np.diff(frequency)
+    if len(steps) == 0 or (steps.min() > 0 and np.ptp(steps) < _UNEVEN * steps.mean()):
+        return frequency
+    if steps.min() >= 0 and frequency[-1] > frequency[0] >= 0 and np.isfinite(frequency).all():
+        number = np.arange(len(frequency))
+        even = np.polyval(np.polyfit(number, frequency, 1), number)
+        digit = _last_digit(frequency)
+        if np.abs(frequency - even).max() <= _ROUNDED * digit and digit <= _COARSEST * (frequency[-1] - frequency[0]):
+            return np.where(frequency == 0, 0.0, np.maximum(even, 0.0))
+    raise DataError("the frequencies are not evenly spaced and rising, also within the digits with which they are "
+                    "written: the statistics of the bins hold for periodograms; do not smooth or resample them")
+
+
+def _last_digit(values: np.ndarray) -> float:
+    """The place of the last digit of the largest of rounded values: 10 where 12.21 ... 12210 have four; 0 if none."""
+    top = math.floor(math.log10(values.max()))
+    for digits in range(1, _DIGITS + 1):
+        place = 10.0 ** (top + 1 - digits)
+        significant = np.array([float(f"{value:.{digits - 1}e}") for value in values])
+        rounded = (significant, np.rint(values / place) * place)
+        if any(np.allclose(found, values, rtol=1e-12, atol=0) for found in rounded):
+            return place
+    return 0.0
+
+
 def _inside(frequency: np.ndarray, power: np.ndarray, band: tuple[float, float] | None) -> np.ndarray:
     """The bins to be fitted, if the spectra are what they should be."""
     if frequency.ndim != 1 or power.ndim != 2 or power.shape[1] != len(frequency):
         raise ValueError(f"frequencies of shape {frequency.shape} and powers of shape {power.shape}: "
                          "give (k,) and (m, k)")
-    steps = np.diff(frequency)
-    if len(steps) and not (steps.min() > 0 and np.ptp(steps) < 1e-2 * steps.mean()):
-        raise DataError("the frequencies are not evenly spaced and rising: the statistics of the bins hold "
-                        "for periodograms; do not smooth or resample them")
     least, most = (0.0, np.inf) if band is None else band
     inside = (frequency > 0) & (frequency >= least) & (frequency <= most)
     if inside.sum() < _LEAST_BINS:

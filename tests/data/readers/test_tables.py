@@ -10,7 +10,6 @@ from asperity.data.images import open_images, summary
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.data.readers._table import is_no_number, parse_quantity, split_entry
 from asperity.data.readers.force_curves import open_dataset
-from asperity.data.readers.images._channels import unfinished_lines
 from asperity.data.readers.rheology_table import read_table
 from tests.conftest import shared_case
 from tests.contracts.tiny import tiny_files
@@ -207,24 +206,6 @@ def test_the_row_at_time_zero_is_left_out(tmp_path):
         opened(tmp_path / "relax.csv", table.format("-1,50\n"))
     with pytest.raises(CorruptFile, match="not positive in every line"):
         opened(tmp_path / "relax.csv", table.format("0,50\n" * 4))
-
-
-def test_lines_that_a_broken_scan_did_not_reach():
-    pixels = np.random.default_rng(0).normal(size=(20, 16)).round(3)
-    assert unfinished_lines(pixels) == slice(0, 0)
-    for place, value in ((slice(12, 20), 0.0), (slice(0, 5), 7.5)):
-        broken = pixels.copy()
-        broken[place] = value
-        assert unfinished_lines(broken) == place
-        broken[place.start, 3] = 1.0
-        assert unfinished_lines(broken) != place
-    ends = pixels.copy()
-    ends[:3] = ends[-3:] = 0.0  # both ends: a flat ground, not a broken scan
-    assert unfinished_lines(ends) == slice(0, 0)
-    particle = np.zeros((20, 16))
-    particle[:12, 5:9] = pixels[:12, 5:9]
-    assert unfinished_lines(particle) == slice(0, 0)
-    assert unfinished_lines(np.zeros((4, 4))) == slice(0, 0)
 
 
 def test_unfinished_lines_become_missing_and_are_told_once(tmp_path, caplog):

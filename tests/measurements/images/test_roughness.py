@@ -11,6 +11,7 @@ from asperity.cli import app
 from asperity.data.images import open_images
 from asperity.measurements.images.page import page
 from asperity.measurements.images.roughness import roughness_of
+from asperity.messages import DataError
 from tests.conftest import shared_case
 from tests.instrument.test_roughness_rings import frames
 
@@ -75,3 +76,50 @@ def test_white_noise_has_no_exponent_of_any_sign():
         words = roughness_of(noise, (4e-9, 4e-9), 1, None)["hurst_words"]
         assert "-" not in words.split(":")[0]
         assert "steeply as" not in words or "at least" in words
+
+
+def test_hum_is_no_roughness_and_no_bound_is_above_the_truth(surface):
+    """A surface of 1 nm under mains hum of 0.42 nm rms that goes on from line to line: it was "at least 1.34 nm"."""
+    time = np.arange(128)[:, None] * 261.7 + np.arange(128)
+    found = roughness_of(surface + 0.6e-9 * np.sin(2 * np.pi * time / 7.29), (4e-9, 4e-9), 1, None)
+    assert found["roughness_low"] < 1e-9 < found["roughness_high"]
+    assert found["waves"] == pytest.approx(0.424e-9, rel=0.1)
+
+
+@pytest.mark.parametrize("pattern", [lambda x, y: np.sign(np.sin(2 * np.pi * x / 20.3 + 0.1)),
+                                     lambda x, y: 1.0 * (np.sin(x / 2.6) * np.sin(y / 2.6) > 0.5)])
+def test_of_gratings_and_arrays_neither_value_nor_bound_is_said(pattern, tmp_path):
+    """A grating of 19.9 nm was "at least 29.4", dots of 11.5 nm "at least 15.7"."""
+    y, x = np.mgrid[:128, :128]
+    heights = 20e-9 * pattern(x, y) + 0.5e-9 * np.random.default_rng(15).normal(size=x.shape)
+    made = correct.image(image(tmp_path, heights))
+    found, about = json.loads(made.attrs["corrections"]), page(made)
+    assert "roughness_low" not in found
+    assert found["waves"] == pytest.approx(heights.std(), rel=0.1)
+    assert "neither a value nor a bound" in about.findings[0].meaning
+    assert "at least" not in " ".join(row.line for row in about.findings)
+    assert about.findings[1].name == "Waves"
+
+
+def test_white_noise_alone_has_no_bound(tmp_path):
+    """It said "at least 55.2 fm" of Sq, and a quarter of a pixel of the correlation length."""
+    noise = 1e-9 * np.random.default_rng(3).normal(size=(128, 128))
+    rows = page(correct.image(image(tmp_path, noise))).findings
+    assert "nothing that could not be noise" in rows[0].line
+    assert "Correlation length" not in {row.name for row in rows}
+
+
+def test_cut_off_heights_are_said_and_leave_a_bound_only(surface, tmp_path):
+    """A surface of 1 nm cut at +-0.8 nm read 0.63 +- 0.03."""
+    made = correct.image(image(tmp_path, np.clip(surface, -0.8e-9, 0.8e-9)))
+    found, about = json.loads(made.attrs["corrections"]), page(made)
+    assert set(found["clipped"]) == {"top", "bottom"}
+    assert "roughness" not in found
+    assert found["roughness_low"] < 1e-9
+    assert "Heights are cut off" in about.remarks[0]
+    assert not any(row.name == "Correlation length" for row in about.findings)
+
+
+def test_a_channel_of_one_value_is_refused(tmp_path):
+    with pytest.raises(DataError, match="one and the same value, 5"):
+        correct.image(image(tmp_path, np.full((32, 32), 5e-9)))

@@ -304,7 +304,7 @@ def test_adhesion_is_left_out_and_said_so():
     curves = virtual_map(rows=1, columns=1, samples=64)
     with pytest.raises(ArgumentError, match="JKR has adhesion"):
         power_law(curves, {"name": "jkr", "radius": 5e-6})
-    with pytest.raises(DataError, match="no hold: it needs an approach, a pause after it"):
+    with pytest.raises(DataError, match="no hold: it needs an approach and a pause after it"):
         holds(curves, {"name": "hertz", "radius": 5e-6})
 
 
@@ -404,3 +404,23 @@ def test_a_share_of_the_smooth_errors_without_a_range_is_one_number():
     assert "97 % is taken" in about_errors(one, None, ("gain",))
     two = SmoothError(np.array([0.3, 0.9]), np.zeros(2, int), np.array([0.5, 0.5]), ())
     assert "60 % (30 to 90) is taken" in about_errors(two, None, ("gain",))
+
+
+def test_columns_of_which_nothing_is_made_are_said(tmp_path):
+    """Of a table with E and G, one was taken without a word."""
+    rows = "".join(f"{f},{3 * f},{2 * f},{f},{0.7 * f},1\n" for f in (1, 2, 4))
+    (tmp_path / "t.csv").write_text("f (Hz),E' (Pa),E'' (Pa),G' (Pa),G'' (Pa),torque (N)\n" + rows)
+    words = read_table(tmp_path / "t.csv").attrs["left_out"]
+    assert "taken is storage_modulus and loss_modulus, and nothing is made of shear_storage_modulus" in words
+    assert "torque (N)" in words
+    (tmp_path / "t.csv").write_text("f (Hz),E' (Pa),G'' (Pa)\n1,3,2\n2,4,2\n4,5,2\n")
+    with pytest.raises(ReadError, match=r"one part of E\* and one of G\*"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_a_phase_of_the_other_sign_is_named(tmp_path):
+    rows = "".join(f"{f:g},{250 * f**0.3:.6g},{{}}27\n" for f in np.geomspace(0.01, 100, 21))
+    for sign, hint in (("-", True), ("", False)):
+        (tmp_path / "t.csv").write_text("frequency (Hz),|E*| (Pa),phase (deg)\n" + rows.replace("{}", sign))
+        said = rheometry.spectrum(tmp_path / "t.csv", draws=20).attrs["findings"]
+        assert ("has the other sign" in said) is hint

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,7 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
                for i, (quantity, _) in enumerate(named) if quantity}
     strange = [title for title, (quantity, _) in zip(titles, named) if not quantity]
     found = _dataset(path, _with_parts(columns), left_out([table]), strange)
+    found = found.assign_attrs(_with_unused(found, strange))
     if "left_out" in found.attrs:
         _log.warning("%s: %s", printable(path), found.attrs["left_out"])
     return found
@@ -189,7 +190,7 @@ def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any], s
     axis = "frequency" if "frequency" in columns else "time" if "time" in columns else None
     wanted = _TABLES[:2] if axis == "frequency" else _TABLES[2:]
     if axis is None or not any(set(parts) <= set(columns) for parts in wanted):
-        others = f"; not understood: {quoted(', '.join(strange))}" if strange else ""
+        others = _mixed(columns) + (f"; not understood: {quoted(', '.join(strange))}" if strange else "")
         raise NotRecognized(path, f"the columns are {', '.join(columns) or 'unknown'}{others}.", _WANTED)
     along = columns.pop(axis)
     zero = along == 0
@@ -203,6 +204,24 @@ def _dataset(path: Path, columns: dict[str, np.ndarray], lost: dict[str, Any], s
     variables = {name: (axis, values, {"units": units[name], "long_name": _meaning(name)})
                  for name, values in columns.items()}
     return xr.Dataset(variables, {axis: (axis, along, {"units": _UNITS[axis]})}, {"file": str(path)} | lost)
+
+
+def _mixed(columns: Mapping[str, Any]) -> str:
+    """That a part of E* beside a part of G* are no spectrum."""
+    both = any(name.startswith("shear_") for name in columns) and {"storage_modulus", "loss_modulus"} & set(columns)
+    return ": one part of E* and one of G*, which are no spectrum together (E* = 2 (1 + nu) G*)" if both else ""
+
+
+def _with_unused(found: xr.Dataset, strange: Sequence[str]) -> dict[str, str]:
+    """What was left out, and the columns of which nothing is made: those not understood, and a second modulus."""
+    there = [group for group in _TABLES if set(group) <= set(found.data_vars)]
+    second = [name for group in there[1:] for name in group]
+    words = [found.attrs["left_out"]] if "left_out" in found.attrs else []
+    if strange:
+        words.append(f"of columns that are not understood nothing is made: {quoted(', '.join(strange))}")
+    if second:
+        words.append(f"taken is {' and '.join(there[0])}, and nothing is made of {' and '.join(second)}")
+    return {"left_out": "; ".join(words)} if words else {}
 
 
 def _joined(along: np.ndarray, columns: dict[str, np.ndarray], axis: str,

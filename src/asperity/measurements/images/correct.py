@@ -14,6 +14,7 @@ from asperity.data import calibrations, provenance
 from asperity.data.calibrations import Calibration
 from asperity.data.verbs import verb
 from asperity.instrument import blind_tip, certainty, denoising, denoising_guard, leveling
+from asperity.instrument.clipping import clipped
 from asperity.instrument.missing import fill_harmonic
 from asperity.instrument.spectrum_fit import PowerSpectrumFit
 from asperity.measurements.images.roughness import law_of_image, roughness_of, spectrum_of
@@ -58,6 +59,7 @@ def pixel(dataset: xr.Dataset) -> tuple[float, float]:
 
 def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
     """The image with its channel (and that channel's retrace) corrected; see `image`."""
+    recorded = _recorded(dataset, channel)
     names = [channel, *([f"{channel}_retrace"] if f"{channel}_retrace" in dataset else [])]
     flat = {name: leveled(one_frame(dataset, name), steps) for name in names}
     result = dataset.assign({name: dataset[name].copy(data=values) for name, (values, _, _) in flat.items()})
@@ -66,7 +68,8 @@ def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
     result[f"{channel}_used"] = (dataset[channel].dims, used,
                                  {"long_name": "pixels that the background was found from"})
     second = flat[names[1]][0] if len(names) > 1 else None
-    found: dict[str, Any] = roughness_of(values, pixel(dataset), steps.level, steps.lines)
+    found: dict[str, Any] = roughness_of(values, pixel(dataset), steps.level, steps.lines,
+                                         cut=clipped(recorded))
     noise = None if second is None else blind_tip.noise_bound(values, second)
     if noise is not None:
         found |= {"noise_std": noise.std}
@@ -77,6 +80,20 @@ def corrected(dataset: xr.Dataset, channel: str, steps: Steps) -> xr.Dataset:
         result, more = _untouched(result, channel, values, steps.tip, 0.0 if noise is None else noise.bound)
         found |= more
     return result.assign_attrs(corrections=json.dumps(found))
+
+
+def _recorded(dataset: xr.Dataset, channel: str) -> np.ndarray:
+    """The values of a channel as they were recorded.
+
+    Raises:
+        DataError: as `one_frame`, or all of them are one value.
+    """
+    values = np.asarray(one_frame(dataset, channel).values, float)
+    if np.nanmin(values) == np.nanmax(values):
+        raise DataError(f"every pixel of '{channel}' holds one and the same value, "
+                        f"{plain(float(np.nanmax(values)), str(dataset[channel].attrs.get('units', '')))}: nothing "
+                        "was recorded in this channel, or it was leveled away. Take another channel, or scan again")
+    return values
 
 
 def leveled(image: xr.DataArray, steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

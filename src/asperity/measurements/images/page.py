@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from asperity.report.pictures import Line, lines, picture
 
 __all__ = ["page"]
 
+_NONE = 0.01  # of the leveled rms, below which a bound of the surface's own is none
+_ENDS = {"top": "highest", "bottom": "lowest"}
 _MISFIT = 2.0  # deviance over its expectation, from which the law of the surface is called wrong
 
 
@@ -59,7 +62,7 @@ def _headline(found: Mapping[str, Any]) -> str:
 
 
 def _findings(found: Mapping[str, Any], unit: str) -> tuple[Finding, ...]:
-    rows = [_rms(found, unit), *_scales(found)]
+    rows = [_rms(found, unit), *_waves(found, unit), *_scales(found)]
     if "noise_std" in found:
         rows.append(Finding("Noise", plain(found["noise_std"], unit), "Of one pixel, from trace and retrace."))
     elif "noise_in_image" in found:
@@ -75,13 +78,39 @@ def _rms(found: Mapping[str, Any], unit: str) -> Finding:
     if "roughness_unknown" in found:
         return Finding("Roughness Sq", f"{leveled} as leveled, with noise",
                        f"What the surface has of its own is not known: {found['roughness_unknown']}.")
-    if not found["roughness_resolved"]:
-        return Finding("Roughness Sq", f"{leveled} as leveled, with noise and bow; of the surface alone at least "
+    beside = ", beside the waves" if "waves" in found else ""
+    if _is_noise(found):
+        return Finding("Roughness Sq", f"{leveled} as leveled, with noise; of the surface alone{beside} nothing that "
+                       "could not be noise", "Root mean square height.")
+    if "clipped" in found:
+        return Finding("Roughness Sq", f"{leveled} as leveled, with noise; of the surface alone{beside} at least "
                        f"{plain(found['roughness_low'], unit)}",
+                       "Root mean square height: cut-off heights make it smaller by an unknown amount.")
+    if not found["roughness_resolved"]:
+        return Finding("Roughness Sq", f"{leveled} as leveled, with noise and bow; of the surface alone{beside} at "
+                       f"least {plain(found['roughness_low'], unit)}",
                        "Root mean square height: it grows with the frame, which is too small to show where that ends.")
-    return Finding("Roughness Sq", measurement(found["roughness"], unit, [(found["roughness_std"], "")]),
+    return Finding("Roughness Sq", measurement(found["roughness"], unit, [(found["roughness_std"], "")]) + beside,
                    f"Root mean square height of the surface, without noise and with what leveling took away put back "
                    f"{measured}. 95 %: {_between(found, 'roughness', unit)}.")
+
+
+def _is_noise(found: Mapping[str, Any]) -> bool:
+    """Whether no part of the heights is for sure the surface's."""
+    return (not found.get("roughness_resolved", True)
+            and found["roughness_low"] < _NONE * found["roughness_measured"])
+
+
+def _waves(found: Mapping[str, Any], unit: str) -> list[Finding]:
+    """Waves that stand out, if there are any."""
+    if "waves" not in found:
+        return []
+    strongest = (f"{plain(found['waves_length'], 'm')} long, {math.degrees(found['waves_angle']):.0f}° from the fast "
+                 "axis")
+    return [Finding("Waves", f"about {plain(found['waves'], unit)} rms, the strongest {strongest}",
+                    "They stand out from all others of their wavelength, and have no part in roughness, correlation "
+                    "length and exponent. A grating, a lattice, stripes or steps of the surface, or hum of the mains "
+                    "or a vibration: one image does not tell, but hum changes its wavelength with the scan rate.")]
 
 
 def _scales(found: Mapping[str, Any]) -> list[Finding]:
@@ -93,7 +122,7 @@ def _scales(found: Mapping[str, Any]) -> list[Finding]:
         rows.append(Finding("Correlation length", measurement(
             found["correlation_length"], "m", [(found["correlation_length_std"], "")]),
             f"{meaning} 95 %: {_between(found, 'correlation_length', 'm')}."))
-    elif "correlation_length_low" in found:
+    elif "correlation_length_low" in found and not _is_noise(found):
         rows.append(Finding("Correlation length", f"at least {plain(found['correlation_length_low'], 'm')}", meaning))
     if "hurst" in found:
         rows.append(Finding("Hurst exponent", measurement(found["hurst"], "1", [(found["hurst_std"], "")]),
@@ -110,6 +139,12 @@ def _between(found: Mapping[str, Any], name: str, unit: str) -> str:
 
 def _remarks(found: Mapping[str, Any], unit: str) -> list[str]:
     remarks = []
+    if "clipped" in found:
+        ends = " and ".join(f"{100 * share:.2g} % of the pixels hold exactly the {_ENDS[name]} value" for name, share in
+                            found["clipped"].items())
+        remarks.append(f"Heights are cut off: {ends}. The scanner, the sensor or an export came to the end of its "
+                       "range. Scan again with the middle of the range on the surface, or export anew; steps, volumes "
+                       "and roughness of this image are too small.")
     if found.get("line_offset"):
         remarks.append(f"Lines are offset against each other by about {plain(found['line_offset'], unit)} rms: left "
                        "out of the roughness, not of the heights. Take them off with lines = \"median\" "
@@ -118,7 +153,7 @@ def _remarks(found: Mapping[str, Any], unit: str) -> list[str]:
         remarks.append(f"{plain(found['unexplained'], unit)} rms of the leveled heights are neither roughness nor "
                        "noise: bow of the scanner or offsets of lines. Level with a higher order (--level 2) or take "
                        "off lines (--lines median).")
-    if found.get("spectrum_misfit", 0.0) > _MISFIT:
+    if found.get("spectrum_misfit", 0.0) > _MISFIT and "roughness_unknown" not in found:
         remarks.append("The surface does not obey the law behind roughness, correlation length and exponent "
                        "(self-affine with a roll-off, alike in all directions, under white noise): their errors are "
                        "enlarged for it, but speak of that law.")

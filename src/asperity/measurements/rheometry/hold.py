@@ -76,9 +76,15 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     """
     template, contact = resolved_elastic(model, dataset)
     parts = _parts([str(name) for name in dataset["segment"].values])
-    if not any(segment_kind(name) == "pause" for name in parts[1:]) or "force" not in dataset or "time" not in dataset:
-        raise DataError("no hold: it needs an approach, a pause after it, force and time; the segments are "
-                        f"{', '.join(map(str, dataset['segment'].values))}")
+    lacking = [name for name in ("force", "time") if name not in dataset]
+    if lacking:
+        raise DataError(f"the curves hold no {' and no '.join(lacking)}, without which a hold tells no relaxation: "
+                        "in a table give a column 'time (s)', or a line '# sampling rate = 1000 Hz' before the titles; "
+                        "for a force, spring constant and sensitivity")
+    if not any(segment_kind(name) == "pause" for name in parts[1:]):
+        own = ", ".join(map(str, dataset["segment"].values))
+        raise DataError(f"no hold: it needs an approach and a pause after it; the segments are {own}. In a table name "
+                        "them in a column 'segment': approach, pause, retract")
     loaded = mended(dataset.load())
     lasts = _longest(loaded)
     if not np.any(lasts > 0):

@@ -103,8 +103,8 @@ def spectrum(source: str | PathLike[str] | xr.Dataset, *, noise: float | None = 
                            inputs=inputs)
     origin = _origin(data, kramers_kronig, passivity, relaxation_spectrum)
     repeats = _about_repeats(data, np.abs(modulus), stated, "frequency")
-    findings = json.dumps([*repeats, *_left_out(data), *said, about_errors(error, smooth_share, ("gain", "phase")),
-                           *_untold(data), *_in_words(report),
+    findings = json.dumps([*repeats, *_left_out(data), *_about_sign(modulus), *said,
+                           about_errors(error, smooth_share, ("gain", "phase")), *_untold(data), *_in_words(report),
                            *(_about_alarm(names) if report.alarm and relative is not None else [])])
     named = made.assign_attrs(origin, findings=findings, alarm=int(report.alarm), modulus=kind or "young")
     return provenance.record(named, step, before=data if isinstance(source, xr.Dataset) else None)
@@ -264,6 +264,15 @@ def _relative(data: xr.Dataset, names: Sequence[str], given: float | None) -> fl
     if given is None and len(stds) == len(names) and all((std > 0).all() for std in stds):
         return None
     return _ASSUMED_NOISE if given is None else given
+
+
+def _about_sign(modulus: np.ndarray) -> list[str]:
+    """Where every loss modulus is negative, and the storage modulus is not: a phase that was counted the other way."""
+    if not (np.all(np.imag(modulus) < 0) and np.all(np.real(modulus) > 0)):
+        return []
+    return ["Every loss modulus is negative: the phase (or E'') has the other sign, as where the lag of the depth "
+            "behind the force is written as a negative angle. Turn the sign of that column in the table and run it "
+            "again."]
 
 
 def _about_alarm(names: Sequence[str]) -> list[str]:

@@ -112,8 +112,9 @@ def _check(dataset: xr.Dataset, relaxation: str, sources: dict[str, float]) -> N
     if relaxation not in FAMILIES:
         raise ArgumentError(f"there is no relaxation {relaxation!r} to fit; known: {', '.join(FAMILIES)}")
     if "time" not in dataset:
-        raise DataError("the curves hold no 'time', without which no relaxation can be fitted; give a variable "
-                        "'time' (curve, segment, sample) in s, for instance index / sampling_rate")
+        raise DataError("the curves hold no 'time', without which no relaxation can be fitted: in a table "
+                        "give a column 'time (s)', or a line '# sampling rate = 1000 Hz' before the titles; else a "
+                        "variable 'time' (curve, segment, sample) in s")
     unknown = sorted(set(sources) - {"spring_constant", "sensitivity", "tip"})
     if unknown:
         raise ArgumentError(f"relative_std knows spring_constant, sensitivity and tip, not {', '.join(unknown)}")

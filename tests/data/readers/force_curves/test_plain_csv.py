@@ -132,3 +132,16 @@ def test_foreign_tables_are_not_taken_for_curves():
 def test_titles_without_rows_are_refused(opened):
     with pytest.raises(CorruptFile, match="no data rows after line 1"):
         opened("height (um),force (nN)\n")
+
+
+def test_a_hold_without_a_segment_column_and_a_sampling_rate_instead_of_times(opened):
+    """It was read as approach and retract, and 'relax' fitted a power law to both."""
+    height = np.concatenate([np.linspace(1, 0, 60), np.zeros(60), np.linspace(0, 1, 60)])
+    rows = "".join(f"{value:.4f},{1 - value:.4f}\n" for value in height)
+    for line in ("# sampling rate: 500 Hz", "# sampling_rate = 0.5 kHz", "# Sample rate (Hz) = 500"):
+        data = opened(f"{line}\nheight (um),force (nN)\n{rows}")
+        assert data.segment.values.tolist() == ["approach", "pause", "retract"]
+        assert data.sample_count.values.ravel() == pytest.approx([60, 60, 60], abs=2)
+        times = data.time.values.ravel()
+        np.testing.assert_allclose(times[np.isfinite(times)], np.arange(180) / 500)
+    assert "time" not in opened(f"height (um),force (nN)\n{rows}")

@@ -32,12 +32,12 @@ from asperity.data.readers._table import (
     remembering,
     require_rising,
     separator_of,
-    split_at_minimum,
     split_cells,
     split_entry,
     to_number,
 )
 from asperity.data.readers._text import head_text, read_text
+from asperity.data.readers.force_curves._turn import segments_of_height
 from asperity.quantities import QUANTITIES, canonical_name
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_curves"]
@@ -110,7 +110,9 @@ def _parse(path: Path) -> _File:
     columns = _columns(path, titles, table.values, start + 1)
     bounds = _curve_bounds(path, labels.get("curve"), len(table), start + 2)
     rows = [slice(a, b) for a, b in pairwise(bounds)]
-    if "time" in columns:
+    if "time" not in columns and "sampling_rate" in header:
+        columns["time"] = np.concatenate([np.arange(b - a) for a, b in pairwise(bounds)]) / header["sampling_rate"]
+    elif "time" in columns:
         for i, part in enumerate(rows):
             require_rising(path, columns["time"][part], f"curve {i}")
     segments = tuple(_segments(path, labels.get("segment"), columns, part, start + 2) for part in rows)
@@ -226,12 +228,10 @@ def _starts(labels: Sequence[str]) -> list[int]:
 
 def _segments(path: Path, labels: Sequence[str] | None, columns: Mapping[str, np.ndarray], rows: slice,
               first: int) -> Segments:
-    """Names and bounds of one curve's segments, from the labels or from the lowest height."""
+    """Names and bounds of one curve's segments, from the labels or from the height."""
     if labels is None:
         heights = columns["height" if "height" in columns else "tip_position"][rows]
-        approach, retract = split_at_minimum(heights)
-        return (("approach", "retract"), (0, approach, approach + retract)) if retract else \
-            (("approach",), (0, approach))
+        return segments_of_height(heights, columns["time"][rows] if "time" in columns else None)
     own = labels[rows]
     starts = _starts(own)
     for start in starts:

@@ -27,7 +27,8 @@ from asperity.data.opening import DAMAGED, naming
 from asperity.data.readers._appearance import appearance
 from asperity.data.readers._errors import CorruptFile, NotRecognized, printable
 from asperity.data.readers._text import read_head
-from asperity.data.readers.images._channels import Channel, Images, si_unit, unfinished_lines
+from asperity.data.readers.images._channels import Channel, Images, si_unit
+from asperity.data.readers.images._unfinished import unreached
 
 __all__ = ["READERS", "Channel", "Images", "find_reader", "open_images"]
 
@@ -70,7 +71,8 @@ def open_images(path: Path, unit: str = "") -> Images:
     ``unit`` is that of the channels for which the file says none.
 
     A loaded channel is checked: its shape is the one announced, no pixel is infinite, some are known, and none
-    is larger than an instrument can measure. Lines that a broken-off scan did not reach become NaN, and that is said.
+    is larger than an instrument can measure. Lines (or columns) that a broken-off scan did not reach become NaN, and
+    that is said.
     """
     module = find_reader(path)
     with naming(path, module.NAME):
@@ -123,12 +125,10 @@ def _checked(path: Path, form: str, channel: Channel, shape: tuple[int, ...], sa
 
 
 def _leave_out_unfinished(frames: np.ndarray) -> list[str]:
-    """Put NaN into the lines that a scan which was broken off did not reach, and say which."""
+    """Put NaN into the lines or columns that a scan which was broken off did not reach, and say which."""
     words = []
     for number, frame in enumerate(frames, start=1):
-        lines = unfinished_lines(frame)
-        if count := lines.stop - lines.start:
-            where = f"frame {number}, " if len(frames) > 1 else ""
-            words.append(f"{where}{count} of {len(frame)} lines hold one value, {frame[lines][0, 0]:g}")
-            frame[lines] = np.nan
+        if (found := unreached(frame)) is not None:
+            words.append((f"frame {number}, " if len(frames) > 1 else "") + found.words)
+            frame[found.place] = np.nan
     return words

@@ -12,10 +12,7 @@ import numpy as np
 from asperity.data.readers._table import unit_factor
 from asperity.quantities import QUANTITIES
 
-__all__ = ["AS_MATRIX", "Channel", "Identity", "Images", "identify", "si_unit", "unfinished_lines"]
-
-#: lines of one constant value at an end of a scan that was broken off; a single one may be a fault of the scanner
-_FEW_LINES = 2
+__all__ = ["AS_MATRIX", "Channel", "Identity", "Images", "identify", "si_unit"]
 
 #: what to do with an image that no reader can read
 AS_MATRIX = "Bring it in as a plain matrix of numbers (text or NumPy)."
@@ -90,24 +87,6 @@ def si_unit(unit: str) -> tuple[float, str]:
         return unit_factor(unit) if unit else (1.0, "")
     except ValueError:
         return 1.0, unit
-
-
-def unfinished_lines(pixels: np.ndarray) -> slice:
-    """The lines of one map (row, column) that a scan which was broken off did not reach; an empty slice if none.
-
-    They are all of one and the same value, at one end only, and in every other line most neighboring pixels differ, as
-    they do in what was measured; simulated surfaces with a flat ground are none.
-    """
-    differ = pixels[:, 1:] != pixels[:, :-1]
-    flat = ~differ.any(axis=1)
-    count = len(flat)
-    if pixels.shape[1] < 2 or not flat.any() or flat.all() or (flat[0] and flat[-1]):
-        return slice(0, 0)
-    length = int(np.argmin(flat)) if flat[0] else int(np.argmin(flat[::-1]))
-    lines, rest = (slice(0, length), slice(length, count)) if flat[0] else \
-        (slice(count - length, count), slice(0, count - length))
-    same = length >= _FEW_LINES and bool((pixels[lines] == pixels[lines][0, 0]).all())
-    return lines if same and bool((differ[rest].mean(axis=1) > 0.5).all()) else slice(0, 0)
 
 
 def identify(name: str, unit: str) -> Identity:

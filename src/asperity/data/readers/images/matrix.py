@@ -2,12 +2,14 @@
 
 Text: one line per image line, the top line first, separated by tabs, semicolons, commas or spaces. Header lines
 start with ``#``; ``# Channel: Height``, ``# Width: 5 um``, ``# Height: 5 um``, ``# Value units: nm`` (what Gwyddion
-exports) are understood. A NumPy array is (row, column) or (frame, row, column), the top row first. Pixel pitch
-and unit that the file does not say are given to `asperity.data.images.open_images`.
+exports) are understood. Three columns that list x, y and z of all pixels are read as the map they are. A NumPy array
+is (row, column) or (frame, row, column), the top row first. Pixel pitch and unit that the file does not say are given
+to `asperity.data.images.open_images`.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from functools import partial
@@ -17,16 +19,21 @@ from typing import Literal
 import numpy as np
 
 from asperity.data import opening
-from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.data.readers._errors import CorruptFile, Unsupported, printable
 from asperity.data.readers._table import is_no_number, parse_cells, parse_quantity, split_entry
 from asperity.data.readers._text import head_text, read_text
 from asperity.data.readers.images._channels import AS_MATRIX, Channel, Images
+from asperity.data.readers.images._points import PointMap, map_of_points
 
 __all__ = ["EXTENSIONS", "NAME", "matches", "open_images"]
 
 NAME = "plain matrix (text or NumPy)"
 EXTENSIONS = (".txt", ".csv", ".asc", ".npy")
 
+_log = logging.getLogger("asperity")
+
+#: relative difference of the steps along x and y of a list of x, y, z, that is rounding
+_SQUARE = 0.01
 _NUMPY = b"\x93NUMPY"
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -88,9 +95,23 @@ def _open_text(path: Path) -> Images:
         raise CorruptFile(path, f"it is a single line of {len(cells)} numbers, no image.",
                           "Write one line of the image per line of the text; a line profile is not read.")
     width, height = (_length(path, header, key) for key in ("width", "height"))
-    channel = Channel(header.get("channel", ""), header.get("value units", ""), partial(np.flipud, table))
-    return Images((channel,), table.shape, f"matrix {path.name}",
-                  pitch=(height / table.shape[0], width / table.shape[1]))
+    listed = map_of_points(path, table)
+    pixels = np.flipud(table) if listed is None else _as_pixels(path, listed, known=math.isfinite(width))
+    channel = Channel(header.get("channel", ""), header.get("value units", ""), partial(np.copy, pixels))
+    return Images((channel,), pixels.shape, f"matrix {path.name}",
+                  pitch=(height / pixels.shape[0], width / pixels.shape[1]))
+
+
+def _as_pixels(path: Path, listed: PointMap, *, known: bool) -> np.ndarray:
+    """The map of a list of x, y, z; its pixels must be square where their size is not in the header."""
+    (along_y, along_x), (rows, columns) = listed.steps, listed.values.shape
+    if not known and abs(along_y / along_x - 1) > _SQUARE:
+        raise Unsupported(path, f"it is a list of x, y, z with steps of {along_x:g} along x and {along_y:g} along y.",
+                          "Write its extent in m, um or nm into two first lines, for example '# Width: 5 um' and "
+                          "'# Height: 2.5 um'.")
+    _log.warning("%s: read as a list of x, y, z: %d x %d pixels, steps of %g (its unit is not in the file: --pixel)",
+                 printable(path), columns, rows, along_x)
+    return listed.values
 
 
 def _header(lines: list[str]) -> dict[str, str]:
