@@ -134,7 +134,7 @@ def draws_of(own: ScaledApproach, model: AbstractElasticContact, key: Array, dra
 
 
 class Answers(NamedTuple):
-    """What each draw says, in units of the approach; rows are those of `asperity.learning.gp.observed.PartPosterior`."""
+    """What each draw says, in units of the approach; the rows are those of `PartPosterior`."""
 
     mean: Any  # (draw, at, row)
     covariance: Any  # (draw, at, row, row)
