@@ -52,8 +52,7 @@ def _held(made: xr.Dataset, said: list[str]) -> Page:
     last = int(np.flatnonzero(told[good].all(axis=0))[-1])  # the end of the shortest hold
     middle, low, high = (plain(float(np.median(made[f"relaxation_fit{end}"].values[good, last])), "Pa", 3)
                          for end in ("", "_low", "_high"))
-    many = "" if len(good) == 1 else (f"Median of {len(good)} curves, and of the ends of their bands: what drift and "
-                                      "tilt leave open may be common to all and does not average out. ")
+    many = "" if len(good) == 1 else f"Median of {len(good)} curves, and of the ends of their bands. "
     value = f"{middle} ({low} to {high}, 90 %)" if len(sound) else f"about {middle}, not defended"
     found = Finding(f"E({plain(float(grid[last]), 's', 2)})", value,
                     f"{many}At the end of the {'shortest ' if len(good) > 1 else ''}hold.")

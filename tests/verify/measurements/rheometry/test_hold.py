@@ -17,7 +17,7 @@ from tests.verify.measurements.rheometry.held_curves import LENGTH, MATERIALS, P
 from tests.verify.verdict import Figure, judge
 
 COUNT = 8  # curves of a session,
-SESSIONS = (11, 12, 13)  # seeds of those of a cell
+SESSIONS = (11,)  # seeds of those of a cell; three take three quarters of an hour
 SIGNAL = 100.0  # largest force over the noise
 #: what is amiss -> the protocol, and parts of the largest force
 CONDITIONS = {"nothing": ("one hold", {}), "drift 3 %": ("one hold", {"drift": 0.03}),
@@ -96,7 +96,7 @@ def soft_cells(materials=tuple(SOFT)):
 
 
 def test_bands_hold_on_measured_noise():
-    """75 cells of 24 curves: a standard error of a cell is some 4 %, of all together 1 %.
+    """75 cells of 8 curves: a standard error of a cell is some 7 %, of all together 1 %.
 
     The aim is 85-97 % in every cell; 14 miss it (78 to 82), see docs/nanorheology.md.
     """
