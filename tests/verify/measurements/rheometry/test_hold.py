@@ -98,12 +98,12 @@ def soft_cells(materials=tuple(SOFT)):
 def test_bands_hold_on_measured_noise():
     """75 cells of 8 curves: a standard error of a cell is some 7 %, of all together 1 %.
 
-    The aim is 85-97 % in every cell; 14 miss it (78 to 82), see docs/nanorheology.md.
+    The aim is 85-97 % in every cell; 3 miss it from below (80 to 82), see docs/nanorheology.md.
     """
     found = list(cells())
     figures = [Figure("usable", float(np.mean([one.usable for one in found])), 0.95),
                Figure("all, 90 %", float(np.mean([one.inside for one in found])), 0.85, 0.97),
-               Figure("cells below 85 %", sum(one.inside < 0.85 for one in found), 0, 18),
+               Figure("cells below 85 %", sum(one.inside < 0.85 for one in found), 0, 12),
                Figure("the least", min(one.inside for one in found), 0.7),
                Figure("contact points, 90 %", float(np.mean([one.point for one in found])), 0.85)]
     for kind, names in (("condition", CONDITIONS), ("material", MATERIALS)):
