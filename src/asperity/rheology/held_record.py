@@ -52,6 +52,7 @@ class Samples(NamedTuple):
     """The samples that the means are of."""
 
     tip_position: np.ndarray  # (m,) m
+    force: np.ndarray  # (m,) N
     edges: np.ndarray  # (n,) the first sample of every mean
     time: np.ndarray  # (m,) s
     begins: tuple[int, ...]  # first sample of every part of the curve
@@ -88,6 +89,14 @@ class StepRecord(NamedTuple):
         found = np.tensordot(strength, self.kinds, 1)
         return found + _JITTER * np.trace(found) / len(found) * np.eye(len(found))
 
+    def steadied(self, force: np.ndarray) -> StepRecord:
+        """The record as the tip moves under a ``force`` (n,) N without noise: of the measured force, what lies above it
+        did not bend the lever."""
+        calm = np.interp(self.samples.time, self.time, force)
+        place = self.samples.tip_position - self.compliance * (self.samples.force - calm)
+        samples = self.samples._replace(tip_position=place)
+        return self._replace(samples=samples, tip_position=samples.means(place))
+
 
 def record(time: Any, tip_position: Any, force: Any, hold: float, *, later: Sequence[tuple[float, bool]] = (),
            compliance: float = 0.0, noise: ForceNoise | None = None, points: int = 256) -> StepRecord:
@@ -118,7 +127,7 @@ def record(time: Any, tip_position: Any, force: Any, hold: float, *, later: Sequ
     edges = _edges(ends, [False, True, *(held for _, held in later)], last, points)
     count = np.diff([*edges, len(t)])
     height = z - compliance * f
-    samples = Samples(z, edges, t, tuple(ends[:-1]))
+    samples = Samples(z, f, edges, t, tuple(ends[:-1]))
     mean = [samples.means(a) for a in (t, z, f, height, np.gradient(height, t))]
     if noise is None:
         sums = np.arange(len(t) + 1.0)[None]

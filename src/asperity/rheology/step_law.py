@@ -12,8 +12,9 @@ from scipy.optimize import least_squares
 
 from asperity.contact import AbstractElasticContact
 from asperity.rheology._model import AbstractRelaxationModel
+from asperity.rheology.held_force import growth_of
 from asperity.rheology.held_record import StepRecord
-from asperity.rheology.step_response import from_outside, growth_of, ting_force, whitening
+from asperity.rheology.step_response import from_outside, ting_force, whitening
 
 __all__ = ["LawFit", "fit_law", "ideal_creep", "ideal_relaxation"]
 

@@ -13,11 +13,16 @@ the contact shrinks, the difference between Ting's and Lee and Radok's force of 
 data and the fit repeated.
 
 Everything is fitted at once by least squares under the covariance C of the noise. The noise n of the force moves the
-tip by n/k as well, so that the residual is (1 + A g'/k) n, with A what turns the growth of g into force. The strengths
-E_k are held together by a weak prior alone, of the modulus of an elastic sample each. Intervals are those of repeated
-fits (randomize, then optimize), each with noise of a strength drawn from what is known of it, on data and on priors;
-a residual larger than the noise makes them wider. The ideal step, E(t) = (1 - nu^2) F(t)/g(t), is given beside it, for
-its bias.
+tip by n/k as well, so that the residual is (1 + A g'/k) n, with A what turns the growth of g into force. Noise in g
+would make what relaxes fast too weak (errors in variables): the tip is where the force that the fit takes for free of
+noise puts it, and the data are moved by A g'/k times the noise that is so taken off.
+
+The strengths E_k are held together by a weak prior alone, of the modulus of an elastic sample each. Intervals are
+those of repeated fits (randomize, then optimize), each with noise of a strength drawn from what is known of it, on
+data and on priors; a residual larger than the noise makes them wider. What may not be negative comes out too large
+where it is nothing, and the rest too small, so that repeats are off from their fit: half of that is taken off the
+fit, and the other half is in the band. (None leaves the end of a hold too low, all overshoots where the ramp hides
+what is fast.) The ideal step, E(t) = (1 - nu^2) F(t)/g(t), is given beside it, for its bias.
 
 Source: Lee, Radok, J. Appl. Mech. 27, 438 (1960); Ting, J. Appl. Mech. 33, 845 (1966); Bardsley et al., SIAM J. Sci.
 Comput. 36, A1895 (2014) for the intervals.
@@ -27,7 +32,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -35,16 +39,16 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize_scalar, nnls
-from scipy.signal import lfilter
 
 from asperity.contact import AbstractElasticContact
 from asperity.messages import DataError
 from asperity.rheology._model import AbstractRelaxationModel
 from asperity.rheology.generalized_maxwell import GeneralizedMaxwell
+from asperity.rheology.held_force import noise_felt, unit_forces
 from asperity.rheology.held_record import StepRecord, record
 from asperity.rheology.hereditary import lee_radok, ting
 
-__all__ = ["StepFit", "StepRecord", "fit_step", "from_outside", "growth_of", "record", "slow_contrasts", "ting_force",
+__all__ = ["StepFit", "StepRecord", "fit_step", "from_outside", "record", "slow_contrasts", "ting_force",
            "whitening"]
 
 _NOTHING = 1e-30  # m^2, below which nothing is in contact
@@ -58,7 +62,6 @@ _BEYOND = 0.15  # of the depth outside of where the force shows,
 _WITHIN = 0.5  # and inside
 _NEAR = 0.06  # of the depth, that a later round moves the contact point
 _CLOSE = 1e-4  # of the depth, to which it is found
-_UNEVEN = 0.2  # of the usual step of a part, by which one may differ: times are written with few digits
 _STEP = 1e-3  # of the depth, over which the force's change with it is taken
 _ALIKE = 0.98  # at most, correlation of neighboring means that the material misses
 _FREE = 12  # parameters that data of a hold usually determine
@@ -73,7 +76,7 @@ class StepFit(NamedTuple):
     draws: GeneralizedMaxwell  # arrays with draws in front
     contact_point: float  # m
     contact_point_std: float  # m, of which 1.645 hold 90 %
-    force: np.ndarray  # (n,) N, fitted, with level, tilt, drift and drag
+    force: np.ndarray  # (n,) N, fitted, with level, tilt, drift and drag; `StepRecord.steadied` takes it
     residual: float  # rms over the largest force
     chi_square: float  # mean square of the residual in contact over what the noise makes of it
     drift: float  # N/s
@@ -91,8 +94,10 @@ class StepFit(NamedTuple):
             at = jnp.asarray(time, float)
             drawn = np.log(np.asarray(_evaluated(self.draws, name, at)))
             value = np.asarray(_evaluated(jax.tree.map(lambda a: jnp.asarray(a)[None], self.model), name, at))[0]
-        reach = np.quantile(np.abs(drawn - np.median(drawn, axis=0)), _LEVEL, axis=0)
-        return value * np.exp(np.stack([0 * reach, -reach, reach]))
+        middle = np.median(drawn, axis=0)
+        off = (middle - np.log(value)) / 2
+        reach = np.quantile(np.abs(drawn - middle), _LEVEL, axis=0) + np.abs(off)
+        return value * np.exp(np.stack([0 * reach, -reach, reach]) - off)
 
 
 @partial(jax.jit, static_argnames="name")
@@ -105,6 +110,7 @@ def _evaluated(models: GeneralizedMaxwell, name: str, time: jax.Array) -> jax.Ar
 class _Fitted(NamedTuple):
     """The fit of one record."""
 
+    data: StepRecord  # the tip as it moves without noise
     point: float  # m, contact
     nodes: np.ndarray  # (k,) s
     problem: _Problem
@@ -112,7 +118,7 @@ class _Fitted(NamedTuple):
     found: np.ndarray  # and themselves
     rest: np.ndarray  # (n,) N, what they leave
     white: Callable[[np.ndarray], np.ndarray]
-    felt: np.ndarray  # (n, n) of `_felt`
+    felt: np.ndarray  # (n, n) of `noise_felt`
     missed: np.ndarray  # (n, n) N^2 of `_missed`
     chi_square: float
 
@@ -143,7 +149,8 @@ def fit_step(data: StepRecord, contact: AbstractElasticContact, *, draws: int = 
     lines = own.found[len(own.nodes) + 2:].reshape(2, -1)
     before = (data.time < data.hold) & (data.tip_position > data.touch)
     return StepFit(_material(own.nodes, own.found), _material(own.nodes, drawn), own.point, reach / _NORMAL,
-                   data.force - own.rest, float(np.sqrt(np.mean(own.rest**2)) / data.top), own.chi_square,
+                   data.force - solve_triangular(own.felt, own.rest, lower=True),
+                   float(np.sqrt(np.mean(own.rest**2)) / data.top), own.chi_square,
                    float((lines[0] - lines[1])[2] / np.ptp(data.time[before])))
 
 
@@ -168,7 +175,7 @@ def slow_contrasts(data: StepRecord, contact: AbstractElasticContact,
     place = (data.samples.edges + count / 2) / samples
     cosine = np.cos(np.pi * np.arange(1, number + 1)[:, None] * place) * count * np.sqrt(2 / samples)
     free = np.flatnonzero(own.scaled > 0)
-    whole = np.column_stack([_columns(data, contact, own)[:, free], _along(data, contact, own)[1]])
+    whole = np.column_stack([_columns(contact, own)[:, free], _along(contact, own)[1]])
     rows, prior = own.white(whole), np.pad(own.problem.prior[:, free], ((0, 0), (0, 1)))
     taken = np.linalg.pinv(rows.T @ rows + prior.T @ prior, hermitian=True) @ rows.T @ own.white(np.eye(len(place)))
     passed = (cosine - (cosine @ whole) @ taken) @ own.felt
@@ -180,35 +187,41 @@ def _fitted(data: StepRecord, contact: AbstractElasticContact) -> _Fitted:
     """The fit alone."""
     nodes, depth = _nodes(data), data.touch - float(data.tip_position.min())
     white, target, felt = whitening(data.covariance), data.force, np.eye(len(data.force))
-    point, found = _first_point(data, contact, nodes, white), np.zeros(0)
+    point, measured = _first_point(data, contact, nodes, white), data
     for _ in range(_ROUNDS):
         misfit = partial(_misfit, data, contact, nodes=nodes, white=white, target=target)
         point = _least(misfit, point - _NEAR * depth, point + _NEAR * depth, depth)
-        problem = _problem(data, _design(data, contact, point, nodes), white)
+        whole = np.column_stack([unit_forces(data, contact, point, nodes), data.lines, -data.lines])
+        problem = _problem(data, whole[:, : len(nodes) + 2], white)
         found = _solved(problem, white(target))[0] * problem.scale
-        felt = _felt(data, contact, point, nodes, found)
+        felt = noise_felt(data, contact, point, nodes, found)
         white = whitening(felt @ data.covariance @ felt.T)
+        noise = solve_triangular(felt, target - whole @ found, lower=True)
+        data, target = measured.steadied(measured.force - noise), measured.force + felt @ noise - noise
         if _shrinks(data, point):
-            target = data.force - _ting_excess(data, contact, _material(nodes, found), point)
-    whole = np.column_stack([_design(data, contact, point, nodes), data.lines, -data.lines])
+            target = target - _ting_excess(data, contact, _material(nodes, found), point)
+    whole = np.column_stack([unit_forces(data, contact, point, nodes), data.lines, -data.lines])
+    problem = _problem(data, whole[:, : len(nodes) + 2], white)
+    found = _solved(problem, white(target))[0] * problem.scale
     chi_square, missed = _missed(data, target - whole @ found, white, felt)
     white = whitening(felt @ data.covariance @ felt.T + np.diag(np.diag(missed)))
     problem = _problem(data, whole[:, : len(nodes) + 2], white)
     scaled = _solved(problem, white(target))[0]
     found = scaled * problem.scale
-    return _Fitted(point, nodes, problem, scaled, found, target - whole @ found, white, felt, missed, chi_square)
+    rest = target - whole @ found
+    return _Fitted(data, point, nodes, problem, scaled, found, rest, white, felt, missed, chi_square)
 
 
-def _columns(data: StepRecord, contact: AbstractElasticContact, own: _Fitted) -> np.ndarray:
+def _columns(contact: AbstractElasticContact, own: _Fitted) -> np.ndarray:
     """(n, unknown) N, what each parameter over its scale contributes."""
-    design = _design(data, contact, own.point, own.nodes)
-    return np.column_stack([design, data.lines, -data.lines]) * own.problem.scale
+    forces = unit_forces(own.data, contact, own.point, own.nodes)
+    return np.column_stack([forces, own.data.lines, -own.data.lines]) * own.problem.scale
 
 
-def _along(data: StepRecord, contact: AbstractElasticContact, own: _Fitted) -> tuple[float, np.ndarray]:
+def _along(contact: AbstractElasticContact, own: _Fitted) -> tuple[float, np.ndarray]:
     """A small step of the contact point, m, and (n,) N, how the fitted force changes with it."""
-    step = _STEP * (data.touch - float(data.tip_position.min()))
-    ahead, behind = (_design(data, contact, own.point + sign * step, own.nodes) for sign in (1, -1))
+    step = _STEP * (own.data.touch - float(own.data.tip_position.min()))
+    ahead, behind = (unit_forces(own.data, contact, own.point + sign * step, own.nodes) for sign in (1, -1))
     return step, (ahead - behind) @ own.found[: len(own.nodes) + 2] / 2
 
 
@@ -222,43 +235,6 @@ def whitening(covariance: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """What makes noise of this covariance white, of unit variance."""
     lower = cholesky(covariance, lower=True)
     return lambda values: solve_triangular(lower, values, lower=True)
-
-
-def growth_of(contact: AbstractElasticContact, depth: np.ndarray) -> np.ndarray:
-    """g / (1 - nu^2) at every depth in m^2."""
-    with jax.enable_x64(True):
-        shape = np.asarray(_shapes(contact, jnp.asarray(depth)))
-    return shape / (1 - float(contact.poisson_ratio) ** 2)
-
-
-@jax.jit
-def _shapes(contact: AbstractElasticContact, depth: jax.Array) -> jax.Array:
-    return jax.vmap(contact.shape)(depth)
-
-
-def _design(data: StepRecord, contact: AbstractElasticContact, point: float, nodes: np.ndarray) -> np.ndarray:
-    """(n, k + 2) m^2, the force per Pa of every branch, per Pa s of the dashpot, and per Pa of the spring: the means of
-    that of every sample, for g linear between samples."""
-    growth, time = growth_of(contact, point - data.samples.tip_position), data.samples.time
-    rises, gaps = np.diff(growth, prepend=growth[0]), np.diff(time, prepend=2 * time[0] - time[1])
-    memory, rate = np.zeros((len(growth), len(nodes))), np.zeros(len(growth))
-    for begin, end in pairwise([*data.samples.begins, len(growth)]):
-        step = float(np.median(gaps[begin + 1 : end]))
-        even = np.abs(gaps[begin + 1 : end] - step).max() < _UNEVEN * step
-        rate[begin:end] = np.gradient(growth[begin:end], step if even else time[begin:end])
-        alone = begin + 1 if even else end  # what lies between two parts is no step of either
-        for i, (kept, gain) in enumerate(zip(*_remembered(gaps[begin:alone], nodes)), begin):
-            memory[i] = kept * memory[i - 1] + gain * rises[i] if i else 0.0
-        for k, (kept, gain) in enumerate(np.stack(_remembered(np.array([step]), nodes))[:, 0].T if even else ()):
-            own = lfilter([gain], [1.0, -kept], rises[begin + 1 : end], zi=[kept * memory[begin, k]])
-            memory[begin + 1 : end, k] = own[0]
-    return data.samples.means(np.column_stack([memory, rate, growth]))
-
-
-def _remembered(gaps: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(gap, k) how much is left of a memory after a gap, s, and how much of what rises evenly within it."""
-    over = gaps[:, None] / nodes
-    return np.exp(-over), -np.expm1(-over) / over
 
 
 def _problem(data: StepRecord, design: np.ndarray, white: Callable[[np.ndarray], np.ndarray]) -> _Problem:
@@ -285,7 +261,7 @@ def _solved(problem: _Problem, target: np.ndarray, prior: np.ndarray | float = 0
 
 def _misfit(data: StepRecord, contact: AbstractElasticContact, point: float, nodes: np.ndarray,
             white: Callable[[np.ndarray], np.ndarray], target: np.ndarray) -> float:
-    return _solved(_problem(data, _design(data, contact, point, nodes), white), white(target))[1]
+    return _solved(_problem(data, unit_forces(data, contact, point, nodes), white), white(target))[1]
 
 
 def _first_point(data: StepRecord, contact: AbstractElasticContact, nodes: np.ndarray,
@@ -309,21 +285,6 @@ def _least(function: Callable[[float], float], low: float, high: float, depth: f
     return float(found.x)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _felt(data: StepRecord, contact: AbstractElasticContact, point: float, nodes: np.ndarray,
-          found: np.ndarray) -> np.ndarray:
-    """(n, n), what makes of the noise of the force that of the residual: the tip moves with it."""
-    step = _STEP * (data.touch - float(data.tip_position.min()))
-    ahead, behind = (growth_of(contact, point + sign * step - data.tip_position) for sign in (1, -1))
-    slope = (ahead - behind) / (2 * step)
-    branches = len(nodes)
-    lag = np.maximum(data.time[:, None] - data.time, 0.0)
-    held = sum(strength * tau * -np.expm1(-lag / tau) for strength, tau in zip(found[:branches], nodes) if strength)
-    integral = held + found[branches + 1] * lag
-    weight = np.tril((integral[:, :-1] - integral[:, 1:]) / np.diff(data.time), -1)
-    history = np.pad(weight, ((0, 0), (1, 0))) - np.pad(weight, ((0, 0), (0, 1)))
-    return np.eye(len(lag)) + history * (slope * data.compliance)
-
-
 def _missed(data: StepRecord, rest: np.ndarray, white: Callable[[np.ndarray], np.ndarray],
             felt: np.ndarray) -> tuple[float, np.ndarray]:
     """Chi-square per datum in contact, and the covariance (n, n) N^2 of what noise does not explain of the residual.
@@ -344,7 +305,7 @@ def _drawn(data: StepRecord, contact: AbstractElasticContact, own: _Fitted, draw
            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Parameters and shifts of the contact point of repeated fits, with noise on data and priors."""
     problem, branches = own.problem, len(own.nodes) + 2
-    step, along = _along(data, contact, own)
+    step, along = _along(contact, own)
     moved = own.white(along)
     size = max(float(np.linalg.norm(moved)), 1e-300)
     both = np.column_stack([problem.data, moved / size, -moved / size])

@@ -24,6 +24,14 @@ def recorded(material="power law", protocol="one hold", **amiss):
     return curves(own, one, COUNT, rng, **amiss), lambda t: one.size * MATERIALS[material].modulus(t)
 
 
+def soft(material, noise, bend=3e-7):
+    """Curves on a lever that bends by 0.3 um, so that its white noise moves the tip, and the truth E(t)."""
+    rng, top = np.random.default_rng(0), 1e-9
+    own = Source([noise * top * rng.standard_normal(4 * LENGTH) for _ in range(6)], top / bend)
+    one = held(own, material, "one hold", top, LENGTH)
+    return curves(own, one, 6, rng), lambda t: one.size * MATERIALS[material].modulus(t)
+
+
 def inside(found, truth, protocol="one hold"):
     """The share of the bands that hold the truth, between a tenth of a second and the end of the hold."""
     grid = found["fit_time"].values
@@ -42,6 +50,28 @@ def test_bands_hold_the_truth(protocol, amiss):
     assert inside(found, truth, protocol) > 0.6
     assert (np.abs(found["contact_point"]) < 4 * found["contact_point_std"]).all()
     assert found["fit_time"].values[0] >= 3.5 * float(np.diff(data["time"].values[0, 1, :2])[0])
+
+
+@pytest.mark.parametrize(("material", "short", "end"), [("power law", 0.03, 0.02), ("20 ms", 0.03, 0.01)])
+def test_noise_that_moves_the_tip_makes_nothing_weaker(material, short, end):
+    """Taken for indentation, noise of 1 % made E(18 ms) 13 and 28 % too low in every curve, at a stated 6 and 7 %, and
+    the end of the hold of a solid of 20 ms 2.5 % too low at 2.5 %: no band of six held the former."""
+    data, truth = soft(material, 0.01)
+    found = holds(data, Hertz(radius=RADIUS))
+    grid = found["fit_time"].values
+    some = grid < 0.1
+    value, low, high = (found[f"relaxation_fit{one}"].values for one in ("", "_low", "_high"))
+    assert np.mean((low <= truth(grid)) & (truth(grid) <= high), axis=0)[some].mean() > 0.6
+    off = np.abs(np.median(value, axis=0) / truth(grid) - 1)
+    assert off[np.argmin(np.abs(grid - short))] < 0.05
+    assert off[grid < 0.9 * PROTOCOLS["one hold"][-1]][-1] < end
+
+
+def test_many_curves_say_what_does_not_average_out():
+    data, _ = recorded("Zener")
+    many, one = (page(holds(some, Hertz(radius=RADIUS), draws=4)) for some in (data, data.isel(curve=[0])))
+    assert "does not average it out" in many.remarks[-1]
+    assert "average" not in " ".join(one.remarks)
 
 
 def test_all_holds_of_a_curve_are_fitted_together():

@@ -34,6 +34,7 @@ __all__ = ["holds"]
 
 _KNOWN = ("Level, tilt, drift and drag are unknowns of every fit: bands hold what the baseline leaves open of them, "
           "not the tip, adhesion or a creep of the scanner that the height does not show.")
+_ALIKE = "What drift and tilt leave open may be common to all curves: a mean over them does not average it out."
 _POINTS = 120  # of the grid of times,
 _LATEST = 1.001  # of a curve's longest hold, the end of the times that it is told at
 _REACH = 1000.0  # its end over its beginning, but
@@ -102,7 +103,7 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
                        progress=progress)
     problems = [f"curve {curve}: {text}" for curve, text in enumerate(made["problem"].values) if text]
     said = [f"{made.sizes['curve'] - len(problems)} of {made.sizes['curve']} curves fitted.", *_misfits(made),
-            *problems[:5], _KNOWN]
+            *problems[:5], _KNOWN, *([_ALIKE] if made.sizes["curve"] > 1 + len(problems) else [])]
     named = made.drop_vars("problem").assign_attrs(template.attributes(step_response), findings=json.dumps(said),
                                                    file=str(loaded["file"].values[0]))
     return provenance.record(named, provenance.step("holds", arguments), before=dataset)

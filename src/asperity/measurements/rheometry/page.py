@@ -58,7 +58,8 @@ def _held(made: xr.Dataset, said: list[str]) -> Page:
                     f"{many}At the end of the {'shortest ' if len(good) > 1 else ''}hold.")
     return Page("relaxation", Path(str(made.attrs["file"])).name, said[0], (found,), tuple(said[1:]), (
         Panel("Relaxation and creep", "Bands: 90 %, with the noise of the baselines, level, tilt, drift and drag. "
-              "Times begin with four samples of a hold; those shorter than the ramp rest on its shape.",
+              "Times begin with four samples of a hold; those shorter than the ramp rest on its shape, and "
+              "below a tenth of it bands may be too narrow.",
               tuple(figures)),))
 
 

@@ -31,6 +31,7 @@ class Material(NamedTuple):
 
 
 MATERIALS = {
+    "20 ms": Material(lambda t: 1 + 2 * np.exp(-t / 0.02), lambda t: t + 0.04 * -np.expm1(-t / 0.02)),
     "Zener": Material(lambda t: 1 + 2 * np.exp(-t / 0.1), lambda t: t + 0.2 * -np.expm1(-t / 0.1)),
     "two times": Material(lambda t: 0.5 + 1.5 * np.exp(-t / 0.03) + np.exp(-t),
                           lambda t: 0.5 * t + 0.045 * -np.expm1(-t / 0.03) - np.expm1(-t)),
