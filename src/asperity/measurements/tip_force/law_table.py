@@ -22,7 +22,7 @@ __all__ = ["TOLD", "ForceLaw", "grid", "kept", "numbers", "sizes_of", "surface_s
 
 _INSIDE = 40  # points of a law in contact,
 _OUTSIDE = 80  # and before it
-_NEAR = 1 / 3  # of the nearest measured separation, the nearest point before contact
+_NEAR = 1 / 30  # of the nearest measured separation, the nearest point before contact
 _LEAST = 0.03  # nm, or so near at least
 _ENDS = (0.025, 0.975)  # of the bands
 #: variable -> dimensions beside curve, unit, what it is
