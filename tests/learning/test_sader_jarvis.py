@@ -66,6 +66,16 @@ def test_the_inflection_decides(width, posed):
         assert one.largest == pytest.approx(0.3, rel=1e-6)
 
 
+@pytest.mark.parametrize(("a", "wrong"), [(0.03, False), (0.2, True), (0.5, False)])
+def test_exact_data_are_inverted_badly_where_it_says_so(a, wrong):
+    """The error of a fine and exact measurement over the largest force: a tenth where it is well-posed, else a half."""
+    z, u, width = np.linspace(0.4, 4.4, 801), np.cos((np.arange(400) + 0.5) * np.pi / 400), 0.05
+    exact = -(u * switch(z[:, None] + a * (1 + u), width)).mean(axis=1) / a
+    error = np.abs(sader_jarvis(z, exact, a, 1.0) - switch(z, width)).max()
+    assert ill_posed(inflections(z, switch(z, width)), a) == wrong
+    assert (0.4 < error < 0.6) if wrong else (error < 0.15)
+
+
 def test_a_monotonous_law_is_safe():
     z = np.linspace(0.3, 4, 400)
     assert inflections(z, -(z**-2)) == []

@@ -9,11 +9,11 @@ $$\langle u F \rangle(z) = \frac1\pi \int_{-1}^1 F(z + a(1+u)) \frac{u}{\sqrt{1-
 
 with the relative frequency shift $\Omega$ of a lever of the stiffness k whose amplitude is kept (small against 1), and
 the virial V of any oscillation that is a sine (`virial`). For $a \to 0$ $\Omega = -F'/2k$. Because they are linear, F
-given either is the posterior of a Gaussian process, at any amplitude: no inversion is needed, and none can go wrong.
+given either is the posterior of a Gaussian process at any amplitude, and no formula of inversion is needed.
 
-`rows` writes the functionals as sums over nodes that all points share: F is the polynomial through eight nodes in each
-of panels that widen with the separation, and the integral that of these polynomials. The likelihood then takes
-one evaluation of the kernel for each pair of some 100 nodes. `oscillating` is the same functional point by point, by
+`rows` writes the functionals as sums over nodes that all points share: in panels that widen with the separation F is
+the polynomial through eight nodes, and the integral is that of these polynomials. The likelihood then takes one
+evaluation of the kernel for each pair of some 100 nodes. `oscillating` is the same functional point by point, by
 the formula of Gauss and Chebyshev with m nodes, $\langle u F \rangle \approx \frac1m \sum_i u_i F(z + a(1+u_i))$,
 $u_i = \cos\frac{(2i-1)\pi}{2m}$, and takes $n^2 m^2$ evaluations.
 
@@ -106,8 +106,8 @@ def rows(z: Float[np.ndarray, " point"], amplitude: float, stiffness: float,
          average: Float[np.ndarray, "group point"] | None = None) -> LinearRows:
     """The relative frequency shifts at the closest approaches ``z`` > 0, in any order, or averages of them.
 
-    The ``amplitude`` is that of all; the ``stiffness`` k of the lever is a force over a length. Nodes are
-    as close as the points, or a 27th of z where that is less: forces that change within less are not resolved.
+    The ``amplitude`` is that of all; the ``stiffness`` k of the lever is a force over a length. Nodes are as close as the
+    points, or a 27th of z where that is less: forces that change within less are not resolved.
 
     Raises:
         ArgumentError: a closest approach or amplitude is not positive.
