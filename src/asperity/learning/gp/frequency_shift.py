@@ -106,8 +106,8 @@ def rows(z: Float[np.ndarray, " point"], amplitude: float, stiffness: float,
          average: Float[np.ndarray, "group point"] | None = None) -> LinearRows:
     """The relative frequency shifts at the closest approaches ``z`` > 0, in any order, or averages of them.
 
-    The ``amplitude`` is that of all; the ``stiffness`` k of the lever is a force over a length. Nodes are as close as the
-    points, or a 27th of z where that is less: forces that change within less are not resolved.
+    The ``amplitude`` is that of all; the ``stiffness`` k of the lever is a force over a length. Nodes are as close as
+    the points, or a 27th of z where that is less: forces that change within less are not resolved.
 
     Raises:
         ArgumentError: a closest approach or amplitude is not positive.
