@@ -12,19 +12,32 @@ Source: Rasmussen, Williams, Gaussian Processes for Machine Learning (2006), sec
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.linalg import cho_solve
 from jaxtyping import Array, Float
 
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.observed import Observed, PartPosterior, value
 
-__all__ = ["condition", "gram", "log_likelihood"]
+__all__ = ["Functional", "LinearRows", "condition", "gram", "log_likelihood"]
 
-#: a linear functional: of a function of a coordinate, at a coordinate
-Functional = Callable[[Callable[[Array], Array], Array], Array]
+
+class LinearRows(NamedTuple):
+    r"""Linear functionals as sums over the same nodes, $y_i = \sum_j w_{ij} f(t_j)$: a row for each value of the data.
+
+    The kernel is then evaluated once for each pair of nodes, not of all nodes of each pair of values.
+    """
+
+    at: Float[Array | np.ndarray, " node"]
+    weight: Float[Array | np.ndarray, "point node"]
+
+
+#: a linear functional: of a function of a coordinate, at a coordinate; or all of them at once, wherever they are
+Functional = Callable[[Callable[[Array], Array], Array], Array] | LinearRows
 
 
 def log_likelihood(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> Float[Array, ""]:
@@ -53,6 +66,10 @@ def condition(kernel: AbstractKernel, data: Observed, at: Float[Array, " asked"]
 def gram(covariance: Callable[[Array, Array], Array], left: Functional, a: Array, right: Functional,
          b: Array) -> Float[Array, "a b"]:
     """The covariances of the functional ``left`` of the process at ``a`` with ``right`` at ``b``."""
+    if isinstance(left, LinearRows):
+        return jnp.asarray(left.weight) @ gram(covariance, value, jnp.asarray(left.at), right, b)
+    if isinstance(right, LinearRows):
+        return gram(covariance, left, a, value, jnp.asarray(right.at)) @ right.weight.T
 
     def pair(one: Array, other: Array) -> Array:
         return left(lambda x: right(lambda y: covariance(x, y), other), one)
