@@ -7,7 +7,7 @@ import pytest
 
 import asperity
 from asperity.data.readers._errors import ReadError
-from asperity.data.readers.force_table import is_force_table, read_force_table
+from asperity.data.readers.force_table import force_table_shows, read_force_table
 from asperity.measurements.tip_force.table_law import force_law_of_table
 
 DRAWS = 64
@@ -95,5 +95,5 @@ def test_wrong_tables_say_what_is_wrong(text, why, tmp_path):
 def test_curves_are_no_tables(tmp_path):
     path = tmp_path / "curve.csv"
     path.write_text("time (s),height (nm),force (nN)\n" + "1,2,3\n" * 9, encoding="utf-8")
-    assert not is_force_table(path)
-    assert is_force_table(written(tmp_path / "t.csv", [1, 2], [3, 4]))
+    assert not force_table_shows(path)
+    assert force_table_shows(written(tmp_path / "t.csv", [1, 2], [3, 4])) == "force"

@@ -20,7 +20,7 @@ from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupporte
 from asperity.data.readers._table import parse_quantity, parse_rows, separator_of, split_cells, split_entry, unit_factor
 from asperity.data.readers._text import read_head, read_text
 
-__all__ = ["is_force_table", "read_force_table"]
+__all__ = ["force_table_shows", "read_force_table"]
 
 _NAMES = {"separation": ("separation", "z", "distance", "tip_sample_distance", "d"),
           "force": ("force", "f", "f_ts"), "force_std": ("force_std",),
@@ -34,14 +34,15 @@ _WANTED = ("Name the columns, with units, for example: separation (nm), force (n
            "frequency_shift (Hz).")
 
 
-def is_force_table(path: str | PathLike[str]) -> bool:
-    """Whether a file is a text whose first line of titles has a separation with a force or a frequency shift alone."""
+def force_table_shows(path: str | PathLike[str]) -> str:
+    """``force`` or ``frequency_shift``, which the titles of a text name beside a separation; "" of another file."""
     head = read_head(Path(path))
     if is_foreign(head):
-        return False
+        return ""
     lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip() and line[:1] != "#"]
     names = {name for name, _ in map(_named, split_cells(lines[0], separator_of(lines[0])))} if lines else set()
-    return "separation" in names and bool({"force", "frequency_shift"} & names)
+    shown = [name for name in ("force", "frequency_shift") if name in names and "separation" in names]
+    return shown[0] if shown else ""
 
 
 def read_force_table(path: str | PathLike[str]) -> xr.Dataset:

@@ -18,6 +18,7 @@ from asperity.terminal.options import (
     Sensitivity,
     SpringConstant,
     given,
+    option,
     output,
 )
 from asperity.terminal.running import guarded, progress
@@ -25,6 +26,9 @@ from asperity.terminal.running import guarded, progress
 __all__ = ["force"]
 
 Contact = Annotated[str, typer.Option(help="Contact model, without adhesion.")]
+Amplitude = Annotated[float | None, option("m", "LENGTH", "Of the oscillation, for frequency shifts, e.g. 0.3nm.")]
+Frequency = Annotated[float | None, option("Hz", "FREQUENCY", "Resonance of the free lever, for frequency shifts.",
+                                           ("1Hz", "100MHz"))]
 Draws = Annotated[int, typer.Option(min=32, help="Draws of what is not known; 128 for bands, 512 for fine ones.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the draws.")]
 Out = Annotated[Path, output("Ends in .nc; the page in .html and the table in .csv beside it.", ".nc", ".zarr")]
@@ -39,18 +43,21 @@ def force(
     poisson_ratio: PoissonRatio = None,
     spring_constant: SpringConstant = None,
     sensitivity: Sensitivity = None,
+    amplitude: Amplitude = None,
+    frequency: Frequency = None,
     draws: Draws = 128,
     seed: Seed = 0,
     out: Out = Path("force.nc"),
     restart: Restart = False,
     as_json: Json = False,
 ) -> None:
-    """The force against the separation, of approach curves or of a table: its parts, with bands."""
+    """The force against the separation, of approach curves, a table or frequency shifts, with bands."""
     from asperity.measurements.tip_force.files import law_of_files
 
     _apart(paths, out)
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
-    known = given(spring_constant=spring_constant, sensitivity=sensitivity)
+    known = given(spring_constant=spring_constant, sensitivity=sensitivity, amplitude=amplitude,
+                  resonance_frequency=frequency)
     with progress() as tell:
         made = law_of_files(paths, {"name": model, **tip}, known, draws=draws, seed=seed,
                             folder=Path(f"{out}.work"), restart=restart, progress=tell)

@@ -43,7 +43,8 @@ def page(made: xr.Dataset) -> Page:
 
 def _headline(made: xr.Dataset, good: np.ndarray) -> str:
     if "contact_attraction" not in made:
-        return f"A force law of {count_of(int(made.attrs['samples']), 'value')}, with its parts and their bands."
+        what = "frequency shift" if "observed" in made.attrs else "value"
+        return f"A force law of {count_of(int(made.attrs['samples']), what)}, with its parts and their bands."
     seen = np.isfinite(made["attraction_to"].values[good])
     if len(good) == 1:
         one = made.isel(curve=int(good[0]))
@@ -126,7 +127,7 @@ def _panels(one: xr.Dataset, curve: int, many: int) -> list[Panel]:
     law = _line("law", z, one, ("force", "force_low", "force_high"), factor)
     split = [_line(part, z, one.isel(part=i), ("part_force", "part_low", "part_high"), factor)
              for i, part in enumerate(parts)]
-    both = [Line("data", data_z, data, dots=True), law]
+    both = [Line(_seen_as(one), data_z, data, dots=True), law]
     close = z <= _BEYOND * np.abs(z[~far]).max(initial=0.0) if (~far).sum() > 1 else far
     figures = [_shaded(lines([_cut(line, close, z, length) for line in both], "law", f"separation ({metre})",
                              f"force ({unit})"), one, length),
@@ -147,6 +148,10 @@ def _line(label: str, z: np.ndarray, one: xr.Dataset, names: tuple[str, str, str
     """A line with its band: (value, low, high)."""
     value, low, high = (one[name].values / factor for name in names)
     return Line(label, z, value, low, high)
+
+
+def _seen_as(one: xr.Dataset) -> str:
+    return "data" if "observed" not in one.attrs else "Sader-Jarvis"
 
 
 def _cut(line: Line, close: np.ndarray, z: np.ndarray, length: float) -> Line:
@@ -179,7 +184,7 @@ def _outside(one: xr.Dataset, z: np.ndarray, far: np.ndarray, data_z: np.ndarray
     size = 3 * float(np.abs(data).max(initial=1e-30))
     factor, unit = prefix(size, "N")
     law, low, high = (np.clip(one[f"force{end}"].values[far], -size, size) / factor for end in ("", "_low", "_high"))
-    drawn = [Line("data", data_z[there] / length, data / factor, dots=True),
+    drawn = [Line(_seen_as(one), data_z[there] / length, data / factor, dots=True),
              Line("law", z[far] / length, law, low, high)]
     title = "before contact" if "contact" in one["part"].values else "law"
     plot = lines(drawn, title, f"separation ({metre})", f"force ({unit})", logarithmic_x=True)

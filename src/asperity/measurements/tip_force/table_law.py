@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -27,9 +28,9 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.tip_force.law_table import ForceLaw, table, together
 from asperity.report.citing import citations
 
-__all__ = ["force_law_of_table"]
+__all__ = ["PRIOR", "SAID", "dataset_of", "force_law_of_table", "grid"]
 
-_PRIOR = FORCE_PRIORS["decaying"]
+PRIOR = FORCE_PRIORS["decaying"]
 _POINTS = 120  # of the law,
 _BEYOND = 3.0  # to so many times the farthest separation
 _SIZES = (64, 256, 512)  # that tables are padded to
@@ -42,7 +43,8 @@ _TOUCHING = 0.3e-9  # m: then it is about this
 _KNOWN_NOISE = 0.05  # standard deviation of ln of the noise where the table states it,
 _ANY_NOISE = 1.0  # and where it does not
 _STUCK = 0.02  # of the last moves of the draws that must be accepted
-_SAID = ("Bands hold the noise, the shape and the decay of both parts, and that the zero of the separations is known "
+#: what bands hold
+SAID = ("Bands hold the noise, the shape and the decay of both parts, and that the zero of the separations is known "
          "to a third of the nearest one at best.")
 
 
@@ -81,7 +83,7 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
     data = read_force_table(source)
     own, length, scale = _task(data)
     z, y = data["separation"].values, data["force"].values
-    at, count = _grid(z), draws + draws % 2
+    at, count = grid(z), draws + draws % 2
     with jax.enable_x64(True):
         own = jax.tree.map(jnp.asarray, own)
         found = jax.tree.map(np.asarray, _draws(own, jax.random.key(seed), count))
@@ -90,19 +92,25 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
     law = together(answer.mean * scale, answer.covariance * scale**2, at, length) | {
         "force_std_noise": np.full(len(at), noise), "bin_separation": z, "bin_force": y,
         "bin_baseline": np.zeros(len(z)), "hyperparameter": found.theta}
-    flag = Outcome.converged if found.moved > _STUCK else Outcome.not_converged
     single = {"noise_std": noise, "moved": float(found.moved), "scale": scale}
-    names = [*_PRIOR.parameters, "nearest_separation", "noise"]
-    made = table(xr.Dataset(), [ForceLaw(law, single, flag, "")], {}).drop_vars("problem")
-    made = made.assign_coords(part=list(_PRIOR.parts), parameter=names).assign_attrs(
-        file=str(source), samples=len(z), model="decaying", assumed="{}", findings=json.dumps([_SAID]),
-        citations=json.dumps(citations(force_prior, tempering)))
+    made = dataset_of(law, single, source, [SAID])
     step = provenance.step("force_law_of_table", {"source": str(source), "draws": count, "seed": seed}, seed=seed,
                            inputs=[provenance.file_record(Path(source))])
     return provenance.record(made, step)
 
 
-def _grid(z: np.ndarray) -> np.ndarray:
+def dataset_of(law: dict[str, Any], single: dict[str, float], source: str | PathLike[str],
+               said: Sequence[str]) -> xr.Dataset:
+    """The law of one table with what is said of it; ``single`` holds ``moved``, which its flag comes from."""
+    flag = Outcome.converged if single["moved"] > _STUCK else Outcome.not_converged
+    made = table(xr.Dataset(), [ForceLaw(law, single, flag, "")], {}).drop_vars("problem")
+    names = [*PRIOR.parameters, "nearest_separation", "noise"]
+    return made.assign_coords(part=list(PRIOR.parts), parameter=names).assign_attrs(
+        file=str(source), samples=len(law["bin_separation"]), model=PRIOR.name, assumed="{}", findings=json.dumps(said),
+        citations=json.dumps(citations(force_prior, tempering)))
+
+
+def grid(z: np.ndarray) -> np.ndarray:
     """The separations at which the law is told: those of the table, evenly in their logarithm from the first on."""
     nearest = max(float(np.median(np.diff(z))), float(np.ptp(z)) / 1e3)
     return z[0] - nearest + np.geomspace(nearest, nearest + _BEYOND * z[-1] - z[0], _POINTS)
@@ -136,13 +144,13 @@ def _task(data: xr.Dataset) -> tuple[_Table, float, float]:
 def _split(theta: Array, own: _Table) -> tuple[AbstractKernel, Observed]:
     """The kernel and the data of one draw: its last two entries are those of the table."""
     gap, noise = jnp.exp(theta[-2]), jnp.exp(theta[-1])
-    return (_PRIOR.kernel(theta[:-2], gap),
+    return (PRIOR.kernel(theta[:-2], gap),
             Observed(own.z + gap, own.y, (noise * own.relative) ** 2, own.there > 0))
 
 
 @partial(jax.jit, static_argnums=2)
 def _draws(own: _Table, key: Array, draws: int) -> Draws:
-    mean, std = _PRIOR.prior
+    mean, std = PRIOR.prior
     prior = GaussianPrior(jnp.append(mean, jnp.array([own.gap, own.noise])),
                           jnp.append(std, jnp.array([own.gap_std, own.noise_std])))
     return tempered(lambda theta: state_space.log_likelihood(*_split(theta, own)), prior, key, draws)
