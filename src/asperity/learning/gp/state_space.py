@@ -100,7 +100,7 @@ def _start(chain: _Chain) -> tuple[Array, Array]:
 
 
 def _inputs(chain: _Chain, data: Observed) -> tuple[Array, ...]:
-    return chain.transition, chain.row, data.y, data.variance, data.there
+    return chain.transition, chain.row, jnp.where(data.there, data.y, 0.0), data.variance, data.there
 
 
 def _filtered(carry: tuple[Array, Array], process: Array, transition: Array, row: Array, y: Array, variance: Array,

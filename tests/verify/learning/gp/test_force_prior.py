@@ -1,0 +1,211 @@
+"""What each prior of force laws extrapolates to, and whether its bands hold the truth.
+
+``python -m tests.verify.learning.gp.test_force_prior`` prints the whole table of `docs/tip_force_gp.md`; a law and a
+composition as arguments print one row. Lengths in nm, forces in nN.
+"""
+
+import sys
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from asperity.learning.gp import dense, state_space
+from asperity.learning.gp.force_prior import FORCE_PRIORS
+from asperity.learning.gp.hyperparameters import GaussianPrior, laplace
+from asperity.learning.gp.observed import Observed
+from asperity.learning.gp.tempering import tempered
+from tests.verify.verdict import Figure, judge
+
+SEEDS = 20
+DRAWS = 256
+NOISE = 0.02
+NOISE_KNOWN = 0.1  # standard deviation of the logarithm of what is known of it
+OFFSET_KNOWN = 0.3  # and of the first separation, where it is sampled
+RANGE = 5  # times the range of the data, as far as is extrapolated
+ASKED = 40  # points within the range, and beyond
+HAMAKER = 1 / 6  # A R / 6, nN nm^2
+LEVEL = 0.95
+
+
+# --- force laws ------------------------------------------------------------------------------------------------
+
+
+def dmt(z, contact=0.165, modulus=2.0, radius=10.0):
+    """van der Waals between sphere and plane down to contact, and DMT's repulsion in it: a kink."""
+    pressed = np.maximum(contact - z, 0.0)
+    return -HAMAKER / np.maximum(z, contact) ** 2 + 4 / 3 * modulus * np.sqrt(radius) * pressed**1.5
+
+
+def lennard_jones(z, size=0.34):
+    """Integrated over sphere and half space."""
+    return HAMAKER * (size**6 / (30 * z**8) - z**-2)
+
+
+def hydration(z, strength=3.0, decay=0.12, retardation=10.0):
+    """Exponential repulsion, and van der Waals that retardation weakens."""
+    return strength * np.exp(-z / decay) - HAMAKER / (z**2 * (1 + z / retardation))
+
+
+def charged(z, strength=0.02):
+    """The same, and a force that falls as 1 / z: not what the prior expects."""
+    return hydration(z) - strength / z
+
+
+#: name -> law, its nearest separation
+LAWS = {"DMT": (dmt, 0.1), "Lennard-Jones": (lennard_jones, 0.17), "exponential": (hydration, 0.3),
+        "electrostatic": (charged, 0.3)}
+#: points -> the largest separation
+SPANS = {15: 1.5, 60: 6.0}
+
+
+# --- what is known of them --------------------------------------------------------------------------------------
+
+
+class Known(NamedTuple):
+    """Of each draw: mean and variance of the force where it is asked for, and the variance of the noise."""
+
+    mean: np.ndarray
+    variance: np.ndarray
+    noise: np.ndarray
+
+
+def answers(composition, count, sampler=tempered, offset=False):
+    """A compiled function of (distances from the first point, forces, where asked, centers of priors, key)."""
+    solver = state_space if composition.name == "decaying" else dense
+    known = len(composition.parameters)
+
+    def fields(theta, distance, nearest):
+        first = jnp.exp(theta[known + 1]) if offset else nearest
+        return composition.kernel(theta[:known], first), first + distance, jnp.exp(2 * theta[known])
+
+    def likelihood(theta, distance, force, nearest):
+        kernel, z, noise = fields(theta, distance, nearest)
+        return solver.log_likelihood(kernel, Observed(z, force, jnp.full(count, noise), jnp.ones(count, bool)))
+
+    def force_at(theta, distance, force, asked, nearest):
+        """Data and points that are asked for in one ascending row; the latter were not observed."""
+        kernel, z, noise = fields(theta, distance, nearest)
+        parts, at = len(kernel.parts), z[0] + asked
+        data = Observed(z, force, jnp.full(count, noise), jnp.ones(count, bool))
+        if solver is dense:
+            found = dense.condition(kernel, data, at)
+            return found.mean[:, :parts].sum(1), found.covariance[:, :parts, :parts].sum((1, 2)), noise
+        both = jnp.concatenate([z, at])
+        order = jnp.argsort(both)
+        value, there = (jnp.concatenate([one, jnp.zeros(len(at), one.dtype)])[order] for one in (force, data.there))
+        found = state_space.condition(kernel, Observed(both[order], value, jnp.full(len(both), noise), there))
+        back = jnp.argsort(order)[count:]
+        return found.mean[back, :parts].sum(1), found.covariance[back, :parts, :parts].sum((1, 2)), noise
+
+    def run(distance, force, asked, centers, key):
+        """Centers: the noise's logarithm as it is known, and the first separation's."""
+        own = composition.prior
+        extra = jnp.array([NOISE_KNOWN, OFFSET_KNOWN])[: 1 + offset]
+        prior = GaussianPrior(jnp.concatenate([own.mean, centers[: 1 + offset]]), jnp.concatenate([own.std, extra]))
+        nearest = jnp.exp(centers[1])
+        draws = sampler(lambda theta: likelihood(theta, distance, force, nearest), prior, key, DRAWS)
+        return jax.vmap(lambda theta: force_at(theta, distance, force, asked, nearest))(draws.theta), draws.moved
+
+    return jax.jit(run)
+
+
+# --- measures ----------------------------------------------------------------------------------------------------
+
+
+def quantile(probability, mean, variance):
+    """Of the mixture of normal distributions of all draws, at each point: by bisection of its distribution."""
+    std = np.sqrt(variance)
+    low, high = (mean - 9 * std).min(axis=0), (mean + 9 * std).max(axis=0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        below = ndtr((middle - mean) / std).mean(axis=0) < probability
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2
+
+
+def holds(truth, mean, variance):
+    """Which points the central interval of the mixture holds."""
+    ends = [quantile((1 + sign * LEVEL) / 2, mean, variance) for sign in (-1, 1)]
+    return (ends[0] <= truth) & (truth <= ends[1])
+
+
+def measured(truth, y, known, where):
+    """Root mean square error / pN, mean of -ln p(y) / nat, coverages of the force and of y."""
+    mean, variance = known.mean[:, where], known.variance[:, where]
+    total = variance + known.noise[:, None]
+    density = (np.exp(-0.5 * (y[where] - mean) ** 2 / total) / np.sqrt(2 * np.pi * total)).mean(axis=0)
+    return [1e3 * np.sqrt(np.mean((mean.mean(axis=0) - truth[where]) ** 2)), -np.log(density).mean(),
+            holds(truth[where], mean, variance).mean(), holds(y[where], mean, total).mean()]
+
+
+def table_row(law, name, count=15, sampler=tempered, offset=False):
+    """Medians (of the error) and means over the seeds: four measures in range, four in extrapolation, moves."""
+    truth_of, nearest = LAWS[law]
+    run, rows = answers(FORCE_PRIORS[name], count, sampler, offset), []
+    far = SPANS[count]
+    z = np.linspace(nearest, far, count)
+    at = np.concatenate([np.linspace(nearest, far, ASKED), np.linspace(far, RANGE * far, ASKED + 1)[1:]])
+    for seed in range(SEEDS):
+        rng = np.random.default_rng(seed)
+        force, y = (truth_of(where) + rng.normal(0, NOISE, len(where)) for where in (z, at))
+        off = rng.normal(0, [NOISE_KNOWN, OFFSET_KNOWN if offset else 0.0])
+        centers = np.log([NOISE, nearest]) + off
+        found, moved = run(*map(jnp.asarray, (z - nearest, force, at - nearest, centers)), jax.random.key(seed))
+        known = Known(*map(np.asarray, found))
+        rows.append([number for where in (slice(0, ASKED), slice(ASKED, None))
+                     for number in measured(truth_of(at), y, known, where)] + [float(moved)])
+    rows = np.array(rows)
+    means = rows.mean(axis=0)
+    means[[0, 4]] = np.median(rows[:, [0, 4]], axis=0)
+    return means
+
+
+def show(law, name, count=15, sampler=tempered, offset=False):
+    """One row, printed."""
+    found = table_row(law, name, count, sampler, offset)
+    label = f"{name}{', maximum and curvature' if sampler is laplace else ''}{', offset unknown' if offset else ''}"
+    cells = " | ".join(f"{found[i]:.3g} | {found[i + 1]:.2f} | {found[i + 2]:.2f} | {found[i + 3]:.3f}" for i in (0, 4))
+    print(f"| {law} | {count} | {label} | {cells} |", flush=True)
+    return found
+
+
+HEAD = ("| law | points | prior | in range: error / pN | NLPD of y | holds F | holds y | beyond: error / pN | NLPD of y "
+        "| holds F | holds y |\n|---|---|---|---|---|---|---|---|---|---|---|")
+
+
+@pytest.fixture(autouse=True)
+def _double(x64):
+    """Double precision."""
+
+
+@pytest.mark.study
+@pytest.mark.parametrize("law", LAWS)
+def test_the_decaying_prior_extrapolates(law):
+    print(HEAD)
+    found = {name: show(law, name) for name in FORCE_PRIORS}
+    mine = found["decaying"]
+    judge(f"{law}, 15 points, extrapolated to {RANGE} times their range", [
+        Figure("RMSE / pN", mine[4], 0.0, 8.0),
+        Figure("NLPD of y / nat", mine[5], highest=-2.45),
+        Figure("95 % bands hold y", mine[7], 0.92, 0.98),
+        Figure("95 % bands hold F in range", mine[2], 0.93),
+        Figure("RMSE over that of the squared exponential", mine[4] / found["squared_exponential"][4], 0.0, 1.0),
+        Figure("NLPD less the squared exponential's / nat", mine[5] - found["squared_exponential"][5]),
+        Figure("NLPD less the rational quadratic's / nat", mine[5] - found["rational_quadratic"][5]),
+        Figure("NLPD less that of the logarithm without decay / nat", mine[5] - found["log_separation"][5])])
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", True)
+    print(HEAD)
+    for one in sys.argv[1:2] or LAWS:
+        for prior in sys.argv[2:] or FORCE_PRIORS:
+            show(one, prior)
+        if len(sys.argv) < 3:
+            show(one, "decaying", sampler=laplace)
+            show(one, "decaying", offset=True)
+            show(one, "decaying", count=60)
