@@ -1,14 +1,15 @@
 """Gaussian processes: the density of a curve and its gradient, in linear and in cubic cost, beside other programs.
 
-The composition is the default of `asperity.learning.gp.force_prior` (Matern 5/2 with an exponential envelope, plus Matern 5/2
-in ln z with a power-law amplitude: six states, six hyperparameters and the noise) on 0.3 to 8 nm. The programs that have no
-such thing in linear time do a squared exponential with the noise (three hyperparameters). Everything in double precision.
+The composition is the default of `asperity.learning.gp.force_prior` (Matern 5/2 with an exponential envelope, plus
+Matern 5/2 in ln z with a power-law amplitude: six states, six hyperparameters and the noise) on 0.3 to 8 nm. The
+programs that have no such thing in linear time do a squared exponential with the noise (three hyperparameters).
+Everything in double precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -181,17 +182,24 @@ def _times(candidates: dict[str, Candidate], repeats: int, calls: int = 1) -> di
     return compare({name: (partial(in_a_row, one.work), calls) for name, one in candidates.items()}, repeats)
 
 
-def _double() -> None:
-    import jax
+def _double(work: Callable[..., list[Row]]) -> Callable[..., list[Row]]:
+    """Run in double precision."""
 
-    jax.config.update("jax_enable_x64", True)
+    @wraps(work)
+    def inside(*arguments: Any) -> list[Row]:
+        import jax
+
+        with jax.enable_x64(True):
+            return work(*arguments)
+
+    return inside
 
 
+@_double
 def linear_cost(sizes: tuple[int, ...], repeats: int) -> list[Row]:
     """Value and gradient of one long curve."""
     from asperity.learning.gp import state_space
 
-    _double()
     rows = []
     for number in sizes:
         z, y = curve(number)
@@ -209,16 +217,17 @@ def linear_cost(sizes: tuple[int, ...], repeats: int) -> list[Row]:
     return rows
 
 
+@_double
 def cubic_cost(number: int, repeats: int) -> list[Row]:
     """The squared exponential by programs of cubic cost, and what linear cost is worth at this size."""
     from asperity.learning.gp import dense, state_space
 
-    _double()
     z, y = curve(number)
     ours = {"linear": compiled(force_density(state_space, z, y), FORCE),
             "dense": compiled(force_density(dense, z, y), FORCE)}
     times = _times({"linear": ours["linear"]}, repeats, 50) | _times({"dense": ours["dense"]}, repeats)
-    rows = [ratio(f"GP, linear against cubic cost, {number} points", times["linear"], "asperity, dense", times["dense"], 50)]
+    rows = [ratio(f"GP, linear against cubic cost, {number} points", times["linear"], "asperity, dense", times["dense"],
+                  50)]
     found = {"asperity": compiled(dense_density(z, y), SMOOTH)}
     others = {"gpjax": lambda: compiled(gpjax_density(z, y), SMOOTH), "sklearn": lambda: scikit_learn(z, y),
               "gpytorch": lambda: gpytorch(z, y)}
@@ -235,18 +244,19 @@ def cubic_cost(number: int, repeats: int) -> list[Row]:
     return rows
 
 
+@_double
 def scaling(least: int, most: int, repeats: int) -> list[Row]:
     """The exponent of the time of value and gradient, between two sizes."""
     from asperity.learning.gp import state_space
 
-    _double()
-    best = [_times({"asperity": compiled(force_density(state_space, *curve(n)), FORCE)}, repeats, most // n)["asperity"].best
-            for n in (least, most)]
-    exponent = float(np.log(best[1] / best[0]) / np.log(most / least))
+    times = [_times({"asperity": compiled(force_density(state_space, *curve(n)), FORCE)}, repeats, most // n)
+             for n in (least, most)]
+    exponent = float(np.log(times[1]["asperity"].best / times[0]["asperity"].best) / np.log(most / least))
     return [Row(f"GP, time ~ points^p, {least} to {most}", f"p = {exponent:.3f}", "", "", "0.9 to 1.15",
                 0.9 <= exponent <= 1.15, {"exponent": exponent})]
 
 
+@_double
 def batch(curves: int, number: int, repeats: int, goal: float | None = None) -> list[Row]:
     """One gradient of many curves at once, each with hyperparameters of its own."""
     import jax
@@ -254,7 +264,6 @@ def batch(curves: int, number: int, repeats: int, goal: float | None = None) -> 
 
     from asperity.learning.gp import state_space
 
-    _double()
     z, y = (jnp.asarray(np.array(column)) for column in zip(*(curve(number, seed) for seed in range(curves))))
     run = jax.jit(jax.vmap(jax.value_and_grad(lambda theta, z, y: force_density(state_space, z, y)(theta))))
     theta = jnp.tile(FORCE, (curves, 1))

@@ -173,8 +173,8 @@ def show(law, name, count=15, sampler=tempered, offset=False):
     return found
 
 
-HEAD = ("| law | points | prior | in range: error / pN | NLPD of y | holds F | holds y | beyond: error / pN | NLPD of y "
-        "| holds F | holds y |\n|---|---|---|---|---|---|---|---|---|---|---|")
+HEAD = ("| law | points | prior | in range: error / pN | NLPD of y | holds F | holds y | beyond: error / pN "
+        "| NLPD of y | holds F | holds y |\n|---|---|---|---|---|---|---|---|---|---|---|")
 
 
 @pytest.fixture(autouse=True)
