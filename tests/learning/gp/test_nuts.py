@@ -42,15 +42,16 @@ def test_draws_are_shared_among_the_chains():
 
 @needs_blackjax
 @pytest.mark.study
-def test_both_samplers_agree_on_a_curve():
+@pytest.mark.parametrize(("count", "first", "last"), [(15, 0.3, 1.5), (200, 0.2, 4.0)])
+def test_both_samplers_agree_on_a_curve(count, first, last):
     """Levels that the quantiles of `tempered` have among the draws of NUTS, of every hyperparameter.
 
     The standard error of a level p is sqrt(p (1 - p) / n) for each sampler; the draws of either depend on each other
     a little, taken as half of them.
     """
     composition = FORCE_PRIORS["decaying"]
-    z = jnp.linspace(0.3, 1.5, 15)
-    y = 3 * jnp.exp(-z / 0.12) - 1 / (6 * z**2) + 0.02 * jnp.asarray(np.random.default_rng(4).normal(size=15))
+    z = jnp.linspace(first, last, count)
+    y = 3 * jnp.exp(-z / 0.12) - 1 / (6 * z**2) + 0.02 * jnp.asarray(np.random.default_rng(4).normal(size=count))
     prior = GaussianPrior(jnp.append(composition.prior.mean, jnp.log(0.02)), jnp.append(composition.prior.std, 0.1))
 
     def density(theta):

@@ -4,7 +4,7 @@ Hyperparameters, force law and data are drawn from the prior; among draws from t
 value of anything has a uniform rank if both sampler and solver are right (Talts et al., arXiv 1804.06788 (2018)). The
 log-likelihood of the true hyperparameters is ranked too: it sees what single hyperparameters miss (Modrak et al.,
 Bayesian Anal. 20, 461 (2025)). ``python -m tests.verify.learning.gp.test_calibration`` prints the table of
-`docs/tip_force_gp.md`.
+`docs/tip_force_gp.md`; numbers of sets and of points as arguments make others.
 """
 
 import sys
@@ -132,6 +132,7 @@ def test_ranks_are_uniform(x64):
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
+    Z = np.linspace(Z[0], Z[-1], int(sys.argv[2])) if len(sys.argv) > 2 else Z
     rank, moved = study(int(sys.argv[1]) if len(sys.argv) > 1 else SETS)
     print("| statistic | p | intervals of 0.906 hold | ranks in eighths |\n|---|---|---|---|")
     for name, column in zip(STATISTICS, rank.T):

@@ -21,6 +21,7 @@ from asperity.learning.gp.tempering import tempered
 from tests.verify.verdict import Figure, judge
 
 SEEDS = 20
+MANY = 60  # laws that are drawn
 DRAWS = 256
 NOISE = 0.02
 NOISE_KNOWN = 0.1  # standard deviation of the logarithm of what is known of it
@@ -53,6 +54,16 @@ def hydration(z, strength=3.0, decay=0.12, retardation=10.0):
 def charged(z, strength=0.02):
     """The same, and a force that falls as 1 / z: not what the prior expects."""
     return hydration(z) - strength / z
+
+
+def drawn(seed):
+    """A repulsion of 0.3 to 10 nN at 0.3 nm that decays over 0.08 to 0.5 nm, and an attraction of 0.1 to 3 nN there
+    that falls as a power of 1 to 3."""
+    low, high = np.log([0.3, 0.08, 0.1]), np.log([10.0, 0.5, 3.0])
+    rng = np.random.default_rng([seed, 1])
+    strength, decay, attraction = np.exp(rng.uniform(low, high))
+    power = rng.uniform(1, 3)
+    return lambda z: strength * np.exp((0.3 - z) / decay) - attraction * (z / 0.3) ** -power
 
 
 #: name -> law, its nearest separation
@@ -154,12 +165,12 @@ def measured(truth, y, known, where):
 
 def table_row(law, name, count=15, sampler=tempered, offset=False):
     """Medians (of the error) and means over the seeds: four measures in range, four in extrapolation, moves."""
-    truth_of, nearest = LAWS[law]
     run, rows = answers(FORCE_PRIORS[name], count, sampler, offset), []
-    far = SPANS[count]
+    nearest, far = LAWS[law][1] if law in LAWS else 0.3, SPANS[count]
     z = np.linspace(nearest, far, count)
     at = np.concatenate([np.linspace(nearest, far, ASKED), np.linspace(far, RANGE * far, ASKED + 1)[1:]])
-    for seed in range(SEEDS):
+    for seed in range(SEEDS if law in LAWS else MANY):
+        truth_of = LAWS[law][0] if law in LAWS else drawn(seed)
         rng = np.random.default_rng(seed)
         force, y = (truth_of(where) + rng.normal(0, NOISE, len(where)) for where in (z, at))
         off = rng.normal(0, [NOISE_KNOWN, OFFSET_KNOWN if offset else 0.0])
@@ -226,10 +237,23 @@ def test_more_points_and_a_separation_that_is_known_less(law):
         Figure("maximum alone: 95 % bands hold F beyond", rougher[6])])
 
 
+def test_laws_that_are_drawn():
+    """Their sizes, lengths and powers were chosen before anything was seen of the answers, and not changed."""
+    print(HEAD)
+    few, many = (show("drawn", "decaying", count=count) for count in SPANS)
+    judge(f"{MANY} laws of all powers from 1 to 3", [
+        *(Figure(f"15 points: {name}", few[i], 0.92, 0.98) for i, name in (
+            (3, "95 % bands hold y in range"), (7, "95 % bands hold y beyond"))),
+        Figure("15 points: 95 % bands hold F in range", few[2], 0.93),
+        Figure("15 points: 95 % bands hold F beyond", few[6]),
+        Figure("60 points: 95 % bands hold F in range", many[2], 0.93),
+        Figure("60 points: 95 % bands hold F beyond", many[6])])
+
+
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     print(HEAD)
-    for one in sys.argv[1:2] or LAWS:
+    for one in sys.argv[1:2] or [*LAWS, "drawn"]:
         for prior in sys.argv[2:] or FORCE_PRIORS:
             show(one, prior)
         if len(sys.argv) < 3:
