@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from asperity.dynamics.dictionaries import AbstractDictionary, Polynomials
-from asperity.dynamics.koopman import Sums, eigenpairs, fit, pairs, rollout, scaling_of, sums_of
+from asperity.dynamics.koopman import Sums, delayed, eigenpairs, fit, pairs, rollout, scaling_of, sums_of
 from asperity.messages import ArgumentError, DataError
 
 SLOW, FAST = 0.9, 0.5  # factors in one step of the slow manifold
@@ -164,3 +164,21 @@ def test_an_empty_part_adds_nothing():
     whole = sums_of(dictionary, scaling, x, y)
     nothing = Sums(0, *np.zeros((3, 6, 6)), None)
     np.testing.assert_array_equal(whole.merged(nothing).gram, whole.gram)
+
+
+def test_delays_make_a_lever_of_which_only_the_position_is_measured_linear():
+    """Two samples in a row of x know its velocity: the eigenvalues are those of the full state."""
+    x, _, single = linear_lever(1)
+    generator = np.array([[0.0, 1.0], [-1.0, -1 / 50]])
+    one = expm(generator * 2 * np.pi / 40)
+    path = [x[0]]
+    for _ in range(400):
+        path.append(one @ path[-1])
+    seen = delayed([np.array(path)[:, :1]], 1)
+    before, after = pairs(seen)
+    assert seen[0].shape == (400, 2)
+    found = eigenpairs(model_of(Polynomials(1), before, after, "qr"))
+    for value in single:
+        assert np.abs(found.value - value).min() < 1e-9
+    with pytest.raises(DataError, match="too short"):
+        delayed([np.zeros((3, 1))], 3)

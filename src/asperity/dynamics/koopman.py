@@ -32,8 +32,8 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from asperity.dynamics.dictionaries import AbstractDictionary
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Eigenpairs", "KoopmanModel", "Scaling", "Sums", "eigenpairs", "fit", "pairs", "rollout", "scaling_of",
-           "sums_of"]
+__all__ = ["Eigenpairs", "KoopmanModel", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "pairs", "rollout",
+           "scaling_of", "sums_of"]
 
 _BLOCK = 8192  # samples lifted at once: some MB
 _RIDGE = 1e-13  # of the scaled Gram matrix: below the rounding of its sums
@@ -113,6 +113,21 @@ def pairs(episodes: Iterable[Float[np.ndarray, "sample state"]]) -> tuple[np.nda
     """Pairs of states one step apart, none across the end of an episode."""
     whole = [np.asarray(episode, float) for episode in episodes]
     return np.concatenate([one[:-1] for one in whole]), np.concatenate([one[1:] for one in whole])
+
+
+def delayed(episodes: Iterable[Float[np.ndarray, "sample state"]], delays: int) -> list[np.ndarray]:
+    """Episodes whose states are those of ``delays`` + 1 samples in a row, the newest first: where not all is measured.
+
+    Raises:
+        DataError: an episode is shorter than that.
+    """
+    made = []
+    for episode in episodes:
+        whole = np.asarray(episode, float)
+        if len(whole) <= delays:
+            raise DataError(f"an episode of {len(whole)} samples is too short for {delays} delays")
+        made.append(np.concatenate([whole[delays - i : len(whole) - i] for i in range(delays + 1)], axis=1))
+    return made
 
 
 def sums_of(dictionary: AbstractDictionary, scaling: Scaling, x: Float[np.ndarray, "sample state"],
