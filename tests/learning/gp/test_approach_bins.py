@@ -66,6 +66,20 @@ def test_the_surface_is_where_it_is_said_to_be(hamaker, stiffness):
         assert abs(bins.surface) < 3 * bins.surface_std < 15e-9
 
 
+def test_a_tilt_of_the_baseline_bends_no_lever():
+    """Of a twentieth of the spring constant, as a detector sees it: separations are those without it."""
+    stiffness = 0.5
+    height, force = approaching.approach(0, stiffness=stiffness)
+    seen = [approach_bins.binned(-(height + some / stiffness), some, np.ones(len(some), bool), HERTZ, stiffness)
+            for some in (force, force + 0.05 * stiffness * height + 3e-9)]
+    step = 200e-9 / 800
+    np.testing.assert_allclose(seen[1].separation[:40], seen[0].separation[:40], atol=step)
+    deep = [one.separation[-1] - one.separation[0] for one in seen]
+    assert deep[1] == pytest.approx(deep[0], abs=step)  # 10 nm if the tilt were a bending
+    np.testing.assert_allclose(seen[0].height, [height[last - size:last].mean() for last, size in zip(
+        np.cumsum(seen[0].samples), seen[0].samples)] - height[np.cumsum(seen[0].samples)[55]], atol=20 * step)
+
+
 @pytest.mark.parametrize("samples", [20, 120])
 def test_too_few_samples_before_contact_are_refused(samples):
     position, force = record(0)
