@@ -54,7 +54,8 @@ def test_the_covariance_is_that_of_means_of_such_noise():
     apart = np.diff(np.eye(len(seen)), axis=0)[3:]
     exact = np.diag(apart @ seen @ apart.T)
     learnt = [np.diag(apart @ one[0] @ apart.T) / exact for one in found]
-    np.testing.assert_allclose(np.median(learnt, axis=0), 1.0, atol=0.5)
+    # a baseline of 240 samples hardly shows what is slow, which is not taken for less than it is
+    assert np.all((np.median(learnt, axis=0) > 0.9) & (np.median(learnt, axis=0) < 2.5))
 
 
 @pytest.mark.parametrize(("hamaker", "stiffness"), [(0.0, 2.0), (1e-19, 2.0), (2e-19, 0.2)])
@@ -72,12 +73,23 @@ def test_a_tilt_of_the_baseline_bends_no_lever():
     height, force = approaching.approach(0, stiffness=stiffness)
     seen = [approach_bins.binned(-(height + some / stiffness), some, np.ones(len(some), bool), HERTZ, stiffness)
             for some in (force, force + 0.05 * stiffness * height + 3e-9)]
-    step = 200e-9 / 800
-    np.testing.assert_allclose(seen[1].separation[:40], seen[0].separation[:40], atol=step)
-    deep = [one.separation[-1] - one.separation[0] for one in seen]
-    assert deep[1] == pytest.approx(deep[0], abs=step)  # 10 nm if the tilt were a bending
-    np.testing.assert_allclose(seen[0].height, [height[last - size:last].mean() for last, size in zip(
-        np.cumsum(seen[0].samples), seen[0].samples)] - height[np.cumsum(seen[0].samples)[55]], atol=20 * step)
+    for one in seen:
+        assert np.polyfit(one.height[:40], one.separation[:40], 1)[0] == pytest.approx(1.0, abs=2e-3)  # 1.05 if it did
+    assert seen[1].depth == pytest.approx(seen[0].depth, abs=3 * seen[0].surface_std)
+
+
+def test_noise_does_not_flatten_a_contact_steeper_than_the_lever():
+    """Of 60 times: sixteen bins' slope of the force over the place, with places that wander by a tenth of the depth."""
+    stiffness, slopes = 0.2, []
+    for seed in range(12):
+        height, force = approaching.approach(seed, stiffness=stiffness, end=-60e-9, white=2e-11,
+                                             force=lambda z: approaching.dmt(z, hamaker=4e-19))
+        bins = approach_bins.binned(-(height + force / stiffness), force, np.ones(len(force), bool), HERTZ, stiffness)
+        slopes.append(-np.polyfit(bins.separation[-16:], bins.force[-16:], 1)[0])
+    base = np.linspace(200e-9, -60e-9, 800)
+    z = approaching.equilibria(lambda z: approaching.dmt(z, hamaker=4e-19), stiffness, base)
+    exact = -np.polyfit(z[-120:], approaching.dmt(z[-120:], hamaker=4e-19), 1)[0]
+    assert np.mean(slopes) == pytest.approx(exact, rel=0.15)
 
 
 @pytest.mark.parametrize("samples", [20, 120])

@@ -4,8 +4,12 @@ Bins are as wide as the force law needs: in proportion to the separation before 
 the indentation behind it. The noise is that of the baseline's far half with its spectrum (`asperity.learning.noise`),
 so that waves and drift, which look like a slow force, are known as such; the covariance of two means is the sum of the
 autocovariance over both bins. A tilt of the baseline against the height is no bending of the lever and is taken off the
-tip's position; in the force it stays. The noise n of the force is also one of the tip's position, -n/k: an observed
-force differs from F at the observed position by n (1 + F'/k).
+tip's position; in the force it stays.
+
+The noise n of the force is also one of the tip's position, -n/k: an observed force differs from F at the observed
+position by n (1 + F'/k). Where the contact is steeper than the lever, a fit over positions with their noise would
+flatten it. There the position is that of a smooth force S over the height, and the force $S + (y - S)(1 + F'/k)$: by
+Newton's method F at that position with the same noise.
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ _BINS_INSIDE = 36
 #: samples before contact, at least: the noise is learnt from half of them
 FEWEST = 48
 _TRIED = 161  # places of the surface that are tried
+_POWERS = np.array([0.0, 1.0, 1.5, 2.0, 3.0])  # of a smooth contact: a soft one starts with 1.5, a stiff one is a line
+_FEWEST_INSIDE = 20  # samples in contact, to be smoothed
 _NEAREST = 3.0  # samples: the width of the bins next to the surface
 
 
@@ -75,16 +81,27 @@ def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: 
                         "the noise. Record from further away")
     height = -(position + force / spring_constant)
     height = height - np.interp(outside, np.arange(len(height)), height)
-    separation = surface - position - _tilt(height, force, outside) * height / spring_constant
+    smooth = _smooth(height, force, outside)
+    separation = surface - position + (smooth - force - _tilt(height, force, outside) * height) / spring_constant
     edges = _edges(separation, outside)
     samples = np.diff(edges)
-    separations, heights, forces = (np.add.reduceat(values, edges[:-1]) / samples
-                                    for values in (separation, height, force))
+    separations, heights, smooths, noises = (np.add.reduceat(values, edges[:-1]) / samples
+                                             for values in (separation, height, smooth, force - smooth))
+    slope = amplitude * _slope(model, -separations)
+    forces = smooths + noises * (1 + slope / spring_constant)
     covariance, level = _noise(force[: outside // 2], len(force), order, edges)
     depth = max(float(-separation[outside:].min(initial=0.0)), width)
     stiffness = float(amplitude * _shape(model, np.array([depth]))[0])
-    return Binned(separations, heights, forces, covariance, samples, level, surface, width, stiffness, depth,
-                  amplitude * _slope(model, -separations))
+    return Binned(separations, heights, forces, covariance, samples, level, surface, width, stiffness, depth, slope)
+
+
+def _smooth(height: np.ndarray, force: np.ndarray, outside: int) -> np.ndarray:
+    """The force, in contact by powers of the way of the base there."""
+    way = height[outside:].max(initial=-np.inf) - height[outside:]
+    if len(way) < _FEWEST_INSIDE or not way.max() > 0:
+        return force
+    columns = (way / way.max())[:, None] ** _POWERS
+    return np.concatenate([force[:outside], columns @ np.linalg.lstsq(columns, force[outside:], rcond=None)[0]])
 
 
 def _tilt(height: np.ndarray, force: np.ndarray, outside: int) -> float:
