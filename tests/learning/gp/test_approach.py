@@ -102,7 +102,7 @@ def test_padding_is_no_data():
                                          for one in own))
         assert density(jax.tree.map(jnp.asarray, more)) == pytest.approx(density(own), rel=1e-7)
         used = np.asarray(own.there) > 0
-        few = approach.ScaledApproach(*(np.asarray(one)[(used,) * np.ndim(one)] if np.ndim(one) else one
+        few = approach.ScaledApproach(*(np.asarray(one)[np.ix_(*(used,) * np.ndim(one))] if np.ndim(one) else one
                                         for one in own))
         assert density(jax.tree.map(jnp.asarray, few)) == pytest.approx(density(own), rel=1e-7)
 

@@ -15,7 +15,7 @@ import xarray as xr
 
 import asperity
 from asperity.contact import Hertz
-from tests.verify.measurements.force_curves.defects import DEFECTS, RADIUS, SOUND, Curve, session
+from tests.verify.measurements.force_curves.defects import DEFECTS, MODULUS, RADIUS, SOUND, Curve, session
 from tests.verify.verdict import Figure, judge
 
 CURVES = 8  # told one by one
@@ -25,6 +25,7 @@ CASES: dict[str, Callable[[], Curve]] = {"right model": SOUND["contact 40%"]} | 
     "bonded layer of 5 um", "stiffening 1.3 times", "bonded layer of 10 um", "sphere, contact radius 0.5 R",
     "sphere, contact radius 0.9 R", "soft skin of 50 nm", "cubic detector, -5%", "bonded layer of 20 um",
     "bonded layer of 2 um")}
+CASES["soft skin of 50 nm, truth of the skin"] = lambda: DEFECTS["soft skin of 50 nm"]()._replace(modulus=MODULUS / 2)
 METHODS = ("plain fit, alone", "plain fit, in a session of 24", "force law, alone")
 
 
