@@ -1,5 +1,7 @@
 """The bins of an approach: their means, the covariance of their noise, and where they put the surface."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.linalg import toeplitz
@@ -44,7 +46,7 @@ def test_the_covariance_is_that_of_means_of_such_noise():
     order = np.setdiff1d(np.arange(samples), np.arange(505, 520))
     edges = np.array([0, 100, 200, 300, 400, 440, 470, 490, 500, 540, len(order)])
     weights = np.zeros((len(edges) - 1, samples))
-    for row, (first, last) in enumerate(zip(edges, edges[1:])):
+    for row, (first, last) in enumerate(pairwise(edges)):
         weights[row, order[first:last]] = 1 / (last - first)
     drawn = factor @ rng.normal(size=(samples, 4000))
     seen = np.cov(weights @ drawn)
@@ -97,6 +99,6 @@ def test_noise_does_not_flatten_a_contact_steeper_than_the_lever():
 @pytest.mark.parametrize("samples", [20, 120])
 def test_too_few_samples_before_contact_are_refused(samples):
     position, force = record(0)
+    late = slice(len(force) - samples, None)
     with pytest.raises(DataError, match="samples before contact; a force law needs 48"):
-        late = slice(len(force) - samples, None)
         approach_bins.binned(position[late], force[late], np.ones(samples, bool), HERTZ)

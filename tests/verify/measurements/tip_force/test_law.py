@@ -67,6 +67,23 @@ def _told(made: list[xr.Dataset], seconds: list[float], truth: float) -> Told:
                 float(np.median(seconds)))
 
 
+def test_a_single_curve_tells_more_with_a_discrepancy_of_its_own():
+    """What docs/tip_force_gp_contact.md says of single curves at the larger signal."""
+    found = {name: compared(CASES[name](), 375, seed=1) for name in (
+        "right model", "bonded layer of 10 um", "stiffening 1.3 times", "sphere, contact radius 0.9 R")}
+    right = found.pop("right model")
+    alone, session_of, law = ([one[method] for one in found.values()] for method in METHODS)
+    judge("The modulus at vanishing depth of single curves, signal 375", [
+        Figure("right model: force law holds", right[METHODS[2]].held, 0.75),
+        Figure("right model: its width over the plain fit's", right[METHODS[2]].width / right[METHODS[0]].width, 1, 12),
+        Figure("wrong models: plain fit alone holds", np.mean([one.held for one in alone])),
+        Figure("wrong models: force law holds", np.mean([one.held for one in law]), 0.75),
+        Figure("wrong models: bias of the law over the plain fit's",
+               np.mean([abs(one.bias) / abs(other.bias) for one, other in zip(law, alone)]), 0, 1),
+        Figure("wrong models: width of the law over a session's",
+               np.mean([one.width / other.width for one, other in zip(law, session_of)]), 0, 1)])
+
+
 def main(names: list[str]) -> None:
     """Print one row for each case, signal and method."""
     print("| case | signal | method | bias, % | half width of 95 %, % | holds | CPU s a curve |\n|" + "---|" * 7)
