@@ -68,8 +68,10 @@ def is_sudden(last_off: np.ndarray, first_on: np.ndarray, samples: int | np.ndar
 
 
 def _baseline(force: np.ndarray, counted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Level near contact and noise of the far fifth of each curve (median, and median step / 0.954)."""
-    far = np.where(counted, force, np.nan)[:, : max(8, force.shape[1] // 5)]
+    """Level and noise of the far fifth of each curve's own samples: median, and median distance from it / 0.6745."""
+    place = np.cumsum(counted, axis=1)
+    own = counted & (place <= np.maximum(8, place[:, -1:] // 5))
+    far = np.where(own, force, np.nan)
     far = np.where(np.any(np.isfinite(far), axis=1, keepdims=True), far, 0.0)
     level = np.nanmedian(far, axis=1)
     spread = 1.4826 * np.nanmedian(np.abs(far - level[:, None]), axis=1)

@@ -4,9 +4,10 @@ $$F(D) = c\,h(-D)\,[1 + a(v)] + A(D), \qquad y = F + b_0 + b_1 t + n$$
 
 over the separation D from a surface whose place is unknown: h is the contact model's shape, a a Gaussian process of
 the contact radius v that vanishes with it, A a process of ln(D + a_0) that falls as $(D + a_0)^{-q}$ and stays as it is
-in contact, b a baseline of any level and tilt, and n the noise of the baseline with its spectrum. Level, tilt and c are
-integrated out exactly, the place of the surface and the other hyperparameters by draws: each draw tells the law from
-its own surface, so that not knowing the surface is part of the bands, which are wide where the law is steep.
+in contact, b a baseline of any level and tilt over the height t, and n the noise of the baseline with its spectrum.
+Level, tilt and c are integrated out exactly, the place of the surface and the other hyperparameters by draws: each draw
+tells the law from its own surface, so that not knowing the surface is part of the bands, which are wide where the law
+is steep.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class ScaledApproach(NamedTuple):
 
     z: Any  # (point,) UNIT, from the rough surface
     y: Any  # (point,) in units of ``scale``, the far baseline's median taken off
-    time: Any  # (point,) 0 at contact to about 1, for level and tilt
+    time: Any  # (point,) height of the base over the highest, 0 at contact, for level and tilt
     covariance: Any  # (point, point) of the recorded force
     there: Any  # (point,) 1, or 0 of padding
     softness: Any  # (point,) F'/k of the rough contact
@@ -95,7 +96,7 @@ def scaled(bins: Binned, spring_constant: float) -> ScaledApproach:
 
     z = bins.separation / UNIT
     covariance = np.pad(bins.covariance / scale**2, (0, POINTS - used))
-    along = z / max(float(z[0]), 1e-300)
+    along = bins.height / max(float(bins.height[0]), 1e-300)
     return ScaledApproach(padded(z, float(z[-1])), padded((bins.force - level) / scale), padded(along),
                 jnp.asarray(covariance), padded(np.ones(used)), padded(bins.slope / spring_constant),
                 padded(bins.slope * UNIT / scale),

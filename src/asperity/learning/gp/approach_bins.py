@@ -3,8 +3,13 @@ r"""An approach as a Gaussian process sees it: means over bins, with the covaria
 Bins are as wide as the force law needs: in proportion to the separation before contact, evenly in the square root of
 the indentation behind it. The noise is that of the baseline's far half with its spectrum (`asperity.learning.noise`),
 so that waves and drift, which look like a slow force, are known as such; the covariance of two means is the sum of the
-autocovariance over both bins. The noise n of the force is also one of the tip's position, -n/k: an observed force
-differs from F at the observed position by n (1 + F'/k).
+autocovariance over both bins. A tilt of the baseline against the height is no bending of the lever and is taken off the
+tip's position; in the force it stays.
+
+The noise n of the force is also one of the tip's position, -n/k: an observed force differs from F at the observed
+position by n (1 + F'/k). Where the contact is steeper than the lever, a fit over positions with their noise would
+flatten it. There the position is that of a smooth force S over the height, and the force $S + (y - S)(1 + F'/k)$: by
+Newton's method F at that position with the same noise.
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ _BINS_INSIDE = 36
 #: samples before contact, at least: the noise is learnt from half of them
 FEWEST = 48
 _TRIED = 161  # places of the surface that are tried
+_POWERS = np.array([0.0, 1.0, 1.5, 2.0, 3.0])  # of a smooth contact: a soft one starts with 1.5, a stiff one is a line
+_FEWEST_INSIDE = 20  # samples in contact, to be smoothed
 _NEAREST = 3.0  # samples: the width of the bins next to the surface
 
 
@@ -36,10 +43,11 @@ class Binned(NamedTuple):
     """One approach, farthest first."""
 
     separation: np.ndarray  # (bin,) m from the rough surface; negative in contact
+    height: np.ndarray  # (bin,) m of the lever's base above where it is at the rough surface
     force: np.ndarray  # (bin,) N, the baseline's line not taken off
     covariance: np.ndarray  # (bin, bin) N^2, of the noise of the recorded force
     samples: np.ndarray  # (bin,) of each mean
-    noise: float  # N, standard deviation of one sample
+    noise: float  # N, standard deviation of one sample about the mean of the far baseline
     surface: float  # m, tip position of the rough surface,
     surface_std: float  # and how far off it may be
     stiffness: float  # N: force of the rough contact at the largest depth
@@ -47,7 +55,8 @@ class Binned(NamedTuple):
     slope: np.ndarray  # (bin,) dF/dx of the rough contact, N/m
 
 
-def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: AbstractElasticContact) -> Binned:
+def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: AbstractElasticContact,
+           spring_constant: float = np.inf) -> Binned:
     """The approach of one curve.
 
     Args:
@@ -55,6 +64,7 @@ def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: 
         force: (sample,) N.
         counted: (sample,) bool: a sample that the file holds, no glitch.
         model: of the contact; its shape alone is used.
+        spring_constant: N/m, by which the position holds the force; infinite if it does not.
 
     Raises:
         DataError: fewer than 48 samples before contact.
@@ -69,14 +79,36 @@ def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: 
     if outside < FEWEST:
         raise DataError(f"{outside} samples before contact; a force law needs {FEWEST}, of which the far half shows "
                         "the noise. Record from further away")
-    edges = _edges(surface - position, outside)
-    mean = np.diff(edges)
-    separation, means = (np.add.reduceat(values, edges[:-1]) / mean for values in (surface - position, force))
+    height = -(position + force / spring_constant)
+    height = height - np.interp(outside, np.arange(len(height)), height)
+    smooth = _smooth(height, force, outside)
+    separation = surface - position + (smooth - force - _tilt(height, force, outside) * height) / spring_constant
+    edges = _edges(separation, outside)
+    samples = np.diff(edges)
+    separations, heights, smooths, noises = (np.add.reduceat(values, edges[:-1]) / samples
+                                             for values in (separation, height, smooth, force - smooth))
+    slope = amplitude * _slope(model, -separations)
+    forces = smooths + noises * (1 + slope / spring_constant)
     covariance, level = _noise(force[: outside // 2], len(force), order, edges)
-    depth = max(float((position - surface)[outside:].max(initial=0.0)), width)
+    depth = max(float(-separation[outside:].min(initial=0.0)), width)
     stiffness = float(amplitude * _shape(model, np.array([depth]))[0])
-    return Binned(separation, means, covariance, mean, level, surface, width, stiffness, depth,
-                  amplitude * _slope(model, -separation))
+    return Binned(separations, heights, forces, covariance, samples, level, surface, width, stiffness, depth, slope)
+
+
+def _smooth(height: np.ndarray, force: np.ndarray, outside: int) -> np.ndarray:
+    """The force, in contact by powers of the way of the base there."""
+    way = height[outside:].max(initial=-np.inf) - height[outside:]
+    if len(way) < _FEWEST_INSIDE or not way.max() > 0:
+        return force
+    columns = (way / way.max())[:, None] ** _POWERS
+    return np.concatenate([force[:outside], columns @ np.linalg.lstsq(columns, force[outside:], rcond=None)[0]])
+
+
+def _tilt(height: np.ndarray, force: np.ndarray, outside: int) -> float:
+    """The slope of the baseline's far half, N/m."""
+    far = slice(0, outside // 2)
+    apart = height[far] - height[far].mean()
+    return float(apart @ force[far] / max(apart @ apart, 1e-300))
 
 
 def _shape(model: AbstractElasticContact, indentation: np.ndarray) -> np.ndarray:
@@ -139,7 +171,7 @@ def _edges(separation: np.ndarray, outside: int) -> np.ndarray:
 
 
 def _noise(baseline: np.ndarray, count: int, order: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, float]:
-    """The covariance of the noise of the bins' means (N^2), and its standard deviation in one sample."""
+    """The covariance of the noise of the bins' means (N^2), and the standard deviation of a sample about its mean."""
     length = int(order[-1] - order[0]) + 1
     size = noise.baseline_length([baseline])
     seen = noise.of_baselines([baseline], size, length)
@@ -149,4 +181,11 @@ def _noise(baseline: np.ndarray, count: int, order: np.ndarray, edges: np.ndarra
     sums = np.zeros((length, len(edges) - 1))
     for column, (first, last) in enumerate(pairwise(edges)):
         sums[order[first:last] - order[0], column] = 1 / (last - first)
-    return sums.T @ matmul_toeplitz(lags, sums), float(np.sqrt(lags[0]))
+    return sums.T @ matmul_toeplitz(lags, sums), _about_mean(lags, len(baseline))
+
+
+def _about_mean(lags: np.ndarray, count: int) -> float:
+    """The standard deviation of so many samples about their mean: what is slower than they last is their level."""
+    pairs = 2.0 * (count - np.arange(count))
+    pairs[0] = count
+    return float(np.sqrt(max(lags[0] - pairs @ lags[:count] / count**2, 0.0)))

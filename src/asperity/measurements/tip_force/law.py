@@ -122,7 +122,7 @@ def _bins(segment: Segment, k: float, contact: AbstractElasticContact) -> Binned
     end = len(inside) // 8
     if np.median(inside[-end:]) <= np.median(inside[:end]):
         raise DataError("the height does not fall along the approach: change its sign, or the order of the rows")
-    return binned(position, segment.force[0], counted, contact)
+    return binned(position, segment.force[0], counted, contact, k)
 
 
 def _flag(theta: np.ndarray, moved: float) -> Outcome:

@@ -185,16 +185,13 @@ def numbers(own: ScaledApproach, bins: Binned, law: dict[str, Any], answer: Answ
         shape = float(contact.shape(jnp.asarray(-law["separation"][0])))
     mean, within = np.asarray(answer.mean)[:, 0, :3] * scale, np.asarray(answer.covariance)[:, 0, :3, :3] * scale**2
     std, factor = _root(np.diagonal(within, axis1=1, axis2=2)), (1 - float(contact.poisson_ratio) ** 2) / shape
-    elastic = mean[:, 0] + mean[:, 1]
-    share = mean[:, 1] / elastic
-    share_std = _root(within[:, 1, 1] * (1 - share) ** 2 + within[:, 0, 0] * share**2
-                      - 2 * within[:, 0, 1] * share * (1 - share)) / np.abs(elastic)
+    share, share_std = _share(mean, within)
     exponent = np.exp(theta[:, PARAMETERS.index("exponent")])
     nearest, seen = _seen(law, own, shift)
     return {"contact_point": -(bins.surface + shift * UNIT), "contact_point_std": float(shifts.std()) * UNIT,
             **_with_ends("modulus", factor * mean[:, 0], factor * std[:, 0]),
             **_with_ends("contact_attraction", mean[:, 2], std[:, 2]),
-            "discrepancy": float(share.mean()), "discrepancy_std": float(np.sqrt(share.var() + (share_std**2).mean())),
+            "discrepancy": share, "discrepancy_std": share_std,
             "attraction_from": nearest, "attraction_to": seen, "attraction_exponent": float(exponent.mean()),
             "attraction_exponent_std": float(exponent.std()),
             **{name: float(np.exp(theta[:, PARAMETERS.index(own_name)]).mean()) * unit for name, own_name, unit in (
@@ -202,6 +199,19 @@ def numbers(own: ScaledApproach, bins: Binned, law: dict[str, Any], answer: Answ
             "surface_std": float(own.surface_std) * UNIT, "depth": float(own.depth) * UNIT,
             "stiffness": float(own.stiffness) * scale, "surface_shift": shift * UNIT, "scale": scale,
             "noise_std": bins.noise}
+
+
+def _share(mean: np.ndarray, within: np.ndarray) -> tuple[float, float]:
+    """The discrepancy's share of the elastic force, with its uncertainty, by the draws that have any bin in contact."""
+    elastic = mean[:, 0] + mean[:, 1]
+    touching = elastic != 0
+    if not touching.any():
+        return np.nan, np.nan
+    mean, within, elastic = mean[touching], within[touching], elastic[touching]
+    share = mean[:, 1] / elastic
+    variance = (within[:, 1, 1] * (1 - share) ** 2 + within[:, 0, 0] * share**2
+                - 2 * within[:, 0, 1] * share * (1 - share)) / elastic**2
+    return float(share.mean()), float(np.sqrt(share.var() + np.maximum(variance, 0.0).mean()))
 
 
 def _with_ends(name: str, mean: np.ndarray, std: np.ndarray) -> dict[str, float]:

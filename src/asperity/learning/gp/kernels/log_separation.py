@@ -27,7 +27,7 @@ class LogSeparation(AbstractKernel):
 
     def covariance(self, a: Scalar, b: Scalar) -> Scalar:
         """The correlation at the ratio of both."""
-        return self.kernel.correlation(jnp.log(b / a))
+        return self.kernel.correlation(jnp.log(b) - jnp.log(a))
 
     def state_covariance(self) -> Matrix:
         """That of the kernel."""
