@@ -92,9 +92,13 @@ def _table_findings(one: xr.Dataset) -> tuple[Finding, ...]:
 
 def _middle(made: xr.Dataset, good: np.ndarray, name: str, unit: str) -> str:
     """The value with its band of 95 %; of many curves the median, and of the ends of their bands."""
-    middle, low, high = (float(np.median(made[name + end].values[good])) for end in ("", "_low", "_high"))
+    told = good[np.isfinite(made[name].values[good])]
+    if not len(told):
+        return "not told"
+    middle, low, high = (float(np.median(made[name + end].values[told])) for end in ("", "_low", "_high"))
     text = f"{plain(middle, unit)} ({spread(low, high, unit)}, 95 %)"
-    return text if len(good) == 1 else f"{text}, median of {len(good)} curves and of the ends of their bands"
+    many = f", median of {count_of(len(told), 'curve')} and of the ends of their bands"
+    return text + many * (len(good) > 1)
 
 
 def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
@@ -110,6 +114,11 @@ def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
     if loud := int((made["flag"].values[good] == Outcome.misfit).sum()):
         said.append(f"In {count_of(loud, 'curve')} the law leaves more than the baseline's noise: bands are wider by "
                     "that.")
+    if soft := int((made["flag"].values[good] == Outcome.bound_hit).sum()):
+        said.append(f"In {count_of(soft, 'curve')} the noise moves the tip by more than a tenth of the indentation: "
+                    "the lever is too soft, or too noisy, for modulus and attraction at contact to be told.")
+    if cut := int((made["flag"].values[good] == Outcome.saturated).sum()):
+        said.append(f"In {count_of(cut, 'curve')} the detector was saturated: the samples at its end are left out.")
     if stuck := int((made["flag"].values[good] == Outcome.not_converged).sum()):
         said.append(f"In {count_of(stuck, 'curve')} the draws hardly moved: do not use their bands; more --draws may "
                     "help.")
