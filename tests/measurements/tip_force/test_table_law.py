@@ -80,7 +80,7 @@ def test_a_long_table_is_taken_in_means(tmp_path, monkeypatch):
     at = made["separation"].values[0]
     use = (at > 0.42e-9) & (at < 2.9e-9)
     np.testing.assert_allclose(made["force"].values[0][use], 1e-9 * truth(at[use] * 1e9), atol=2.5e-11)
-    assert float(made["noise_std"][0]) == pytest.approx(5e-11, rel=0.1)
+    assert float(made["noise_std"][0]) == pytest.approx(5e-11, rel=0.3)
 
 
 @pytest.mark.parametrize(("text", "why"), [
