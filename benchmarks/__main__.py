@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.machine import load, one_core
 
-_PACKAGES = ("asperity", "jax", "numpy", "scipy", "lmfit", "afmformats", "nanite", "pyfmreader", "pyfmrheo")
+_PACKAGES = ("asperity", "jax", "numpy", "scipy", "lmfit", "afmformats", "nanite", "pyfmreader", "pyfmrheo",
+             "tinygp", "gpjax", "scikit-learn", "gpytorch")
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -60,9 +61,16 @@ def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
         from benchmarks.by_size import whole_ways
         return measured(lambda _, path: whole_ways(path, (1, 16, 64) if quick else (1, 16, 256, 1024, 4096), repeats))
 
+    def gp():
+        from benchmarks import gaussian_processes as processes
+        if quick:
+            return [*processes.linear_cost((2048,), 3), *processes.batch(32, 512, 3)]
+        return [*processes.linear_cost((2048, 20_000, 100_000), 5), *processes.cubic_cost(2048, 3),
+                *processes.scaling(2000, 100_000, 5), *processes.batch(256, 512, 5, 0.8)]
+
     repeats = 2 if quick else 3
     return {
-        "start": start, "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu,
+        "start": start, "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu, "gp": gp,
         "measured": lambda: measured(lambda m, path: m.fit_measured(path, 256 if quick else 512, repeats + 2)),
         "read": lambda: measured(lambda m, path: m.reading(path, (16, 64) if quick else (16, 256, 1024), repeats)),
         "sizes": sizes,

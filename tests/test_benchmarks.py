@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import fits, generated, measured, one_by_one, peers, table
+from benchmarks import fits, gaussian_processes, generated, measured, one_by_one, peers, table
 from benchmarks.machine import Timing, compare
 from benchmarks.map_file import MAP, enlarge
 
 from asperity.data.readers import force_curves as readers
 from asperity.learning.attachment import find_jump
+from asperity.learning.gp import dense, state_space
 from tests.conftest import shared_data
 from tests.data.readers.force_curves.jpk_archives import TOP, build_map
 
@@ -76,6 +77,20 @@ def test_candidates_are_timed_in_turn():
     times = compare({"a": (lambda: order.append("a"), 2), "b": (lambda: order.append("b"), 1)}, 3)
     assert order == ["a", "b"] * 3
     assert all(0 <= timing.best <= timing.middle for timing in times.values())
+
+
+def test_both_solvers_of_gaussian_processes_are_timed_on_one_density(x64):
+    curve = gaussian_processes.curve(30)
+    linear, cubic = (gaussian_processes.compiled(gaussian_processes.force_density(solver, *curve),
+                                                 gaussian_processes.FORCE).value for solver in (state_space, dense))
+    assert linear == pytest.approx(cubic, rel=1e-10)
+    found = numbers(gaussian_processes.batch(2, 16, 1))
+    assert found["GP, 2 curves of 16 points, value and gradient of all"]["seconds"] > 0
+
+
+@pytest.mark.skipif(not peers.installed("tinygp"), reason="tinygp is not installed")
+def test_tinygp_gives_the_same_density():
+    assert numbers(gaussian_processes.linear_cost((30,), 1))["both values"]["off"] < 1e-10
 
 
 @pytest.mark.parametrize(("theirs", "met"), [(0.9, False), (1.1, True)])

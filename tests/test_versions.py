@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = ("readers", "images", "plot", "dask", "dev")
+EXTRAS = ("readers", "images", "plot", "dask", "bayes", "dev")
 
 
 def pinned(file):

@@ -24,7 +24,7 @@ from jax.scipy.special import ndtr
 from asperity.learning.adequacy import Biases, Tolerance, excess
 from asperity.learning.maugis_scan import Scan
 
-__all__ = ["SEPARATION_FACTOR", "Posterior", "SideInformation", "posterior"]
+__all__ = ["SEPARATION_FACTOR", "LambdaPosterior", "SideInformation", "posterior"]
 
 #: lambda z0 / delta_c, where z0 sets the stress as in `asperity.contact.maugis.dugdale_stress`
 SEPARATION_FACTOR = 32 / (9 * math.sqrt(3) * math.pi)
@@ -47,7 +47,7 @@ class SideInformation(NamedTuple):
     radius_variance: Any  # of ln R
 
 
-class Posterior(NamedTuple):
+class LambdaPosterior(NamedTuple):
     """Per curve; logarithms in the units of `asperity.learning.retraction.Prepared`."""
 
     probability: Any  # (batch, model)
@@ -89,7 +89,7 @@ def _ceiling(evidence: jax.Array) -> jax.Array:
     return high + 20.0 + 0.25 * (high - low)
 
 
-def _one(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance, tails: bool) -> Posterior:
+def _one(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance, tails: bool) -> LambdaPosterior:
     matrix = _weights(len(scan.log_evidence))
     bad = scan.log_evidence < _NOWHERE
     evidence = jnp.maximum(scan.log_evidence, jnp.max(scan.log_evidence) - 1e6)
@@ -118,7 +118,7 @@ def _one(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance
     stiffness_var = force_var - 3 * shared + 2.25 * length_var
     mean, outside = jnp.sum(mass * points), known.force_variance + known.radius_variance
     counts = density > top - _NEGLIGIBLE
-    return Posterior(
+    return LambdaPosterior(
         classes @ mass, mean, jnp.sqrt(jnp.sum(mass * (points - mean) ** 2)),
         jnp.min(jnp.where(counts, points, jnp.inf)), jnp.max(jnp.where(counts, points, -jnp.inf)),
         points[jnp.argmax(density)],
@@ -171,7 +171,8 @@ def _mixture(mass: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array
 
 
 @jax.jit(static_argnames="tails")
-def posterior(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance, *, tails: bool) -> Posterior:
+def posterior(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance, *,
+              tails: bool) -> LambdaPosterior:
     """The posterior of each curve from its ``scan`` at even nodes, (batch, node).
 
     With ``tails`` the first node stands for all smaller lambda and the last one for all larger.

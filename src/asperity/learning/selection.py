@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from asperity.learning.adequacy import DEFAULT, Tolerance, biases
-from asperity.learning.lambda_posterior import Posterior, SideInformation, posterior
+from asperity.learning.lambda_posterior import LambdaPosterior, SideInformation, posterior
 from asperity.learning.maugis_grid import COARSE, FINE, LAMBDA, SPACING
 from asperity.learning.maugis_scan import Scan, fit_rows, in_padded_blocks, residual_scores
 from asperity.learning.retraction import Prepared, Retractions, prepare
@@ -146,7 +146,7 @@ def _known(curves: Retractions, prepared: Prepared, options: Options, first: np.
                            same * options.force_uncertainty**2, same * options.radius_uncertainty**2)
 
 
-def _posterior(scan: Scan, known: SideInformation, options: Options, *, tails: bool) -> Posterior:
+def _posterior(scan: Scan, known: SideInformation, options: Options, *, tails: bool) -> LambdaPosterior:
     table = biases()
     return in_padded_blocks(lambda s, k: posterior(s, k, table, options.tolerance, tails=tails), scan, known)
 
@@ -176,7 +176,7 @@ def _closer(prepared: Prepared, known: SideInformation, options: Options, eviden
     return jax.tree.map(lambda old, new: _replaced(old, chosen, new), coarse, fresh)
 
 
-def _closer_rows(result: Posterior, known: SideInformation, evidence: np.ndarray) -> tuple[np.ndarray, ...]:
+def _closer_rows(result: LambdaPosterior, known: SideInformation, evidence: np.ndarray) -> tuple[np.ndarray, ...]:
     """First row, stride and use of a closer scan: over where the density counts, or two coarse intervals
     about the best node where it stands alone (the density between nodes is then unknown)."""
     low, high = (np.where(np.isfinite(a), a, -1e3) for a in (result.low, result.high))  # no fit: outside

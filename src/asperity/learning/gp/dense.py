@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.observed import Observed, PartPosterior, value
 
-__all__ = ["Functional", "LinearRows", "condition", "gram", "log_likelihood"]
+__all__ = ["Functional", "LinearRows", "condition", "gram", "log_likelihood", "prior_covariance", "prior_rows"]
 
 
 class LinearRows(NamedTuple):
@@ -51,16 +51,10 @@ def condition(kernel: AbstractKernel, data: Observed, at: Float[Array, " asked"]
     at = data.z if at is None else at
     factor = jnp.linalg.cholesky(_covariance(kernel, data, functional))
     weights = cho_solve((factor, True), jnp.where(data.there, data.y, 0.0))
-    across, own = [], []
-    for asked in (value, _slope):
-        for part in kernel.parts:
-            across.append(jnp.where(data.there, gram(part.covariance, asked, at, functional, data.z), 0.0))
-    for part in kernel.parts:
-        own.append(jax.vmap(lambda z, part=part: _self(part, z))(at))
-    rows = jnp.stack(across, axis=1)
+    rows = jnp.where(data.there, prior_rows(kernel, at, functional, data.z), 0.0)
     half = jax.scipy.linalg.solve_triangular(factor, rows.reshape(-1, rows.shape[-1]).T, lower=True)
     half = half.T.reshape(rows.shape)
-    return PartPosterior(rows @ weights, _prior(own) - jnp.einsum("nri,nqi->nrq", half, half))
+    return PartPosterior(rows @ weights, prior_covariance(kernel, at) - jnp.einsum("nri,nqi->nrq", half, half))
 
 
 def gram(covariance: Callable[[Array, Array], Array], left: Functional, a: Array, right: Functional,
@@ -75,6 +69,23 @@ def gram(covariance: Callable[[Array, Array], Array], left: Functional, a: Array
         return left(lambda x: right(lambda y: covariance(x, y), other), one)
 
     return jax.vmap(lambda one: jax.vmap(lambda other: pair(one, other))(b))(a)
+
+
+def prior_rows(kernel: AbstractKernel, at: Array, functional: Functional, z: Array) -> Float[Array, "asked row z"]:
+    """The covariances of the rows of a `PartPosterior` at ``at`` with the ``functional`` of the process at ``z``."""
+    return jnp.stack([gram(part.covariance, asked, at, functional, z) for asked in (value, _slope)
+                      for part in kernel.parts], axis=1)
+
+
+def prior_covariance(kernel: AbstractKernel, at: Array) -> Float[Array, "asked row row"]:
+    """The prior covariance of the rows: parts are independent, each of its own derivative only with itself."""
+    count = len(kernel.parts)
+    total = jnp.zeros((len(at), 2 * count, 2 * count))
+    for i, part in enumerate(kernel.parts):
+        pair = jnp.array([i, count + i])
+        block = jax.vmap(lambda z, part=part: _self(part, z))(at)
+        total = total.at[:, pair[:, None], pair].set(block)
+    return total
 
 
 def _slope(f: Callable[[Array], Array], at: Array) -> Array:
@@ -94,17 +105,6 @@ def _self(part: AbstractKernel, z: Array) -> Array:
     """The prior covariance of one part and its derivative at one point, (2, 2)."""
     k = part.covariance
     return jnp.array([[k(z, z), jax.grad(k, 1)(z, z)], [jax.grad(k)(z, z), jax.grad(jax.grad(k), 1)(z, z)]])
-
-
-def _prior(own: list[Array]) -> Array:
-    """The prior covariance of all rows: parts are independent, each of its own derivative only with itself."""
-    count = len(own)
-    total = jnp.zeros((len(own[0]), 2 * count, 2 * count))
-    for i, block in enumerate(own):
-        for row, first in enumerate((i, count + i)):
-            for column, second in enumerate((i, count + i)):
-                total = total.at[:, first, second].set(block[:, row, column])
-    return total
 
 
 @jax.custom_vjp

@@ -10,6 +10,7 @@ Source: Sarkka, Bayesian Filtering and Smoothing (2013), sec. 4 and 8; Foreman-M
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,8 +22,6 @@ from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.observed import Observed, PartPosterior
 
 __all__ = ["condition", "log_likelihood"]
-
-_UNROLLED = 1  # steps of the filter in one turn of the compiled loop
 
 
 class _Chain(NamedTuple):
@@ -50,6 +49,7 @@ def log_likelihood(kernel: AbstractKernel, data: Observed) -> Float[Array, ""]:
     """
     chain = _chain(kernel, data)
 
+    @partial(jax.checkpoint, prevent_cse=False)  # the gradient does each step anew: half the time of reading it back
     def step(carry: tuple[Array, Array], now: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
         carry, seen = _filtered(carry, chain.covariance, *now)
         return carry, jnp.where(now[-1], jnp.log(seen.total) + seen.error**2 / seen.total, 0.0)
@@ -101,7 +101,7 @@ def _start(chain: _Chain) -> tuple[Array, Array]:
 
 
 def _inputs(chain: _Chain, data: Observed) -> tuple[Array, ...]:
-    return chain.transition, chain.row, data.y, data.variance, data.there
+    return chain.transition, chain.row, jnp.where(data.there, data.y, 0.0), data.variance, data.there
 
 
 def _filtered(carry: tuple[Array, Array], process: Array, transition: Array, row: Array, y: Array, variance: Array,
