@@ -90,4 +90,4 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
         typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in outputs]}))
     else:
         typer.echo("\n".join([*said, *(f"-> {path}" for path in outputs)]))
-    return int(bool((made["flag"].values != 0).any()))
+    return int(bool((made["flag"].values != 0).any()) or len(json.loads(made.attrs.get("failed_files", "[]"))) > 0)

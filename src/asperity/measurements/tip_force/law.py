@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -96,14 +97,21 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
     made = over_curves(numbered, lambda some: _fitted(some, contact, draws + draws % 2, seed),
                        {"verb": "force_law", **arguments}, batch=_BATCH, folder=folder, restart=restart,
                        progress=progress)
-    problems = [f"curve {curve}: {text}" for curve, text in enumerate(made["problem"].values) if text]
-    done = made.sizes["curve"] - len(problems)
-    more = [f"... and {len(problems) - _NAMED} more without a law."] if len(problems) > _NAMED else []
-    said = [f"{done} of {count_of(made.sizes['curve'], 'curve')} fitted.", *problems[:_NAMED], *more,
-            *([_KNOWN] if done else [])]
-    named = made.drop_vars("problem").assign_attrs(template.attributes(approach, tempering), findings=json.dumps(said),
-                                                   file=str(loaded["file"].values[0]))
+    about = template.attributes(approach, tempering, force_law)
+    lost = json.loads(dataset.attrs.get("failed_files", "[]"))
+    named = made.drop_vars("problem").assign_attrs(about, findings=json.dumps(_said(made["problem"].values, lost)),
+                                                   file=str(loaded["file"].values[0]), failed_files=json.dumps(lost))
     return provenance.record(named, provenance.step("force_law", arguments, seed=seed), before=dataset)
+
+
+def _said(problems: np.ndarray, lost: Sequence[str]) -> list[str]:
+    """What became of the curves, and of the files that could not be read."""
+    named = [f"curve {curve}: {text}" for curve, text in enumerate(problems) if text]
+    done, more = len(problems) - len(named), len(named) - _NAMED
+    return [f"{done} of {count_of(len(problems), 'curve')} fitted.", *named[:_NAMED],
+            *([f"... and {more} more without a law."] if more > 0 else []),
+            *([f"{count_of(len(lost), 'file')} could not be read: {lost[0]}"] if lost else []),
+            *([_KNOWN] if done else [])]
 
 
 def _fitted(curves: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> xr.Dataset:

@@ -53,8 +53,9 @@ def _headline(made: xr.Dataset, good: np.ndarray) -> str:
                     f"{spread(float(one['attraction_from']), float(one['attraction_to']), 'm')}.")
         return (f"No attraction is seen before contact: from {plain(float(one['attraction_from']), 'm', 2)} outwards "
                 "it is below the noise.")
-    return (f"An attraction is seen before contact in {int(seen.sum())} of {len(good)} curves; in the others it is "
-            "below the noise.")
+    rest = "; in the others it is below the noise" if 0 < seen.sum() < len(good) else ""
+    return (f"An attraction is seen before contact in {int(seen.sum())} of {len(good)} curves{rest}." if seen.any() else
+            f"No attraction is seen before contact in {len(good)} curves: it is below the noise.")
 
 
 def _findings(made: xr.Dataset, good: np.ndarray) -> tuple[Finding, ...]:
