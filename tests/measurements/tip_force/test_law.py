@@ -122,6 +122,10 @@ def test_wrong_arguments_are_refused():
         asperity.force_law(data.assign_coords(spring_constant=data["spring_constant"] * np.nan))
     with pytest.raises(ArgumentError, match="give 1 to 4096"):
         asperity.predict(law(), [])
+    with pytest.raises(ArgumentError, match="in a row"):
+        asperity.predict(law(), np.zeros((2, 3)))
+    with pytest.raises(ArgumentError, match="that of a table"):
+        asperity.predict(law().drop_vars("bin_covariance"), [1e-9])
 
 
 @pytest.mark.parametrize(("name", "seen"), [("fmt-igor-fd_SiN_FD_plot.ibw", True), ("spectroscopy.nid", False)])

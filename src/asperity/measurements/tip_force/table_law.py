@@ -16,6 +16,7 @@ import xarray as xr
 from jax import Array
 
 from asperity.data import provenance
+from asperity.data.readers._errors import Unsupported
 from asperity.data.readers.force_table import read_force_table
 from asperity.data.verbs import verb
 from asperity.learning.gp import force_prior, state_space, tempering
@@ -78,9 +79,11 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
         ``long_range``.
 
     Raises:
-        ReadError: the table cannot be read.
+        ReadError: the table cannot be read, or has no forces.
     """
     data = read_force_table(source)
+    if "force" not in data:
+        raise Unsupported(source, "it has frequency shifts, not forces.", "force_law_of_frequency_shift is for them.")
     own, first, length, scale = _task(data)
     z, y = data["separation"].values, data["force"].values
     at, count = grid(z), draws + draws % 2
