@@ -106,7 +106,7 @@ def data(tmp_path_factory):
 
 def _law():
     """What `predict` needs to take a dataset for a law."""
-    names = ("separation", "force", "force_low", "force_high", "hyperparameter", "bin_separation", "bin_covariance")
+    names = ("separation", "force", "force_gradient", "part_force", "hyperparameter", "bin_covariance")
     return xr.Dataset({name: ("curve", [0.0]) for name in names})
 
 
