@@ -19,6 +19,7 @@ _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
     "A": {"A": (1.0, True)},
     "K": {"K": (1.0, True)},
     "s": {"s": (1.0, True), "min": (60.0, False)},
+    "Hz": {"Hz": (1.0, True)},
     "N/m": {"N/m": (1.0, True), "nN/nm": (1.0, False), "pN/nm": (1e-3, False)},
     "m/V": {"m/V": (1.0, True)},
     "rad": {"rad": (1.0, True), "deg": (math.pi / 180, False), "°": (math.pi / 180, False)},
@@ -26,7 +27,7 @@ _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
 }
 #: SI unit -> what people mostly count in
 _OFTEN = {"m": ("um", "nm"), "N": ("nN", "pN"), "Pa": ("kPa", "MPa"), "V": ("V", "mV"), "A": ("nA", "pA"), "K": ("K",),
-          "s": ("s", "ms"), "N/m": ("N/m", "mN/m"), "m/V": ("nm/V",), "rad": ("deg", "rad")}
+          "s": ("s", "ms"), "Hz": ("kHz", "Hz"), "N/m": ("N/m", "mN/m"), "m/V": ("nm/V",), "rad": ("deg", "rad")}
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
 
 
@@ -69,8 +70,8 @@ def _words(unit: str) -> str:
 
 
 def _example(unit: str) -> str:
-    return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "K": "298K", "rad": "20deg or 0.35rad",
-            "1": "0.1 or 10%"}.get(unit, f"1{unit}")
+    return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "K": "298K", "Hz": "30kHz",
+            "rad": "20deg or 0.35rad", "1": "0.1 or 10%"}.get(unit, f"1{unit}")
 
 
 def in_words(value: float, unit: str) -> str:
