@@ -87,6 +87,10 @@ def _table_findings(one: xr.Dataset) -> tuple[Finding, ...]:
                               (far, len(z) - 1, "Extrapolated, by the decay of the long-range part.")):
         value, low, high = (float(one[f"force{end}"][at]) for end in ("", "_low", "_high"))
         where = f" at {plain(float(z[at]), 'm', 2)}" if at == least else ""
+        if at == least and high >= 0:
+            rows.append(Finding(name, f"none is told from zero (at most {plain(max(-low, 0.0), 'N', 2)}, 95 %){where}",
+                                meaning))
+            continue
         rows.append(Finding(name, f"{plain(value, 'N')} ({spread(low, high, 'N')}, 95 %){where}", meaning))
     return tuple(rows)
 
