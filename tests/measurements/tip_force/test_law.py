@@ -4,6 +4,7 @@ import functools
 
 import numpy as np
 import pytest
+from bokeh.models import BoxAnnotation
 
 import asperity
 from asperity.data.results import codes
@@ -112,6 +113,16 @@ def test_a_lever_that_shakes_more_than_it_indents_tells_no_modulus():
     assert "the lever is too soft" in " ".join(page(made).remarks)
 
 
+def test_the_page_shades_what_was_not_measured():
+    """From the first sample in contact on to the nearest before it, not from the surface."""
+    one = law().isel(curve=[0])
+    plot = page(one).panels[0].figures[0]
+    box = next(item for item in plot.center if isinstance(item, BoxAnnotation))
+    there = one["bin_separation"].values[0]
+    assert box.left * 1e-9 == pytest.approx(there[there <= 0].max())
+    assert box.right * 1e-9 == pytest.approx(there[there > 0].min())
+
+
 def test_wrong_arguments_are_refused():
     data = approaching.dataset([1])
     with pytest.raises(ArgumentError, match="has adhesion"):
@@ -122,8 +133,6 @@ def test_wrong_arguments_are_refused():
         asperity.force_law(data.assign_coords(spring_constant=data["spring_constant"] * np.nan))
     with pytest.raises(ArgumentError, match="give 1 to 4096"):
         asperity.predict(law(), [])
-    with pytest.raises(ArgumentError, match="in a row"):
-        asperity.predict(law(), np.zeros((2, 3)))
     with pytest.raises(ArgumentError, match="that of a table"):
         asperity.predict(law().drop_vars("bin_covariance"), [1e-9])
 

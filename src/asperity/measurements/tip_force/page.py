@@ -184,7 +184,7 @@ def _shaded(plot: figure, one: xr.Dataset, length: float, *, inside: bool = True
     if np.isfinite(nearest):
         box = BoxAnnotation(right=nearest, fill_color="#888888", fill_alpha=0.14, line_alpha=0)
         if inside:
-            box.left = float(there[there <= 0].max(initial=0.0))
+            box.left = float(there[there <= 0].max()) if (there <= 0).any() else 0.0
         plot.add_layout(box)
     if float(one["separation"].max()) / length > _FARTHER * there.max():
         plot.add_layout(BoxAnnotation(left=float(there.max()), fill_color="#888888", fill_alpha=0.14, line_alpha=0))

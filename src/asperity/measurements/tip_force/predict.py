@@ -37,8 +37,8 @@ def predict(law: xr.Dataset, separation: Sequence[float]) -> xr.Dataset:
         ArgumentError: no separation, or too many; the law of a table.
     """
     z = np.asarray(separation, float)
-    if z.ndim != 1 or not 0 < len(z) <= _MOST or not np.isfinite(z).all():
-        raise ArgumentError(f"separation holds {z.size} numbers: give 1 to {_MOST} finite ones in a row, in m")
+    if not 0 < len(z) <= _MOST or not np.isfinite(z).all():
+        raise ArgumentError(f"separation holds {len(z)} numbers: give 1 to {_MOST} finite ones, in m")
     if "bin_covariance" not in law:
         raise ArgumentError("law is that of a table, which is told at the separations of its own, to three times the "
                             "farthest one: interpolate between them")
