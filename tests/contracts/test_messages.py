@@ -35,7 +35,9 @@ TAKES = {
     "report": {"results"}, "replay": {"results", "image", "curves"}, "read_image": {"image file"},
     "correct.image": {"image"}, "correct.drift": {"image"}, "calibrate.tip": {"image", "image file"},
     "spectrum": {"table"}, "relax": {"relaxation"}, "median_spectrum": {"moduli"},
-    "calibrate.spring_constant": {"power", "power file"}, "virtual_map": set(), "doctor": set()}
+    "calibrate.spring_constant": {"power", "power file"}, "virtual_map": set(), "doctor": set(),
+    "force_law": {"curves"}, "predict": {"law"}, "force_law_of_table": {"force table"},
+    "force_law_of_frequency_shift": {"shift table"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],
@@ -49,11 +51,15 @@ SENSE = {
     ("", "radius"): {"5"}, ("", "spring_constant"): {"5"}, ("", "sensitivity"): {"5"},
     ("", "radius_std"): {"5"}, ("", "spring_constant_std"): {"5"}, ("", "sensitivity_std"): {"5"},
     ("", "calibration"): {"[]"}, ("", "title"): {"text"}, ("report", "path"): {"text"}, ("analyze", "out"): {"text"},
-    ("power_law", "folder"): {"text"},
+    ("power_law", "folder"): {"text"}, ("force_law", "folder"): {"text"}, ("", "amplitude"): {"5"},
+    ("", "resonance_frequency"): {"5"},
     ("", "contact_point"): set(NONSENSE),  # an array; no curve here has the segment that it is for
 }
+#: what a verb needs beside its data
+NEEDS = {"predict": {"separation": [1e-9]}}
 #: of the data below that a verb takes, which one it gets
-PREFERRED = ("file", "image file", "curves", "image", "results", "power", "table", "relaxation")
+PREFERRED = ("file", "image file", "curves", "image", "results", "power", "table", "relaxation", "force table",
+             "shift table", "law")
 LONGEST = 500  # characters of a message: what fits into a few lines of a terminal
 
 
@@ -85,10 +91,23 @@ def data(tmp_path_factory):
     moduli = {f"{part}_modulus": ("frequency", 1e3 * frequency**0.1, {"units": "Pa"}) for part in ("storage", "loss")}
     spectrum = xr.Dataset(moduli, {"frequency": frequency})
     relaxation = xr.Dataset({"relaxation_modulus": ("time", 1e3 * frequency**-0.1)}, {"time": frequency})
-    return {"curves": curves, "image": image, "results": results, "power": power, "empty": xr.Dataset(),
+    tables = {"force table": "z (nm),force (nN)", "shift table": "z (nm),df (Hz)"}
+    for kind, title in tables.items():
+        path = folder / f"{kind}.csv"
+        lever = ["# amplitude = 1 nm", "# spring constant = 30 N/m", "# resonance frequency = 30 kHz"]
+        path.write_text("\n".join([*lever, title, *(f"{i},{-1 / i}" for i in range(1, 20))]), encoding="utf-8")
+        tables[kind] = str(path)
+    return {**tables, "law": _law(),
+            "curves": curves, "image": image, "results": results, "power": power, "empty": xr.Dataset(),
             "no curves": curves.isel(curve=slice(0, 0)), "foreign": xr.Dataset({"a": ("b", [1.0])}),
             "image file": str(picture), "table": spectrum, "relaxation": relaxation,
             "file": str(store.save(curves, folder / "curves.nc"))}
+
+
+def _law():
+    """What `predict` needs to take a dataset for a law."""
+    names = ("separation", "force", "force_gradient", "part_force", "hyperparameter", "bin_covariance")
+    return xr.Dataset({name: ("curve", [0.0]) for name in names})
 
 
 def parameters(verb):
@@ -100,7 +119,7 @@ def first(name, data, tmp_path):
     """A call of the verb with data that it takes, as keyword arguments."""
     own = list(parameters(EVERY[name]))
     kind = next((kind for kind in PREFERRED if kind in TAKES[name]), None)
-    given = {own[0]: data[kind]} if kind else {}
+    given = {own[0]: data[kind], **NEEDS.get(name, {})} if kind else {}
     return given | {key: str(tmp_path / "out.nc") for key in ("out", "path") if key in own[1:]}
 
 
@@ -112,9 +131,12 @@ def test_every_verb_says_what_it_takes():
 def test_wrong_data_are_named(name, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where there is no file "text"
     own = list(parameters(EVERY[name]))
-    wrong = {kind: value for kind, value in {**NONSENSE, **data}.items() if kind not in {*TAKES[name], "file"}}
+    tables = set() if name.startswith("force_law_of") else {"force table", "shift table"}
+    taken = {*TAKES[name], "file", *tables}
+    wrong = {kind: value for kind, value in {**NONSENSE, **data}.items() if kind not in taken}
     for value in wrong.values():
-        given = {own[0]: value, **{key: str(tmp_path / "out.nc") for key in ("out", "path") if key in own[1:]}}
+        given = {own[0]: value, **NEEDS.get(name, {}),
+                 **{key: str(tmp_path / "out.nc") for key in ("out", "path") if key in own[1:]}}
         with pytest.raises(AsperityError) as error:
             EVERY[name](**given)
         check(str(error.value), own[0], value)

@@ -67,6 +67,7 @@ WORKING = {
     "analyze": ["map.csv", "--radius", "5um"], "demo": ["--size", "2"], "read": ["map.csv"],
     "convert": ["map.csv", "--out", "o.nc"], "fit": ["map.csv", "--radius", "5um"], "select": ["map.csv"],
     "correct": ["map.csv"], "image": ["picture.spm"], "drift": ["picture.spm", "picture.spm"],
+    "force": ["map.csv", "--radius", "5um"],
     "spectrum": ["spectrum.csv"], "relax": ["relaxation.csv"], "report": ["results.nc"], "score": ["results.nc"],
     "recipe": ["results.nc"], "cite": ["results.nc"], "replay": ["results.nc"], "models": [], "formats": [],
     "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
@@ -75,7 +76,7 @@ WORKING = {
 #: where the work begins, in vain: the arguments are checked before
 WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo": ("virtual_map",),
         "force_curves.select": ("of_sources",), "rheometry.material": ("learnt_error",),
-        "rheometry.power_law": ("fit_viscoelastic",), "calibration.tip": ("bound_tip",),
+        "rheometry.power_law": ("fit_viscoelastic",), "calibration.tip": ("bound_tip",), "tip_force.law": ("_fitted",),
         "calibration.cantilever": ("thermal_calibration.calibrate",)}
 
 
@@ -136,7 +137,7 @@ def refused(command, name, value, folder, monkeypatch):
 
 
 UNITS = {"LENGTH": "nm?", "ANGLE": "deg or ", "STIFFNESS": "mN/m?", "LENGTH/V": "nm/V?", "TENSION": "mN/m?",
-         "TEMPERATURE": "K?"}
+         "TEMPERATURE": "K?", "FREQUENCY": "Hz?"}
 
 
 @pytest.mark.parametrize(("command", "name"), [case for case in CASES if COMMANDS[case[0]][case[1]].kind is float])

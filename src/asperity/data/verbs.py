@@ -46,6 +46,7 @@ _LEAST = {
 }
 #: real numbers beside the quantities: above the first, at most the second
 _ABOVE = {
+    "resonance_frequency": (0.0, 1e9),  # Hz
     "features": (0.0, math.inf),  # robust standard deviations
     "noise": (0.0, 1.0),  # relative; beyond it nothing was measured
     "pitch": (0.0, 1.0),  # m; no scanner goes so far

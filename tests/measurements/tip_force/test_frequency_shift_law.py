@@ -73,9 +73,9 @@ def test_the_command_takes_the_lever_as_options(table, tmp_path):
 
 def test_what_is_no_table_of_shifts_is_refused(tmp_path):
     path = tmp_path / "table.csv"
-    path.write_text("z (nm),force (nN)\n" + "\n".join(f"{i},1" for i in range(1, 12)), encoding="utf-8")
+    path.write_text("z (nm),force (nN)\n" + "\n".join(f"{i},{-1 / i}" for i in range(1, 12)), encoding="utf-8")
     with pytest.raises(ReadError, match="not frequency shifts"):
         force_law_of_frequency_shift(path)
-    path.write_text("\n".join([*HEAD, "z (nm),df (Hz)", *(f"{i},1" for i in range(12))]), encoding="utf-8")
+    path.write_text("\n".join([*HEAD, "z (nm),df (Hz)", *(f"{i},{i}" for i in range(12))]), encoding="utf-8")
     with pytest.raises(ReadError, match="must be positive"):
         force_law_of_frequency_shift(path)

@@ -4,9 +4,11 @@ import functools
 
 import numpy as np
 import pytest
+from bokeh.models import BoxAnnotation
 
 import asperity
 from asperity.data.results import codes
+from asperity.measurements.tip_force.page import page
 from asperity.messages import ArgumentError, DataError
 from tests.conftest import shared_data
 from tests.measurements.tip_force import approaching
@@ -72,7 +74,7 @@ def test_predict_gives_the_law_itself():
 def test_a_dead_curve_is_named_and_the_others_go_on():
     made = law()
     assert [codes(made)[int(flag)].name for flag in made["flag"]] == ["converged", "not_fitted", "converged"]
-    assert "curve 1: 0 samples with a force and a height" in made.attrs["findings"]
+    assert "curve 1: 0 samples with a force and a height in the approach" in made.attrs["findings"]
     assert "2 of 3 curves fitted." in made.attrs["findings"]
 
 
@@ -83,11 +85,42 @@ def test_a_curve_alone_is_the_same_as_among_others():
 
 @pytest.mark.parametrize(("change", "why"), [
     (lambda d: d.assign(height=-d["height"]), "the height does not fall along the approach"),
-    (lambda d: d.isel(sample=slice(700, None)).assign_coords(sample_count=d["sample_count"] - 700), "before contact")])
+    (lambda d: d.isel(sample=slice(700, None)).assign_coords(sample_count=d["sample_count"] - 700), "before contact"),
+    (lambda d: d.assign_coords(sample_count=d["sample_count"] - 760), "40 samples with a force and a height"),
+    (lambda d: d.assign(force=d["force"] * 0 + 1e-9), "the force is the same in all samples"),
+    (lambda d: d.assign_coords(sample_count=d["sample_count"] - 150), "no contact is seen")])
 def test_what_cannot_be_fitted_says_why(change, why):
     made = asperity.force_law(change(approaching.dataset([1])), draws=DRAWS)
     assert why in made.attrs["findings"]
     assert np.isnan(made["force"]).all()
+
+
+def test_a_cut_off_force_is_left_out_and_said():
+    """At its end a detector says the same whatever the lever does: taken for a force, it was an attraction of 17 nN."""
+    data = approaching.dataset([1])
+    made = asperity.force_law(data.assign(force=data["force"].clip(max=1.4e-8)), draws=DRAWS)
+    one = made.isel(curve=0)
+    assert codes(made)[int(one["flag"])].name == "saturated"
+    assert float(one["modulus_low"]) < approaching.MODULUS < float(one["modulus_high"])
+    assert float(one["contact_attraction_low"]) < approaching.dmt(0.0) < float(one["contact_attraction_high"]) < 0
+
+
+def test_a_lever_that_shakes_more_than_it_indents_tells_no_modulus():
+    made = asperity.force_law(approaching.dataset([1], stiffness=0.2, white=4e-10, slow=0.0, start=400e-9, end=-60e-9),
+                              draws=DRAWS)
+    assert codes(made)[int(made["flag"][0])].name == "bound_hit"
+    assert np.isnan(made["modulus"]).all()
+    assert "the lever is too soft" in " ".join(page(made).remarks)
+
+
+def test_the_page_shades_what_was_not_measured():
+    """From the first sample in contact on to the nearest before it, not from the surface."""
+    one = law().isel(curve=[0])
+    plot = page(one).panels[0].figures[0]
+    box = next(item for item in plot.center if isinstance(item, BoxAnnotation))
+    there = one["bin_separation"].values[0]
+    assert box.left * 1e-9 == pytest.approx(there[there <= 0].max())
+    assert box.right * 1e-9 == pytest.approx(there[there > 0].min())
 
 
 def test_wrong_arguments_are_refused():
@@ -96,8 +129,12 @@ def test_wrong_arguments_are_refused():
         asperity.force_law(data, "jkr")
     with pytest.raises(DataError, match="no approach"):
         asperity.force_law(data.assign_coords(segment=["retract"]))
+    with pytest.raises(DataError, match="spring constant is not known"):
+        asperity.force_law(data.assign_coords(spring_constant=data["spring_constant"] * np.nan))
     with pytest.raises(ArgumentError, match="give 1 to 4096"):
         asperity.predict(law(), [])
+    with pytest.raises(ArgumentError, match="that of a table"):
+        asperity.predict(law().drop_vars("bin_covariance"), [1e-9])
 
 
 @pytest.mark.parametrize(("name", "seen"), [("fmt-igor-fd_SiN_FD_plot.ibw", True), ("spectroscopy.nid", False)])

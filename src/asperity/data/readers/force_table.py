@@ -49,7 +49,8 @@ def read_force_table(path: str | PathLike[str]) -> xr.Dataset:
     """``force`` (N) or ``frequency_shift`` (Hz) over ``separation`` (m, ascending), with ``_std`` where there is one.
 
     Raises:
-        ReadError: the file cannot be read, has no such columns, no unit or an unknown one, fewer than eight rows.
+        ReadError: the file cannot be read, has no such columns or one twice, no unit or an unknown one, fewer than
+            eight separations that differ, one force only, or standard uncertainties that are not positive.
     """
     path = Path(path)
     if is_foreign(head := read_head(path)):
@@ -57,23 +58,47 @@ def read_force_table(path: str | PathLike[str]) -> xr.Dataset:
     lines = read_text(path).split("\n")
     rows = [i for i, line in enumerate(lines) if line.strip() and not line.startswith("#")]
     if len(rows) <= _FEWEST:
-        raise CorruptFile(path, f"it has {max(len(rows) - 1, 0)} rows; a force law needs {_FEWEST}.", _WANTED)
+        raise CorruptFile(path, f"its rows below the titles number {max(len(rows) - 1, 0)}; a force law needs "
+                          f"{_FEWEST}.", "Export more of it.")
     separator = separator_of(lines[rows[0]])
     titles = split_cells(lines[rows[0]], separator)
     named = [_named(title) for title in titles]
     body = ["" if line.startswith("#") else line for line in lines[rows[1]:]]
     values = parse_rows(path, body, rows[1] + 1, separator, titles).values
+    _once(path, titles, [name for name, _ in named if name])
     columns = {name: _in_si(path, name, unit, values[:, i]) for i, (name, unit) in enumerate(named) if name}
     shown = [name for name in ("force", "frequency_shift") if name in columns]
     if "separation" not in columns or len(shown) != 1:
         raise NotRecognized(path, f"its columns are {', '.join(titles)}: one separation and either forces or frequency "
                             "shifts are needed.", _WANTED)
+    _meaningful(path, columns, shown[0])
     z = columns.pop("separation")
     order = np.argsort(z, kind="stable")
     variables = {name: ("separation", column[order], {"units": _UNITS[name]}) for name, column in columns.items()}
     about = {name: parse_quantity(path, text, f"'{name}'", _ENTRIES[name], unit)
              for name, unit, text in _entries(lines)}
     return xr.Dataset(variables, {"separation": ("separation", z[order], {"units": "m"})}, {"file": str(path)} | about)
+
+
+def _once(path: Path, titles: list[str], names: list[str]) -> None:
+    """Refuse two columns of one quantity: which one is meant is not guessed."""
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise Unsupported(path, f"it has {names.count(twice[0])} columns of {twice[0].replace('_', ' ')}: "
+                          f"{', '.join(title for title in titles if _named(title)[0] == twice[0])}.",
+                          "Take out or rename all but one.")
+
+
+def _meaningful(path: Path, columns: dict[str, np.ndarray], shown: str) -> None:
+    """Refuse numbers that cannot be those of a law."""
+    words = shown.replace("_", " ")
+    if (places := len(np.unique(columns["separation"]))) < _FEWEST:
+        raise CorruptFile(path, f"only {places} of its separations differ; a force law needs {_FEWEST}.",
+                          "Give a table over a range of separations.")
+    if np.ptp(columns[shown]) == 0:
+        raise CorruptFile(path, f"its {words}s are all the same.", "Is this the column that was measured?")
+    if (columns.get(f"{shown}_std", np.ones(1)) <= 0).any():
+        raise CorruptFile(path, f"'{shown}_std' is zero or negative in some rows: no {words} is known exactly.",
+                          "Give standard uncertainties above zero, or leave the column out.")
 
 
 def _named(title: str) -> tuple[str, str]:

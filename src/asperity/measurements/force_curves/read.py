@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from os import PathLike
@@ -45,6 +46,9 @@ def read(paths: Paths, *, spring_constant: float | None = None,
         spring_constant: N/m; replaces the file's.
         sensitivity: m/V; replaces the file's.
 
+    Returns:
+        the curves; where some of several files could not be read, ``attrs["failed_files"]`` is a JSON list of them.
+
     Raises:
         ReadError: the one file cannot be read.
         NothingToAnalyze: none of several files could be read.
@@ -61,6 +65,8 @@ def read(paths: Paths, *, spring_constant: float | None = None,
         records = [source.record for source in sources]
         loaded = [curve_files.load_curves(source.dataset) for source in sources]
         dataset = curve_files.combine([curves for curves, _ in loaded])
+        if failed := [f"{status.file}: {status.reason}" for status in statuses if status.outcome == "failed"]:
+            dataset.attrs["failed_files"] = json.dumps(failed)
         unreadable.say(unreadable.attribute([one for own in loaded for one in unreadable.named(*own)]))
     for line in contradictions([dataset]):
         _log.warning("%s", line)

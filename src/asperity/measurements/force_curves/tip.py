@@ -68,7 +68,7 @@ def resolved_elastic(model: Model, dataset: xr.Dataset) -> tuple[Template, Abstr
     template = resolved(model, [dataset])
     contact = template.of(dataset)
     if not isinstance(contact, AbstractElasticContact):
-        raise ArgumentError(f"{type(contact).__name__} has adhesion, which viscoelastic contact leaves out: give a "
-                               "contact model without")
+        raise ArgumentError(f"{type(contact).__name__} has adhesion, which this leaves out: give a contact model "
+                            "without")
     return template, contact
 

@@ -26,7 +26,8 @@ from asperity.terminal.running import guarded, progress
 __all__ = ["force"]
 
 Contact = Annotated[str, typer.Option(help="Contact model, without adhesion.")]
-Amplitude = Annotated[float | None, option("m", "LENGTH", "Of the oscillation, for frequency shifts, e.g. 0.3nm.")]
+Amplitude = Annotated[float | None, option("m", "LENGTH", "Of the oscillation, for frequency shifts, e.g. 0.3nm.",
+                                           ("1pm", "10um"))]
 Frequency = Annotated[float | None, option("Hz", "FREQUENCY", "Resonance of the free lever, for frequency shifts.",
                                            ("1Hz", "100MHz"))]
 Draws = Annotated[int, typer.Option(min=32, help="Draws of what is not known; 128 for bands, 512 for fine ones.")]
@@ -90,4 +91,4 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
         typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in outputs]}))
     else:
         typer.echo("\n".join([*said, *(f"-> {path}" for path in outputs)]))
-    return int(bool((made["flag"].values != 0).any()))
+    return int(bool((made["flag"].values != 0).any()) or len(json.loads(made.attrs.get("failed_files", "[]"))) > 0)

@@ -53,8 +53,9 @@ def _headline(made: xr.Dataset, good: np.ndarray) -> str:
                     f"{spread(float(one['attraction_from']), float(one['attraction_to']), 'm')}.")
         return (f"No attraction is seen before contact: from {plain(float(one['attraction_from']), 'm', 2)} outwards "
                 "it is below the noise.")
-    return (f"An attraction is seen before contact in {int(seen.sum())} of {len(good)} curves; in the others it is "
-            "below the noise.")
+    rest = "; in the others it is below the noise" if 0 < seen.sum() < len(good) else ""
+    return (f"An attraction is seen before contact in {int(seen.sum())} of {len(good)} curves{rest}." if seen.any() else
+            f"No attraction is seen before contact in {len(good)} curves: it is below the noise.")
 
 
 def _findings(made: xr.Dataset, good: np.ndarray) -> tuple[Finding, ...]:
@@ -86,15 +87,23 @@ def _table_findings(one: xr.Dataset) -> tuple[Finding, ...]:
                               (far, len(z) - 1, "Extrapolated, by the decay of the long-range part.")):
         value, low, high = (float(one[f"force{end}"][at]) for end in ("", "_low", "_high"))
         where = f" at {plain(float(z[at]), 'm', 2)}" if at == least else ""
+        if at == least and high >= 0:
+            rows.append(Finding(name, f"none is told from zero (at most {plain(max(-low, 0.0), 'N', 2)}, 95 %){where}",
+                                meaning))
+            continue
         rows.append(Finding(name, f"{plain(value, 'N')} ({spread(low, high, 'N')}, 95 %){where}", meaning))
     return tuple(rows)
 
 
 def _middle(made: xr.Dataset, good: np.ndarray, name: str, unit: str) -> str:
     """The value with its band of 95 %; of many curves the median, and of the ends of their bands."""
-    middle, low, high = (float(np.median(made[name + end].values[good])) for end in ("", "_low", "_high"))
+    told = good[np.isfinite(made[name].values[good])]
+    if not len(told):
+        return "not told"
+    middle, low, high = (float(np.median(made[name + end].values[told])) for end in ("", "_low", "_high"))
     text = f"{plain(middle, unit)} ({spread(low, high, unit)}, 95 %)"
-    return text if len(good) == 1 else f"{text}, median of {len(good)} curves and of the ends of their bands"
+    many = f", median of {count_of(len(told), 'curve')} and of the ends of their bands"
+    return text + many * (len(good) > 1)
 
 
 def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
@@ -110,6 +119,11 @@ def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
     if loud := int((made["flag"].values[good] == Outcome.misfit).sum()):
         said.append(f"In {count_of(loud, 'curve')} the law leaves more than the baseline's noise: bands are wider by "
                     "that.")
+    if soft := int((made["flag"].values[good] == Outcome.bound_hit).sum()):
+        said.append(f"In {count_of(soft, 'curve')} the noise moves the tip by more than a tenth of the indentation: "
+                    "the lever is too soft, or too noisy, for modulus and attraction at contact to be told.")
+    if cut := int((made["flag"].values[good] == Outcome.saturated).sum()):
+        said.append(f"In {count_of(cut, 'curve')} the detector was saturated: the samples at its end are left out.")
     if stuck := int((made["flag"].values[good] == Outcome.not_converged).sum()):
         said.append(f"In {count_of(stuck, 'curve')} the draws hardly moved: do not use their bands; more --draws may "
                     "help.")
@@ -170,7 +184,7 @@ def _shaded(plot: figure, one: xr.Dataset, length: float, *, inside: bool = True
     if np.isfinite(nearest):
         box = BoxAnnotation(right=nearest, fill_color="#888888", fill_alpha=0.14, line_alpha=0)
         if inside:
-            box.left = float(there[there <= 0].max(initial=0.0))
+            box.left = float(there[there <= 0].max()) if (there <= 0).any() else 0.0
         plot.add_layout(box)
     if float(one["separation"].max()) / length > _FARTHER * there.max():
         plot.add_layout(BoxAnnotation(left=float(there.max()), fill_color="#888888", fill_alpha=0.14, line_alpha=0))

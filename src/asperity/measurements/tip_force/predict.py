@@ -24,7 +24,7 @@ _MOST = 4096  # separations at once
 
 @verb(law="law")
 def predict(law: xr.Dataset, separation: Sequence[float]) -> xr.Dataset:
-    """The force, its gradient and its parts at any separations, of each curve's law.
+    """The force, its gradient and its parts at any separations, of each approach curve's law.
 
     Args:
         law: from `asperity.measurements.tip_force.law.force_law`.
@@ -34,11 +34,14 @@ def predict(law: xr.Dataset, separation: Sequence[float]) -> xr.Dataset:
         the variables over ``point`` that the law has, at these separations.
 
     Raises:
-        ArgumentError: no separation, or too many.
+        ArgumentError: no separation, or too many; the law of a table.
     """
     z = np.asarray(separation, float)
     if not 0 < len(z) <= _MOST or not np.isfinite(z).all():
         raise ArgumentError(f"separation holds {len(z)} numbers: give 1 to {_MOST} finite ones, in m")
+    if "bin_covariance" not in law:
+        raise ArgumentError("law is that of a table, which is told at the separations of its own, to three times the "
+                            "farthest one: interpolate between them")
     contact = _contact(law)
     rows = [_at(law.isel(curve=curve), contact, z) for curve in range(law.sizes["curve"])]
     variables = {name: variable(name, np.stack([row[name] for row in rows])) for name in TOLD}

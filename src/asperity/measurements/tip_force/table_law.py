@@ -16,6 +16,7 @@ import xarray as xr
 from jax import Array
 
 from asperity.data import provenance
+from asperity.data.readers._errors import Unsupported
 from asperity.data.readers.force_table import read_force_table
 from asperity.data.verbs import verb
 from asperity.learning.gp import force_prior, state_space, tempering
@@ -78,16 +79,18 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
         ``long_range``.
 
     Raises:
-        ReadError: the table cannot be read.
+        ReadError: the table cannot be read, or has no forces.
     """
     data = read_force_table(source)
-    own, length, scale = _task(data)
+    if "force" not in data:
+        raise Unsupported(source, "it has frequency shifts, not forces.", "force_law_of_frequency_shift is for them.")
+    own, first, length, scale = _task(data)
     z, y = data["separation"].values, data["force"].values
     at, count = grid(z), draws + draws % 2
     with jax.enable_x64(True):
         own = jax.tree.map(jnp.asarray, own)
         found = jax.tree.map(np.asarray, _draws(own, jax.random.key(seed), count))
-        answer = jax.tree.map(np.asarray, _answers(own, found.theta, jnp.asarray((at - z[0]) / length)))
+        answer = jax.tree.map(np.asarray, _answers(own, found.theta, jnp.asarray((at - first) / length)))
     noise = float(np.exp(found.theta[:, -1]).mean()) * scale
     law = together(answer.mean * scale, answer.covariance * scale**2, at, length) | {
         "force_std_noise": np.full(len(at), noise), "bin_separation": z, "bin_force": y,
@@ -116,8 +119,8 @@ def grid(z: np.ndarray) -> np.ndarray:
     return z[0] - nearest + np.geomspace(nearest, nearest + _BEYOND * z[-1] - z[0], _POINTS)
 
 
-def _task(data: xr.Dataset) -> tuple[_Table, float, float]:
-    """The table padded, with its units of length (m) and force (N); of a long table, means of `_MOST` bins."""
+def _task(data: xr.Dataset) -> tuple[_Table, float, float, float]:
+    """The table padded, its first separation, its units of length (m) and force (N); of a long one, `_MOST` means."""
     z, y = data["separation"].values, data["force"].values
     std = data["force_std"].values if "force_std" in data else None
     edges = np.unique(np.linspace(0, len(z), min(len(z), _MOST) + 1).astype(int))
@@ -138,7 +141,7 @@ def _task(data: xr.Dataset) -> tuple[_Table, float, float]:
     return _Table(padded((z - z[0]) / length, float((z[-1] - z[0]) / length)), padded(y / scale, 0.0),
                   padded(relative, 1.0), padded(np.ones(len(z)), 0.0), np.log(gap / length),
                   _KNOWN_GAP if z[0] > 0 else _ANY_GAP, np.log(noise),
-                  _KNOWN_NOISE if std is not None else _ANY_NOISE), length, scale
+                  _KNOWN_NOISE if std is not None else _ANY_NOISE), float(z[0]), length, scale
 
 
 def _split(theta: Array, own: _Table) -> tuple[AbstractKernel, Observed]:
