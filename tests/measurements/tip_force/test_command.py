@@ -72,6 +72,17 @@ def test_it_goes_on_where_it_was(done, monkeypatch):
     np.testing.assert_array_equal(store.load(folder / "second.nc")["force"], whole["force"])
 
 
+def test_a_file_that_cannot_be_read_is_told_and_counts(tmp_path):
+    folder = tmp_path / "curves"
+    folder.mkdir()
+    store.save(approaching.dataset([1]), folder / "one.nc")
+    (folder / "empty.csv").write_text("")
+    code, out, _ = run("force", folder, "--draws", 32, "--out", tmp_path / "law.nc")
+    assert code == 1
+    assert "1 file could not be read: " in out
+    assert "empty.csv: the file is empty" in out
+
+
 def test_json(tmp_path):
     path = table(tmp_path / "table.csv")
     code, out, _ = run("force", path, "--draws", 32, "--out", tmp_path / "law.nc", "--json")
