@@ -62,7 +62,9 @@ def _findings(made: xr.Dataset, good: np.ndarray) -> tuple[Finding, ...]:
     """The numbers of the law, or of the middle one of many."""
     if "contact_attraction" not in made:
         return _table_findings(made.isel(curve=int(good[0])))
-    rows = [Finding("attraction at contact", _middle(made, good, "contact_attraction", "N"),
+    attracts = float(np.median(made["contact_attraction"].values[good])) < 0
+    name = "attraction at contact" if attracts else "long-range force at contact"
+    rows = [Finding(name, _middle(made, good, "contact_attraction", "N"),
                     "The long-range part where the tip touches, by the contact side of a jump where there is one; "
                     "negative attracts."),
             Finding("modulus at vanishing depth", _middle(made, good, "modulus", "Pa"),
