@@ -29,9 +29,9 @@ from asperity.learning.gp.observed import Observed
 HERTZ = ContactTerm(Hertz(radius=1e-8), 2.0, 1e-9)
 MADE = {
     "Beyond": Beyond(PowerLaw(2.0) * LogSeparation(Matern(1.2)), 0.3),
-    "ContactDiscrepancy": ContactDiscrepancy(HERTZ, Matern(1.0)),
+    "ContactDiscrepancy": ContactDiscrepancy(Matern(1.0), HERTZ),
     "ContactTerm": HERTZ,
-    "approach": (HERTZ + ContactDiscrepancy(HERTZ, Matern(1.0))
+    "approach": (HERTZ + ContactDiscrepancy(Matern(1.0), HERTZ)
                  + Beyond(PowerLaw(2.0) * LogSeparation(Matern(1.2)), 0.3)),
     "Constant": Constant(1.7),
     "Envelope": Envelope(0.8),

@@ -138,6 +138,8 @@ def sums_of(dictionary: AbstractDictionary, scaling: Scaling, x: Float[np.ndarra
     """
     if x.shape != y.shape:
         raise DataError(f"pairs of different shapes: {x.shape} and {y.shape}")
+    if not len(x):
+        raise DataError("no pair: an episode needs two samples at least")
     blocks = (_block(dictionary, scaling, np.asarray(x[i : i + _BLOCK]), np.asarray(y[i : i + _BLOCK]), method)
               for i in range(0, len(x), _BLOCK))
     return reduce(Sums.merged, blocks)

@@ -13,6 +13,7 @@ et al., Appl. Phys. Lett. 72, 2613 (1998) (dissipation).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -174,33 +175,34 @@ def steady(lever: Cantilever, drive: Drive, force: TipForce, height: Float[Array
             itself in the time that the free oscillation takes to decay to 1/e (Q / pi periods), at most 60 such times.
     """
     height = jnp.asarray(height)
-    if periods is not None:
-        def one(_: int, motion: Motion) -> Motion:
-            return _period(lever, drive, force, height, motion, steps, measured=False)[0]
 
-        motion = jax.lax.fori_loop(0, periods, one, start)
-        motion, sums = _period(lever, drive, force, height, motion, steps, measured=True)
-        return _shown(sums, motion, steps, jnp.asarray(True), force.cutoff)
-    return _settle(lever, drive, force, height, start, steps)
+    def after(motion: Motion, count: Array | int) -> tuple[Motion, Motion, _Sums]:
+        """The motion so many periods later, at the end of one more, and what that one shows."""
+        motion = jax.lax.fori_loop(0, count, lambda _, own: _period(lever, drive, force, height, own, steps,
+                                                                    measured=False)[0], motion)
+        return motion, *_period(lever, drive, force, height, motion, steps, measured=True)
+
+    motion, settled = start, jnp.asarray(True)
+    if periods is None:
+        motion, settled = _settled(after, start, jnp.maximum(jnp.ceil(lever.quality[0] / jnp.pi), 2).astype(int))
+    _, end, sums = after(motion, periods or 0)
+    return _shown(sums, end, steps, settled, force.cutoff)
 
 
-def _settle(lever: Cantilever, drive: Drive, force: TipForce, height: Array, start: Motion,
-            steps: int) -> SteadyOscillation:
+def _settled(after: Callable[[Motion, Array], tuple[Motion, Motion, _Sums]], start: Motion,
+             block: Array) -> tuple[Motion, Array]:
     """Blocks of a time of decay, until two of them show the same amplitude and phase."""
-    block = jnp.maximum(jnp.ceil(lever.quality[0] / jnp.pi), 2).astype(int)
 
     def more(state: tuple[Motion, Array, Array, Array]) -> Array:
         return ~state[2] & (state[3] < _DECAYS)
 
     def body(state: tuple[Motion, Array, Array, Array]) -> tuple[Motion, Array, Array, Array]:
         motion, before, _, count = state
-        motion = jax.lax.fori_loop(0, block, lambda _, m: _period(lever, drive, force, height, m, steps,
-                                                                  measured=False)[0], motion)
-        _, sums = _period(lever, drive, force, height, motion, steps, measured=True)
+        motion, _, sums = after(motion, block)
         change = jnp.abs(sums.signal - before)
         return motion, sums.signal, change < _SETTLED * jnp.abs(sums.signal), count + 1
 
-    motion, _, settled, _ = jax.lax.while_loop(more, body, (start, jnp.zeros_like(height) + 0j, jnp.asarray(False),
-                                                            jnp.asarray(0)))
-    motion, sums = _period(lever, drive, force, height, motion, steps, measured=True)
-    return _shown(sums, motion, steps, settled, force.cutoff)
+    nothing = jnp.zeros_like(start.away[0, 0]) + 0j
+    first = start, nothing, jnp.asarray(False), jnp.asarray(0)
+    motion, _, settled, _ = jax.lax.while_loop(more, body, first)
+    return motion, settled

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -59,7 +58,3 @@ class TipForce(eqx.Module):
         drag = -self.viscosity * jnp.sqrt(self.radius * pressed) * velocity
         elastic = self.contact.force(inside)
         return attraction + jnp.where(touching, elastic, 0.0) + jnp.where(touching & (inside > 0), drag, 0.0)
-
-    def slope(self, distance: Scalar, touching: Bool[Array, ""]) -> Scalar:
-        """dF/dd at rest, N/m."""
-        return jax.grad(lambda d: self.force(d, jnp.zeros_like(d), touching))(distance)

@@ -21,12 +21,15 @@ def without_glitches(values: np.ndarray, counted: np.ndarray, least: np.ndarray)
 
     ``least``: (batch,) by how much they do at least, in the unit of the values.
     """
-    steps = _steps(values, counted)
-    odd = steps.max(axis=1) > least
-    if not odd.all():  # what has no large step has no glitch
-        found = values.copy()
-        found[odd] = without_glitches(values[odd], counted[odd], least[odd]) if odd.any() else values[odd]
-        return found
+    steps, found = _steps(values, counted), values.copy()
+    odd = steps.max(axis=1) > least  # what has no large step has no glitch
+    if odd.any():
+        found[odd] = _mended(values[odd], counted[odd], steps[odd], least[odd])
+    return found
+
+
+def _mended(values: np.ndarray, counted: np.ndarray, steps: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """`without_glitches` of curves whose largest of these ``steps`` exceeds ``least``."""
     found = values.copy()
     usual = uniform_filter1d(steps, 2 * _AROUND + 1, axis=1)  # from sample to sample, thereabouts
     least = np.maximum(least[:, None], _UNUSUAL * usual)

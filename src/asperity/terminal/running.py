@@ -5,14 +5,16 @@ from __future__ import annotations
 import _thread
 import functools
 import gc
+import json
 import logging
 import os
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -21,7 +23,7 @@ from rich.console import Console
 from asperity.messages import WAITED_FOR, AsperityError
 
 __all__ = ["Progress", "collect_rarely", "guarded", "insist_on_interrupts", "keep_compiled", "one_thread_each",
-           "progress"]
+           "progress", "say"]
 
 #: objects that are made before Python looks for cycles of dead ones, and how often it looks farther back: with its own
 #: 700 and 10, a fifth of the time of a first result goes into looking through what was imported
@@ -129,6 +131,14 @@ def progress() -> Iterator[Progress]:
         log.setLevel(usual)
         log.removeHandler(bar)
         bar.stop()
+
+
+def say(findings: Sequence[str], outputs: Sequence[Path], *, as_json: bool) -> None:
+    """Print what was found and what was written, for people or for machines."""
+    if as_json:
+        typer.echo(json.dumps({"findings": list(findings), "outputs": [str(path) for path in outputs]}))
+    else:
+        typer.echo("\n".join([*findings, *(f"-> {path}" for path in outputs)]))
 
 
 def keep_compiled() -> None:

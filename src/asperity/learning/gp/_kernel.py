@@ -12,7 +12,8 @@ import numpy as np
 from jax.scipy.linalg import block_diag
 from jaxtyping import Array, Float
 
-__all__ = ["AbstractAmplitude", "AbstractKernel", "AbstractStationary", "Product", "Scalar", "Sum", "scalar"]
+__all__ = ["AbstractAmplitude", "AbstractKernel", "AbstractStationary", "AbstractWarped", "Product", "Scalar", "Sum",
+           "scalar"]
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " state"]
@@ -118,6 +119,37 @@ class AbstractAmplitude(AbstractKernel):
     def observation(self, at: Scalar) -> Vector:
         """The standard deviation."""
         return jnp.reshape(self.at(at), (1,))
+
+
+class AbstractWarped(AbstractKernel):
+    """A ``kernel`` of another coordinate, which never falls where this one rises."""
+
+    kernel: AbstractKernel
+
+    @abstractmethod
+    def warped(self, z: Scalar) -> Scalar:
+        """The coordinate of the kernel."""
+
+    @property
+    def states(self) -> int:
+        """Those of the kernel."""
+        return self.kernel.states
+
+    def covariance(self, a: Scalar, b: Scalar) -> Scalar:
+        """That of the kernel."""
+        return self.kernel.covariance(self.warped(a), self.warped(b))
+
+    def state_covariance(self) -> Matrix:
+        """That of the kernel."""
+        return self.kernel.state_covariance()
+
+    def transition(self, a: Scalar, b: Scalar) -> Matrix:
+        """That of the kernel."""
+        return self.kernel.transition(self.warped(a), self.warped(b))
+
+    def observation(self, at: Scalar) -> Vector:
+        """That of the kernel."""
+        return self.kernel.observation(self.warped(at))
 
 
 class Sum(AbstractKernel):

@@ -12,7 +12,6 @@ is steep.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -109,7 +108,7 @@ def _kernel(theta: Array, own: ScaledApproach, model: AbstractElasticContact) ->
     term = ContactTerm(model, own.depth, jnp.asarray(UNIT))
     far = Constant(attraction * cutoff**exponent) * PowerLaw(exponent) * LogSeparation(Matern(bend))
     return (Constant(jnp.asarray(_ANY)) * term
-            + Constant(discrepancy * own.stiffness) * ContactDiscrepancy(term, Matern(radius, 1))
+            + Constant(discrepancy * own.stiffness) * ContactDiscrepancy(Matern(radius, 1), term)
             + Beyond(far, cutoff))
 
 
@@ -123,7 +122,7 @@ def _observed(theta: Array, own: ScaledApproach) -> Observed:
     return Observed(own.z + theta[0] * own.surface_std, own.y, covariance, own.there > 0, own.time, baseline)
 
 
-@partial(eqx.filter_jit)
+@eqx.filter_jit
 def draws_of(own: ScaledApproach, model: AbstractElasticContact, key: Array, draws: int) -> Draws:
     """Draws of the hyperparameters (`PARAMETERS`) from their posterior."""
     mean, std = (jnp.array(column) for column in zip(*PRIOR.values()))

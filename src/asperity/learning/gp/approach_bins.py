@@ -73,7 +73,7 @@ def binned(position: np.ndarray, force: np.ndarray, counted: np.ndarray, model: 
     attached, use = attached[0], use[0]
     position, force, attached = position[use], force[use], attached[use]
     order = np.flatnonzero(use)
-    surface, width, amplitude, _ = _rough(position, force, attached, model)
+    surface, width, amplitude = _rough(position, force, attached, model)
     outside = (int(np.flatnonzero(attached > 0)[0]) if (attached > 0).any() else
                int(np.searchsorted(np.maximum.accumulate(position), surface)))
     if outside < FEWEST:
@@ -122,8 +122,8 @@ def _slope(model: AbstractElasticContact, indentation: np.ndarray) -> np.ndarray
 
 
 def _rough(position: np.ndarray, force: np.ndarray, attached: np.ndarray,
-           model: AbstractElasticContact) -> tuple[float, float, float, float]:
-    """Surface, how far off it may be, amplitude of the contact and offset: line, contact and a step of adhesion.
+           model: AbstractElasticContact) -> tuple[float, float, float]:
+    """Surface, how far off it may be, and amplitude of the contact, beside a line and a step of adhesion.
 
     The surface is looked for about the jump, or over the whole window where there is none, and then more closely.
     """
@@ -137,23 +137,23 @@ def _rough(position: np.ndarray, force: np.ndarray, attached: np.ndarray,
         coarse = np.linspace(position.min(), position.max(), _TRIED)[1:-1]
         reach = 2 * window / _TRIED
         tried = coarse[np.argmin(_costs(position, force, coarse, model)[0])] + np.linspace(-1, 1, _TRIED) * reach
-    costs, weights = _costs(position, force, tried, model)
+    costs, amplitudes = _costs(position, force, tried, model)
     best = int(np.argmin(costs))
     near = tried[costs <= 2 * costs[best]]
-    return float(tried[best]), max(float(np.ptp(near)) / 2, step), float(weights[best, 0]), float(weights[best, 1])
+    return float(tried[best]), max(float(np.ptp(near)) / 2, step), float(amplitudes[best])
 
 
 def _costs(position: np.ndarray, force: np.ndarray, tried: np.ndarray,
            model: AbstractElasticContact) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of squares that is left with the surface at each place, and (amplitude, offset) there."""
+    """Sum of squares that is left with the surface at each place, and the amplitude of the contact there."""
     centered = (position - position[0]) / np.ptp(position)
     shapes = _shape(model, np.maximum(position - tried[:, None], 0.0))
-    costs, found = np.full(len(tried), np.inf), np.zeros((len(tried), 2))
+    costs, found = np.full(len(tried), np.inf), np.zeros(len(tried))
     for number, (at, shape) in enumerate(zip(tried, shapes)):
         if shape.max() > 0:
             columns = np.stack([np.ones_like(force), centered, shape / shape.max(), (position > at) * 1.0], axis=1)
             weights, *_ = np.linalg.lstsq(columns, force, rcond=None)
-            found[number] = weights[2] / shape.max(), weights[0]
+            found[number] = weights[2] / shape.max()
             costs[number] = np.square(force - columns @ weights).sum() if weights[2] > 0 else np.inf
     return costs, found
 

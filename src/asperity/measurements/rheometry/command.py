@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from asperity.terminal.options import HalfAngle, Json, PoissonRatio, Radius, given, option, output
-from asperity.terminal.running import guarded, progress
+from asperity.terminal.running import guarded, progress, say
 
 __all__ = ["relax", "spectrum"]
 
@@ -97,8 +96,5 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     kept = {"holds", "modulus_spectrum", "power_law"}  # those that keep it
     if {step["verb"] for step in provenance.history(made)} & kept:
         jobs.discard(_work(out))
-    if as_json:
-        typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in paths]}))
-    else:
-        typer.echo("\n".join([*said, *(f"-> {path}" for path in paths)]))
+    say(said, paths, as_json=as_json)
     return int(bool(made.attrs.get("alarm", 0)) or ("flag" in made and bool((made["flag"].values != 0).any())))

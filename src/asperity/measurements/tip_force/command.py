@@ -21,7 +21,7 @@ from asperity.terminal.options import (
     option,
     output,
 )
-from asperity.terminal.running import guarded, progress
+from asperity.terminal.running import guarded, progress, say
 
 __all__ = ["force"]
 
@@ -87,8 +87,5 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     outputs = [*keep(made, about, out), write_csv(made, out.with_suffix(".csv"))]
     jobs.discard(Path(f"{out}.work"))
     said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
-    if as_json:
-        typer.echo(json.dumps({"findings": said, "outputs": [str(path) for path in outputs]}))
-    else:
-        typer.echo("\n".join([*said, *(f"-> {path}" for path in outputs)]))
+    say(said, outputs, as_json=as_json)
     return int(bool((made["flag"].values != 0).any()) or len(json.loads(made.attrs.get("failed_files", "[]"))) > 0)

@@ -20,19 +20,26 @@ from asperity.data.verbs import verb
 from asperity.learning.gp import dense, frequency_shift
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.dense import LinearRows
-from asperity.learning.gp.hyperparameters import Draws, GaussianPrior
+from asperity.learning.gp.hyperparameters import Draws
 from asperity.learning.gp.observed import Observed, PartPosterior
 from asperity.learning.gp.tempering import tempered
 from asperity.learning.sader_jarvis import ill_posed, inflections, sader_jarvis
 from asperity.measurements.tip_force.law_table import together
-from asperity.measurements.tip_force.table_law import PRIOR, SAID, dataset_of, grid
+from asperity.measurements.tip_force.table_law import (
+    KNOWN_GAP,
+    NEAREST,
+    PRIOR,
+    SAID,
+    dataset_of,
+    grid,
+    white_noise,
+    with_table,
+)
 
 __all__ = ["force_law_of_frequency_shift"]
 
-_GAP_STD = 0.3  # standard deviation of ln of the nearest separation, whose zero nobody knows exactly
 _NOISE_STD = (0.05, 0.5)  # of ln of the noise where the table states it, and where it does not
 _ROUNDING = 1e-6  # of the shifts' size: the least noise
-_NEAREST = 1e-6  # of the unit of length: the least separation that a draw may mean
 _KNOWN = ("Amplitude, spring constant and resonance frequency are taken as exact; separations are those of closest "
           "approach.")
 _ILL = ("At this amplitude the inversion of Sader and Jarvis, drawn as dots, is ill-posed for this law (its test of "
@@ -128,8 +135,7 @@ def _task(path: Path, data: xr.Dataset, lever: dict[str, float]) -> tuple[_Shift
     rows = frequency_shift.rows(z / length, a / length, lever["spring_constant"] * length / scale, average)
     std = (data["frequency_shift_std"].values / lever["resonance_frequency"] if "frequency_shift_std" in data else
            None)
-    rough = float(np.median(np.abs(np.diff(shift, 2)))) / 1.65  # of white noise: sqrt(6) / 1.4826
-    noise = max(float(np.median(std)) if std is not None else rough, _ROUNDING * size)
+    noise = max(float(np.median(std)) if std is not None else white_noise(shift), _ROUNDING * size)
     relative = np.ones(len(z)) if std is None else std / np.median(std)
     return _Shifts(average @ (z - z[0]) / length, average @ shift / size, average**2 @ relative**2,
                    np.asarray(rows.at) - z[0] / length, np.asarray(rows.weight) / size, np.log(z[0] / length),
@@ -145,9 +151,7 @@ def _split(theta: Array, own: _Shifts) -> tuple[AbstractKernel, Observed, Linear
 
 @partial(jax.jit, static_argnums=2)
 def _draws(own: _Shifts, key: Array, draws: int) -> Draws:
-    mean, std = PRIOR.prior
-    prior = GaussianPrior(jnp.append(mean, jnp.array([own.gap, own.noise])),
-                          jnp.append(std, jnp.array([_GAP_STD, own.noise_std])))
+    prior = with_table((own.gap, KNOWN_GAP), (own.noise, own.noise_std))
     return tempered(lambda theta: dense.log_likelihood(*_split(theta, own)), prior, key, draws)
 
 
@@ -157,6 +161,6 @@ def _answers(own: _Shifts, theta: Array, at: Array) -> PartPosterior:
 
     def one(draw: Array) -> PartPosterior:
         kernel, data, rows = _split(draw, own)
-        return dense.condition(kernel, data, jnp.maximum(at + jnp.exp(draw[-2]), _NEAREST), rows)
+        return dense.condition(kernel, data, jnp.maximum(at + jnp.exp(draw[-2]), NEAREST), rows)
 
     return jax.lax.map(one, theta)

@@ -92,9 +92,10 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
     if "height" in dataset and not np.isfinite(dataset["spring_constant"].values).any():
         raise DataError(_SOFT)
     loaded = dataset.load()
-    arguments = {"model": template.record, "draws": draws + draws % 2, "seed": seed}
+    draws += draws % 2
+    arguments = {"model": template.record, "draws": draws, "seed": seed}
     numbered = loaded.assign_coords(number=("curve", np.arange(loaded.sizes["curve"])))
-    made = over_curves(numbered, lambda some: _fitted(some, contact, draws + draws % 2, seed),
+    made = over_curves(numbered, lambda some: _fitted(some, contact, draws, seed),
                        {"verb": "force_law", **arguments}, batch=_BATCH, folder=folder, restart=restart,
                        progress=progress)
     about = template.attributes(approach, tempering, force_law)

@@ -49,6 +49,8 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "bin_steepness": (("bin",), "N/m", "slope of the rough contact"),
     "bin_time": (("bin",), "1", "coordinate of the baseline's level and tilt"),
 }
+
+
 def sizes_of(draws: int) -> dict[str, int]:
     """The sizes of the dimensions that the law of an approach has."""
     return {"point": _INSIDE + _OUTSIDE, "part": len(PARTS), "part_": len(PARTS), "draw": draws,

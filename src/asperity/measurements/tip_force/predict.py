@@ -45,8 +45,7 @@ def predict(law: xr.Dataset, separation: Sequence[float]) -> xr.Dataset:
     contact = _contact(law)
     rows = [_at(law.isel(curve=curve), contact, z) for curve in range(law.sizes["curve"])]
     variables = {name: variable(name, np.stack([row[name] for row in rows])) for name in TOLD}
-    kept = {name: law[name] for name in law.coords if name not in ("parameter",)}
-    made = xr.Dataset(variables, kept, attrs={k: v for k, v in law.attrs.items() if k != "history"})
+    made = xr.Dataset(variables, law.coords, law.attrs).drop_vars("parameter")
     return provenance.record(made, provenance.step("predict", {"separation": z.tolist()}), before=law)
 
 

@@ -29,7 +29,8 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.tip_force.law_table import ForceLaw, table, together
 from asperity.report.citing import citations
 
-__all__ = ["PRIOR", "SAID", "dataset_of", "force_law_of_table", "grid"]
+__all__ = ["KNOWN_GAP", "NEAREST", "PRIOR", "SAID", "dataset_of", "force_law_of_table", "grid", "white_noise",
+           "with_table"]
 
 PRIOR = FORCE_PRIORS["decaying"]
 _POINTS = 120  # of the law,
@@ -37,12 +38,15 @@ _BEYOND = 3.0  # to so many times the farthest separation
 _SIZES = (64, 256, 512)  # that tables are padded to
 _MOST = 512  # points: longer tables become means of so many bins
 _ROUNDING = 1e-6  # of the force scale: the least noise
-_NEAREST = 1e-6  # of the unit of length: the least separation that a draw may mean
-_KNOWN_GAP = 0.3  # standard deviation of ln of the nearest separation, whose zero nobody knows exactly
+#: of the unit of length: the least separation that a draw may mean
+NEAREST = 1e-6
+#: standard deviation of ln of the nearest separation, whose zero nobody knows exactly
+KNOWN_GAP = 0.3
 _ANY_GAP = 1.0  # the same where the separations of the table begin at 0 or below
 _TOUCHING = 0.3e-9  # m: then it is about this
 _KNOWN_NOISE = 0.05  # standard deviation of ln of the noise where the table states it,
 _ANY_NOISE = 1.0  # and where it does not
+_SECOND = 1.65  # median size of second differences of white noise of variance 1: sqrt(6) / 1.4826
 _STUCK = 0.02  # of the last moves of the draws that must be accepted
 #: what bands hold
 SAID = ("Bands hold the noise, the shape and the decay of both parts, and that the zero of the separations is known "
@@ -129,8 +133,8 @@ def _task(data: xr.Dataset) -> tuple[_Table, float, float, float]:
     gap = z[0] if z[0] > 0 else min(_TOUCHING, float(np.ptp(z)))
     length = float(np.sqrt(gap * (gap + np.ptp(z))))
     scale = max(float(np.sqrt(np.mean(y**2))), 1e-300)
-    rough = float(np.median(np.abs(np.diff(y, 2)))) / 1.65 / scale  # of white noise: sqrt(6) / 1.4826
-    noise = max(float(np.median(std)) / scale if std is not None else rough * np.sqrt(np.median(number)), _ROUNDING)
+    noise = float(np.median(std)) if std is not None else white_noise(y) * np.sqrt(np.median(number))
+    noise = max(noise / scale, _ROUNDING)
     relative = 1 / np.sqrt(number) if std is None else np.sqrt(
         np.add.reduceat(std**2, edges[:-1])) / number / np.median(std)
     size = next(size for size in _SIZES if size >= len(z))
@@ -140,7 +144,7 @@ def _task(data: xr.Dataset) -> tuple[_Table, float, float, float]:
 
     return _Table(padded((z - z[0]) / length, float((z[-1] - z[0]) / length)), padded(y / scale, 0.0),
                   padded(relative, 1.0), padded(np.ones(len(z)), 0.0), np.log(gap / length),
-                  _KNOWN_GAP if z[0] > 0 else _ANY_GAP, np.log(noise),
+                  KNOWN_GAP if z[0] > 0 else _ANY_GAP, np.log(noise),
                   _KNOWN_NOISE if std is not None else _ANY_NOISE), float(z[0]), length, scale
 
 
@@ -153,10 +157,20 @@ def _split(theta: Array, own: _Table) -> tuple[AbstractKernel, Observed]:
 
 @partial(jax.jit, static_argnums=2)
 def _draws(own: _Table, key: Array, draws: int) -> Draws:
-    mean, std = PRIOR.prior
-    prior = GaussianPrior(jnp.append(mean, jnp.array([own.gap, own.noise])),
-                          jnp.append(std, jnp.array([own.gap_std, own.noise_std])))
+    prior = with_table((own.gap, own.gap_std), (own.noise, own.noise_std))
     return tempered(lambda theta: state_space.log_likelihood(*_split(theta, own)), prior, key, draws)
+
+
+def with_table(gap: tuple[Any, Any], noise: tuple[Any, Any]) -> GaussianPrior:
+    """The prior with the nearest separation and the noise of a table: mean and standard deviation of their ln."""
+    mean, std = PRIOR.prior
+    more = jnp.array([gap, noise])
+    return GaussianPrior(jnp.append(mean, more[:, 0]), jnp.append(std, more[:, 1]))
+
+
+def white_noise(values: np.ndarray) -> float:
+    """The standard deviation of white noise on values that change smoothly, by their second differences."""
+    return float(np.median(np.abs(np.diff(values, 2)))) / _SECOND
 
 
 @jax.jit
@@ -170,7 +184,7 @@ def _answers(own: _Table, theta: Array, at: Array) -> PartPosterior:
 
     def one(draw: Array) -> PartPosterior:
         kernel, data = _split(draw, own)
-        asked = Observed(jnp.concatenate([data.z, jnp.maximum(at + jnp.exp(draw[-2]), _NEAREST)])[order],
+        asked = Observed(jnp.concatenate([data.z, jnp.maximum(at + jnp.exp(draw[-2]), NEAREST)])[order],
                          filled(data.y, 0.0), filled(data.variance, 1.0), filled(own.there, 0.0) > 0)
         return jax.tree.map(lambda row: row[place], state_space.condition(kernel, asked))
 

@@ -1,6 +1,13 @@
 """Kernels, one file each; they add and multiply."""
 
-from asperity.learning.gp._kernel import AbstractAmplitude, AbstractKernel, AbstractStationary, Product, Sum
+from asperity.learning.gp._kernel import (
+    AbstractAmplitude,
+    AbstractKernel,
+    AbstractStationary,
+    AbstractWarped,
+    Product,
+    Sum,
+)
 from asperity.learning.gp.kernels.beyond import Beyond
 from asperity.learning.gp.kernels.constant import Constant
 from asperity.learning.gp.kernels.contact_discrepancy import ContactDiscrepancy
@@ -13,6 +20,6 @@ from asperity.learning.gp.kernels.power_law import PowerLaw
 from asperity.learning.gp.kernels.rational_quadratic import RationalQuadratic
 from asperity.learning.gp.kernels.squared_exponential import SquaredExponential
 
-__all__ = ["AbstractAmplitude", "AbstractKernel", "AbstractStationary", "Beyond", "Constant", "ContactDiscrepancy",
-           "ContactTerm", "Envelope", "Linear", "LogSeparation", "Matern", "PowerLaw", "Product", "RationalQuadratic",
-           "SquaredExponential", "Sum"]
+__all__ = ["AbstractAmplitude", "AbstractKernel", "AbstractStationary", "AbstractWarped", "Beyond", "Constant",
+           "ContactDiscrepancy", "ContactTerm", "Envelope", "Linear", "LogSeparation", "Matern", "PowerLaw", "Product",
+           "RationalQuadratic", "SquaredExponential", "Sum"]
