@@ -152,7 +152,8 @@ def test_polynomials_are_those_of_numpy():
     (lambda: scaling_of(np.array([[1.0, 2.0], [3.0, 2.0]])), DataError, "state 1 never changes"),
     (lambda: scaling_of(np.array([[1.0, np.nan], [3.0, 2.0]])), DataError, "not finite"),
     (lambda: model_of(Polynomials(5), *slow_manifold(12)), ArgumentError, "12 pairs for 21 functions"),
-    (lambda: sums_of(Polynomials(1), scaling_of(np.eye(2)), np.eye(2), np.ones((3, 2))), DataError, "of different")])
+    (lambda: sums_of(Polynomials(1), scaling_of(np.eye(2)), np.eye(2), np.ones((3, 2))), DataError, "of different"),
+    (lambda: sums_of(Polynomials(1), scaling_of(np.eye(2)), np.empty((0, 2)), np.empty((0, 2))), DataError, "no pair")])
 def test_wrong_data_say_what_is_wrong(make, error, why):
     with pytest.raises(error, match=why):
         make()

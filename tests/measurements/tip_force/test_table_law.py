@@ -104,3 +104,13 @@ def test_curves_are_no_tables(tmp_path):
     path.write_text("time (s),height (nm),force (nN)\n" + "1,2,3\n" * 9, encoding="utf-8")
     assert not force_table_shows(path)
     assert force_table_shows(written(tmp_path / "t.csv", [1, 2], [3, 4])) == "force"
+
+
+def test_titles_as_people_write_them(tmp_path):
+    """A unit after a slash, a capital delta, blanks for underscores."""
+    path = tmp_path / "shifts.csv"
+    path.write_text("Tip sample distance/nm;Δf/Hz;df_std (Hz)\n" + "\n".join(f"{i};{-i};0.1" for i in range(1, 12)),
+                    encoding="utf-8")
+    found = read_force_table(path)
+    assert set(found.data_vars) == {"frequency_shift", "frequency_shift_std"}
+    np.testing.assert_allclose(found["separation"], 1e-9 * np.arange(1, 12))

@@ -1,7 +1,7 @@
 """Tables of a force law: forces or frequency shifts against separations, as text with named columns and units.
 
-One title line with the columns, the unit in brackets behind the name; comma, semicolon, tab or blanks between. Columns:
-``separation`` (or z, distance) with ``force``, or with ``frequency_shift`` (or df); each of the two may have
+One title line with the columns, the unit in brackets or after a slash behind the name; comma, semicolon, tab or blanks
+between. Columns: ``separation`` (or z, distance) with ``force``, or with ``frequency_shift`` (or df); each of the two may have
 ``..._std``. Lines ``# amplitude = 0.3 nm``, ``# spring constant = 1800 N/m``, ``# resonance frequency = 30 kHz`` before
 it say what a frequency shift needs.
 """
@@ -19,16 +19,15 @@ from asperity.data.readers._appearance import appearance, is_foreign
 from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
 from asperity.data.readers._table import parse_quantity, parse_rows, separator_of, split_cells, split_entry, unit_factor
 from asperity.data.readers._text import read_head, read_text
+from asperity.data.readers._titles import quantity_of
 
 __all__ = ["force_table_shows", "read_force_table"]
 
 _NAMES = {"separation": ("separation", "z", "distance", "tip_sample_distance", "d"),
-          "force": ("force", "f", "f_ts"), "force_std": ("force_std",),
-          "frequency_shift": ("frequency_shift", "df", "delta_f", "Δf", "freq_shift"),
-          "frequency_shift_std": ("frequency_shift_std", "df_std")}
+          "force": ("force", "f", "f_ts"),
+          "frequency_shift": ("frequency_shift", "df", "delta_f", "δf", "freq_shift")}
 _UNITS = {"separation": "m", "force": "N", "force_std": "N", "frequency_shift": "Hz", "frequency_shift_std": "Hz"}
 _ENTRIES = {"amplitude": "m", "spring_constant": "N/m", "resonance_frequency": "Hz"}
-_TITLE = re.compile(r"^\s*(.*?)\s*[\[(]([^\])]*)[\])]\s*$")
 _FEWEST = 8  # rows: less than twice the unknowns of a law
 _WANTED = ("Name the columns, with units, for example: separation (nm), force (nN); or separation (nm), "
            "frequency_shift (Hz).")
@@ -103,9 +102,8 @@ def _meaningful(path: Path, columns: dict[str, np.ndarray], shown: str) -> None:
 
 def _named(title: str) -> tuple[str, str]:
     """The quantity that a title names ("" if it is not known) and its unit."""
-    match = _TITLE.match(title.strip('"'))
-    name = re.sub(r"[\s-]+", "_", (match[1] if match else title.strip('"')).strip().lower())
-    return next((own for own, words in _NAMES.items() if name in words), ""), match[2].strip() if match else ""
+    quantity, unit = quantity_of(title, _NAMES)
+    return (quantity, (unit or "").strip()) if quantity in _UNITS else ("", "")
 
 
 def _entries(lines: list[str]) -> list[tuple[str, str, str]]:

@@ -36,6 +36,7 @@ from asperity.data.readers._table import (
     unit_factor,
 )
 from asperity.data.readers._text import read_head, read_text
+from asperity.data.readers._titles import quantity_of
 from asperity.messages import quoted
 from asperity.quantities import QUANTITIES
 
@@ -58,9 +59,6 @@ _NAMES = {
 #: SI unit of what is no modulus
 _UNITS = {"angular_frequency": "rad/s", "frequency": "Hz", "time": "s", "phase": "rad", "loss_tangent": "1",
           "creep_compliance": "1/Pa"}
-_TITLE = re.compile(r"^\s*(.*?)\s*(?:[\[(]([^\])]*)[\])])?\s*$")
-#: a name, a slash and its unit: E'/kPa
-_SLASHED = re.compile(r"^\s*([^/]+?)\s*/\s*(.+?)\s*$")
 #: a power of minus one behind a unit: Pa^-1
 _INVERSE = re.compile(r"\s*(?:\^?\(?-1\)?|⁻¹)$")
 #: SI unit -> what people mostly write
@@ -93,7 +91,7 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
         raise CorruptFile(path, f"it has fewer than three lines, and looks like {appearance(head)}.", _WANTED)
     separator = separator_of(lines[rows[0]])
     titles = split_cells(lines[rows[0]], separator)
-    named = [_named(title) for title in titles]
+    named = [quantity_of(title, _NAMES) for title in titles]
     if not any(quantity for quantity, _ in named):
         raise NotRecognized(path, f"the columns are unknown; it looks like {appearance(head)}.", _WANTED)
     units, first = [unit for _, unit in named], rows[1]
@@ -111,17 +109,6 @@ def read_table(path: str | PathLike[str]) -> xr.Dataset:
     if "left_out" in found.attrs:
         _log.warning("%s: %s", printable(path), found.attrs["left_out"])
     return found
-
-
-def _named(title: str) -> tuple[str | None, str | None]:
-    """The quantity that a title names, None if it is not known, and its unit, None if there is none."""
-    if whole := _quantity(title.strip('"').strip().lower()):
-        return whole, None
-    match = _TITLE.match(title.strip('"'))
-    if match and (found := _quantity(match[1].strip().lower())):
-        return found, match[2]
-    slashed = _SLASHED.match(title.strip('"'))
-    return (_quantity(slashed[1].strip().lower()), slashed[2].strip("()[] ")) if slashed else (None, None)
 
 
 def _require_units(path: Path, columns: Sequence[tuple[str | None, str | None]]) -> None:
@@ -158,14 +145,6 @@ def _with_parts(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         elif tangent is not None and storage in made and loss not in made:
             made[loss] = made[storage] * tangent
     return made
-
-
-def _quantity(title: str) -> str | None:
-    """What a title names, with ``_std`` kept."""
-    bare = title.removesuffix("_std")
-    spelled = {bare, re.sub(r"[\s-]+", "_", bare)}
-    found = next((name for name, words in _NAMES.items() if spelled & {name, *words}), None)
-    return None if found is None else found + title[len(bare):]
 
 
 def _in_si(path: Path, name: str, unit: str | None, values: np.ndarray) -> np.ndarray:
