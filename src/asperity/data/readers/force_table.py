@@ -1,9 +1,9 @@
 """Tables of a force law: forces or frequency shifts against separations, as text with named columns and units.
 
 One title line with the columns, the unit in brackets or after a slash behind the name; comma, semicolon, tab or blanks
-between. Columns: ``separation`` (or z, distance) with ``force``, or with ``frequency_shift`` (or df); each of the two may have
-``..._std``. Lines ``# amplitude = 0.3 nm``, ``# spring constant = 1800 N/m``, ``# resonance frequency = 30 kHz`` before
-it say what a frequency shift needs.
+between. Columns: ``separation`` (or z, distance) with ``force``, or with ``frequency_shift`` (or df); each of the two
+may have ``..._std``. Lines ``# amplitude = 0.3 nm``, ``# spring constant = 1800 N/m``, ``# resonance frequency = 30 kHz``
+before it say what a frequency shift needs.
 """
 
 from __future__ import annotations
