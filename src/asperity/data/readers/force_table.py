@@ -2,8 +2,8 @@
 
 One title line with the columns, the unit in brackets or after a slash behind the name; comma, semicolon, tab or blanks
 between. Columns: ``separation`` (or z, distance) with ``force``, or with ``frequency_shift`` (or df); each of the two
-may have ``..._std``. Lines ``# amplitude = 0.3 nm``, ``# spring constant = 1800 N/m``, ``# resonance frequency = 30 kHz``
-before it say what a frequency shift needs.
+may have ``..._std``. Lines ``# amplitude = 0.3 nm``, ``# spring constant = 1800 N/m`` and
+``# resonance frequency = 30 kHz`` before it say what a frequency shift needs.
 """
 
 from __future__ import annotations
