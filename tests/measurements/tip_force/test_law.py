@@ -147,3 +147,14 @@ def test_measured_curves(name, seen):
     assert float(made["contact_attraction"][0]) < 0
     if seen:
         assert 0.5 < float(made["noise_factor"][0]) < 2
+
+
+def test_a_contact_that_is_plain_to_see_has_a_law_however_wide_its_bands(monkeypatch):
+    """Draws of several maxima may leave the elastic force open; the data still show a contact."""
+    from asperity.measurements.tip_force import law as module
+
+    monkeypatch.setattr(module, "_touches", lambda law: False)
+    made = asperity.force_law(approaching.dataset([1]), draws=DRAWS)
+    np.testing.assert_array_equal(made["force"][0], law()["force"][0])
+    assert int(made["flag"][0]) == 0
+

@@ -8,8 +8,10 @@ import pytest
 import asperity
 from asperity.data.readers._errors import ReadError
 from asperity.data.readers.force_table import force_table_shows, read_force_table
+from asperity.data.results import codes
 from asperity.measurements.tip_force import table_law
-from asperity.measurements.tip_force.table_law import force_law_of_table
+from asperity.measurements.tip_force.page import page
+from asperity.measurements.tip_force.table_law import force_law_of_table, related, stays
 
 DRAWS = 64
 
@@ -114,3 +116,35 @@ def test_titles_as_people_write_them(tmp_path):
     found = read_force_table(path)
     assert set(found.data_vars) == {"frequency_shift", "frequency_shift_std"}
     np.testing.assert_allclose(found["separation"], 1e-9 * np.arange(1, 12))
+
+
+@pytest.mark.parametrize(("spoiled", "why"), [
+    (lambda z: 0.1 + 0 * z, "do not fall off as forces do"), (lambda z: 0.002 * z, "do not fall off as forces do"),
+    (lambda z: 0.05 * np.cos(z / 3), "attracts and repels")])
+def test_a_level_a_drift_and_waves_are_no_force(spoiled, why, tmp_path):
+    z = np.linspace(0.4, 40.0, 200)
+    noise = 0.02 * np.random.default_rng(1).standard_normal(200)
+    made = force_law_of_table(written(tmp_path / "table.csv", z, truth(z) + spoiled(z) + noise), draws=DRAWS)
+    assert why in made.attrs["findings"]
+    assert codes(made)[int(made["flag"][0])].name == "misfit"
+    about = page(made)
+    assert about.headline == "No force law of 200 values can be defended."
+    assert not about.findings
+
+
+def test_clean_tables_are_not_doubted(made):
+    assert int(made["flag"][0]) == 0
+    assert stays(np.linspace(2.0, 3.0, 300), -0.5 / np.linspace(2.0, 3.0, 300)) == []  # even a force of 1/z
+    assert related(np.random.default_rng(0).standard_normal(400)) == []
+
+
+def test_a_steep_force_in_a_long_table_is_not_averaged(tmp_path):
+    """A repulsion that decays over 0.08 nm, in 5000 points to 30 nm: bins are narrow where forces are steep."""
+    z = np.linspace(0.3, 30.0, 5000)
+    true = 6 * np.exp(-(z - 0.3) / 0.08) - 1 / 6 / z**2
+    noise = 0.02 * np.random.default_rng(4).standard_normal(5000)
+    made = force_law_of_table(written(tmp_path / "steep.csv", z, true + noise), draws=DRAWS).isel(curve=0)
+    at = made["separation"].values * 1e9
+    use = (at >= 0.31) & (at <= 1.0)
+    np.testing.assert_allclose(made["force"].values[use] * 1e9, np.interp(at[use], z, true), atol=0.06)
+

@@ -32,6 +32,8 @@ from asperity.measurements.tip_force.table_law import (
     SAID,
     dataset_of,
     grid,
+    stays,
+    turns,
     white_noise,
     with_table,
 )
@@ -102,8 +104,9 @@ def force_law_of_frequency_shift(source: str | PathLike[str], *, amplitude: floa
     single = {"moved": float(found.moved), "scale": scale}
     noise = float(np.exp(found.theta[:, -1]).mean()) * size * lever["resonance_frequency"]
     bad = ill_posed(inflections(at[at >= z[0]], law["force"][at >= z[0]]), lever["amplitude"])
-    said = [f"The noise of the frequency shifts is {noise:.2g} Hz.", *([_ILL] if bad else []), _KNOWN, SAID]
-    made = dataset_of(law, single, source, said).assign_attrs(observed="frequency_shift", **lever)
+    doubts = [*stays(z, shift), *turns(law, z)]
+    said = [*doubts, f"The noise of the frequency shifts is {noise:.2g} Hz.", *([_ILL] if bad else []), _KNOWN, SAID]
+    made = dataset_of(law, single, source, said, doubted=bool(doubts)).assign_attrs(observed="frequency_shift", **lever)
     arguments = {"source": str(source), **{name: value for name, value in given.items() if value is not None},
                  "draws": count, "seed": seed}
     return provenance.record(made, provenance.step("force_law_of_frequency_shift", arguments, seed=seed,

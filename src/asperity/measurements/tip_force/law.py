@@ -47,8 +47,8 @@ _RISES = 5.0  # times the noise, by which a force in contact is off the baseline
 _NO_LAW = {
     Outcome.no_contact: "no contact is seen: the force does not rise where the approach ends. Approach further, or "
                         "press harder",
-    Outcome.bound_hit: "the noise moves the tip by more than it indents: the lever is too soft, or too noisy, for a "
-                       "law in contact",
+    Outcome.bound_hit: "the noise moves the tip by more than a tenth of the indentation, and no elastic force is told "
+                       "from zero: the lever is too soft, or too noisy, for a law in contact",
 }
 _TOUCHES = 3.0  # standard uncertainties: the least elastic force at the largest depth that is a contact
 
@@ -141,10 +141,10 @@ def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: i
         answer = jax.tree.map(np.asarray, approach.answers(own, contact, found.theta, jnp.asarray(at)))
         own = jax.tree.map(np.asarray, own)
     law = told(own, theta, at, answer, (bins.noise, k))
-    if not _touches(law):
-        outcome = Outcome.bound_hit if _rises(bins) else Outcome.no_contact
+    vague, rises = bins.noise / k > _SHAKEN * bins.depth, _rises(bins)
+    if not _touches(law) and (vague or not rises):  # of a contact that is plain to see, wide bands are told as they are
+        outcome = Outcome.bound_hit if rises else Outcome.no_contact
         return ForceLaw({}, {}, outcome, _NO_LAW[outcome])
-    vague = bins.noise / k > _SHAKEN * bins.depth
     single = numbers(own, bins, law, answer, theta, contact) | {"moved": float(found.moved)}
     if vague:
         single |= {name: np.nan for name in single if name.startswith(_OF_CONTACT)}

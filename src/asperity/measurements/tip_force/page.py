@@ -44,6 +44,8 @@ def page(made: xr.Dataset) -> Page:
 def _headline(made: xr.Dataset, good: np.ndarray) -> str:
     if "contact_attraction" not in made:
         what = "frequency shift" if "observed" in made.attrs else "value"
+        if _doubted(made):
+            return f"No force law of {count_of(int(made.attrs['samples']), what)} can be defended."
         return f"A force law of {count_of(int(made.attrs['samples']), what)}, with its parts and their bands."
     seen = np.isfinite(made["attraction_to"].values[good])
     if len(good) == 1:
@@ -58,8 +60,15 @@ def _headline(made: xr.Dataset, good: np.ndarray) -> str:
             f"No attraction is seen before contact in {len(good)} curves: it is below the noise.")
 
 
+def _doubted(made: xr.Dataset) -> bool:
+    """Whether something is in a table that its law does not hold; the findings say what."""
+    return bool(made["flag"].values[0] == Outcome.misfit)
+
+
 def _findings(made: xr.Dataset, good: np.ndarray) -> tuple[Finding, ...]:
     """The numbers of the law, or of the middle one of many."""
+    if "contact_attraction" not in made and _doubted(made):
+        return ()
     if "contact_attraction" not in made:
         return _table_findings(made.isel(curve=int(good[0])))
     attracts = float(np.median(made["contact_attraction"].values[good])) < 0
@@ -110,14 +119,19 @@ def _middle(made: xr.Dataset, good: np.ndarray, name: str, unit: str) -> str:
 
 def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
     said = []
+    sessions = len(set(made["session"].values.tolist())) if "session" in made.coords else 1
+    if sessions > 1:
+        said.append(f"The curves are of {sessions} sessions, whose medians mean little: take one at a time.")
+    if len(good) > _DRAWN:
+        said.append(f"Drawn are {_DRAWN} of {len(good)} laws; all are in the table beside this page.")
     if "discrepancy" not in made:
         return said
     share = np.abs(made["discrepancy"].values[good])
     large = int((share > np.maximum(_LARGE, 2 * made["discrepancy_std"].values[good])).sum())
     if large:
-        said.append(f"In {count_of(large, 'curve')} more than {100 * _LARGE:.0f} % of the elastic force is none of "
-                    f"{made.attrs['model']}: its modulus is an extrapolation to vanishing depth, not a property of "
-                    "the sample, until the model or the sensitivity is right.")
+        said.append(f"In {count_of(large, 'curve')} it shows that more than {100 * _LARGE:.0f} % of the elastic force "
+                    f"is none of {made.attrs['model']}: its modulus is an extrapolation to vanishing depth, not a "
+                    "property of the sample, until the model or the sensitivity is right.")
     if loud := int((made["flag"].values[good] == Outcome.misfit).sum()):
         said.append(f"In {count_of(loud, 'curve')} the law leaves more than the baseline's noise: bands are wider by "
                     "that.")
@@ -151,7 +165,8 @@ def _panels(one: xr.Dataset, curve: int, many: int) -> list[Panel]:
                              f"force ({unit})"), one, length)]
     outside = _outside(one, z, far, data_z)
     words = ("Bands: 95 %. Shaded: extrapolated, between the nearest sample before contact and the first one in "
-             "contact. The baseline's level and tilt are taken off the data." if "contact" in parts else
+             "contact. The baseline's level and tilt are taken off the data. Before contact, law and band are drawn to "
+             "three times the range of the data there, and end flat where they go on." if "contact" in parts else
              "Bands: 95 %. Shaded: extrapolated, nearer or farther than the data.")
     where = "before contact" if "contact" in parts else "long range"
     return [Panel(f"{name}force law", words, tuple(figures)),

@@ -29,14 +29,16 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.tip_force.law_table import ForceLaw, table, together
 from asperity.report.citing import citations
 
-__all__ = ["KNOWN_GAP", "NEAREST", "PRIOR", "SAID", "dataset_of", "force_law_of_table", "grid", "white_noise",
+__all__ = ["KNOWN_GAP", "NEAREST", "PRIOR", "SAID", "dataset_of", "force_law_of_table", "grid", "related",
+           "stays", "turns", "white_noise",
            "with_table"]
 
 PRIOR = FORCE_PRIORS["decaying"]
 _POINTS = 120  # of the law,
 _BEYOND = 3.0  # to so many times the farthest separation
 _SIZES = (64, 256, 512)  # that tables are padded to
-_MOST = 512  # points: longer tables become means of so many bins
+_MOST = 512  # points: longer tables become means of so many bins, at most
+_SURE = 4.0  # standard deviations, from which a doubt is told
 _ROUNDING = 1e-6  # of the force scale: the least noise
 #: of the unit of length: the least separation that a draw may mean
 NEAREST = 1e-6
@@ -49,8 +51,14 @@ _ANY_NOISE = 1.0  # and where it does not
 _SECOND = 1.65  # median size of second differences of white noise of variance 1: sqrt(6) / 1.4826
 _STUCK = 0.02  # of the last moves of the draws that must be accepted
 #: what bands hold
-SAID = ("Bands hold the noise, the shape and the decay of both parts, and that the zero of the separations is known "
-         "to a third of the nearest one at best.")
+SAID = ("Bands hold white noise about a zero of the force that is right (no level, drift or waves), the shape and the "
+        "decay of both parts, and that the zero of the separations is known to a third of the nearest one at best.")
+_STAYS = ("The values at the largest separations do not fall off as forces do, not even as 1/z: a level or a drift is "
+          "in them. Take it off first; the law's bands do not hold it.")
+_TURNS = ("Over the farther half of the data the law attracts and repels, as waves do and forces hardly: take the "
+          "waves off first; the law's bands do not hold them.")
+_RELATED = ("What the law leaves is no white noise: waves, drift, or a force that no sum of both parts follows. Its "
+            "bands do not hold that.")
 
 
 class _Table(NamedTuple):
@@ -94,27 +102,60 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
     with jax.enable_x64(True):
         own = jax.tree.map(jnp.asarray, own)
         found = jax.tree.map(np.asarray, _draws(own, jax.random.key(seed), count))
-        answer = jax.tree.map(np.asarray, _answers(own, found.theta, jnp.asarray((at - first) / length)))
+        asked = jnp.concatenate([jnp.asarray((at - first) / length), own.z])
+        answer = jax.tree.map(np.asarray, _answers(own, found.theta, asked))
+        own = jax.tree.map(np.asarray, own)
+    told, seen = answer.mean[:, len(at):, : len(PRIOR.parts)].sum(axis=2).mean(axis=0), own.there > 0
+    answer = jax.tree.map(lambda values: values[:, : len(at)], answer)
     noise = float(np.exp(found.theta[:, -1]).mean()) * scale
     law = together(answer.mean * scale, answer.covariance * scale**2, at, length) | {
         "force_std_noise": np.full(len(at), noise), "bin_separation": z, "bin_force": y,
         "bin_baseline": np.zeros(len(z)), "hyperparameter": found.theta}
     single = {"noise_std": noise, "moved": float(found.moved), "scale": scale}
-    made = dataset_of(law, single, source, [SAID])
+    doubts = [*stays(z, y), *related(((own.y - told) / own.relative)[seen]), *turns(law, z)]
+    made = dataset_of(law, single, source, [*doubts, SAID], doubted=bool(doubts))
     step = provenance.step("force_law_of_table", {"source": str(source), "draws": count, "seed": seed}, seed=seed,
                            inputs=[provenance.file_record(Path(source))])
     return provenance.record(made, step)
 
 
 def dataset_of(law: dict[str, Any], single: dict[str, float], source: str | PathLike[str],
-               said: Sequence[str]) -> xr.Dataset:
-    """The law of one table with what is said of it; ``single`` holds ``moved``, which its flag comes from."""
-    flag = Outcome.converged if single["moved"] > _STUCK else Outcome.not_converged
+               said: Sequence[str], *, doubted: bool) -> xr.Dataset:
+    """The law of one table with what is said of it; its flag is that of what is ``doubted``, or of ``moved``."""
+    flag = (Outcome.not_converged if single["moved"] <= _STUCK else Outcome.misfit if doubted else Outcome.converged)
     made = table(xr.Dataset(), [ForceLaw(law, single, flag, "")], {}).drop_vars("problem")
     names = [*PRIOR.parameters, "nearest_separation", "noise"]
     return made.assign_coords(part=list(PRIOR.parts), parameter=names).assign_attrs(
         file=str(source), samples=len(law["bin_separation"]), model=PRIOR.name, assumed="{}", findings=json.dumps(said),
         citations=json.dumps(citations(force_prior, tempering)))
+
+
+def stays(z: np.ndarray, y: np.ndarray) -> list[str]:
+    """That values at the far end of a table fall off more slowly than 1/z, if they do: one sentence or none."""
+    third = len(z) // 3
+    middle, far = slice(third, len(z) - third), slice(len(z) - third, None)
+    place = z - z[0] + _gap(z)
+    ratio = float(np.mean(1 / place[far]) / np.mean(1 / place[middle]))
+    excess = abs(float(y[far].mean())) - ratio * abs(float(y[middle].mean()))
+    doubt = white_noise(y) * np.sqrt((1 + ratio**2) / third)
+    return [_STAYS] if excess > _SURE * doubt else []
+
+
+def turns(law: dict[str, Any], z: np.ndarray) -> list[str]:
+    """That the law attracts and repels over the farther half of the data, if it does: one sentence or none."""
+    far = (law["separation"] >= (z[0] + z[-1]) / 2) & (law["separation"] <= z[-1])
+    return [_TURNS] if (law["force_low"][far] > 0).any() and (law["force_high"][far] < 0).any() else []
+
+
+def related(rest: np.ndarray) -> list[str]:
+    """That what a law leaves is no white noise, if it is none: one sentence or none."""
+    alike = float(rest[1:] @ rest[:-1] / max(rest @ rest, 1e-300))
+    return [_RELATED] if alike > _SURE / np.sqrt(len(rest)) else []
+
+
+def _gap(z: np.ndarray) -> float:
+    """How far the nearest point of a table is from zero distance, m."""
+    return float(z[0]) if z[0] > 0 else min(_TOUCHING, float(np.ptp(z)))
 
 
 def grid(z: np.ndarray) -> np.ndarray:
@@ -127,10 +168,12 @@ def _task(data: xr.Dataset) -> tuple[_Table, float, float, float]:
     """The table padded, its first separation, its units of length (m) and force (N); of a long one, `_MOST` means."""
     z, y = data["separation"].values, data["force"].values
     std = data["force_std"].values if "force_std" in data else None
-    edges = np.unique(np.linspace(0, len(z), min(len(z), _MOST) + 1).astype(int))
+    place = z - z[0] + _gap(z)  # bins as wide as forces allow: in proportion to the separation
+    edges = np.arange(len(z) + 1) if len(z) <= _MOST else np.unique(np.concatenate(
+        [[0], np.searchsorted(place, np.geomspace(place[0], place[-1], _MOST + 1)[1:-1]), [len(z)]]))
     number = np.diff(edges)
     z, y = (np.add.reduceat(values, edges[:-1]) / number for values in (z, y))
-    gap = z[0] if z[0] > 0 else min(_TOUCHING, float(np.ptp(z)))
+    gap = _gap(z)
     length = float(np.sqrt(gap * (gap + np.ptp(z))))
     scale = max(float(np.sqrt(np.mean(y**2))), 1e-300)
     noise = float(np.median(std)) if std is not None else white_noise(y) * np.sqrt(np.median(number))
