@@ -10,6 +10,7 @@ import asperity
 from asperity.data.results import codes
 from asperity.measurements.tip_force.page import page
 from asperity.messages import ArgumentError, DataError
+from asperity.report.numbers import plain
 from tests.conftest import shared_data
 from tests.measurements.tip_force import approaching
 
@@ -158,3 +159,10 @@ def test_a_contact_that_is_plain_to_see_has_a_law_however_wide_its_bands(monkeyp
     np.testing.assert_array_equal(made["force"][0], law()["force"][0])
     assert int(made["flag"][0]) == 0
 
+
+def test_a_modulus_that_is_not_told_from_zero_is_a_bound():
+    made = law().isel(curve=[0]).copy(deep=True)
+    made["modulus_low"][:] = -1e8
+    lines = {finding.name: finding.line for finding in page(made).findings}
+    high = float(made["modulus_high"][0])
+    assert lines["modulus at vanishing depth"] == f"below {plain(high, 'Pa', 2)} (97.5 %), not told from zero"

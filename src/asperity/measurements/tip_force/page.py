@@ -113,6 +113,8 @@ def _middle(made: xr.Dataset, good: np.ndarray, name: str, unit: str) -> str:
         return "not told"
     middle, low, high = (float(np.median(made[name + end].values[told])) for end in ("", "_low", "_high"))
     text = f"{plain(middle, unit)} ({spread(low, high, unit)}, 95 %)"
+    if name == "modulus" and low <= 0 < high:
+        text = f"below {plain(high, unit, 2)} (97.5 %), not told from zero"
     many = f", median of {count_of(len(told), 'curve')} and of the ends of their bands"
     return text + many * (len(good) > 1)
 
