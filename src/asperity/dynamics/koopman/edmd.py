@@ -32,8 +32,8 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from asperity.dynamics.dictionaries import AbstractDictionary
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Eigenpairs", "KoopmanModel", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "pairs", "rollout",
-           "scaling_of", "sums_of"]
+__all__ = ["Eigenpairs", "KoopmanModel", "Method", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "pairs",
+           "rollout", "scaling_of", "sums_of"]
 
 _BLOCK = 8192  # samples lifted at once: some MB
 _RIDGE = 1e-13  # of the scaled Gram matrix: below the rounding of its sums

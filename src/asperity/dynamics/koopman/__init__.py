@@ -1,0 +1,19 @@
+"""Linear models of dynamical systems in lifted space."""
+
+from asperity.dynamics.koopman.edmd import (
+    Eigenpairs,
+    KoopmanModel,
+    Method,
+    Scaling,
+    Sums,
+    delayed,
+    eigenpairs,
+    fit,
+    pairs,
+    rollout,
+    scaling_of,
+    sums_of,
+)
+
+__all__ = ["Eigenpairs", "KoopmanModel", "Method", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "pairs",
+           "rollout", "scaling_of", "sums_of"]
