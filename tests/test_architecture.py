@@ -83,6 +83,9 @@ MANY_PARAMETERS = {
     "measurements/tip_force/command.py:force": "one option per physical input of the command",
     "measurements/images/command.py:image": "one option per step of the command",
     "measurements/force_curves/analyze.py:analyze": "the whole way in one call: inputs, model, calibration, output",
+    "measurements/force_curves/select.py:select": "data, tip, instrument, what is asked, how the work is shared",
+    "measurements/force_curves/over_curves.py:do": "what a worker is sent: the task, the job, the curves",
+    "measurements/rheometry/modulation.py:modulus_spectrum": "data, model, instrument, how the work is kept and shared",
     "measurements/force_curves/fit.py:fit": "data, model, calibration uncertainty",
     "measurements/force_curves/fit_curves.py:fit_curves": "data, model, window and calibration uncertainty",
 }

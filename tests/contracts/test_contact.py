@@ -1,6 +1,7 @@
 """What every contact model promises, run on each of them: a new model needs no test of its own here."""
 
 import dataclasses
+import pickle
 import re
 
 import equinox as eqx
@@ -26,6 +27,22 @@ def build(name, **changes):
     model = MODELS[name]
     known = INPUTS | changes
     return model(**{field: known[field] for field in (*model.fixed, *model.fitted)})
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@each_model
+def test_is_the_same_in_another_process(name, wide):
+    """Where 64 bits are switched off, too, as they are when a worker begins; weak types decide digits as well."""
+    with jax.enable_x64(wide):
+        model = build(name)
+    with jax.enable_x64(False):
+        there = pickle.loads(pickle.dumps(model))
+    assert type(there) is type(model)
+    for field in dataclasses.fields(model):
+        own, other = getattr(model, field.name), getattr(there, field.name)
+        assert np.asarray(other) == np.asarray(own)
+        for kind in ("dtype", "weak_type"):
+            assert getattr(other, kind, None) == getattr(own, kind, None)
 
 
 @eqx.filter_jit

@@ -16,15 +16,18 @@ import numpy as np
 import pytest
 
 import asperity
+from asperity.contact import Hertz
 from asperity.data import jobs, store
 from asperity.data.workers import Processes
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import analyze as analyzing
 from asperity.measurements.force_curves import tasks
+from asperity.measurements.rheometry import hold, modulation, power_law
 from asperity.virtual.force_map import virtual_map
 from tests import poison, simple_fit
 from tests.conftest import shared_data
 from tests.measurements.force_curves.test_tasks import chunks_of, same
+from tests.measurements.rheometry import test_hold, test_modulation
 from tests.verify.verdict import Figure, judge
 
 MODEL = {"name": "pyramid4", "half_angle": 0.305}
@@ -79,6 +82,29 @@ def test_bit_for_bit_on_measured_files(measured, serial, tmp_path, monkeypatch, 
     assert same(found, wanted)
     assert store.load(tmp_path / "results.nc").drop_attrs(deep=False).identical(
         store.load(out / "results.nc").drop_attrs(deep=False))
+
+
+def chosen(workers):
+    return asperity.select(virtual_map(rows=3, columns=6, samples=256), radius=5e-6, batch=6, workers=workers)
+
+
+def held(workers):
+    return hold.holds(test_hold.recorded()[0], Hertz(radius=test_hold.RADIUS), workers=workers)
+
+
+def relaxing(workers):
+    return power_law.power_law(virtual_map(rows=3, columns=3, samples=256), Hertz(radius=5e-6), workers=workers)
+
+
+def moduli(workers):
+    return modulation.modulus_spectrum(test_modulation.cells(5), test_modulation.SPHERE, workers=workers)
+
+
+@pytest.mark.parametrize("found", [chosen, held, relaxing, moduli])
+def test_other_verbs_bit_for_bit(found, monkeypatch):
+    for module, name in ((hold, "_BATCH"), (power_law, "_CHUNK"), (modulation, "_BATCH")):
+        monkeypatch.setattr(module, name, 2)  # several chunks
+    assert same(found(2), found(1))
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +195,7 @@ if __name__ == "__main__":
     from tests import poison, simple_fit
     simple_fit.install()
     from asperity.measurements.force_curves import tasks
+from asperity.measurements.rheometry import hold, modulation, power_law
     tasks.do = poison.do
     import asperity.measurements.force_curves.page.html as page
     page.render = lambda results, title=None: str(results["modulus"].values)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 __all__ = ["AbstractContactModel"]
@@ -40,6 +42,20 @@ class AbstractContactModel(eqx.Module):
     amplitudes: ClassVar[int] = 1
     shape_names: ClassVar[tuple[str, ...]] = ()
     paraboloid: ClassVar[bool] = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, where JAX may be without 64 bits: NumPy's arrays, each with its weak type."""
+        return {name: (np.asarray(value), value.weak_type) if isinstance(value, jax.Array)
+                and not isinstance(value, jax.core.Tracer) else value for name, value in vars(self).items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            if isinstance(value, tuple):
+                kept, weak = value
+                with jax.enable_x64(kept.dtype.itemsize == np.dtype(float).itemsize):
+                    vars(self)[name] = jnp.asarray(kept.item() if weak else kept)
+            else:
+                vars(self)[name] = value
 
     @abstractmethod
     def force(self, indentation: Scalar) -> Scalar:

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from asperity.data.workers import AbstractHands, Answer, Task, WorkerError
 from asperity.diagnosis import package_versions, wrong_numbers
@@ -38,14 +38,15 @@ How = Literal["whole", "apart", "trial"]
 class Orders(NamedTuple):
     """What is to be done, in words that another process understands.
 
-    ``do(folder, kind, number, how)`` is a function of a module, by name; it leaves what it makes in the folder.
+    ``do(folder, kind, number, how, *more)`` is a function of a module, by name; it leaves what it makes in the folder.
     """
 
-    do: Callable[[str, str, int, How], None]
+    do: Callable[..., None]
     folder: str
     needs: Callable[[int], Sequence[int]]  # of a chunk: what must have been done before
     blame: Callable[[], str]  # after a trial that ended its worker: the curve in words, if it did so before; or ""
     where: Callable[[Task], str]  # a task in words
+    more: Callable[[Task], tuple[Any, ...]] = lambda task: ()  # what else ``do`` is given for it, made when it is
 
 
 def finished(hands: AbstractHands, orders: Orders, numbers: Sequence[int]) -> Generator[int, None, None]:
@@ -130,7 +131,8 @@ class _Crew:
             self.begun.add(task.number)
         elif task.number in self.todo:
             self.todo.remove(task.number)
-        self.hands.give(task, (self.orders.do, self.orders.folder, task.kind, task.number, how))
+        call = self.orders.do, self.orders.folder, task.kind, task.number, how
+        self.hands.give(task, call + self.orders.more(task))
 
     def _done(self, task: Task) -> Iterator[int]:
         if task.kind == "before":

@@ -10,6 +10,7 @@ import errno
 import functools
 import hashlib
 import itertools
+import json
 import os
 import platform
 import re
@@ -17,14 +18,16 @@ import shutil
 import stat
 import subprocess
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from asperity.messages import AsperityError
 
-__all__ = ["StoreError", "flush", "gone", "here", "marked", "remove", "replacing", "sweep", "text_of", "told"]
+__all__ = ["StoreError", "flush", "gone", "here", "keep_table", "marked", "remove", "replacing", "sweep", "table",
+           "text_of", "told"]
 
 #: what `replacing` leaves if it is killed: the name of the file, the mark of the process, what it was
 _LEFT = re.compile(r"\.(?P<name>.+)\.(?P<mark>[0-9a-f]{8}-\d+-\d+-\d+)\.(?P<kind>tmp|old)")
@@ -108,6 +111,21 @@ def text_of(path: Path) -> str:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("not a file")
     return path.read_text(encoding="utf-8")
+
+
+def table(file: Path) -> dict[str, Any]:
+    """The table of a small file of JSON; an empty one where there is none, or it is damaged."""
+    try:
+        found = json.loads(text_of(file))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def keep_table(file: Path, entries: Mapping[str, Any]) -> None:
+    """Write a table as a small file of JSON, whole or not at all."""
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def flush(path: Path) -> None:

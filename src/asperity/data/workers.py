@@ -1,7 +1,7 @@
 """Workers: processes of their own that do what they are told by the name of a function and plain values.
 
 They are *spawned*, so that they share nothing with this process; each has its own wire, so that one that dies takes
-only its own task along; and what they make they write to the disk by themselves, so that only a few numbers travel.
+only its own task along; and what they make they write to the disk by themselves, so that no result travels.
 """
 
 from __future__ import annotations

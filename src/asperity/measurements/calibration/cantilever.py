@@ -28,8 +28,8 @@ from asperity.instrument.yielding import Yielding, unyielding
 from asperity.learning.outcome import Outcome
 from asperity.measurements.calibration.record import calibration_of, constant, curves_of
 from asperity.measurements.force_curves.correct import curves as curves_with
+from asperity.measurements.force_curves.over_curves import over_curves
 from asperity.measurements.force_curves.read import Paths
-from asperity.measurements.force_curves.sessions import over_curves
 from asperity.messages import DataError, known_keys, one_of
 from asperity.quantities import QUANTITIES
 from asperity.report.numbers import measurement

@@ -297,13 +297,11 @@ def select(
     sensitivity_std: SensitivityStd = None,
     radius_std: RadiusStd = None,
     quick: Annotated[bool, typer.Option("--quick", help="For large maps: a network answers where it is sure.")] = False,
+    workers: Workers = None,
     out: Stored = Path("selection.nc"),
     as_json: Json = False,
 ) -> None:
     """Choose the contact model of every curve (Hertz, DMT, JKR, Maugis-Dugdale), or say why none is named."""
-    from asperity.data import store
-    from asperity.measurements.force_curves import select as choosing
-
     instrument = given(
         separation=separation,
         separation_std=separation_std,
@@ -314,12 +312,20 @@ def select(
         radius_std=radius_std,
     )
     curves = asperity.read(paths, **given(spring_constant=spring_constant, sensitivity=sensitivity))
-    chosen = asperity.select(
-        curves, instrument=instrument, quick=quick, **given(radius=radius, poisson_ratio=poisson_ratio)
-    )
-    lines = [*choosing.in_words(chosen), f"-> {store.save(chosen, out)}"]
-    typer.echo(json.dumps(choosing.summary(chosen)) if as_json else "\n".join(lines))
-    raise typer.Exit(0 if (chosen["reasons"].values == 0).all() else 1)
+    tip = given(radius=radius, poisson_ratio=poisson_ratio, workers=workers)
+    with progress() as tell:
+        chosen = asperity.select(curves, instrument=instrument, quick=quick, progress=tell, **tip)
+    raise typer.Exit(_print_choice(chosen, out, as_json))
+
+
+def _print_choice(chosen: Any, out: Path, as_json: bool) -> int:
+    """Store the choice and say it; the exit code is 1 where a curve has no answer."""
+    from asperity.data import store
+    from asperity.measurements.force_curves.select import in_words, summary
+
+    lines = [*in_words(chosen), f"-> {store.save(chosen, out)}"]
+    typer.echo(json.dumps(summary(chosen)) if as_json else "\n".join(lines))
+    return 0 if (chosen["reasons"].values == 0).all() else 1
 
 
 @guarded

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from asperity.contact import DMT, JKR, MaugisDugdale
-from asperity.data import provenance
+from asperity.contact import DMT, JKR, AbstractContactModel, MaugisDugdale
+from asperity.data import jobs, provenance
 from asperity.data.curve_files import Source
 from asperity.data.results import assumptions
 from asperity.data.verbs import verb
@@ -30,13 +31,16 @@ from asperity.learning.retraction import Retractions
 from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection
 from asperity.measurements.force_curves import unreadable
 from asperity.measurements.force_curves.fit_curves import Learnt, fit_curves
+from asperity.measurements.force_curves.over_curves import by_workers
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
+    Part,
     SessionNoise,
     by_session,
-    in_parts,
     join,
+    load_part,
+    parts_of,
     plan,
 )
 from asperity.measurements.force_curves.tip import resolved
@@ -258,10 +262,19 @@ def in_words(chosen: xr.Dataset) -> list[str]:
     return [said, *named, *refused, *assumptions(chosen)]
 
 
+class _Known(NamedTuple):
+    """What is known of a curve beside its samples."""
+
+    template: AbstractContactModel
+    noises: Mapping[str, Learnt]  # of the sessions of its part
+    cause: str  # why it could not be read, or ""
+
+
 @verb(dataset="curves")
 def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: float = 0.5,
            segment: str = "retract", instrument: Mapping[str, float] | None = None,
-           tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256) -> xr.Dataset:
+           tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256,
+           progress: jobs.Progress | None = None, workers: int = 1) -> xr.Dataset:
     """Choose the contact model of every curve: Hertz, DMT, JKR or Maugis-Dugdale, or say why none is named.
 
     Args:
@@ -274,6 +287,8 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
         tolerance: accepted relative errors, ``modulus`` and ``work_of_adhesion`` (``inf``: not asked for).
         quick: for large maps: a network answers where it is sure, without the other checks and averages.
         batch: curves in memory at a time.
+        progress: called with (finished curves, all curves).
+        workers: processes that share the curves; the results are the same to the last bit.
 
     Returns:
         as `choose`: the model with its probability, or the reasons; modulus and work of
@@ -284,8 +299,8 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     known = InputQuantities(**known_keys("instrument", instrument, InputQuantities._fields))
     options = Options(Tolerance(**known_keys("tolerance", tolerance, Tolerance._fields)))
     sources, template = list(by_session(Source(dataset, {}))), resolved(model, [dataset])
-    chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, instrument=known, options=options,
-                        quick=quick)
+    chosen = of_sources(sources, SessionNoise(sources, template, segment), batch, workers=workers, progress=progress,
+                        instrument=known, options=options, quick=quick)
     unreadable.say(chosen.attrs)
     step = provenance.step("select", {
         "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
@@ -294,12 +309,35 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     return provenance.record(named, step, before=dataset)
 
 
-def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, **options: Any) -> xr.Dataset:
-    """The contact model of every curve, block by block, with the JKR template and segment of the ``noise``."""
-    def of_part(curves: xr.Dataset, noises: Mapping[str, Learnt], _: dict[int, str],
-                source: Source) -> xr.Dataset:
-        template = noise.template.of(source)
-        assert isinstance(template, JKR)
-        return choose(curves, template, noises, segment=noise.segment, **options)
+def of_sources(sources: Sequence[Source], noise: SessionNoise, batch: int, *, workers: int = 1,
+               progress: jobs.Progress | None = None, **options: Any) -> xr.Dataset:
+    """The contact model of every curve, part by part, with the JKR template and segment of the ``noise``."""
+    parts, places, before = list[Part](), list[np.ndarray](), 0
+    for chunk in plan(sources, batch):
+        own = parts_of(sources, chunk, noise.segment)
+        parts += own
+        places += [before + part.places for part in own]
+        before += chunk.size
 
-    return join([in_parts(sources, chunk, noise, of_part) for chunk in plan(sources, batch)])
+    def of(number: int) -> tuple[xr.Dataset, list[_Known]]:
+        part = parts[number]
+        first = sources[part.pieces[0][0]]
+        noises = noise(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
+        curves, causes = load_part(sources, part, noise.segment)
+        template = noise.template.of(first)
+        return curves, [_Known(template, noises, causes.get(i, "")) for i in range(curves.sizes["curve"])]
+
+    work = partial(_chosen, segment=noise.segment, **options)
+    with jobs.run({}, [len(own) for own in places], lambda number: work(*of(number)), progress=progress,
+                  loop=None if workers == 1 else by_workers(work, of, workers)) as chunks:
+        made = join(list(chunks))
+    return made.isel(curve=np.argsort(np.concatenate(places))).assign_coords(curve=made["curve"].values)
+
+
+def _chosen(curves: xr.Dataset, known: Sequence[_Known], **options: Any) -> xr.Dataset:
+    """`choose` for curves of one template; those that could not be read are named."""
+    template = known[0].template
+    assert isinstance(template, JKR)
+    causes = {i: one.cause for i, one in enumerate(known) if one.cause}
+    made = choose(curves, template, known[0].noises, **options)
+    return made.assign_attrs(unreadable.attribute(unreadable.named(curves, causes)))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-import asperity
 from asperity.contact import AbstractContactModel
 from asperity.contact.named import ASSUMED
 from asperity.data import curve_files, jobs
@@ -26,7 +23,7 @@ from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
 __all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "fit_chunk",
-           "in_parts", "in_use", "join", "load_part", "numbered", "over_curves", "parts_of", "plan", "whole"]
+           "in_parts", "in_use", "join", "load_part", "numbered", "parts_of", "plan", "whole"]
 
 #: the modules whose sources a fit cites beside those of its model
 FITTED_BY = (least_squares, noise, uncertainty, agreement, discrepancy)
@@ -291,39 +288,6 @@ def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[st
             return fit_curves(curve_files.blank(curves, [0]), model, **options), {0: broke}
     parts = [_fitted(curves.isel(curve=[i]), model, options) for i in range(curves.sizes["curve"])]
     return join([part for part, _ in parts]), {i: causes[0] for i, (_, causes) in enumerate(parts) if causes}
-
-
-def over_curves(dataset: xr.Dataset, work: Callable[[xr.Dataset], xr.Dataset], job: Mapping[str, Any], *, batch: int,
-                folder: str | PathLike[str] | None = None, restart: bool = False,
-                progress: jobs.Progress | None = None) -> xr.Dataset:
-    """``work`` on every ``batch`` curves of a dataset in memory; with a ``folder``, the same call goes on where it was.
-
-    Args:
-        dataset: force curves.
-        work: gives one entry along ``curve`` for each curve; what breaks one curve becomes its flag.
-        job: verb and arguments; with the curves' own bytes they say whether finished chunks may be used again.
-        batch: curves of a chunk.
-        folder: where finished chunks are kept, see `asperity.data.jobs.run`; None: in memory.
-        restart: throw away what is there.
-        progress: called with (finished curves, all curves).
-    """
-    count = dataset.sizes["curve"]
-    starts = list(range(0, count, batch))
-    named = dict(job) if folder is None else {**job, "version": asperity.__version__, "curves": _digest(dataset)}
-    with jobs.run(named, [min(batch, count - start) for start in starts],
-                  lambda i: work(dataset.isel(curve=slice(starts[i], starts[i] + batch))),
-                  folder=folder, restart=restart, progress=progress) as chunks:
-        return join(list(chunks))
-
-
-def _digest(dataset: xr.Dataset) -> str:
-    """SHA-256 of all numbers and texts of a dataset."""
-    digest = hashlib.sha256()
-    for name in sorted(map(str, dataset.variables)):
-        values = dataset[name].values
-        digest.update(f"{name}{values.shape}{values.dtype}".encode())
-        digest.update(np.ascontiguousarray(values if values.dtype.kind != "O" else values.astype(str)).tobytes())
-    return digest.hexdigest()
 
 
 def join(parts: Sequence[xr.Dataset]) -> xr.Dataset:

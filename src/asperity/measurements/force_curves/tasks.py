@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
+import xarray as xr
 
 from asperity.contact import AbstractContactModel
 from asperity.contact.named import contact_model
@@ -25,6 +26,7 @@ from asperity.data.crew import How, Orders
 from asperity.data.curve_files import Source
 from asperity.data.disk import StoreError
 from asperity.data.provenance import plain
+from asperity.data.suspects import Suspects
 from asperity.data.workers import AbstractHands, Task
 from asperity.measurements.force_curves import heights, unreadable
 from asperity.measurements.force_curves.sessions import Chunk, SessionNoise, by_session, fit_chunk, join
@@ -72,7 +74,7 @@ def shared(analysis: Analysis, hands: Callable[[], AbstractHands]) -> jobs.Loop:
         assert chunks.folder is not None
         if numbers:
             plan, folder = _written(analysis, chunks), chunks.folder.parent.absolute()
-            orders = Orders(do, str(folder), plan.needs.__getitem__, partial(_blame, folder),
+            orders = Orders(do, str(folder), plan.needs.__getitem__, Suspects(_place(folder)).blame,
                             partial(_where, plan, folder))
             yield from crew.finished(hands(), orders, numbers)
 
@@ -114,7 +116,7 @@ def do(folder: str, kind: str, number: int, how: How) -> None:
     place = Path(folder)
     plan = _plan(place)
     page = _noise_file(place, number)
-    if kind == "before" and _read(page).get("mark") == plan.mark:
+    if kind == "before" and disk.table(page).get("mark") == plan.mark:
         return
     pieces = plan.pages[number] if kind == "before" else [
         (source, list(range(start, stop))) for source, start, stop in plan.chunks[number]]
@@ -127,7 +129,7 @@ def do(folder: str, kind: str, number: int, how: How) -> None:
         _try_each(place, list(local), chunk, level, plan.options)
     elif kind == "before":
         learnt = level.learnt(chunk.pieces, level.template.of(sources[0]))
-        _write(page, {"mark": plan.mark, **{"noise": {name: _bare(noise) for name, noise in learnt.items()}}})
+        disk.keep_table(page, {"mark": plan.mark, **{"noise": {name: _bare(noise) for name, noise in learnt.items()}}})
     else:
         level.known.update({name: noise for need in plan.needs[number] for name, noise in _noise(place, need).items()})
         parts = [chunk] if how == "whole" else [
@@ -140,34 +142,18 @@ def do(folder: str, kind: str, number: int, how: How) -> None:
 def _try_each(place: Path, numbers: Sequence[int], chunk: Chunk, level: SessionNoise,
               options: Mapping[str, Any]) -> None:
     """Learn from and fit each curve by itself, saying before which one it is, suspects first; nothing is kept of it."""
-    suspects = _read(_place(place) / "suspects.json")
-    curves = [(i, curve) for i, own in chunk.pieces for curve in own.tolist() if curve not in level.sources[i].broken]
-    for i, curve in sorted(curves, key=lambda one: f"{numbers[one[0]]} {one[1]}" not in suspects):
-        source, names = level.sources[i], level.sources[i].dataset
-        named = f"curve {int(names['curve_in_file'][curve])} of {names['file'].values[curve]}"
-        _write(_place(place) / "at.json", {"source": numbers[i], "curve": curve, "named": named})
-        alone = [source.part(np.array([curve]))]
+    curves = {f"{numbers[i]} {curve}": (i, curve) for i, own in chunk.pieces for curve in own.tolist()
+              if curve not in level.sources[i].broken}
+    names = {key: f"curve {int(_of(level, i)['curve_in_file'][curve])} of {_of(level, i)['file'].values[curve]}"
+             for key, (i, curve) in curves.items()}
+    for key in Suspects(_place(place)).each(names):
+        i, curve = curves[key]
+        alone = [level.sources[i].part(np.array([curve]))]
         fit_chunk(alone, Chunk(((0, np.arange(1)),)), SessionNoise(alone, level.template, level.segment), options)
-    disk.remove(_place(place) / "at.json")
 
 
-def _blame(place: Path) -> str:
-    """The curve at which a trial ended for the second time, in words, from now on broken; else "".
-
-    Once is not enough: a worker may be killed by a person, or for memory, whatever it is at.
-    """
-    at, suspects = _read(_place(place) / "at.json"), _read(_place(place) / "suspects.json")
-    disk.remove(_place(place) / "at.json")
-    if not at:
-        return ""
-    name = f"{at['source']} {at['curve']}"
-    if name not in suspects:
-        _write(_place(place) / "suspects.json", suspects | {name: at["named"]})
-        return ""
-    broken = _read(_place(place) / "broken.json")
-    broken.setdefault(str(at["source"]), []).append(at["curve"])
-    _write(_place(place) / "broken.json", broken)
-    return str(at["named"])
+def _of(level: SessionNoise, source: int) -> xr.Dataset:
+    return level.sources[source].dataset
 
 
 def _where(plan: _Plan, folder: Path, task: Task) -> str:
@@ -191,12 +177,12 @@ def _written(analysis: Analysis, chunks: jobs.Chunks) -> _Plan:
         chunks=[[(i, int(curves[0]), int(curves[-1]) + 1) for i, curves in chunk.pieces] for chunk in analysis.chunks],
         needs=needs, pages=[[(i, curves.tolist()) for i, curves in level.sample(session)] for session in sessions],
         model=_sayable(level.template), options=dict(analysis.options))
-    if _read(place / "plan.json").get("mark") != chunks.mark:
+    if disk.table(place / "plan.json").get("mark") != chunks.mark:
         disk.remove(place)
     place.mkdir(exist_ok=True)
-    disk.remove(place / "at.json")
+    Suspects(place).nowhere()
     table = plain(plan._asdict())
-    _write(place / "plan.json", table | {"sha256": _digest(table)})
+    disk.keep_table(place / "plan.json", table | {"sha256": _digest(table)})
     return plan
 
 
@@ -244,7 +230,7 @@ def _plan(folder: Path) -> _Plan:
 @lru_cache(maxsize=1)
 def _plan_of(file: Path, written: int) -> _Plan:
     """The plan as it was written then; read, and compared with what is installed here, once."""
-    found = _read(file)
+    found = disk.table(file)
     if found.pop("sha256", None) != _digest(found):
         raise StoreError(f"{file}: damaged. Plan the job again (asperity analyze ... --plan-only)")
     plan = _Plan(**found)
@@ -252,10 +238,10 @@ def _plan_of(file: Path, written: int) -> _Plan:
     return plan
 
 
-def _source(plan: _Plan, number: int, broken: Mapping[str, Sequence[int]]) -> Source:
+def _source(plan: _Plan, number: int, broken: Mapping[int, Sequence[int]]) -> Source:
     file, part = plan.sources[number]
     source = _opened(json.dumps([plan.files[file], plan.given, plan.measured]))[part]
-    source.broken = frozenset(broken.get(str(number), ()))
+    source.broken = frozenset(broken.get(number, ()))
     return source
 
 
@@ -267,8 +253,13 @@ def _opened(described: str) -> list[Source]:
             for part in by_session(source)]
 
 
-def _broken(folder: Path) -> dict[str, list[int]]:
-    return _read(_place(folder) / "broken.json")
+def _broken(folder: Path) -> dict[int, list[int]]:
+    """Source -> its curves that end a process."""
+    found: dict[int, list[int]] = {}
+    for key in Suspects(_place(folder)).broken():
+        source, curve = map(int, key.split())
+        found.setdefault(source, []).append(curve)
+    return found
 
 
 def _noise_file(folder: Path, page: int) -> Path:
@@ -277,7 +268,7 @@ def _noise_file(folder: Path, page: int) -> Path:
 
 def _noise(folder: Path, page: int) -> dict[str, Any]:
     """Session -> noise of a page."""
-    found = _read(_noise_file(folder, page))
+    found = disk.table(_noise_file(folder, page))
     if "noise" not in found:
         raise StoreError(f"{_noise_file(folder, page)} is missing or damaged: plan the job again")
     from asperity.measurements.force_curves.fit_curves import Learnt
@@ -301,17 +292,3 @@ def _rebuilt(kind: Any, value: Any) -> Any:
 
 def _digest(table: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """The table of a small file of JSON; an empty one where there is none, or it is damaged."""
-    try:
-        found = json.loads(disk.text_of(file))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write(file: Path, table: Mapping[str, Any]) -> None:
-    with disk.replacing(file) as temporary:
-        temporary.write_text(json.dumps(table), encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.terminal.options import HalfAngle, Json, PoissonRatio, Radius, given, option, output
+from asperity.terminal.options import HalfAngle, Json, PoissonRatio, Radius, Workers, given, option, output
 from asperity.terminal.running import guarded, progress, say
 
 __all__ = ["relax", "spectrum"]
@@ -31,6 +31,7 @@ def spectrum(
     half_angle: HalfAngle = None,
     poisson_ratio: PoissonRatio = None,
     out: Out = Path("spectrum.nc"),
+    workers: Workers = None,
     restart: Restart = False,
     as_json: Json = False,
 ) -> None:
@@ -40,7 +41,7 @@ def spectrum(
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     with progress() as tell:
         made = spectrum_of_file(source, {"name": model, **tip}, noise=noise, smooth_share=smooth_share,
-                                folder=_work(out), restart=restart, progress=tell)
+                                folder=_work(out), restart=restart, progress=tell, **given(workers=workers))
     raise typer.Exit(_done(made, out, as_json))
 
 
@@ -54,6 +55,7 @@ def relax(
     half_angle: HalfAngle = None,
     poisson_ratio: PoissonRatio = None,
     out: Out = Path("relaxation.nc"),
+    workers: Workers = None,
     restart: Restart = False,
     as_json: Json = False,
 ) -> None:
@@ -63,7 +65,7 @@ def relax(
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     with progress() as tell:
         made = relaxation_of_file(source, {"name": model, **tip}, noise=noise, smooth_share=smooth_share,
-                                folder=_work(out), restart=restart, progress=tell)
+                                folder=_work(out), restart=restart, progress=tell, **given(workers=workers))
     raise typer.Exit(_done(made, out, as_json))
 
 

@@ -28,7 +28,7 @@ def spectrum_of_file(path: str | PathLike[str], model: Model, *, noise: float | 
                      smooth_share: float | None = None, **job: Any) -> xr.Dataset:
     """`spectrum` of a table, or of the median over the curves of a file with sine segments.
 
-    ``job`` is the ``folder``, ``restart`` and ``progress`` of `modulus_spectrum`.
+    ``job`` is the ``folder``, ``restart``, ``progress`` and ``workers`` of `modulus_spectrum`.
     """
     contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES:
@@ -47,7 +47,7 @@ def relaxation_of_file(path: str | PathLike[str], model: Model, *, noise: float 
     """What a file tells of relaxation: `relax` of a table; of force curves `holds` if they hold.
 
     Curves without a hold are fitted with a power law, approach and retraction together (see `power_law`). ``job`` is
-    the ``folder``, ``restart`` and ``progress`` of either.
+    the ``folder``, ``restart``, ``progress`` and ``workers`` of either.
     """
     contact_model(model)  # a wrong one is refused for a table, too, which needs none
     if Path(path).suffix.lower() in _TABLES and not _curves_in(path):

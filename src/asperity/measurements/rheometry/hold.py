@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from asperity.data.verbs import verb
 from asperity.learning import noise as noise_model
 from asperity.learning.noise import CONTRASTS, Contrasts, SharedNoise
 from asperity.learning.outcome import Outcome
-from asperity.measurements.force_curves.sessions import over_curves
+from asperity.measurements.force_curves.over_curves import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.measurements.rheometry.recording import mended
 from asperity.messages import DataError
@@ -50,7 +51,7 @@ _MATTERS = 0.03  # and its size over the largest force, from which the material 
 
 @verb(dataset="curves")
 def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folder: str | PathLike[str] | None = None,
-          restart: bool = False, progress: Progress | None = None) -> xr.Dataset:
+          restart: bool = False, progress: Progress | None = None, workers: int = 1) -> xr.Dataset:
     """The relaxation of the sample under every curve that approaches and then holds.
 
     No step is assumed: the force is that of a nonnegative spectrum of relaxation times under the measured indentation
@@ -65,6 +66,7 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
         folder: where finished curves are kept, so that the same call goes on after an interruption.
         restart: throw away what is there.
         progress: called with (finished curves, all curves).
+        workers: processes that share the curves; the results are the same to the last bit.
 
     Returns:
         over ``fit_time`` (s since the step), per curve: ``relaxation_fit`` E(t) and ``creep_fit`` J(t) with ``_low``
@@ -97,10 +99,9 @@ def holds(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 60, folde
     records = [_curve(loaded.isel(curve=curve), parts) for curve in range(loaded.sizes["curve"])]
     noises = _noises(records, loaded["session"].values.astype(str), contact)
     arguments = {"model": template.record, "draws": draws}
-    numbered = loaded.assign_coords(number=("curve", np.arange(loaded.sizes["curve"])))
-    made = over_curves(numbered, lambda some: _fitted(some, records, noises, (contact, draws, shortest, longest)),
-                       {"verb": "holds", **arguments}, batch=_BATCH, folder=folder, restart=restart,
-                       progress=progress)
+    made = over_curves(loaded, partial(_fitted, parts=parts, how=(contact, draws, shortest, longest)),
+                       {"verb": "holds", **arguments}, batch=_BATCH, each=noises, workers=workers,
+                       folder=folder, restart=restart, progress=progress)
     problems = [f"curve {curve}: {text}" for curve, text in enumerate(made["problem"].values) if text]
     said = [f"{made.sizes['curve'] - len(problems)} of {made.sizes['curve']} curves fitted.", *_misfits(made),
             *problems[:5], _KNOWN, *([_ALIKE] if made.sizes["curve"] > 1 + len(problems) else [])]
@@ -254,21 +255,21 @@ def _record(one: _Curve, noise: ForceNoise | None) -> StepRecord:
                   compliance=one.compliance, noise=noise)
 
 
-def _fitted(curves: xr.Dataset, records: Sequence[_Curve], noises: Sequence[ForceNoise | None],
+def _fitted(curves: xr.Dataset, noises: Sequence[ForceNoise | None], parts: list[str],
             how: tuple[AbstractElasticContact, int, float, float]) -> xr.Dataset:
     """The fits of some curves, on one grid of times; ``problem`` says why a curve has none."""
     contact, draws, shortest, longest = how
     found: list[StepFit | None] = []
     problems = []
-    for number in curves["number"].values:
-        one = records[number]
+    for index, noise in enumerate(noises):
+        one = _curve(curves.isel(curve=index), parts)
         try:
-            found.append(fit_step(_record(one, noises[number]), contact, draws=draws))
+            found.append(fit_step(_record(one, noise), contact, draws=draws))
             problems.append("")
         except ValueError as error:
             found.append(None)
             problems.append(str(error))
-    return _table(curves.drop_vars("number"), shortest, longest, found).assign(problem=("curve", problems))
+    return _table(curves, shortest, longest, found).assign(problem=("curve", problems))
 
 
 def _table(loaded: xr.Dataset, shortest: float, longest: float, found: Sequence[StepFit | None]) -> xr.Dataset:

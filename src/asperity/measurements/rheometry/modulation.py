@@ -6,6 +6,7 @@ import enum
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -23,7 +24,7 @@ from asperity.data.results import flag_attributes, gravest, identity
 from asperity.data.verbs import verb
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves.fit import fit
-from asperity.measurements.force_curves.sessions import over_curves
+from asperity.measurements.force_curves.over_curves import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.measurements.rheometry.untold import untold_corrections
 from asperity.messages import ArgumentError, DataError, known_keys
@@ -83,7 +84,7 @@ class _Point(NamedTuple):
 def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: Sequence[float] | None = None,
                      instrument: InstrumentResponse | Mapping[str, float] | None = None,
                      contact_point: Any = None, folder: str | PathLike[str] | None = None,
-                     restart: bool = False, progress: Progress | None = None) -> xr.Dataset:
+                     restart: bool = False, progress: Progress | None = None, workers: int = 1) -> xr.Dataset:
     """The complex modulus of every curve at every frequency of its sine segments.
 
     Args:
@@ -96,6 +97,7 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         folder: where finished curves are kept, so that the same call goes on after an interruption.
         restart: throw away what is there.
         progress: called with (finished curves, all curves).
+        workers: processes that share the curves; the results are the same to the last bit.
 
     Returns:
         dimensions (curve, frequency), frequencies ascending: ``storage_modulus`` and ``loss_modulus`` (Young, Pa),
@@ -118,13 +120,9 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
     arguments = {"model": template.record, "frequency": frequency, "instrument": given._asdict(),
                  "contact_point": _listed(contact_point)}
 
-    def of(some: xr.Dataset) -> xr.Dataset:
-        points = [[_point(some.isel(curve=c).sel(segment=s), f, given)
-                   for s, f in zip(segments, frequencies, strict=True)] for c in range(some.sizes["curve"])]
-        place = some["surface"].values, some["surface_std"].values, _sticky(some, segments)
-        return _table(points, np.asarray(frequencies), contact, place, given).assign_coords(identity(some))
-
-    made = over_curves(placed, of, {"verb": "modulus_spectrum", **arguments}, batch=_BATCH, folder=folder,
+    made = over_curves(placed, partial(_moduli, segments=dict(zip(segments, frequencies, strict=True)), contact=contact,
+                                       given=given),
+                       {"verb": "modulus_spectrum", **arguments}, batch=_BATCH, workers=workers, folder=folder,
                        restart=restart, progress=progress)
     lacking = untold_corrections(made, contact, loaded["spring_constant"].values, _told(instrument))
     about = template.attributes(oscillatory_contact, oscillations)
@@ -135,6 +133,15 @@ def modulus_spectrum(dataset: xr.Dataset, model: Model = "hertz", *, frequency: 
         _log.warning("%d of %d moduli flagged: %s", (flags > 0).sum(), flags.size,
                      ", ".join(f"{n} {name}" for name, n in counts.items()))
     return provenance.record(result, provenance.step("modulus_spectrum", arguments), before=dataset)
+
+
+def _moduli(some: xr.Dataset, segments: Mapping[str, float], contact: AbstractElasticContact,
+            given: InstrumentResponse) -> xr.Dataset:
+    """The moduli of some curves at the frequency of each segment."""
+    points = [[_point(some.isel(curve=c).sel(segment=s), f, given) for s, f in segments.items()]
+              for c in range(some.sizes["curve"])]
+    place = some["surface"].values, some["surface_std"].values, _sticky(some, list(segments))
+    return _table(points, np.array([*segments.values()]), contact, place, given).assign_coords(identity(some))
 
 
 def _listed(contact_point: Any) -> Any:

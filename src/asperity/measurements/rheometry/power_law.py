@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -30,8 +31,8 @@ from asperity.learning.hereditary_fit import (
 from asperity.learning.hereditary_noise import HistoryNoise, noise_of_histories
 from asperity.learning.least_squares import least_squares
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.over_curves import over_curves
 from asperity.measurements.force_curves.segments import segment_of
-from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.measurements.rheometry.recording import mended
 from asperity.messages import ArgumentError, DataError
@@ -342,7 +343,7 @@ def _results(dataset: xr.Dataset, contact: AbstractElasticContact, relaxation: s
 
 @verb(curves="curves")
 def power_law(curves: xr.Dataset, model: Model = "hertz", *, folder: str | PathLike[str] | None = None,
-              restart: bool = False, progress: Progress | None = None) -> xr.Dataset:
+              restart: bool = False, progress: Progress | None = None, workers: int = 1) -> xr.Dataset:
     """Every force curve on a material whose modulus falls as a power of time (see `fit_viscoelastic`).
 
     Of many curves the noise is learnt by the chunk, of up to 256.
@@ -353,6 +354,7 @@ def power_law(curves: xr.Dataset, model: Model = "hertz", *, folder: str | PathL
         folder: where finished curves are kept, so that the same call goes on after an interruption.
         restart: throw away what is there.
         progress: called with (finished curves, all curves).
+        workers: processes that share the chunks; the results are the same to the last bit.
 
     Returns:
         per curve ``modulus`` (at 1 s) and ``order`` with their uncertainties, and the flag.
@@ -364,9 +366,9 @@ def power_law(curves: xr.Dataset, model: Model = "hertz", *, folder: str | PathL
     count = curves.sizes["curve"]
     even = max(1, -(-count // max(1, -(-count // _CHUNK))))  # curves of a chunk, so that none is small
     try:
-        found = over_curves(curves.load(), lambda some: fit_viscoelastic(some, contact),
+        found = over_curves(curves.load(), partial(fit_viscoelastic, contact=contact),
                             {"verb": "power_law", "model": template.record}, batch=even, folder=folder, restart=restart,
-                            progress=progress)
+                            progress=progress, workers=workers)
     except DataError as error:
         raise DataError(f"{curves['file'].values[0]}: {error}") from error
     step = provenance.step("power_law", {"model": template.record})

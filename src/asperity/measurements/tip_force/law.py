@@ -22,8 +22,8 @@ from asperity.learning.gp import approach, tempering
 from asperity.learning.gp.approach import PARAMETERS, PARTS, PRIOR
 from asperity.learning.gp.approach_bins import FEWEST, Binned, binned
 from asperity.learning.outcome import Outcome
+from asperity.measurements.force_curves.over_curves import over_curves
 from asperity.measurements.force_curves.segments import Segment, segment_of
-from asperity.measurements.force_curves.sessions import over_curves
 from asperity.measurements.force_curves.tip import resolved_elastic
 from asperity.measurements.tip_force.law_table import ForceLaw, grid, kept, numbers, sizes_of, table, told
 from asperity.messages import DataError
