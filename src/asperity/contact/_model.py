@@ -9,6 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 __all__ = ["AbstractContactModel"]
@@ -46,7 +47,7 @@ class AbstractContactModel(eqx.Module):
     def __getstate__(self) -> dict[str, Any]:
         """For another process, where JAX may be without 64 bits: NumPy's arrays, each with its weak type."""
         return {name: (np.asarray(value), value.weak_type) if isinstance(value, jax.Array)
-                and not isinstance(value, jax.core.Tracer) else value for name, value in vars(self).items()}
+                and not isinstance(value, Tracer) else value for name, value in vars(self).items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
