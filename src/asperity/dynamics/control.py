@@ -1,15 +1,16 @@
-r"""Control with a model of inputs: a linear-quadratic regulator, model predictive control, and an estimate of the state.
+r"""Control with a model of inputs: a linear-quadratic regulator, model predictive control, an estimate of the state.
 
-All three minimize, or weigh, deviations in units of what is tolerated. With the states x, their targets r and tolerances
-$\sigma$, the inputs u and efforts $\epsilon$ (`Goal`), the cost is
+All deviations are weighed in units of what is tolerated. With the states x, their targets r and tolerances $\sigma$,
+the inputs u and efforts $\epsilon$ (`Goal`), the cost is
 
-$$J = \sum_k \sum_i \left(\frac{x_{k,i} - r_i}{\sigma_i}\right)^2 + \sum_k \sum_j \left(\frac{u_{k,j}}{\epsilon_j}\right)^2.$$
+$$J = \sum_k \Bigl[\sum_i \Bigl(\frac{x_{k,i} - r_i}{\sigma_i}\Bigr)^2
+      + \sum_j \Bigl(\frac{u_{k,j}}{\epsilon_j}\Bigr)^2\Bigr].$$
 
-`regulator` finds the u = -G (z - z*) + u* that minimizes it forever, without limits, from the discrete Riccati equation;
+`regulator` finds the u = u* - G (z - z*) that minimizes it forever, without limits, by the discrete Riccati equation;
 with the sum of past errors as a state of its own, errors of the model leave no offset. `planned` minimizes it over a
-horizon within limits on inputs, on their changes, and on outputs, and is called anew at each step with the state found.
-Under a linear model and linear rollouts that is one quadratic program, else a few, each about the plan before it.
-`updated` is an extended Kalman filter: some states are measured, the others follow from the model.
+horizon within limits on inputs, on their changes, and on outputs, and is called anew at each step with the state found
+then. Under a linear model that is one quadratic program, else a few, each about the plan before it. `updated` is an
+extended Kalman filter: some states are measured, the others follow from the model.
 
 Source: Korda, Mezic, Automatica 93, 149 (2018) (predictive control with lifted states); Lawson, Hanson, Solving Least
 Squares Problems (1974), chapter 23 (the quadratic program).
@@ -24,10 +25,10 @@ from jaxtyping import Float
 from scipy.linalg import LinAlgError, solve_discrete_are, solve_triangular
 from scipy.optimize import least_squares, nnls
 
-from asperity.dynamics.koopman.inputs import InputModel, input_rollout
+from asperity.dynamics.koopman.inputs import InputModel, input_rollout, within_box
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Belief", "Goal", "Limits", "Plan", "Regulator", "equilibrium", "least_distance", "planned", "regulated",
+__all__ = ["Belief", "Goal", "Limits", "PlannedInputs", "Regulator", "equilibrium", "least_distance", "planned", "regulated",
            "regulator", "updated"]
 
 _CHANGE = 1e-5  # of a scaled state: derivatives of the dictionary by central differences, good to 1e-10
@@ -59,13 +60,13 @@ class Regulator(NamedTuple):
 
     goal: Goal
     rest: Float[np.ndarray, " function"]  # z*
-    held: Float[np.ndarray, " input"]  # u*, scaled
+    rest_input: Float[np.ndarray, " input"]  # u*, scaled
     gain: Float[np.ndarray, "input function"]
     integral: Float[np.ndarray, "input state"]
     radius: float  # the largest eigenvalue of the closed loop, by the model
 
 
-class Plan(NamedTuple):
+class PlannedInputs(NamedTuple):
     """Inputs to come, and what the model expects of them after or during each step."""
 
     inputs: Float[np.ndarray, "step input"]
@@ -97,15 +98,17 @@ def _lifted_tangent(model: InputModel, z: np.ndarray, v: np.ndarray) -> _Tangent
     return _Tangent(moved[:, :functions], moved[:, functions:], pushed[:, :functions], pushed[:, functions:])
 
 
-def _tangent(model: InputModel, x: np.ndarray, v: np.ndarray) -> _Tangent:
-    """Of the scaled state, lifted anew."""
+def _relifted(model: InputModel, x: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, _Tangent]:
+    """The scaled state one step later, the outputs of the step, and their derivatives; x is held to the data's box."""
     states = len(x)
-    lift = model.dictionary.lift
-    shifts = _CHANGE * np.eye(states)
-    slope = (lift(x[:, None] + shifts) - lift(x[:, None] - shifts)).T / (2 * _CHANGE)
-    own = _lifted_tangent(model, lift(x[:, None])[:, 0], v)
-    return _Tangent(slope @ own.state[:, 1 : states + 1], slope @ own.state_outputs, own.inputs[:, 1 : states + 1],
-                    own.inputs_outputs)
+    shifts = np.concatenate([np.zeros((states, 1)), _CHANGE * np.eye(states), -_CHANGE * np.eye(states)], axis=1)
+    lifted = model.dictionary.lift(within_box(x)[:, None] + shifts).T
+    slope = (lifted[1 : states + 1] - lifted[states + 1 :]) / (2 * _CHANGE)
+    own = _lifted_tangent(model, lifted[0], v)
+    after, outputs = model.after(lifted[:1], v[None])
+    return after[0, 1 : states + 1], outputs[0], _Tangent(slope @ own.state[:, 1 : states + 1],
+                                                          slope @ own.state_outputs, own.inputs[:, 1 : states + 1],
+                                                          own.inputs_outputs)
 
 
 def _scaled_goal(model: InputModel, goal: Goal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -115,7 +118,8 @@ def _scaled_goal(model: InputModel, goal: Goal) -> tuple[np.ndarray, np.ndarray,
         raise ArgumentError("goal: tolerances and efforts must be larger than 0; an infinite one is not weighed")
     if not np.isfinite(goal.tolerance).any():
         raise ArgumentError("goal: all tolerances are infinite, so that nothing is wanted; give one state a finite one")
-    return (np.asarray(goal.target) - states.center) / states.half, states.half / goal.tolerance, inputs.half / goal.effort
+    target = (np.asarray(goal.target) - states.center) / states.half
+    return target, states.half / goal.tolerance, inputs.half / goal.effort
 
 
 def equilibrium(model: InputModel, goal: Goal) -> tuple[Float[np.ndarray, " state"], Float[np.ndarray, " input"]]:
@@ -136,8 +140,8 @@ def equilibrium(model: InputModel, goal: Goal) -> tuple[Float[np.ndarray, " stat
     found = least_squares(off, np.concatenate([np.where(wanted, target, 0.0), np.zeros(len(model.gain))])).x
     missed = np.abs(off(found)[: -len(found)]).max()
     if missed > 1e-3:
-        raise ArgumentError(f"the model has no state of rest at the goal: it misses by {missed:.2g} of the range of the "
-                            "data; choose a target that the data reach")
+        raise ArgumentError(f"the model has no state of rest at the goal: it misses by {missed:.2g} of the range of "
+                            "the data; choose a target that the data reach")
     x, v = found[:states], found[states:]
     return model.scalings.states.back(x[:, None])[0], model.scalings.inputs.back(v[:, None])[0]
 
@@ -155,14 +159,15 @@ def regulator(model: InputModel, goal: Goal, *, integral: float = 0.0, relift: b
         ArgumentError: a mode that does not decay by itself is not moved by the inputs, so that no feedback helps.
     """
     target, weight, effort = _scaled_goal(model, goal)
-    rest, held = equilibrium(model, goal)
-    z, v = model.lift(rest[None])[0], held / model.scalings.inputs.half
+    rest, kept = equilibrium(model, goal)
+    z, v = model.lift(rest[None])[0], kept / model.scalings.inputs.half
     states = len(target)
-    # the first function is 1, and stays so
-    about = _tangent(model, model.scalings.states.scaled(rest[None])[:, 0], v) if relift else _Tangent(
-        *(one[..., 1:, :] if i < 2 else one for i, one in enumerate(_lifted_tangent(model, z, v))))
-    a, b = about.state.T, about.inputs.T
-    a, b = (a, b) if relift else (a[1:], b[1:])
+    if relift:
+        about = _relifted(model, model.scalings.states.scaled(rest[None])[:, 0], v)[2]
+        a, b = about.state.T, about.inputs.T
+    else:  # the first function is 1, and stays so
+        about = _lifted_tangent(model, z, v)
+        a, b = about.state[1:, 1:].T, about.inputs[:, 1:].T
     count = len(a)
     cost = np.zeros(count)
     cost[:states] = weight**2
@@ -184,15 +189,16 @@ def _riccati(a: np.ndarray, b: np.ndarray, cost: np.ndarray, effort: np.ndarray)
         if abs(value) > 1 - _STEADY:
             reach = np.linalg.svd(np.concatenate([a - value * np.eye(len(a)), b], axis=1), compute_uv=False)[-1]
             if reach < _REACHED * np.linalg.norm(a, 2):
-                raise ArgumentError(f"the model cannot be stabilized: its mode with the eigenvalue {value:.6g} does not "
-                                    "decay, and no input moves it. Functions of a state that only adds up its input have "
-                                    "such modes: take relift=True, or a dictionary of degree 1; integral action takes "
-                                    "no more wanted states than inputs")
+                raise ArgumentError(f"the model cannot be stabilized: its mode with the eigenvalue {value:.6g} does "
+                                    "not decay, and no input moves it. Functions of a state that only adds up its "
+                                    "input have such modes: take relift=True, or a dictionary of degree 1; integral "
+                                    "action takes no more wanted states than inputs")
     try:
         solution = solve_discrete_are(a, b, cost, effort)
     except (LinAlgError, ValueError) as error:
-        raise ArgumentError("the Riccati equation has no stabilizing solution: a mode that does not decay is not weighed "
-                            "by the goal; give the state that shows it a tolerance, or take relift=True") from error
+        raise ArgumentError("the Riccati equation has no stabilizing solution: a mode that does not decay is not "
+                            "weighed by the goal; give the state that shows it a tolerance, or take relift=True"
+                            ) from error
     return np.linalg.solve(effort + b.T @ solution @ b, b.T @ solution @ a)
 
 
@@ -204,7 +210,7 @@ def regulated(model: InputModel, regulator: Regulator, x: Float[np.ndarray, " st
     An input beyond its ``limits`` is cut, and its error not added.
     """
     goal = regulator.goal
-    v = regulator.held - regulator.gain @ (model.lift(x[None])[0] - regulator.rest) - regulator.integral @ total
+    v = regulator.rest_input - regulator.gain @ (model.lift(x[None])[0] - regulator.rest) - regulator.integral @ total
     wished = v * model.scalings.inputs.half
     u = wished if limits is None else np.clip(wished, limits.lowest, limits.highest)
     return u, total + (x - goal.target) / goal.tolerance if (u == wished).all() else total
@@ -241,7 +247,7 @@ def least_distance(matrix: Float[np.ndarray, "row unknown"], right: Float[np.nda
 
 def planned(model: InputModel, goal: Goal, limits: Limits, x: Float[np.ndarray, " state"],
             guess: Float[np.ndarray, "step input"], *, last: Float[np.ndarray, " input"] | None = None,
-            relift: bool = True, rounds: int = 2) -> Plan:
+            relift: bool = True, rounds: int = 2) -> PlannedInputs:
     """The inputs of the steps to come that minimize the cost within the limits.
 
     Inputs and their changes always keep to their limits; outputs exceed theirs, by as little as the inputs allow, only
@@ -260,7 +266,7 @@ def planned(model: InputModel, goal: Goal, limits: Limits, x: Float[np.ndarray, 
         v = _better(model, goal, limits, start, v, last, relift)
     inputs = model.scalings.inputs.back(v.T)
     states, outputs = input_rollout(model, x, inputs[:, None], relift=relift)
-    return Plan(inputs, states[:, 0], outputs[:, 0])
+    return PlannedInputs(inputs, states[:, 0], outputs[:, 0])
 
 
 def _expected(model: InputModel, start: np.ndarray, v: np.ndarray, relift: bool
@@ -275,15 +281,16 @@ def _expected(model: InputModel, start: np.ndarray, v: np.ndarray, relift: bool
     outputs, forced = np.empty((count, width)), np.zeros((count, v.size, width))
     carried = np.zeros((v.size, len(own)))
     for k in range(count):
-        z = model.dictionary.lift(own[:, None])[:, 0] if relift else own
-        about = _tangent(model, own, v[k]) if relift else _lifted_tangent(model, z, v[k])
-        after, outputs[k] = (one[0] for one in model.after(z[None], v[k][None]))
+        if relift:
+            own, outputs[k], about = _relifted(model, own, v[k])
+        else:
+            about = _lifted_tangent(model, own, v[k])
+            own, outputs[k] = (one[0] for one in model.after(own[None], v[k][None]))
         now = slice(k * inputs, (k + 1) * inputs)
         forced[k] = carried @ about.state_outputs
         carried = carried @ about.state
         forced[k, now] += about.inputs_outputs
         carried[now] += about.inputs
-        own = after[1 : states + 1] if relift else after
         shown[k], moved[k] = own[seen], carried[:, seen]
     return shown, outputs, moved, forced
 
@@ -301,18 +308,19 @@ def _better(model: InputModel, goal: Goal, limits: Limits, start: np.ndarray, v:
     matrix[: len(slope), :size], matrix[-1, -1] = slope, _EXCESS
     matrix[len(slope) : -1, :size] = np.diag(np.tile(effort, count))
     right = np.concatenate([((target - states) * weight)[:, wanted].ravel(), -(v * effort).ravel(), [0.0]])
-    held = np.isfinite(limits.outputs)
-    most = np.asarray(limits.outputs)[held]
+    bounded = np.isfinite(limits.outputs)
+    most = np.asarray(limits.outputs)[bounded]
     steps = np.kron(np.eye(count) - np.eye(count, k=-1), np.eye(len(half)))
-    before = np.concatenate([np.full((1, len(half)), np.nan) if last is None else (np.asarray(last) / half)[None], v[:-1]])
+    first = np.full(len(half), np.nan) if last is None else np.asarray(last) / half
+    before = np.concatenate([first[None], v[:-1]])
     change = np.asarray(limits.change) / half
     one = np.eye(size)
     parts = [(one, np.asarray(limits.highest) / half - v), (-one, v - np.asarray(limits.lowest) / half),
              (steps, change - (v - before)), (-steps, change + (v - before))]
     bound = [np.concatenate([rows, np.zeros((size, 1))], axis=1) for rows, _ in parts]
-    excess = (forced[:, :, held] / most).transpose(0, 2, 1).reshape(-1, size)
+    excess = (forced[:, :, bounded] / most).transpose(0, 2, 1).reshape(-1, size)
     bound += [np.concatenate([excess, -np.ones((len(excess), 1))], axis=1), np.eye(size + 1)[-1:] * -1]
-    room = np.concatenate([*(rest.ravel() for _, rest in parts), (1 - outputs[:, held] / most).ravel(), [0.0]])
+    room = np.concatenate([*(rest.ravel() for _, rest in parts), (1 - outputs[:, bounded] / most).ravel(), [0.0]])
     finite = np.isfinite(room)
     found = least_distance(matrix, right, np.concatenate(bound)[finite], room[finite])
     return v + found[:-1].reshape(v.shape)
@@ -327,15 +335,15 @@ def updated(model: InputModel, belief: Belief, u: Float[np.ndarray, " input"], m
         u: the input of the step.
         measured: states; NaN where not measured.
         noise: standard deviation of a measured value.
-        drift: standard deviation of what moves each state, in one step, beside the model: its errors, and what is not an
-            input (the height of a sample).
+        drift: standard deviation of what moves each state, in one step, beside the model: its errors, and what is
+            not an input (the height of a sample).
     """
     scaling = model.scalings.states
     x, v = scaling.scaled(belief.state[None])[:, 0], u / model.scalings.inputs.half
-    z, _ = model.after(model.dictionary.lift(x[:, None]).T, v[None])
-    slope = _tangent(model, x, v).state.T
+    after, _, about = _relifted(model, x, v)
+    slope = about.state.T
     spread = slope @ (belief.covariance / np.outer(scaling.half, scaling.half)) @ slope.T
-    expected = scaling.back(z[:, 1 : len(x) + 1].T)[0]
+    expected = scaling.back(after[:, None])[0]
     spread = spread * np.outer(scaling.half, scaling.half) + np.diag(np.asarray(drift) ** 2)
     known = np.isfinite(measured)
     unit = scaling.half[known]

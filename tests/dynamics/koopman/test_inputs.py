@@ -40,7 +40,8 @@ def steps_of(twist=TWIST, count=2000, seed=0, size=(1.0, 1.0), reach=1.0):
     return Transitions(x * size, u * reach, y * size, out)
 
 
-def model_of(steps, dictionary=Polynomials(1), bilinear=False):
+def model_of(steps, dictionary=None, bilinear=False):
+    dictionary = dictionary or Polynomials(1)
     scalings = scalings_of(steps)
     return fit_inputs(dictionary, scalings, input_sums_of(dictionary, scalings, steps, bilinear=bilinear))
 

@@ -4,11 +4,11 @@ A row vector z of a dictionary's functions becomes, under the inputs u during on
 
 $$z' = z K + u B \quad\text{(linear)}, \qquad z' = z K + u B + \textstyle\sum_i u_i\, z\, B_i \quad\text{(bilinear)},$$
 
-and what is measured during the step (outputs, a peak force say) is a function of the same z and u, with rows of its own.
-All of it is one least-squares problem: with the regressors r = (z, u, u_1 z, u_2 z, ...) and the targets t = (z', outputs),
-$\sum r^\top r$ and $\sum r^\top t$ are summed in one pass, and the sums of several sets of data add. States are scaled to
-[-1, 1], inputs by their largest size (0 stays 0): units do not matter. A bilinear model follows an input whose effect
-depends on the state, as that of a height does, which is nothing before contact.
+and what is measured during the step (outputs, a peak force say) is a function of the same z and u, with columns of its
+own. All of it is one least-squares problem: with the regressors r = (z, u, u_1 z, u_2 z, ...) and the targets
+t = (z', outputs), $\sum r^\top r$ and $\sum r^\top t$ are summed in one pass, and the sums of several sets of data add.
+States are scaled to [-1, 1], inputs by their largest size (0 stays 0): units do not matter. A bilinear model follows an
+input whose effect depends on the state, as that of a height does, which is nothing before contact.
 
 Source: Korda, Mezic, Automatica 93, 149 (2018) (linear inputs); Bruder, Fu, Vasudevan, IEEE Robot. Autom. Lett. 6, 4369
 (2021) (bilinear).
@@ -28,8 +28,8 @@ from asperity.dynamics.dictionaries import AbstractDictionary
 from asperity.dynamics.koopman.edmd import Scaling, scaling_of
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["InputModel", "InputSums", "Scalings", "Transitions", "fit_inputs", "input_rollout", "input_sums_of",
-           "scalings_of", "transitions"]
+__all__ = ["InputModel", "InputSums", "Scalings", "Transitions", "fit_inputs", "input_rollout",
+           "input_sums_of", "scalings_of", "transitions", "within_box"]
 
 _BLOCK = 8192  # samples lifted at once: some MB
 _RIDGE = 1e-13  # of the scaled Gram matrix: below the rounding of its sums
@@ -164,6 +164,11 @@ def fit_inputs(dictionary: AbstractDictionary, scalings: Scalings, sums: InputSu
     return InputModel(dictionary, scalings, found[:functions], gain, crossed)
 
 
+def within_box(scaled: Float[np.ndarray, "state sample"]) -> Float[np.ndarray, "state sample"]:
+    """Scaled states within the box of the data; one outside is taken at its edge, where the functions were fitted."""
+    return np.clip(scaled, -1.0, 1.0)
+
+
 def input_rollout(model: InputModel, start: Float[np.ndarray, "episode state"],
                   inputs: Float[np.ndarray, "step episode input"], *, relift: bool = False
                   ) -> tuple[Float[np.ndarray, "step episode state"], Float[np.ndarray, "step episode output"]]:
@@ -173,8 +178,8 @@ def input_rollout(model: InputModel, start: Float[np.ndarray, "episode state"],
         model: fitted.
         start: states.
         inputs: of each step.
-        relift: lift the predicted state anew before each step; else the lifted state itself evolves, which is what
-            control plans with.
+        relift: lift the predicted state anew before each step, held to the box of the data; else the lifted state
+            itself evolves, which is what a quadratic program plans with.
     """
     states = len(model.scalings.states.half)
     z = model.lift(np.atleast_2d(start))
@@ -185,5 +190,5 @@ def input_rollout(model: InputModel, start: Float[np.ndarray, "episode state"],
         path.append(model.scalings.states.back(inside))
         shown.append(outputs)
         if relift:
-            z = model.dictionary.lift(inside).T
+            z = model.dictionary.lift(within_box(inside)).T
     return np.array(path), np.array(shown)
