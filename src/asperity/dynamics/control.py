@@ -28,10 +28,12 @@ from scipy.optimize import least_squares, nnls
 from asperity.dynamics.koopman.inputs import InputModel, input_rollout, within_box
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Belief", "Goal", "Limits", "PlannedInputs", "Regulator", "equilibrium", "least_distance", "planned", "regulated",
-           "regulator", "updated"]
+__all__ = ["Belief", "Goal", "Limits", "PlannedInputs", "Regulator", "equilibrium", "least_distance", "planned",
+           "regulated", "regulator", "updated"]
 
 _CHANGE = 1e-5  # of a scaled state: derivatives of the dictionary by central differences, good to 1e-10
+_AT_REST = 1e-3  # of half the range of the data, by which a model may move in one step at its state of rest
+_NEAR = 1e-6  # weight of the distance from the guess, which tells between several states of rest
 _REACHED = 1e-9  # of the norm: a mode that inputs move less than that is not moved by them
 _STEADY = 1e-9  # of 1: an eigenvalue this close to the unit circle does not decay
 _EXCESS = 1e3  # weight of an output's excess over its limit, in units of the limit, against errors in tolerances
@@ -41,7 +43,7 @@ _NOTHING = 1e-12  # of the right-hand side: what is left of an infeasible least-
 class Goal(NamedTuple):
     """What is wanted, in the states' and inputs' units."""
 
-    target: Float[np.ndarray, " state"]  # anything finite where not wanted
+    target: Float[np.ndarray, " state"]  # where not wanted, a guess of the state of rest
     tolerance: Float[np.ndarray, " state"]  # infinite where not wanted
     effort: Float[np.ndarray, " input"]  # the input that costs as much as one tolerance
 
@@ -123,25 +125,27 @@ def _scaled_goal(model: InputModel, goal: Goal) -> tuple[np.ndarray, np.ndarray,
 
 
 def equilibrium(model: InputModel, goal: Goal) -> tuple[Float[np.ndarray, " state"], Float[np.ndarray, " input"]]:
-    """The state and the input, nearest to the middle of the data, at which the wanted states rest at their targets.
+    """The state and the input at which the wanted states rest at their targets, searched for from the goal's target.
 
     Raises:
-        ArgumentError: the model rests nowhere near.
+        ArgumentError: the model does not rest near.
     """
     target, weight, _ = _scaled_goal(model, goal)
     wanted = weight > 0
     states = len(target)
+    guess = np.concatenate([target, np.zeros(len(model.gain))])
 
     def off(both: np.ndarray) -> np.ndarray:
         x, v = both[:states], both[states:]
         z, _ = model.after(model.dictionary.lift(x[:, None]).T, v[None])
-        return np.concatenate([z[0, 1 : states + 1] - x, (x - target)[wanted], 1e-6 * both])
+        return np.concatenate([z[0, 1 : states + 1] - x, (x - target)[wanted], _NEAR * (both - guess)])
 
-    found = least_squares(off, np.concatenate([np.where(wanted, target, 0.0), np.zeros(len(model.gain))])).x
+    found = least_squares(off, guess).x
     missed = np.abs(off(found)[: -len(found)]).max()
-    if missed > 1e-3:
-        raise ArgumentError(f"the model has no state of rest at the goal: it misses by {missed:.2g} of the range of "
-                            "the data; choose a target that the data reach")
+    if missed > _AT_REST:
+        raise ArgumentError(f"the model has no state of rest near the goal: it misses by {missed:.2g} of half the "
+                            "range of the data; choose a target that the data reach, and guess the states that are "
+                            "not wanted")
     x, v = found[:states], found[states:]
     return model.scalings.states.back(x[:, None])[0], model.scalings.inputs.back(v[:, None])[0]
 
@@ -229,7 +233,7 @@ def least_distance(matrix: Float[np.ndarray, "row unknown"], right: Float[np.nda
     """
     q, r = np.linalg.qr(matrix)
     free = q.T @ right
-    rows = solve_triangular(r, bound.T, trans="T").T  # G R^-1
+    rows = solve_triangular(r, bound.T, trans=1).T  # G R^-1
     room = most - rows @ free  # rows w <= room
     norms = np.linalg.norm(rows, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
