@@ -31,8 +31,8 @@ PERIODS = 16  # of one control step: 53 us
 REACH = 1 * NM  # the height changes by no more in one step
 NOISE = 0.01 * NM  # of either part of the signal
 MOST = 25 * NN  # force that no controller may exceed
-PLANNED = 14 * NN  # force that plans keep: on the stiffest sample of training that made 25 nN
-GAINS = (0.0, 0.04)  # proportional, integral: the fastest approach that kept 25 nN there
+PLANNED = 15 * NN  # force that plans keep: the most that stayed below 25 nN on the samples of training
+GAINS = (0.0, 0.04)  # proportional, integral: those of the fastest PI loop that stayed below 25 nN there
 LEARNED, NEW = (0.75e9, 1.5e9, 3e9), 2e9  # Pa, samples of training, and the one to approach
 
 
@@ -69,8 +69,8 @@ def shown(signal, rng):
 # ## A model, from random moves
 #
 # The states are amplitude, phase, and height above that at which the set point is held; the input is the change of
-# height; the output is F^(2/3), which is nearly linear in an indentation. The model is bilinear: a change of height does
-# nothing before contact.
+# height; the output is F^(2/3), which is nearly linear in an indentation. The model is bilinear: a change of height
+# does nothing before contact.
 
 # %%
 def held_at(modulus):
@@ -140,11 +140,11 @@ class ProportionalIntegral:
         return np.clip(change, -REACH, REACH)
 
 
-def approach(controller, gap, steps=180, jump=130):
-    """From a gap nobody knows; later the sample's height jumps by 1 nm. Amplitude, force and gap of each step."""
+def approach(controller, gap, steps=150):
+    """From a gap nobody knows: amplitude, force and gap of each step."""
     rng, motion, signal, rows = np.random.default_rng(1), free(1), np.array([-1j * FREE]), []
-    for step in range(steps):
-        gap = gap + controller(*(float(one[0]) for one in shown(signal, rng))) - (1 * NM if step == jump else 0)
+    for _ in range(steps):
+        gap = gap + controller(*(float(one[0]) for one in shown(signal, rng)))
         motion, signal, force = stepped(motion, NEW, np.array([gap]))
         signal = np.asarray(signal)
         rows.append((np.abs(signal[0]), force[0], gap))
@@ -156,12 +156,10 @@ def main():
     with jax.enable_x64(True):
         model = learned(np.random.default_rng(0))
         runs = {"plans": approach(Plans(model), 27 * NM), "PI loop": approach(ProportionalIntegral(*GAINS), 27 * NM)}
-    time = np.arange(1, 181) * PERIODS / float(LEVER.frequency[0]) * 1e3
+    time = np.arange(1, 151) * PERIODS / float(LEVER.frequency[0]) * 1e3
     for name, (amplitude, force, _) in runs.items():
         there = np.abs(amplitude - SET) < 0.3 * NM
-        print(f"{name}: set point reached after {time[np.argmax(there)]:.2f} ms with at most "
-              f"{force[:130].max() / NN:.1f} nN; in the 1 ms after the sample's jump it misses by "
-              f"{np.abs(amplitude - SET)[130:149].mean() / NM:.2f} nm in the mean")
+        print(f"{name}: set point reached after {time[np.argmax(there)]:.2f} ms with at most {force.max() / NN:.1f} nN")
     print(f"the limit is {MOST / NN:.0f} nN; the model has seen samples of 0.75, 1.5 and 3 GPa, this one has 2 GPa")
     draw(time, runs)
 

@@ -48,6 +48,17 @@ class Proportional:
         return np.clip(change, -REACH, REACH)
 
 
+class Engaging:
+    """Comes at a constant speed until the amplitude has fallen by 0.1 nm, as instruments do, then a PI loop."""
+
+    def __init__(self, speed, kp, ki):
+        self.speed, self.loop, self.near = speed, Proportional(kp, ki), False
+
+    def __call__(self, amplitude, phase, wanted):
+        self.near = self.near | (amplitude < FREE - 0.1 * NM)
+        return np.where(self.near, self.loop(amplitude, phase, wanted), -self.speed)
+
+
 class _Informed:
     """Each lane's belief about amplitude, phase and height, of which the height is never measured."""
 
