@@ -184,6 +184,19 @@ def test_an_output_that_cannot_keep_its_limit_exceeds_it_by_little_and_inputs_st
     assert np.abs(plan.inputs).max() <= 0.1 + 1e-9
 
 
+@pytest.mark.parametrize("most", [-0.2, 0.0])
+def test_limits_of_outputs_may_be_negative_or_zero(most):
+    limits = FREE._replace(outputs=np.array([most]))
+    plan = planned(model_of(linear), goal(0.5, effort=30.0), limits, np.array([-0.5, 0.0]), np.zeros((10, 1)),
+                   relift=False)
+    assert plan.outputs.max() == pytest.approx(most, abs=1e-4)
+
+
+def test_a_state_that_is_not_finite_is_said():
+    with pytest.raises(DataError, match="not finite"):
+        planned(model_of(linear), goal(), FREE, np.array([np.nan, 0.0]), np.zeros((3, 1)))
+
+
 def test_units_of_states_and_inputs_do_not_matter():
     big, small = model_of(linear), model_of(linear, size=1e-9)
     plans = []

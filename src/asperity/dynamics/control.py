@@ -263,9 +263,14 @@ def planned(model: InputModel, goal: Goal, limits: Limits, x: Float[np.ndarray, 
         last: the input of the step before, from which the first may change by so much; None: no such limit.
         relift: lift the expected state anew at each step; else the lifted state evolves.
         rounds: of quadratic programs, each about the plan before it; a linear model without relifting needs one.
+
+    Raises:
+        DataError: the state is not finite, or the limits contradict each other.
     """
     v = model.scalings.inputs.scaled(np.asarray(guess, float)).T
     start = model.scalings.states.scaled(np.asarray(x, float)[None])[:, 0]
+    if not np.isfinite(start).all():
+        raise DataError("the state to plan from is not finite: estimate with `updated` what is not measured")
     for _ in range(rounds):
         v = _better(model, goal, limits, start, v, last, relift)
     inputs = model.scalings.inputs.back(v.T)
@@ -314,6 +319,7 @@ def _better(model: InputModel, goal: Goal, limits: Limits, start: np.ndarray, v:
     right = np.concatenate([((target - states) * weight)[:, wanted].ravel(), -(v * effort).ravel(), [0.0]])
     bounded = np.isfinite(limits.outputs)
     most = np.asarray(limits.outputs)[bounded]
+    unit = np.where(most == 0, 1.0, np.abs(most))
     steps = np.kron(np.eye(count) - np.eye(count, k=-1), np.eye(len(half)))
     first = np.full(len(half), np.nan) if last is None else np.asarray(last) / half
     before = np.concatenate([first[None], v[:-1]])
@@ -322,9 +328,9 @@ def _better(model: InputModel, goal: Goal, limits: Limits, start: np.ndarray, v:
     parts = [(one, np.asarray(limits.highest) / half - v), (-one, v - np.asarray(limits.lowest) / half),
              (steps, change - (v - before)), (-steps, change + (v - before))]
     bound = [np.concatenate([rows, np.zeros((size, 1))], axis=1) for rows, _ in parts]
-    excess = (forced[:, :, bounded] / most).transpose(0, 2, 1).reshape(-1, size)
+    excess = (forced[:, :, bounded] / unit).transpose(0, 2, 1).reshape(-1, size)
     bound += [np.concatenate([excess, -np.ones((len(excess), 1))], axis=1), np.eye(size + 1)[-1:] * -1]
-    room = np.concatenate([*(rest.ravel() for _, rest in parts), (1 - outputs[:, bounded] / most).ravel(), [0.0]])
+    room = np.concatenate([*(rest.ravel() for _, rest in parts), ((most - outputs[:, bounded]) / unit).ravel(), [0.0]])
     finite = np.isfinite(room)
     found = least_distance(matrix, right, np.concatenate(bound)[finite], room[finite])
     return v + found[:-1].reshape(v.shape)
