@@ -68,7 +68,7 @@ def test_stiffness_between_two_layers(x64):
     positions, cell, upper = layers(0.0 + A / np.sqrt(3), 3.35)
     found = neighbors_within(own.cutoff + 0.5, positions, cell)
     slid = shear_stiffness(lambda at, box: own.energy(at, box, found, np.full(4, 6)), positions, cell, upper)
-    # not judged: from other starts the fit ends at 12.6 GPa/nm with 1.63 for 1.64; its form does not tell k_s from these
+    # not judged: from other starts the fit ends at 12.6 GPa/nm with 1.63 for 1.64; its form does not tell k_s
     figures += [Figure("k_s of the fitted potential, GPa/nm", slid.unrelaxed[0, 0]),
                 Figure("mean square of its residual over the errors", chi_square)]
     judge("Two layers of graphene", figures)
