@@ -1,0 +1,180 @@
+r"""Forces, stress and elastic constants of a crystal, as derivatives of one energy.
+
+With the strain $\epsilon$ (symmetric, Voigt's order xx yy zz yz xz xy with twice the shear) and displacements u of the
+atoms, $E(\epsilon, u)$ is the energy of the cell with $r \to (r + u)(1 + \epsilon)$. The stress is that of the strained
+cell, $\sigma = \frac1V \partial E / \partial\epsilon'$ at a further strain $\epsilon' = 0$, tension positive, and
+
+$$C^0 = \frac{\partial\sigma}{\partial\epsilon}, \qquad
+  C = C^0 - \frac{\partial\sigma}{\partial u}\, H^+ \frac{\partial^2 E}{\partial u\,\partial\epsilon}, \qquad
+  H = \frac{\partial^2 E}{\partial u^2},$$
+
+clamped and with the atoms at rest in the strained cell; $H^+$ leaves the translations out. Under a stress these are the
+coefficients of stress by strain, which need not be symmetric; without one they are the elastic constants. No step is
+chosen, nothing is fitted.
+
+Source: Wallace, Thermodynamics of Crystals (1972), chapters 2 and 3; Born, Huang, Dynamical Theory of Crystal Lattices
+(1954), section 28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy.optimize import minimize
+from scipy.sparse.linalg import LinearOperator, minres
+
+from asperity.messages import DataError
+
+__all__ = ["GPA", "ElasticConstants", "Energy", "at_rest", "elastic_constants", "forces", "stress"]
+
+GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
+_DENSE = 64  # atoms, up to which all second derivatives are held at once
+_SOFT = 1e-9  # of the largest stiffness of H, below which a motion has none
+_RESIDUAL = 1e-12  # of the iteration for large cells
+_FORCE = 1e-3  # eV/angstrom, above which atoms are not at rest
+_AT_REST = 1e-10  # eV/angstrom, to which they are brought
+_TURNS = 20  # of Newton's method, of which a few are needed
+_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+
+#: eV, of positions (atom, 3) and the cell's vectors in rows (3, 3), in angstrom
+Energy = Callable[[Float[Array, "atom 3"], Float[Array, "3 3"]], Float[Array, ""]]
+
+
+class ElasticConstants(NamedTuple):
+    """Of one cell, (6, 6) and (6,) in Voigt's order xx yy zz yz xz xy."""
+
+    relaxed: Float[np.ndarray, "6 6"]  # GPa, with the atoms at rest in the strained cell
+    clamped: Float[np.ndarray, "6 6"]  # GPa, with the atoms strained like the cell
+    stress: Float[np.ndarray, " 6"]  # GPa, tension positive
+    soft: int  # motions of the atoms beside the translations that cost nothing: the crystal is about to change
+
+
+def _matrix(strain: Float[Array, " 6"]) -> Float[Array, "3 3"]:
+    xx, yy, zz, yz, xz, xy = strain
+    return jnp.stack([jnp.stack([1 + xx, xy / 2, xz / 2]), jnp.stack([xy / 2, 1 + yy, yz / 2]),
+                      jnp.stack([xz / 2, yz / 2, 1 + zz])])
+
+
+def forces(energy: Energy, positions: Float[Array, "atom 3"], cell: Float[Array, "3 3"]) -> Float[Array, "atom 3"]:
+    """eV/angstrom on each atom."""
+    return -jax.grad(energy)(positions, cell)
+
+
+def stress(energy: Energy, positions: Float[Array, "atom 3"], cell: Float[Array, "3 3"]) -> Float[Array, " 6"]:
+    """eV/angstrom^3, tension positive, xx yy zz yz xz xy: the convention of ASE."""
+    def strained(strain: Array) -> Array:
+        return energy(positions @ _matrix(strain), cell @ _matrix(strain))
+
+    return jax.grad(strained)(jnp.zeros(6, positions.dtype)) / jnp.abs(jnp.linalg.det(cell))
+
+
+def elastic_constants(energy: Energy, positions: Float[np.ndarray, "atom 3"],
+                      cell: Float[np.ndarray, "3 3"]) -> ElasticConstants:
+    """The elastic constants of a cell whose atoms are at rest.
+
+    Up to 64 atoms all second derivatives are held at once; beyond, products with them are enough (six solutions by
+    MINRES).
+
+    Raises:
+        DataError: the atoms are not at rest (see `at_rest`), or their motions do not settle.
+    """
+    with jax.enable_x64(True):
+        at, box = jnp.asarray(positions, float), jnp.asarray(cell, float)
+        largest = float(jnp.abs(forces(energy, at, box)).max())
+        if not largest < _FORCE:
+            raise DataError(f"the largest force is {largest:.3g} eV/A: bring the atoms to rest first (at_rest)")
+
+        def moved(x: Array) -> tuple[Array, Array]:
+            turned = _matrix(x[:6])
+            return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
+
+        start = jnp.zeros(6 + at.size)
+        lines = np.asarray(jax.jit(jax.jacrev(lambda x: stress(energy, *moved(x))))(start)) * GPA
+        if len(at) <= _DENSE:
+            whole = np.asarray(jax.jit(jax.hessian(lambda x: energy(*moved(x))))(start))
+            inner, soft = _solved(whole[6:, 6:], whole[6:, :6])
+        else:
+            inner, soft = _iterated(lambda x: energy(*moved(x)), start), 0
+        now = np.asarray(stress(energy, at, box)) * GPA
+        return ElasticConstants(lines[:, :6] - lines[:, 6:] @ inner, lines[:, :6], now, soft)
+
+
+def _solved(stiffness: np.ndarray, mixed: np.ndarray) -> tuple[np.ndarray, int]:
+    """H^+ times the mixed derivatives, (away, 6), and how many motions beside the translations are soft."""
+    values, turns = np.linalg.eigh(stiffness)
+    free = np.abs(values) <= _SOFT * np.abs(values).max()
+    return turns @ (turns.T @ mixed / np.where(free, np.inf, values)[:, None]), int(free.sum()) - 3
+
+
+def _iterated(total: Callable[[Array], Array], start: Array) -> np.ndarray:
+    """The same by products with H alone."""
+    gradient = jax.grad(total)
+    product = jax.jit(lambda way: jax.jvp(gradient, (start,), (way,))[1])
+    size = len(start) - 6
+
+    def acted(way: np.ndarray) -> np.ndarray:
+        return np.asarray(product(jnp.concatenate([jnp.zeros(6), jnp.asarray(way).ravel()])))[6:]
+
+    operator = LinearOperator((size, size), matvec=acted, dtype=float)  # pyright: ignore[reportCallIssue]
+    found = np.zeros((size, 6))
+    for i in range(6):
+        mixed = np.asarray(product(jnp.zeros(len(start)).at[i].set(1.0)))[6:]
+        if np.abs(mixed).max() > 0:
+            found[:, i], stopped = minres(operator, mixed, rtol=_RESIDUAL, maxiter=10 * size)
+            if stopped:
+                raise DataError("the motions of the atoms do not settle: is the crystal stable?")
+    return found
+
+
+def at_rest(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell: Float[np.ndarray, "3 3"], *,
+            with_cell: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Positions, and the cell, at the nearest minimum of the energy.
+
+    Args:
+        energy: with a table of neighbors that still holds after the atoms have moved: give it some distance more than
+            the cutoff.
+        positions, cell: angstrom.
+        with_cell: let the cell find its shape and size, too; its rotation is left out.
+
+    Raises:
+        DataError: no minimum is found.
+    """
+    with jax.enable_x64(True):
+        at, box = jnp.asarray(positions, float), jnp.asarray(cell, float)
+        size = jnp.cbrt(jnp.abs(jnp.linalg.det(box)))  # so that strains and displacements are alike
+
+        def placed(x: Array) -> tuple[Array, Array]:
+            turned = _matrix(x[:6] / size) if with_cell else jnp.eye(3)
+            return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
+
+        value = jax.jit(jax.value_and_grad(lambda x: energy(*placed(x))))
+        start = np.zeros(6 + at.size)
+        found = minimize(lambda x: tuple(map(np.asarray, value(jnp.asarray(x)))), start, jac=True, method="L-BFGS-B",
+                         options={"ftol": 0.0, "gtol": _AT_REST, "maxiter": 10_000, "maxfun": 100_000}).x
+        if len(at) <= _DENSE:
+            found = _polished(value, jax.jit(jax.hessian(lambda x: energy(*placed(x)))), found)
+        left = float(jnp.abs(value(jnp.asarray(found))[1]).max())
+        if not left < _FORCE:
+            raise DataError(f"no state of rest was found: forces of {left:.3g} eV/A are left")
+        rested, turned = placed(jnp.asarray(found))
+        return np.asarray(rested), np.asarray(turned)
+
+
+def _polished(value: Callable[[Array], tuple[Array, Array]], curved: Callable[[Array], Array],
+              x: np.ndarray) -> np.ndarray:
+    """Newton's method, as long as the forces become smaller."""
+    slope = np.asarray(value(jnp.asarray(x))[1])
+    for _ in range(_TURNS):
+        stiffness, turns = np.linalg.eigh(np.asarray(curved(jnp.asarray(x))))
+        free = np.abs(stiffness) <= _SOFT * np.abs(stiffness).max()
+        further = x - turns @ (turns.T @ slope / np.where(free, np.inf, stiffness))
+        steeper = np.asarray(value(jnp.asarray(further))[1])
+        if not np.abs(steeper).max() < np.abs(slope).max():
+            break
+        x, slope = further, steeper
+    return x
