@@ -29,6 +29,7 @@ __all__ = ["Coordinates", "HankelModes", "coordinates_of", "modes_of", "predicti
 _NOISE = 6.0  # times the median variance of all coordinates: those above it are kept,
 _ROUNDING = 1e-12  # of the largest, and at least this
 _STARTS = 16  # of a held-out episode, from which it is predicted
+_DIVERGED = 1e3  # times the signal: a prediction that is none
 _QUANTILE = 0.975
 _CONSTANT = 1e-9  # from 1: the eigenvalue of the constant
 _LEAST = 1e-12  # of an eigenvalue: none whose rate has a meaning
@@ -119,7 +120,7 @@ def prediction_errors(train: Sequence[Float[np.ndarray, " sample"]], held: Seque
     """Root mean square error of the predicted samples of ``held`` episodes over their standard deviation.
 
     ``linear``: the lifted state evolves linearly; ``relifted``: the state is lifted anew before each step. With degree
-    1 both are the same.
+    1 both are the same. NaN where it diverges.
     """
     model, _ = _model(train, coordinates, delays, degree)
     size = float(np.std(np.concatenate(held)))
@@ -129,7 +130,10 @@ def prediction_errors(train: Sequence[Float[np.ndarray, " sample"]], held: Seque
         starts = np.unique(np.linspace(0, len(windows) - 1 - steps, _STARTS).astype(int))
         truth = np.stack([one[delays + starts + step] for step in range(1, steps + 1)])
         for name, errors in wrong.items():
-            found = rollout(model, coordinates.of(windows[starts]), steps, relift=name == "relifted")
-            errors.append(coordinates.newest(found) - truth)
-    return {name: np.sqrt(np.mean(np.concatenate(errors, axis=1) ** 2, axis=1)) / size
-            for name, errors in wrong.items()}
+            with np.errstate(over="ignore", invalid="ignore"):
+                found = rollout(model, coordinates.of(windows[starts]), steps, relift=name == "relifted")
+                errors.append(coordinates.newest(found) - truth)
+    with np.errstate(over="ignore", invalid="ignore"):
+        relative = {name: np.sqrt(np.mean(np.concatenate(errors, axis=1) ** 2, axis=1)) / size
+                    for name, errors in wrong.items()}
+    return {name: np.where(error < _DIVERGED, error, np.nan) for name, error in relative.items()}

@@ -2,10 +2,13 @@
 
 The generator is its own: a point mass by leapfrog kicks of tip force, damping, drive and thermal noise, all draws side
 by side, 2048 steps to a period. It shares nothing with `asperity.dynamics`.
+
+``python -m tests.verify.dynamics.force_recovery_draws state 67 1`` prints one row of the table, with 67 draws.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -107,3 +110,19 @@ def _row(scenario: Scenario, states: np.ndarray, drive: np.ndarray, random: np.r
     wrong = contact.modulus / MODULUS - 1
     std = contact.modulus_std / MODULUS
     return Row(error, wrong, std, float(abs(wrong) <= 1.96 * std), *shares)
+
+
+def figures(found: list[Row]) -> dict[str, float]:
+    """What the draws say together."""
+    table = np.array(found)
+    wrong = float(np.sqrt(np.nanmean(table[:, 1] ** 2)))
+    return {"mean error of the force": float(table[:, 0].mean()), "largest": float(table[:, 0].max()),
+            "bias of the modulus": float(np.nanmean(table[:, 1])), "rms error": wrong,
+            "stated": float(np.nanmean(table[:, 2])), "modulus held": float(table[:, 3].mean()),
+            "force held in contact": float(np.nanmean(table[:, 4])), "at the surface": float(np.nanmean(table[:, 5])),
+            "before contact": float(np.nanmean(table[:, 6]))}
+
+
+if __name__ == "__main__":
+    for what, number in figures(rows(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))).items():
+        print(f"{what}: {number:.4f}")

@@ -29,7 +29,8 @@ def page(made: xr.Dataset) -> Page:
     """The page about the result of `asperity.measurements.time_series.series.series_model`."""
     said, rows = json.loads(made.attrs["findings"]), _rows(made)
     panels = [Panel("frequencies", "Eigenvalues of the map from one window to the next, by their residual: inside of "
-                    "the circle they die out. A residual is not an error: a mode is verified as far as it says.",
+                    "the circle they die out. A residual is not an error: a mode is verified as far as it says. "
+                    "A motion that still settles beats about its drive, whose frequency is then none of these.",
                     (_plane(made),), ("frequency", "95 %", "rate of decay", "95 %", "residual"), rows),
               Panel("prediction", "Held-out episodes, predicted from their first window; 1 is as good as their mean. "
                     "With products, the lifted state evolves linearly, or is lifted anew before each step.",
@@ -56,14 +57,17 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
     moving = np.flatnonzero(made["frequency"].values > 0)
     if len(moving):
         one = made.isel(mode=int(moving[0]))
-        rows.append(Finding("best verified frequency", _ends(one, "frequency", "Hz"),
+        rows.append(Finding("best verified frequency", _ends(one, "frequency"),
                             f"Residual {float(one['residual']):.2g}; rate of decay "
-                            f"{_ends(one, 'damping_rate', '1/s')}."))
+                            f"{_ends(one, 'damping_rate')}."))
     last = float(made["prediction_time"][-1])
-    best = {name: float(made[name][-1]) for name in made.data_vars if str(name).startswith("prediction_error")}
-    rows.append(Finding(f"error after {plain(last, 's', 2)}", ", ".join(
-        f"{value:.2g} {str(name).removeprefix('prediction_error').strip('_') or 'linear'}"
-        for name, value in best.items()), "Of held-out episodes, rms over the rms of the signal."))
+    best = {str(name): float(made[name][-1]) for name in made.data_vars if str(name).startswith("prediction_error")}
+    words = {"prediction_error": "linear", "prediction_error_lifted": "with products",
+             "prediction_error_relifted": "re-lifted"}
+    told = [f"{words[name]} {value:.2g}" if np.isfinite(value) else f"{words[name]} diverges"
+            for name, value in best.items()]
+    rows.append(Finding(f"error after {plain(last, 's', 2)}", ", ".join(told),
+                        "Of held-out episodes, rms over the rms of the signal."))
     if "tip_force" in made and made["flag"] != Outcome.not_converged:
         top = int(np.argmax(made["tip_force"].values))
         rows.append(Finding("largest force", measurement(float(made["tip_force"][top]), "N",
@@ -76,21 +80,24 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
     return tuple(rows)
 
 
-def _ends(one: xr.Dataset, name: str, unit: str) -> str:
+def _ends(one: xr.Dataset, name: str) -> str:
+    value, ends = _pair(one, name)
+    return value + (f" ({ends}, 95 %)" if ends else " (one episode: no interval)")
+
+
+def _pair(one: xr.Dataset, name: str) -> tuple[str, str]:
+    """A number and the ends of its interval, "" where there is none."""
     value, low, high = (float(one[name + end]) for end in ("", "_low", "_high"))
-    told = f" ({spread(low, high, unit)}, 95 %)" if np.isfinite(low) else " (one episode: no interval)"
-    return plain(value, unit, 5) + told
+    if name == "frequency":
+        return plain(value, "Hz", 5), spread(low, high, "Hz") if np.isfinite(low) else ""
+    return f"{value:.3g} 1/s", f"{low:.3g} to {high:.3g} 1/s" if np.isfinite(low) else ""
 
 
 def _rows(made: xr.Dataset) -> tuple[tuple[str, ...], ...]:
     found = []
     for mode in range(min(made.sizes["mode"], _ROWS)):
         one = made.isel(mode=mode)
-        cells = []
-        for name, unit in (("frequency", "Hz"), ("damping_rate", "1/s")):
-            low, high = float(one[f"{name}_low"]), float(one[f"{name}_high"])
-            cells += [plain(float(one[name]), unit, 4), spread(low, high, unit) if np.isfinite(low) else ""]
-        found.append((*cells, f"{float(one['residual']):.2g}"))
+        found.append((*_pair(one, "frequency"), *_pair(one, "damping_rate"), f"{float(one['residual']):.2g}"))
     return tuple(found)
 
 

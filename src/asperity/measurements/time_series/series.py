@@ -78,7 +78,8 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
     flag = Outcome.converged
     if lever is not None:
         found = recovered(series, lever)
-        own, more, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series))
+        own, more, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
+                                 stated="spring_constant_std" in lever)
         made, said = made | own, said + more
         if model is not None:
             own, more = _touched(found, model)
@@ -175,8 +176,8 @@ def _told(found: HankelModes, interval: float) -> dict[str, Any]:
     return made
 
 
-def _force(found: Recovery, stroke: float) -> tuple[dict[str, Any], list[str], Outcome]:
-    """The recovered force, and what there is to say of it."""
+def _force(found: Recovery, stroke: float, *, stated: bool) -> tuple[dict[str, Any], list[str], Outcome]:
+    """The recovered force, and what there is to say of it; ``stated``: whether the spring constant has an error."""
     law = found.law
     made = {"distance": _variable("point", law.distance, "m", "distance of the tip; the zero is that of the height"),
             "tip_force": _variable("point", law.force, "N", "force at the tip"),
@@ -192,6 +193,8 @@ def _force(found: Recovery, stroke: float) -> tuple[dict[str, Any], list[str], O
     said = [f"Force from {found.periods:.0f} periods; drive {found.driven}. It is taken to vanish beyond "
             f"{law.distance[-1] * 1e9:.3g} nm. Bands hold noise of the detector and of the lever, and what is stated "
             "of its constants."]
+    said += [] if stated else ["The spring constant is taken to be exact: a share by which it is wrong is one of the "
+                               "force. Give --spring-constant-std, for example 10%."]
     said += ["The end of the records was left out: 16384 samples are used."] if found.cut else []
     alike, left = _left(law.rest)
     if not law.settled:
