@@ -41,6 +41,7 @@ _STEPS = 3  # in each of them,
 _LAST = 40  # and at most in the last
 _SETTLED = 1e-3  # standard deviations: change of the coefficients at the end
 _HALVINGS = 6  # of a step that does not lessen J
+_FARTHEST = 2.0  # standard deviations of the prior, that a departure moves in one step
 _LEAST = 1e-7  # of the stroke: the least noise of a detector
 _DIFFERENCE = 1e-6  # step of derivatives by the departures
 _STRAIGHT = 1e-4  # of the largest coefficient, or of the noise: bends that are none
@@ -254,16 +255,19 @@ def _moved(problem: _Problem, now: _Now, weights: _Weights) -> tuple[_Now, np.nd
     cost, pull, stiff = _prior(problem, now.unknown, weights)
     curvature = curvature + stiff
     size = 1 / np.sqrt(np.diag(curvature))
-    whole = cho_factor(size[:, None] * curvature * size + _LOOSE * np.eye(len(size)))
-    covariance = size[:, None] * cho_solve(whole, np.diag(size))
+    factored = cho_factor(size[:, None] * curvature * size + _LOOSE * np.eye(len(size)))
+    covariance = size[:, None] * cho_solve(factored, np.diag(size))
     step = -covariance @ (slope + pull)
+    far = np.abs(step[problem.spline.size:]) / problem.held.prior[problem.free]
+    whole = min(1.0, _FARTHEST / max(float(far.max(initial=0.0)), 1e-300))
     moves = [-(right + arrow @ step).reshape(-1, 2) for _, right, arrow in kept]
     before = sum(_cost(problem, now, weights)) + cost
     for halving in range(_HALVINGS + 1):
-        share = 0.5**halving
+        share = whole * 0.5**halving
         there = _Now([states + share * move for states, move in zip(now.states, moves, strict=True)],
                      now.unknown + share * step)
-        after = sum(_cost(problem, there, weights)) + _prior(problem, there.unknown, weights)[0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            after = sum(_cost(problem, there, weights)) + _prior(problem, there.unknown, weights)[0]
         if np.isfinite(after) and after <= before * (1 + 1e-9):
             return there, covariance
     return now, covariance
