@@ -54,21 +54,21 @@ def as_curves(made: xr.Dataset, spring_constant: float, seed: int = 0) -> xr.Dat
     """Draws of the recovered force as force curves: the spread of what is fitted to them is what is not known.
 
     Each is an approach from where the force vanishes to the nearest distance, and the same way back: a force of the
-    distance alone.
+    distance alone. White noise of the size of its median uncertainty is added: what reads the noise off the baseline
+    would take a law without any to be exact.
     """
     at, force = made["distance"].values, made["tip_force"].values
     size, vectors = np.linalg.eigh(made["tip_force_covariance"].values)
-    normal = np.random.default_rng(seed).standard_normal((_CURVES, len(at)))
+    random = np.random.default_rng(seed)
+    normal, std = random.standard_normal((_CURVES, len(at))), made["tip_force_std"].values
     drawn = force + (normal * np.sqrt(np.maximum(size, 0.0))) @ vectors.T
     dense = np.linspace(at[-1], at[0], _SAMPLES)
+    noise = float(np.median(std[std > 0])) * random.standard_normal((_CURVES, 2, _SAMPLES))
     curves = np.stack([np.interp(dense, at, one) for one in drawn])
-    channels: dict[str, Loader] = {"height": lambda curve: _both(dense - curves[curve] / spring_constant),
-                                   "force": lambda curve: _both(curves[curve])}
+    both = np.stack([curves, curves[:, ::-1]], axis=1) + noise
+    place = np.stack([dense, dense[::-1]])
+    channels: dict[str, Loader] = {"height": lambda curve: list(place - both[curve] / spring_constant),
+                                   "force": lambda curve: list(both[curve])}
     file, counts = str(made.attrs["file"]), np.full((_CURVES, 2), _SAMPLES)
     return to_dataset(Curves(("approach", "retract"), counts, channels, file, spring_constant=spring_constant),
                       file).load()
-
-
-def _both(values: np.ndarray) -> list[np.ndarray]:
-    """There and back."""
-    return [values, values[::-1]]
