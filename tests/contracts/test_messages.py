@@ -37,7 +37,7 @@ TAKES = {
     "spectrum": {"table"}, "relax": {"relaxation"}, "median_spectrum": {"moduli"},
     "calibrate.spring_constant": {"power", "power file"}, "virtual_map": set(), "doctor": set(),
     "force_law": {"curves"}, "predict": {"law"}, "force_law_of_table": {"force table"},
-    "force_law_of_frequency_shift": {"shift table"}}
+    "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],
@@ -59,7 +59,7 @@ SENSE = {
 NEEDS = {"predict": {"separation": [1e-9]}}
 #: of the data below that a verb takes, which one it gets
 PREFERRED = ("file", "image file", "curves", "image", "results", "power", "table", "relaxation", "force table",
-             "shift table", "law")
+             "shift table", "motion table", "law")
 LONGEST = 500  # characters of a message: what fits into a few lines of a terminal
 
 
@@ -97,7 +97,11 @@ def data(tmp_path_factory):
         lever = ["# amplitude = 1 nm", "# spring constant = 30 N/m", "# resonance frequency = 30 kHz"]
         path.write_text("\n".join([*lever, title, *(f"{i},{-1 / i}" for i in range(1, 20))]), encoding="utf-8")
         tables[kind] = str(path)
-    return {**tables, "law": _law(),
+    motion = folder / "motion.csv"
+    time = np.arange(400)
+    motion.write_text("\n".join(["time (us), deflection (nm)", *(
+        f"{t}, {np.cos(0.3 * t) + 1e-3 * np.cos(t**2)}" for t in time)]), encoding="utf-8")
+    return {**tables, "law": _law(), "motion table": str(motion),
             "curves": curves, "image": image, "results": results, "power": power, "empty": xr.Dataset(),
             "no curves": curves.isel(curve=slice(0, 0)), "foreign": xr.Dataset({"a": ("b", [1.0])}),
             "image file": str(picture), "table": spectrum, "relaxation": relaxation,

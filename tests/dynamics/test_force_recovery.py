@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from asperity.dynamics.force_recovery import recover_force
+from asperity.contact.hertz import Hertz
+from asperity.dynamics.force_recovery import TappedLever, TappingRecord, knots_about, recover_force
+from asperity.dynamics.recovered_contact import contact_in
 from asperity.messages import DataError
 
-K, Q, RADIUS, HAMAKER, CUTOFF, MODULUS = 40.0, 400.0, 10e-9, 6.4e-20, 0.165e-9, 1e9
+K, Q, F0 = 40.0, 400.0, 3e5
+RADIUS, HAMAKER, CUTOFF, MODULUS = 10e-9, 6.4e-20, 0.165e-9, 1e9
 FREE, HEIGHT = 20e-9, 14e-9
 SAMPLES, PERIODS = 64, 30
-KNOTS = np.concatenate([np.linspace(-6.0e-9, 0.1e-9, 24), np.geomspace(0.13e-9, 60e-9, 24)])
+LEVER = TappedLever(K, F0, Q)
+TIP = Hertz(radius=RADIUS, poisson_ratio=0.0)
 
 
 def law(distance):
@@ -21,50 +25,95 @@ def law(distance):
 
 
 @functools.cache
-def record():
-    """(states, drive, step) of a lever at resonance, from the free motion."""
-    step = 2 * np.pi / SAMPLES
-    at = step * np.arange(SAMPLES * PERIODS + 1)
+def motion():
+    """(states, drive) of a lever at resonance, from the free motion."""
+    at = 2 * np.pi / SAMPLES * np.arange(SAMPLES * PERIODS + 1)
 
-    def motion(phase, state):
+    def slope(phase, state):
         return [state[1], -state[0] - state[1] / Q + FREE / Q * np.cos(phase) + law(HEIGHT + state[0]) / K]
 
-    done = solve_ivp(motion, [0, at[-1]], [0.0, FREE], method="DOP853", rtol=1e-11, atol=1e-20, max_step=0.02,
+    done = solve_ivp(slope, [0, at[-1]], [0.0, FREE], method="DOP853", rtol=1e-11, atol=1e-20, max_step=0.02,
                      t_eval=at)
-    return done.y.T, K * FREE / Q * np.cos(at), step
+    return done.y.T, FREE / Q * np.cos(at)
 
 
-def recovered(noise=0.0, seed=0):
-    states, drive, step = record()
+def record(noise=0.0, seed=0, channels=2):
+    states, drive = motion()
     states = states + noise * np.random.default_rng(seed).standard_normal(states.shape)
-    return recover_force(states, HEIGHT, (K, Q), drive, step, KNOTS)
+    return TappingRecord(states[:, :channels], drive, 1 / F0 / SAMPLES)
 
 
-def touched():
-    """The knots that the record covers with many samples: in contact, and before it."""
-    return (KNOTS > HEIGHT + record()[0][:, 0].min() + 0.1e-9) & (KNOTS < 20e-9)
+def error(found):
+    """Root mean square error of the force in contact over its peak."""
+    touching = found.distance < 0
+    assert touching.sum() >= 20
+    peak = law(HEIGHT + motion()[0][:, 0].min())
+    return np.sqrt(np.mean((found.force - law(found.distance))[touching] ** 2)) / peak
 
 
-def test_without_noise():
-    found, use = recovered(), touched()
-    peak = law(HEIGHT + record()[0][:, 0].min())
-    contact = use & (KNOTS < 0)
-    assert contact.sum() >= 5
-    assert np.sqrt(np.mean((found.force[contact] - law(KNOTS[contact])) ** 2)) < 5e-3 * peak
-    assert np.abs(found.force[use & (KNOTS > 1e-9)] - law(KNOTS[use & (KNOTS > 1e-9)])).max() < 2e-3 * peak
+@pytest.mark.parametrize(("channels", "bound"), [(2, 1e-3), (1, 3e-3)])
+def test_without_noise(channels, bound):
+    """Position and velocity, and the position alone; the modulus is that of the contact."""
+    found = recover_force([record(channels=channels)], LEVER, HEIGHT)
+    assert found.settled
+    assert error(found) < bound
+    contact = contact_in(found, TIP)
+    assert contact.modulus == pytest.approx(MODULUS, rel=5e-3)
+    assert contact.surface == pytest.approx(CUTOFF, abs=0.02e-9)
+    assert contact.attraction == pytest.approx(law(CUTOFF), rel=0.05)
 
 
-def test_with_noise_its_errors_are_stated():
-    """Ten picometers of noise on position and velocity: the error over the stated one is of the order of one."""
-    use = touched() & ((KNOTS < -0.3e-9) | (KNOTS > 1e-9))  # but for the kink at the cut-off
-    ratios = np.concatenate([(found.force - law(KNOTS))[use] / found.std[use]
-                             for found in (recovered(1e-11, seed) for seed in range(6))])
-    assert 0.5 < np.sqrt(np.mean(ratios**2)) < 2.0
+@pytest.mark.parametrize(("channels", "bound"), [(2, 0.03), (1, 0.06)])
+def test_ten_picometers_of_noise(channels, bound):
+    """The noise is told, the error is of the size that is stated, and the modulus lies within its own."""
+    found = recover_force([record(1e-11, 1, channels)], LEVER, HEIGHT)
+    assert found.noise == pytest.approx(1e-11, rel=0.05)
+    assert error(found) < bound
+    ratio = (found.force - law(found.distance))[found.distance < -0.5e-9] / found.std[found.distance < -0.5e-9]
+    assert 0.2 < np.sqrt(np.mean(ratio**2)) < 2.5
+    contact = contact_in(found, TIP)
+    assert abs(contact.modulus - MODULUS) < 4 * contact.modulus_std
+
+
+def test_constants_that_are_not_known():
+    """Wrong by what is stated, quality, frequency and drive come back; the spring constant scales force and error."""
+    wrong = TappedLever(K, F0 * (1 + 2e-4), Q * 1.05, frequency_std=3e-4, quality_std=0.1, drive_std=0.1,
+                        drive_phase_std=0.1, offset_std=1e-9)
+    found = recover_force([record(1e-12)], wrong, HEIGHT)
+    off, std = found.departures["frequency"]
+    assert off == pytest.approx(-2e-4, abs=4 * std)
+    assert std < 1e-5
+    assert error(found) < 0.01
+    known = recover_force([record(1e-12)], LEVER, HEIGHT)
+    scaled = recover_force([record(1e-12)], LEVER._replace(stiffness_std=0.1), HEIGHT)
+    assert scaled.std[0] / scaled.force[0] == pytest.approx(0.1, rel=0.05)
+    assert known.std[0] / known.force[0] < 0.01
+
+
+def test_a_height_that_is_not_known_moves_the_law():
+    knots = knots_about(CUTOFF, -6e-9, 14e-9, 0.12e-9)
+    known = recover_force([record(1e-12)], LEVER, HEIGHT, knots=knots)
+    moved = recover_force([record(1e-12)], LEVER, HEIGHT, height_std=0.1e-9, knots=knots)
+    slope = np.gradient(known.force, known.distance)[10]
+    assert np.sqrt(moved.std[10] ** 2 - known.std[10] ** 2) == pytest.approx(abs(slope) * 0.1e-9, rel=0.02)
+
+
+def test_two_records_say_more_than_one():
+    knots = knots_about(CUTOFF, -6e-9, 14e-9, 0.12e-9)
+    one, two = (recover_force([record(1e-11, seed) for seed in range(count)], LEVER, HEIGHT, knots=knots)
+                for count in (1, 2))
+    assert 0.6 < np.median(two.std[:-1] / one.std[:-1]) < 0.9
 
 
 def test_what_is_too_little_is_refused():
-    states, drive, step = record()
-    with pytest.raises(DataError, match="give four for each"):
-        recover_force(states[:50], HEIGHT, (K, Q), drive[:50], step, KNOTS)
+    whole = record()
+    with pytest.raises(DataError, match="record longer"):
+        recover_force([whole._replace(seen=whole.seen[:200], drive=whole.drive[:200])], LEVER, HEIGHT)
     with pytest.raises(DataError, match="let them hold all of its path"):
-        recover_force(states, HEIGHT, (K, Q), drive, step, KNOTS[10:])
+        recover_force([whole], LEVER, HEIGHT, knots=np.linspace(0, 1e-8, 30))
+    with pytest.raises(DataError, match="sample faster"):
+        recover_force([whole._replace(interval=1e-6)], LEVER, HEIGHT)
+    with pytest.raises(DataError, match="not finite"):
+        recover_force([whole._replace(seen=whole.seen * np.nan)], LEVER, HEIGHT)
+    with pytest.raises(DataError, match="four for each"):
+        recover_force([whole], LEVER, HEIGHT, knots=np.linspace(-7e-9, 1e-8, 1000))

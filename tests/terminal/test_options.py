@@ -67,7 +67,7 @@ WORKING = {
     "analyze": ["map.csv", "--radius", "5um"], "demo": ["--size", "2"], "read": ["map.csv"],
     "convert": ["map.csv", "--out", "o.nc"], "fit": ["map.csv", "--radius", "5um"], "select": ["map.csv"],
     "correct": ["map.csv"], "image": ["picture.spm"], "drift": ["picture.spm", "picture.spm"],
-    "force": ["map.csv", "--radius", "5um"],
+    "force": ["map.csv", "--radius", "5um"], "dynamics": ["motion.csv"],
     "spectrum": ["spectrum.csv"], "relax": ["relaxation.csv"], "report": ["results.nc"], "score": ["results.nc"],
     "recipe": ["results.nc"], "cite": ["results.nc"], "replay": ["results.nc"], "models": [], "formats": [],
     "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
@@ -77,6 +77,7 @@ WORKING = {
 WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo": ("virtual_map",),
         "force_curves.select": ("of_sources",), "rheometry.material": ("learnt_error",),
         "rheometry.power_law": ("fit_viscoelastic",), "calibration.tip": ("bound_tip",), "tip_force.law": ("_fitted",),
+        "time_series.series": ("_modes",),
         "calibration.cantilever": ("thermal_calibration.calibrate",)}
 
 
@@ -96,6 +97,8 @@ def folder(tmp_path_factory):
     (place / "empty.nc").write_bytes(b"")
     results = xr.Dataset({"modulus": ("curve", [1e3, 2e3], {"units": "Pa"}), "flag": ("curve", [0, 0])})
     store.save(results, place / "results.nc")
+    (place / "motion.csv").write_text("time (us), deflection (nm)\n" + "\n".join(
+        f"{t}, {np.cos(0.3 * t)}" for t in range(400)) + "\n")
     f = np.geomspace(1, 100, 6)
     for name, title in (("spectrum", "frequency (Hz), storage_modulus (Pa), loss_modulus (Pa)"),
                         ("relaxation", "time (s), relaxation_modulus (Pa)")):

@@ -1,0 +1,98 @@
+"""The command line for recorded motions: dynamics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from asperity.terminal.options import (
+    Json,
+    PoissonRatio,
+    Radius,
+    SpringConstant,
+    SpringConstantStd,
+    given,
+    option,
+    output,
+)
+from asperity.terminal.running import guarded, say
+
+__all__ = ["dynamics"]
+
+Tables = Annotated[list[Path], typer.Argument(help="Tables with time, deflection and, if recorded, drive; units in the "
+                                              "titles.", show_default=False)]
+Frequency = Annotated[float | None, option("Hz", "FREQUENCY", "Resonance of the free lever, for the force.",
+                                           ("1Hz", "100MHz"))]
+DriveFrequency = Annotated[float | None, option("Hz", "FREQUENCY", "Of a drive that was not recorded. (default: the "
+                                                "dominant one)", ("1Hz", "100MHz"))]
+Quality = Annotated[float | None, typer.Option(min=0.6, max=1e7, help="Of the free lever, for the force.",
+                                               show_default=False)]
+FreeAmplitude = Annotated[float | None, option("m", "LENGTH", "Without the sample; the size of a drive that is not in "
+                                               "newtons.")]
+Height = Annotated[float | None, option("m", "LENGTH", "Distance of the tip where the lever is not deflected; else "
+                                        "distances are deflections.")]
+Temperature = Annotated[float | None, option("K", "TEMPERATURE", "Of the lever. (default: 295K)")]
+Contact = Annotated[str, typer.Option(help="Contact model, without adhesion; used where a tip is given.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the draws of episodes.")]
+Out = Annotated[Path, output("Ends in .nc; the page in .html and the tables in .csv beside it.", ".nc", ".zarr")]
+
+
+@guarded
+def dynamics(
+    paths: Tables,
+    spring_constant: SpringConstant = None,
+    spring_constant_std: SpringConstantStd = None,
+    frequency: Frequency = None,
+    quality: Quality = None,
+    free_amplitude: FreeAmplitude = None,
+    drive_frequency: DriveFrequency = None,
+    height: Height = None,
+    temperature: Temperature = None,
+    model: Contact = "hertz",
+    radius: Radius = None,
+    poisson_ratio: PoissonRatio = None,
+    seed: Seed = 0,
+    out: Out = Path("dynamics.nc"),
+    as_json: Json = False,
+) -> None:
+    """Model recorded motions of a lever: frequencies, prediction and, with its constants, the force at the tip."""
+    from asperity.measurements.time_series.series import series_model
+
+    lever = given(spring_constant=spring_constant, spring_constant_std=spring_constant_std,
+                  resonance_frequency=frequency, quality=quality, free_amplitude=free_amplitude,
+                  drive_frequency=drive_frequency, height=height, temperature=temperature)
+    tip = given(radius=radius, poisson_ratio=poisson_ratio)
+    _apart(paths, out)
+    made = series_model(paths, lever=lever or None, contact={"name": model, **tip} if tip else None, seed=seed)
+    raise typer.Exit(_done(made, spring_constant, out, as_json))
+
+
+def _apart(paths: list[Path], out: Path) -> None:
+    """Raise ArgumentError if what is written would stand in the place of what is read."""
+    from asperity.messages import ArgumentError
+
+    written = {out.with_suffix(end).absolute() for end in (out.suffix, ".html", ".csv")}
+    written |= {out.with_name(f"{out.stem}_force{end}").absolute() for end in (".csv", "_curves.nc")}
+    for path in paths:
+        if path.absolute() in written:
+            raise ArgumentError(f"--out {out}: '{path}' would be written over; give another name, such as "
+                                f"--out {out.with_name(out.stem + '_model' + out.suffix)}")
+
+
+def _done(made: Any, spring_constant: float | None, out: Path, as_json: bool) -> int:
+    """Store the model, its tables and its page, print what it says; the exit code is 1 if its force is flagged."""
+    from asperity.data import store
+    from asperity.measurements.time_series.page import page
+    from asperity.measurements.time_series.series_csv import as_curves, write_force, write_modes
+    from asperity.report.page import keep
+
+    about = page(made)
+    outputs = [*keep(made, about, out), write_modes(made, out.with_suffix(".csv"))]
+    if "tip_force" in made and spring_constant is not None:
+        outputs += [write_force(made, out.with_name(f"{out.stem}_force.csv")),
+                    store.save(as_curves(made, spring_constant), out.with_name(f"{out.stem}_force_curves.nc"))]
+    say([about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks], outputs,
+        as_json=as_json)
+    return int(bool(made["flag"].values != 0))

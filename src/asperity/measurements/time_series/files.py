@@ -1,0 +1,126 @@
+"""Tables of a recorded motion: the deflection over time, with drive, velocity or tip force where they are.
+
+One title line with the columns, the unit in brackets or after a slash behind the name; comma, semicolon, tab or blanks
+between; a ``#`` before it, as numpy writes it, does not count. Columns: ``time`` with ``deflection`` or
+``tip_position``; ``velocity``, ``drive`` (N, or V) and ``force`` are used where they are, others are left out.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from asperity.data.readers._appearance import appearance, is_foreign
+from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
+from asperity.data.readers._table import parse_rows, separator_of, split_cells, unit_factor
+from asperity.data.readers._text import read_head, read_text
+from asperity.data.readers._titles import quantity_of
+
+__all__ = ["Series", "read_series"]
+
+_NAMES = {"time": ("time", "t"), "deflection": ("deflection", "defl", "cantilever_deflection"),
+          "tip_position": ("tip_position", "tip"), "velocity": ("velocity", "v", "tip_velocity"),
+          "drive": ("drive", "excitation", "drive_force", "driving_force"),
+          "force": ("force", "fts", "f_ts", "tip_force", "tip_sample_force")}
+_UNITS = {"time": ("s",), "deflection": ("m",), "tip_position": ("m",), "velocity": ("m/s",), "drive": ("N", "V"),
+          "force": ("N",)}
+_FEWEST = 256  # samples
+_UNEVEN = 0.2  # of a step, by which a sample's time may be off
+_WANTED = "Name the columns, with units, for example: time (us), deflection (nm), drive (V)."
+
+
+class Series(NamedTuple):
+    """One record, in SI."""
+
+    interval: float  # s
+    deflection: Float[np.ndarray, " sample"]  # m, or the tip's position
+    of_tip: bool  # whether it is the position of the tip
+    velocity: Float[np.ndarray, " sample"] | None  # m/s
+    drive: Float[np.ndarray, " sample"] | None
+    drive_unit: str  # N or V; "" without a drive
+    force: Float[np.ndarray, " sample"] | None  # N, of a simulation
+    unused: tuple[str, ...]  # titles of columns that are not known
+
+
+def read_series(path: str | PathLike[str]) -> Series:
+    """The record of a table.
+
+    Raises:
+        ReadError: the file cannot be read, has no such columns or one twice, no unit or an unknown one, cells without a
+            number, fewer than 256 samples, or uneven times.
+    """
+    path = Path(path)
+    if is_foreign(head := read_head(path)):
+        raise NotRecognized(path, f"it is no text but {appearance(head)}.", "Save the record as CSV. " + _WANTED)
+    lines = read_text(path).split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip(" #\t\r")), None)
+    if first is None:
+        raise CorruptFile(path, "it is empty.", _WANTED)
+    title = lines[first].lstrip("# ")
+    separator = separator_of(title)
+    titles = split_cells(title, separator)
+    named = [_named(one) for one in titles]
+    _known(path, titles, [name for name, _ in named])
+    body = ["" if line.startswith("#") else line for line in lines[first + 1:]]
+    values = parse_rows(path, body, first + 2, separator, titles).values
+    columns, units = {}, {}
+    for i, (name, unit) in enumerate(named):
+        if name:
+            columns[name], units[name] = _in_si(path, name, unit, values[:, i])
+    if len(values) < _FEWEST:
+        raise CorruptFile(path, f"its samples number {len(values)}; a motion needs {_FEWEST}.", "Record longer.")
+    interval = _interval(path, columns["time"])
+    own = "deflection" if "deflection" in columns else "tip_position"
+    if np.ptp(columns[own]) == 0:
+        raise CorruptFile(path, f"its {own.replace('_', ' ')} never changes.", "Is this the column that was measured?")
+    return Series(interval, columns[own], own == "tip_position", columns.get("velocity"), columns.get("drive"),
+                  units.get("drive", ""), columns.get("force"),
+                  tuple(title for title, (name, _) in zip(titles, named, strict=True) if not name))
+
+
+def _named(title: str) -> tuple[str, str]:
+    """The quantity that a title names ("" if it is not known) and its unit."""
+    quantity, unit = quantity_of(title, _NAMES)
+    return (quantity, (unit or "").strip()) if quantity in _UNITS else ("", "")
+
+
+def _known(path: Path, titles: list[str], names: list[str]) -> None:
+    """Refuse a table without a time and a deflection, or with two columns of one quantity."""
+    if "time" not in names or not {"deflection", "tip_position"} & set(names):
+        raise NotRecognized(path, f"its columns are {', '.join(titles)[:120]}: a time and a deflection are needed.",
+                            _WANTED)
+    if twice := [name for name in dict.fromkeys(names) if name and names.count(name) > 1]:
+        raise Unsupported(path, f"it has {names.count(twice[0])} columns of {twice[0].replace('_', ' ')}.",
+                          "Take out or rename all but one.")
+
+
+def _in_si(path: Path, name: str, unit: str, values: np.ndarray) -> tuple[np.ndarray, str]:
+    """The column in SI, and its unit there."""
+    words, expected = name.replace("_", " "), _UNITS[name]
+    if not unit:
+        raise Unsupported(path, f"the column '{words}' has no unit.", "Write it behind the name. It is not guessed: a "
+                          "wrong prefix is a factor of 1000. " + _WANTED)
+    try:
+        factor, base = unit_factor(unit)
+    except ValueError as error:
+        raise Unsupported(path, f"the column '{words}': {error}.", _WANTED) from error
+    if base not in expected:
+        hint = ("Multiply it by the sensitivity of the detector first, see 'asperity calibrate'." if base == "V"
+                else _WANTED)
+        raise Unsupported(path, f"the column '{words}' is in {unit}, expected {' or '.join(expected)}.", hint)
+    return values * factor, base
+
+
+def _interval(path: Path, time: np.ndarray) -> float:
+    """The step of even times."""
+    step = float(time[-1] - time[0]) / (len(time) - 1)
+    off = np.abs(time - time[0] - step * np.arange(len(time)))
+    if not step > 0 or off.max() > _UNEVEN * step:
+        raise CorruptFile(path, f"its times are not even: row {int(off.argmax()) + 1} is off by "
+                          f"{off.max() / abs(step or 1):.2g} steps.",
+                          "Records with gaps are several episodes: give each as a file of its own.")
+    return step

@@ -1,0 +1,141 @@
+"""The page about a recorded motion: its modes, how far it is predicted, and the force at the tip."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from asperity.learning.outcome import Outcome
+from asperity.report.numbers import count_of, measurement, plain, prefix, spread
+from asperity.report.page import Finding, Page, Panel
+from asperity.report.pictures import Line, lines
+from asperity.report.style import quiet_figure
+
+if TYPE_CHECKING:
+    from bokeh.plotting import figure
+
+__all__ = ["page"]
+
+_CERTAIN = 0.05  # residual, to which a mode is named
+_ROWS = 8  # modes in the table
+_BEYOND = 1.0  # depths of contact, to which the force is drawn
+
+
+def page(made: xr.Dataset) -> Page:
+    """The page about the result of `asperity.measurements.time_series.series.series_model`."""
+    said, rows = json.loads(made.attrs["findings"]), _rows(made)
+    panels = [Panel("frequencies", "Eigenvalues of the map from one window to the next, by their residual: inside of "
+                    "the circle they die out. A residual is not an error: a mode is verified as far as it says. "
+                    "A motion that still settles beats about its drive, whose frequency is then none of these.",
+                    (_plane(made),), ("frequency", "95 %", "rate of decay", "95 %", "residual"), rows),
+              Panel("prediction", "Held-out episodes, predicted from their first window; 1 is as good as their mean. "
+                    "With products, the lifted state evolves linearly, or is lifted anew before each step.",
+                    (_horizon(made),))]
+    if "tip_force" in made:
+        panels.append(Panel("force at the tip", "Band: 95 %, of what is stated.", (_law(made),)))
+    return Page("motion", Path(str(made.attrs["file"])).name, _headline(made), _findings(made), tuple(said),
+                tuple(panels))
+
+
+def _headline(made: xr.Dataset) -> str:
+    sure = np.flatnonzero((made["residual"].values < _CERTAIN) & (made["frequency"].values > 0))
+    words = (f"{count_of(len(sure), 'frequency').replace('frequencys', 'frequencies')} with a residual below {_CERTAIN}"
+             if len(sure) else "No frequency is verified")
+    if "tip_force" not in made:
+        return f"{words}."
+    if made["flag"] == Outcome.converged:
+        return f"{words}; the force at the tip is recovered."
+    return f"{words}; no force that can be defended."
+
+
+def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
+    rows = []
+    moving = np.flatnonzero(made["frequency"].values > 0)
+    if len(moving):
+        one = made.isel(mode=int(moving[0]))
+        rows.append(Finding("best verified frequency", _ends(one, "frequency"),
+                            f"Residual {float(one['residual']):.2g}; rate of decay "
+                            f"{_ends(one, 'damping_rate')}."))
+    last = float(made["prediction_time"][-1])
+    best = {str(name): float(made[name][-1]) for name in made.data_vars if str(name).startswith("prediction_error")}
+    words = {"prediction_error": "linear", "prediction_error_lifted": "with products",
+             "prediction_error_relifted": "re-lifted"}
+    told = [f"{words[name]} {value:.2g}" if np.isfinite(value) else f"{words[name]} diverges"
+            for name, value in best.items()]
+    rows.append(Finding(f"error after {plain(last, 's', 2)}", ", ".join(told),
+                        "Of held-out episodes, rms over the rms of the signal."))
+    if "tip_force" in made and made["flag"] != Outcome.not_converged:
+        top = int(np.argmax(made["tip_force"].values))
+        rows.append(Finding("largest force", measurement(float(made["tip_force"][top]), "N",
+                                                         [(float(made["tip_force_std"][top]), "")]),
+                            f"At {plain(float(made['distance'][top]), 'm', 3)}."))
+    for name, unit in (("modulus", "Pa"), ("contact_attraction", "N"), ("contact_point", "m")):
+        if name in made:
+            rows.append(Finding(name.replace("_", " "), measurement(
+                float(made[name]), unit, [(float(made[f"{name}_std"]), "")]), made[name].attrs["long_name"] + "."))
+    return tuple(rows)
+
+
+def _ends(one: xr.Dataset, name: str) -> str:
+    value, ends = _pair(one, name)
+    return value + (f" ({ends}, 95 %)" if ends else " (one episode: no interval)")
+
+
+def _pair(one: xr.Dataset, name: str) -> tuple[str, str]:
+    """A number and the ends of its interval, "" where there is none."""
+    value, low, high = (float(one[name + end]) for end in ("", "_low", "_high"))
+    if name == "frequency":
+        return plain(value, "Hz", 5), spread(low, high, "Hz") if np.isfinite(low) else ""
+    return f"{value:.3g} 1/s", f"{low:.3g} to {high:.3g} 1/s" if np.isfinite(low) else ""
+
+
+def _rows(made: xr.Dataset) -> tuple[tuple[str, ...], ...]:
+    found = []
+    for mode in range(min(made.sizes["mode"], _ROWS)):
+        one = made.isel(mode=mode)
+        found.append((*_pair(one, "frequency"), *_pair(one, "damping_rate"), f"{float(one['residual']):.2g}"))
+    return tuple(found)
+
+
+def _plane(made: xr.Dataset) -> figure:
+    """Eigenvalues with their residual as color, and the unit circle."""
+    from bokeh.models import ColorBar, LogColorMapper
+
+    plot = quiet_figure("eigenvalues", "real part", "imaginary part", frame_width=320, frame_height=320,
+                        match_aspect=True)
+    turn = np.linspace(0, 2 * np.pi, 181)
+    plot.line(np.cos(turn), np.sin(turn), color="#9aa4ae")
+    real, imaginary = made["eigenvalue_real"].values, made["eigenvalue_imaginary"].values
+    residual = np.tile(made["residual"].values, 2)
+    mapper = LogColorMapper(palette="Viridis256", low=max(float(residual.min()), 1e-9),
+                            high=max(float(residual.max()), 1e-8))
+    drawn = plot.scatter("x", "y", size=9, line_color="#1c2733", source={
+        "x": np.tile(real, 2), "y": np.concatenate([imaginary, -imaginary]), "residual": residual})
+    drawn.glyph.fill_color = {"field": "residual", "transform": mapper}
+    bar = ColorBar(color_mapper=mapper, width=11, title="residual", major_label_text_font_size="11px")
+    plot.add_layout(bar, "right")
+    return plot
+
+
+def _horizon(made: xr.Dataset) -> figure:
+    ahead = made["prediction_time"].values
+    factor, unit = prefix(float(ahead[-1]), "s")
+    labels = {"prediction_error": "linear", "prediction_error_lifted": "with products, linear",
+              "prediction_error_relifted": "with products, re-lifted"}
+    return lines([Line(label, ahead / factor, made[name].values) for name, label in labels.items()], "error ahead",
+                 f"time ahead ({unit})", "rms error over rms signal", logarithmic=True)
+
+
+def _law(made: xr.Dataset) -> figure:
+    """The force where it is large, with its band."""
+    at, force = made["distance"].values, made["tip_force"].values
+    (length, metre), (factor, unit) = prefix(float(np.ptp(at)) / 10, "m"), prefix(float(np.abs(force).max()), "N")
+    end = at[int(np.argmin(force))] if force.min() < 0 else at[int(np.argmax(force < 0.02 * force[0]))]
+    use = at <= end + _BEYOND * max(end - at[0], 0.05 * np.ptp(at))
+    low, high = (made[f"tip_force_{side}"].values[use] / factor for side in ("low", "high"))
+    return lines([Line("force", at[use] / length, force[use] / factor, low, high)], "force", f"distance ({metre})",
+                 f"force ({unit})")

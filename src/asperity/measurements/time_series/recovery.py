@@ -1,0 +1,111 @@
+"""The force of records of a lever whose constants are known, with what is not known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from asperity.dynamics.force_recovery import Recovered, TappedLever, TappingRecord, recover_force
+from asperity.measurements.time_series.files import Series
+from asperity.messages import ArgumentError, shown
+
+__all__ = ["KNOWN", "NEEDED", "Recovery", "recovered"]
+
+#: what a force cannot be told without
+NEEDED = ("spring_constant", "resonance_frequency", "quality")
+#: what may be said of a lever -> what is taken where nobody says it; None: nothing
+KNOWN = {"spring_constant": None, "resonance_frequency": None, "quality": None, "free_amplitude": None,
+         "drive_frequency": None, "height": 0.0, "temperature": 295.0, "spring_constant_std": 0.0,
+         "resonance_frequency_std": 1e-3, "quality_std": 0.05, "drive_std": 0.05, "drive_phase_std": 0.05,
+         "height_std": 0.0}
+_ANY_PHASE = 0.5  # rad, of a drive that was not recorded
+_OFFSET = 0.1  # of the stroke: standard deviation of the zero of the deflection
+_PER_PERIOD = 64  # samples of a period are used, about: more are thinned out
+_MOST = 16384  # samples in all; what comes later is left out
+
+
+class Recovery(NamedTuple):
+    """A recovered force with what was used."""
+
+    law: Recovered
+    periods: float
+    cut: bool  # whether the end of the records was left out
+    driven: str  # where the drive came from
+
+
+def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
+    """The force of these records.
+
+    Raises:
+        ArgumentError: what is said of the lever is not enough. DataError: see `recover_force`.
+    """
+    said = {**KNOWN, **lever}
+    if lacking := [name for name in NEEDED if said[name] is None]:
+        raise ArgumentError(f"lever = {shown(dict(lever))}: for the force {' and '.join(lacking)} must be known, too; "
+                            "a motion alone is modeled without any of them")
+    interval = series[0].interval
+    if any(abs(one.interval / interval - 1) > 1e-6 for one in series):
+        raise ArgumentError("lever: records with different sampling rates have no force in common; give them one at a "
+                            "time")
+    stroke = max(float(np.ptp(one.deflection)) for one in series)
+    free = any(one.drive is None for one in series)
+    told = TappedLever(said["spring_constant"], said["resonance_frequency"], said["quality"],
+                       said["spring_constant_std"], said["resonance_frequency_std"], said["quality_std"],
+                       said["drive_std"], max(said["drive_phase_std"], _ANY_PHASE * free), _OFFSET * stroke,
+                       said["temperature"])
+    every = max(int(1 / (interval * told.frequency) / _PER_PERIOD), 1)
+    most = _MOST * every // len(series)
+    height = said["height"] if not series[0].of_tip else float(series[0].deflection.mean())
+    records = [_record(one, told, said, height if one.of_tip else 0.0, slice(0, most, every)) for one in series]
+    law = recover_force(records, told, height, height_std=said["height_std"])
+    used = sum(len(one.drive) for one in records) * every * interval * told.frequency
+    words = "of the record" if not free else "sought: not recorded"
+    return Recovery(law, used, any(len(one.deflection) > most for one in series), words)
+
+
+def _record(one: Series, lever: TappedLever, said: Mapping[str, float | None], height: float,
+            use: slice) -> TappingRecord:
+    """The samples in use."""
+    drive = _drive(one, lever, said)[use]
+    channels = [one.deflection - height]
+    if one.velocity is not None:
+        channels.append(one.velocity / (2 * np.pi * lever.frequency))
+    return TappingRecord(np.stack(channels, axis=1)[use], drive, one.interval * (use.step or 1))
+
+
+def _drive(one: Series, lever: TappedLever, said: Mapping[str, float | None]) -> np.ndarray:
+    """The drive over the stiffness, m."""
+    if one.drive is not None and one.drive_unit == "N":
+        return one.drive / lever.stiffness
+    amplitude = said["free_amplitude"]
+    if amplitude is None:
+        why = "the drive is in volts" if one.drive is not None else "no drive was recorded"
+        raise ArgumentError(f"lever: {why}: the free_amplitude of the lever lacks, which tells its size")
+    frequency = said["drive_frequency"] or _dominant(one.deflection if one.drive is None else one.drive, one.interval)
+    ratio = frequency / lever.frequency
+    size = amplitude * abs(1 - ratio**2 + 1j * ratio / lever.quality)
+    phase = 2 * np.pi * frequency * one.interval * np.arange(len(one.deflection))
+    if one.drive is not None:
+        return one.drive * size / abs(_component(one.drive, phase))
+    seen = _component(one.deflection, phase)
+    lag = np.arcsin(min(abs(seen) / amplitude, 1.0))
+    return size * np.cos(phase + np.angle(seen) + lag)
+
+
+def _component(values: np.ndarray, phase: np.ndarray) -> complex:
+    """The complex amplitude at this phase, by least squares with a constant."""
+    columns = np.stack([np.cos(phase), -np.sin(phase), np.ones(len(phase))], axis=1)
+    real, imaginary, _ = np.linalg.lstsq(columns, values, rcond=None)[0]
+    return complex(real, imaginary)
+
+
+def _dominant(values: np.ndarray, interval: float) -> float:
+    """The frequency of the largest line, by its phase over the record."""
+    window = np.hanning(len(values))
+    spectrum = np.abs(np.fft.rfft((values - values.mean()) * window))
+    top = int(np.argmax(spectrum[1:-1])) + 1
+    around = np.log(np.maximum(spectrum[top - 1 : top + 2], 1e-300))
+    off = 0.5 * (around[0] - around[2]) / min(around[0] - 2 * around[1] + around[2], -1e-12)
+    return float((top + off) / (len(values) * interval))

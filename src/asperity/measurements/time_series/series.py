@@ -1,0 +1,226 @@
+"""The verb for recorded motions: frequencies, prediction and, of a lever whose constants are known, the tip's force."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from asperity.contact.named import contact_model
+from asperity.data import provenance
+from asperity.data.results import flag_attributes
+from asperity.data.verbs import verb
+from asperity.dynamics import force_recovery, hankel, recovered_contact, smoother
+from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
+from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
+from asperity.learning.outcome import Outcome
+from asperity.measurements.time_series.files import Series, read_series
+from asperity.measurements.time_series.recovery import KNOWN, Recovery, recovered
+from asperity.messages import ArgumentError, AsperityError, DataError, shown
+from asperity.report.citing import citations
+from asperity.report.numbers import count_of
+
+__all__ = ["series_model"]
+
+_PER_PERIOD = 24  # samples of the dominant period, to which a finer record is thinned for its frequencies
+_DELAYS = 47  # windows of two of these periods
+_EPISODES = 8  # that one record is cut into, at most,
+_PERIODS = 3.0  # each of so many periods, about
+_HELD = 4  # of so many episodes one is held out, and the last of fewer
+_MOST = 12  # coordinates of the linear map,
+_MOST_QUADRATIC = 8  # and of the one with products
+_HORIZON = 240  # steps, at most
+_WHITE = 0.2  # correlation of neighbors in what is left of the deflections, from which it is no noise
+_SILENT = 1e-5  # of the stroke: what is left is rounding
+_WIDE = 1.96  # standard deviations to the ends of 95 %
+_DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
+          "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
+          "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
+
+
+@verb()
+def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
+                 lever: Mapping[str, float] | None = None, contact: Mapping[str, Any] | None = None,
+                 draws: int = 200, seed: int = 0) -> xr.Dataset:
+    """What a recorded motion tells: frequencies and damping, how far it is predicted, and the force at the tip.
+
+    Args:
+        source: tables (see `asperity.measurements.time_series.files`), each cut into episodes.
+        lever: what is known of it, SI: ``spring_constant``, ``resonance_frequency`` and ``quality`` for the force;
+            ``free_amplitude``, ``drive_frequency``, ``height``, ``temperature``; and standard uncertainties with
+            ``_std``, relative (those of ``drive_phase`` in rad, of ``height`` in m).
+        contact: a model without adhesion for the force: ``name``, ``radius`` ..., as `asperity.fit` takes one.
+        draws: of the episodes, for intervals.
+        seed: of them.
+
+    Returns:
+        over ``mode``: eigenvalues with ``residual``, ``frequency`` and ``damping_rate`` with ``_low`` and ``_high``
+        (95 %); over ``step``: the errors of prediction of held-out episodes; over ``point``: ``tip_force`` with its
+        ``_std`` and ``tip_force_covariance``; ``modulus``, ``contact_point``, ``contact_attraction`` with ``_std``;
+        ``flag``: misfit where what is left of the deflections is no noise.
+
+    Raises:
+        ReadError: a table cannot be read. ArgumentError: what is said of the lever or the contact is wrong or not
+            enough. DataError: a record is too short.
+    """
+    paths = [source] if isinstance(source, str | PathLike) else list(source)
+    if not paths:
+        raise ArgumentError("source = []: must be the path of a table, or a list of such")
+    model = _contact(contact)
+    _checked(lever)
+    series = [read_series(path) for path in paths]
+    made, said = _modes(series, draws, seed)
+    flag = Outcome.converged
+    if lever is not None:
+        found = recovered(series, lever)
+        own, more, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
+                                 stated="spring_constant_std" in lever)
+        made, said = made | own, said + more
+        if model is not None:
+            own, more = _touched(found, model)
+            made, said = made | own, said + more
+    unused = sorted({title for one in series for title in one.unused})
+    said += [f"Columns that are not known were left out: {', '.join(unused)}."] if unused else []
+    named = [str(path) for path in paths]
+    attributes = {"file": named[0], "findings": json.dumps(said), "assumed": "{}", "failed_files": "[]",
+                  "citations": json.dumps(citations(hankel, *((force_recovery, smoother) if lever else ()),
+                                                    *((recovered_contact,) if model else ())))}
+    dataset = xr.Dataset({**made, "flag": ((), np.int8(flag), flag_attributes())}, attrs=attributes)
+    step = provenance.step("series_model", {"source": named if len(named) > 1 else named[0], "lever": lever,
+                                            "contact": contact, "draws": draws, "seed": seed}, seed=seed,
+                           inputs=[provenance.file_record(Path(path)) for path in paths])
+    return provenance.record(dataset, step)
+
+
+def _contact(contact: Mapping[str, Any] | None) -> Any:
+    if contact is None:
+        return None
+    try:
+        made = contact_model(contact)
+    except AsperityError as error:
+        raise ArgumentError(f"contact = {shown(dict(contact))}: {error}") from error
+    if not hasattr(made, "shape"):
+        raise ArgumentError(f"contact = {shown(dict(contact))}: must be a model without adhesion; the attraction is "
+                            "told beside it")
+    return made
+
+
+def _checked(lever: Mapping[str, float] | None) -> None:
+    for name, value in (lever or {}).items():
+        if name not in KNOWN:
+            raise ArgumentError(f"lever holds {shown(name)}: nothing of that name is known of a lever; known are "
+                                f"{', '.join(KNOWN)}")
+        if not np.isfinite(value) or (value <= 0 and name != "height" and not name.endswith("_std")):
+            raise ArgumentError(f"lever holds {name} = {shown(value)}: must be above 0")
+
+
+def _variable(dims: tuple[str, ...] | str, values: Any, unit: str, meaning: str) -> tuple[Any, Any, dict[str, str]]:
+    return dims, values, {"units": unit, "long_name": meaning}
+
+
+def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, Any], list[str]]:
+    """Frequencies, damping and the errors of prediction."""
+    interval = series[0].interval
+    if any(abs(one.interval / interval - 1) > 1e-6 for one in series):
+        raise DataError("source: the records have different sampling rates; give them one at a time")
+    period = _period(series[0].deflection)
+    every = max(int(period / _PER_PERIOD), 1)
+    thin = [one.deflection[::every] for one in series]
+    most = -(-_EPISODES // len(thin))
+    parts = int(np.clip(min(map(len, thin)) * every / period / _PERIODS, 1 + (len(thin) == 1), most))
+    episodes = [part for one in thin for part in np.array_split(one, parts)]
+    delays = min(_DELAYS, min(len(one) for one in episodes) // 3)
+    last = min(_HELD, len(episodes))
+    held = episodes[last - 1 :: last]
+    train = [one for i, one in enumerate(episodes) if i % last != last - 1]
+    coordinates = coordinates_of(train, delays, _MOST)
+    found = modes_of(train, coordinates, delays, interval * every, draws=draws, seed=seed)
+    few = coordinates_of(train, delays, _MOST_QUADRATIC)
+    steps = min(_HORIZON, min(len(one) for one in held) - delays - 2)
+    linear = prediction_errors(train, held, coordinates, delays, steps)["linear"]
+    quadratic = prediction_errors(train, held, few, delays, steps, degree=2)
+    made = _told(found, interval * every) | {
+        "prediction_time": _variable("step", interval * every * np.arange(1, steps + 1), "s", "time ahead"),
+        "prediction_error": _variable("step", linear, "1", "linear map of windows: rms error over the signal's rms"),
+        "prediction_error_lifted": _variable("step", quadratic["linear"], "1", "with products, evolved linearly"),
+        "prediction_error_relifted": _variable("step", quadratic["relifted"], "1", "with products, lifted anew")}
+    said = [f"{count_of(len(episodes), 'episode')} of {len(episodes[0])} samples ({every} of the record to one); "
+            f"{count_of(len(held), 'episode')} held out, predicted over {count_of(steps, 'step')}."]
+    return made, said
+
+
+def _period(values: np.ndarray) -> float:
+    """Samples of the dominant period."""
+    power = np.abs(np.fft.rfft((values - values.mean()) * np.hanning(len(values))))
+    return len(values) / float(np.argmax(power[1:]) + 1)
+
+
+def _told(found: HankelModes, interval: float) -> dict[str, Any]:
+    wide = {"frequency": found.factor * found.frequency_std, "damping_rate": found.factor * found.damping_std}
+    middle = {"frequency": (found.frequency, "Hz", "frequency"),
+              "damping_rate": (found.damping, "1/s", "rate at which it dies out; negative: it grows")}
+    words = f"eigenvalue over {interval:.4g} s, real part"
+    made = {"eigenvalue_real": _variable("mode", np.real(found.value), "1", words),
+            "eigenvalue_imaginary": _variable("mode", np.imag(found.value), "1", "its imaginary part"),
+            "residual": _variable("mode", found.residual, "1", "residual of the eigenvalue (ResDMD)")}
+    for name, (values, unit, meaning) in middle.items():
+        made[name] = _variable("mode", values, unit, meaning)
+        for end, sign, words in (("low", -1, "lower"), ("high", 1, "upper")):
+            made[f"{name}_{end}"] = _variable("mode", values + sign * wide[name], unit,
+                                              f"{words} end of the interval that holds 95 %, by draws of episodes")
+    return made
+
+
+def _force(found: Recovery, stroke: float, *, stated: bool) -> tuple[dict[str, Any], list[str], Outcome]:
+    """The recovered force, and what there is to say of it; ``stated``: whether the spring constant has an error."""
+    law = found.law
+    made = {"distance": _variable("point", law.distance, "m", "distance of the tip; the zero is that of the height"),
+            "tip_force": _variable("point", law.force, "N", "force at the tip"),
+            "tip_force_std": _variable("point", law.std, "N", "its standard uncertainty"),
+            "tip_force_low": _variable("point", law.force - _WIDE * law.std, "N", "lower end of 95 %"),
+            "tip_force_high": _variable("point", law.force + _WIDE * law.std, "N", "upper end of 95 %"),
+            "tip_force_covariance": _variable(("point", "point_"), law.covariance, "N^2", "covariance of the force"),
+            "detector_noise": _variable((), law.noise, "m", "white noise of the deflection, standard deviation")}
+    units = {"drive_phase": "rad", "offset": "m"}
+    for name, (value, std) in law.departures.items():
+        made[f"{name}_departure"] = _variable((), value, units.get(name, "1"), f"{name}: found less given")
+        made[f"{name}_departure_std"] = _variable((), std, units.get(name, "1"), "its standard uncertainty")
+    said = [f"Force from {found.periods:.0f} periods; drive {found.driven}. It is taken to vanish beyond "
+            f"{law.distance[-1] * 1e9:.3g} nm. Bands hold noise of the detector and of the lever, and what is stated "
+            "of its constants."]
+    said += [] if stated else ["The spring constant is taken to be exact: a share by which it is wrong is one of the "
+                               "force. Give --spring-constant-std, for example 10%."]
+    said += ["The end of the records was left out: 16384 samples are used."] if found.cut else []
+    alike, left = _left(law.rest)
+    if not law.settled:
+        return made, [*said, "The force did not settle: do not use it."], Outcome.not_converged
+    if alike > _WHITE and left > _SILENT * stroke:
+        return made, [*said, _DOUBT.format(left=f"{left * 1e12:.3g} pm", alike=alike)], Outcome.misfit
+    return made, said, Outcome.converged
+
+
+def _left(rest: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Correlation of neighbors and size of what is left."""
+    alike = sum(float(one[1:] @ one[:-1]) for one in rest) / max(sum(float(one @ one) for one in rest), 1e-300)
+    return alike, float(np.sqrt(np.mean(np.concatenate(rest) ** 2)))
+
+
+def _touched(found: Recovery, model: Any) -> tuple[dict[str, Any], list[str]]:
+    """The contact in the force, or why there is none."""
+    try:
+        contact: RecoveredContact = contact_in(found.law, model)
+    except DataError as error:
+        return {}, [f"No modulus: {error}."]
+    names = {"modulus": (contact.modulus, contact.modulus_std, "Pa", "modulus by the recovered force in contact"),
+             "contact_point": (contact.surface, contact.surface_std, "m", "distance at which contact begins"),
+             "contact_attraction": (contact.attraction, contact.attraction_std, "N", "attraction in contact")}
+    made = {}
+    for name, (value, std, unit, meaning) in names.items():
+        made[name] = _variable((), value, unit, meaning)
+        made[f"{name}_std"] = _variable((), std, unit, "its standard uncertainty")
+    return made, []

@@ -1,0 +1,91 @@
+"""The verb for recorded motions: a force with a modulus from a table, what is refused, what is doubted."""
+
+import json
+
+import numpy as np
+import pytest
+
+import asperity
+from asperity.measurements.force_curves.fit import fit
+from asperity.measurements.replay import differences, replay
+from asperity.measurements.time_series.series import series_model
+from asperity.measurements.time_series.series_csv import as_curves, write_force
+from asperity.messages import ArgumentError
+from tests.conftest import shared_data
+from tests.measurements.time_series.tapping_table import CUTOFF, LEVER, MODULUS, RADIUS, law, write
+
+TIP = {"name": "hertz", "radius": RADIUS, "poisson_ratio": 0.0}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    table = write(tmp_path_factory.mktemp("series") / "tapping.csv")
+    return series_model(table, lever=LEVER, contact=TIP)
+
+
+def test_force_and_modulus_of_a_deflection_with_noise(made):
+    """Two picometers of noise: the force in contact, the modulus and the contact within their errors."""
+    at, force = made["distance"].values, made["tip_force"].values
+    inside = at < CUTOFF - 0.3e-9
+    assert np.sqrt(np.mean((force - law(at))[inside] ** 2)) < 0.02 * law(at[0])
+    assert abs(float(made["modulus"]) - MODULUS) < 3 * float(made["modulus_std"]) < 0.15 * MODULUS
+    assert abs(float(made["contact_point"]) - CUTOFF) < 3 * float(made["contact_point_std"])
+    assert float(made["detector_noise"]) == pytest.approx(2e-12, rel=0.1)
+    assert int(made["flag"]) == 0
+    assert json.loads(made.attrs["history"])[-1]["verb"] == "series_model"
+
+
+def test_a_replay_gives_the_same(made):
+    assert max(differences(made, replay(made)).values()) < 1e-9
+
+
+def test_draws_of_the_force_are_fitted_as_force_curves(made):
+    """The spread of the moduli of draws is what is not known: the truth lies in it."""
+    curves = as_curves(made, LEVER["spring_constant"]).isel(curve=slice(0, 16))
+    found = fit(curves, {"name": "dmt", "radius": RADIUS, "poisson_ratio": 0.0}, segment="approach")["modulus"].values
+    assert abs(np.median(found) - MODULUS) < 3 * max(found.std(), 0.03 * MODULUS)
+
+
+def test_the_force_is_a_force_table(made, tmp_path):
+    from asperity.data.readers.force_table import force_table_shows, read_force_table
+
+    path = write_force(made, tmp_path / "force.csv")
+    assert force_table_shows(path) == "force"
+    np.testing.assert_allclose(read_force_table(path)["force"].values[0], float(made["tip_force"][0]))
+
+
+def test_a_drive_in_volts_needs_the_free_amplitude(tmp_path):
+    path = write(tmp_path / "volts.csv", drive="mV")
+    with pytest.raises(ArgumentError, match="free_amplitude"):
+        series_model(path, lever=LEVER)
+    found = series_model(path, lever={**LEVER, "free_amplitude": 20e-9}, contact=TIP)
+    assert float(found["modulus"]) == pytest.approx(MODULUS, rel=0.15)
+
+
+@pytest.mark.parametrize(("lever", "said"), [
+    ({"spring_constant": 40.0}, "resonance_frequency and quality"), ({"mass": 1.0}, "nothing of that name"),
+    ({**LEVER, "quality": -1.0}, "above 0")])
+def test_levers_that_are_not_known_enough(tmp_path, lever, said):
+    with pytest.raises(ArgumentError, match=said):
+        series_model(write(tmp_path / "a.csv"), lever=lever)
+
+
+def test_a_contact_that_attracts_is_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="without adhesion"):
+        series_model(write(tmp_path / "a.csv"), lever=LEVER, contact={"name": "jkr", "radius": RADIUS})
+
+
+def test_motions_alone_are_modeled(tmp_path):
+    found = asperity.series_model(write(tmp_path / "a.csv", drive=""))
+    assert "tip_force" not in found
+    assert float(found["frequency"][0]) == pytest.approx(3e5, rel=0.03)
+    assert {"prediction_error", "prediction_error_lifted", "prediction_error_relifted"} <= set(found.data_vars)
+
+
+def test_a_lever_of_several_modes_is_doubted():
+    """A supplied simulation with three modes: what one mode leaves is no noise, and that is said."""
+    path = shared_data("dynamics/tappingmode_sim") / "epoxy_1stMode_189.txt"
+    found = series_model(path, lever={"spring_constant": 6.5, "resonance_frequency": 46e3, "quality": 150.0,
+                                      "free_amplitude": 230e-9})
+    assert found["flag"].attrs["flag_meanings"].split()[int(found["flag"])] in {"misfit", "not_converged"}
+    assert float(found["frequency"][0]) == pytest.approx(46e3, rel=1e-3)
