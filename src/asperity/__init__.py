@@ -24,13 +24,14 @@ _VERBS = {
     "score": "measurements.force_curves.score",
     "select": "measurements.force_curves.select",
     "spectrum": "measurements.rheometry.material",
+    "tapping": "measurements.tapping.curves",
     "virtual_map": "virtual.force_map",
 }
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "data", "diagnosis", "doctor",
            "evaluation", "fit", "force_law", "instrument", "learning", "measurements", "predict", "quantities", "read",
-           "read_image", "relax", "replay", "report", "rheology", "score", "select", "spectrum", "units", "virtual",
-           "virtual_map"]
+           "read_image", "relax", "replay", "report", "rheology", "score", "select", "spectrum", "tapping", "units",
+           "virtual", "virtual_map"]
 
 
 def _lazy(package, path):

@@ -17,6 +17,7 @@ from asperity.measurements.calibration import command as calibration
 from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
 from asperity.measurements.rheometry import command as rheometry
+from asperity.measurements.tapping import command as tapping
 from asperity.measurements.tip_force import command as tip_force
 from asperity.terminal.options import CLUSTER, Json
 from asperity.terminal.running import collect_rarely, guarded, insist_on_interrupts, keep_compiled, one_thread_each
@@ -55,7 +56,7 @@ def doctor(as_json: Json = False) -> None:
 app.add_typer(calibration.calibrate, name="calibrate")
 for command in (
     *(force_curves.correct, images.image, images.drift, rheometry.spectrum, rheometry.relax,
-      tip_force.force),
+      tip_force.force, tapping.tapping),
     *(force_curves.analyze, force_curves.demo, force_curves.read, force_curves.convert, force_curves.fit),
     *(force_curves.select, stored.report, stored.score, stored.recipe, stored.cite, stored.replay),
     *(force_curves.models, force_curves.formats, doctor),
