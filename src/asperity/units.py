@@ -75,7 +75,8 @@ def _words(unit: str) -> str:
 
 def _example(unit: str) -> str:
     return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "K": "298K", "Hz": "30kHz",
-            "rad": "20deg or 0.35rad", "J": "64zJ or 0.064aJ", "J/m^2": "50mJ/m^2", "Pa s": "10Pa.s", "1": "0.1 or 10%"}.get(unit, f"1{unit}")
+            "rad": "20deg or 0.35rad",
+            "J": "64zJ or 0.064aJ", "J/m^2": "50mJ/m^2", "Pa s": "10Pa.s", "1": "0.1 or 10%"}.get(unit, f"1{unit}")
 
 
 def in_words(value: float, unit: str) -> str:

@@ -9,11 +9,31 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-__all__ = ["CapillaryBridge"]
+__all__ = ["CapillaryBridge", "held"]
 
 Scalar = Float[Array, ""]
 
 _SHORTEST = 1e-30  # m: a path without length, over which no bridge forms or breaks
+
+
+def held(distance: Scalar, half: Scalar, there: Bool[Array, ""], ends: tuple[Scalar, Scalar]
+         ) -> tuple[Scalar, Bool[Array, ""]]:
+    """The share of a short way in which a bond is there that forms and breaks, and whether it is at the end.
+
+    Args:
+        distance, half: m; the way goes from ``distance - half`` to ``distance + half``, ``half`` negative towards the
+            sample.
+        there: whether it is where the way begins.
+        ends: m, the distance below which it forms, and the one above which it breaks.
+
+    With whole steps alone the moment of a jump would be that of the next step, and many oscillations beside each other
+    steady.
+    """
+    end, way = distance + half, jnp.maximum(2 * jnp.abs(half), _SHORTEST)
+    formed, broken = ~there & (end < ends[0]), there & (end > ends[1])
+    since = jnp.clip((ends[0] - end) / way, 0.0, 1.0)
+    until = jnp.clip(1 - (end - ends[1]) / way, 0.0, 1.0)
+    return jnp.where(formed, since, jnp.where(broken, until, there * 1.0)), formed | (there & ~broken)
 
 
 class CapillaryBridge(eqx.Module):
@@ -52,16 +72,3 @@ class CapillaryBridge(eqx.Module):
     def loop(self, radius: Scalar) -> Scalar:
         """J that is taken up each time that it forms and breaks."""
         return self.energy(self.rupture, radius) - self.energy(self.formation, radius)
-
-    def there(self, distance: Scalar, half: Scalar, bridged: Bool[Array, ""]) -> tuple[Scalar, Bool[Array, ""]]:
-        """The share of a short way in which the bridge is there, and whether it is at the end.
-
-        The way goes from ``distance - half`` to ``distance + half`` (m, negative towards the sample); ``bridged`` says
-        whether it was there where the way begins.
-        """
-        end, way = distance + half, jnp.maximum(2 * jnp.abs(half), _SHORTEST)
-        formed, broken = ~bridged & (end < self.formation), bridged & (end > self.rupture)
-        since = jnp.clip((self.formation - end) / way, 0.0, 1.0)
-        until = jnp.clip(1 - (end - self.rupture) / way, 0.0, 1.0)
-        share = jnp.where(formed, since, jnp.where(broken, until, bridged * 1.0))
-        return share, formed | (bridged & ~broken)

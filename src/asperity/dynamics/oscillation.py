@@ -73,8 +73,8 @@ class Motion(NamedTuple):
 class SteadyOscillation(NamedTuple):
     """What one period (or frame) shows; lengths in m, forces in N. Of several tones amplitude and phase are (tone,)."""
 
-    amplitude: Float[Array, "..."]
-    phase: Float[Array, "..."]  # rad, by which the deflection lags behind the drive; pi/2 at a free resonance
+    amplitude: Float[Array, ...]
+    phase: Float[Array, ...]  # rad, by which the deflection lags behind the drive; pi/2 at a free resonance
     deflection: Float[Array, ""]  # mean
     peak_force: Float[Array, ""]
     mean_force: Float[Array, ""]
@@ -161,15 +161,15 @@ def _frame(lever: Cantilever, drive: Drive, force: TipForce, height: Array, moti
         free = phasor @ response
         x = (away[:, 0] + free.real).sum()
         before = (away[:, 1] - ((rates * phasor) @ response).imag).sum()
-        touching = force.touches(height + x, touching)
+        contact, touching = force.touches(height + x, 0.5 * h * before, touching)
         neck, bridged = force.of_bridge(height + x, 0.5 * h * before, jnp.asarray(bridged))
-        first = force.force(height + x, before * speed, touching) + neck
-        own = force.force(height + x, (before + 0.5 * kick.sum() * first) * speed, touching) + neck
+        first = force.force(height + x, before * speed, contact) + neck
+        own = force.force(height + x, (before + 0.5 * kick.sum() * first) * speed, contact) + neck
         if measured:
             velocity = before + 0.5 * kick.sum() * own
             sums = _Sums(sums.signal + x * phasor.conj(), sums.deflection + x, sums.force + own,
                          jnp.maximum(sums.peak, own), sums.virial + own * x, sums.work - own * velocity * h,
-                         sums.contact + touching, jnp.minimum(sums.nearest, height + x),
+                         sums.contact + contact, jnp.minimum(sums.nearest, height + x),
                          jnp.maximum(sums.farthest, height + x))
         away = away.at[:, 1].add(kick * own)
         return Motion(jnp.einsum("mij,mj->mi", flow, away), touching, bridged), phasor * turn, sums
@@ -193,8 +193,7 @@ def _shown(sums: _Sums, motion: Motion, clock: tuple[int, int], settled: Array, 
 
 
 def steady(lever: Cantilever, drive: Drive, force: TipForce, height: Float[Array, ""], start: Motion, *,
-           steps: int = 1024, periods: int | None = None, frame: int = 1, tolerance: float = _SETTLED
-           ) -> SteadyOscillation:
+           steps: int = 1024, periods: int | None = None, frame: int = 1) -> SteadyOscillation:
     """The oscillation that the lever settles to.
 
     Args:
@@ -203,8 +202,8 @@ def steady(lever: Cantilever, drive: Drive, force: TipForce, height: Float[Array
         start: `at_rest`, `free_motion`, or the ``motion`` of another oscillation, whose branch is followed.
         steps: of one period of the first tone; 1024 give the amplitude to some 1e-4 nm where it is 20 nm.
         periods: exactly so many before the frame that is shown; None: until amplitude and phase of each tone change by
-            less than the ``tolerance``, as parts of the amplitude, in the time that the free oscillation of the first
-            mode takes to decay to 1/e (Q / pi periods), at most 60 such times.
+            less than 1e-7 of the amplitude in the time that the free oscillation of the first mode takes to decay to
+            1/e (Q / pi periods), at most 60 such times.
         frame: periods of the first tone after which all tones begin again.
 
     Raises:
@@ -226,14 +225,14 @@ def steady(lever: Cantilever, drive: Drive, force: TipForce, height: Float[Array
     motion, settled = start, jnp.asarray(True)
     if periods is None:
         block = jnp.maximum(jnp.ceil(lever.quality[0] / jnp.pi / frame), 2).astype(int)
-        motion, settled = _settled(after, start, block, jnp.zeros_like(drive.frequency) + 0j, tolerance)
+        motion, settled = _settled(after, start, block, jnp.zeros_like(drive.frequency) + 0j)
     _, end, sums = after(motion, (periods or 0) // frame)
     found = _shown(sums, end, clock, settled, force.cutoff)
     return found if several else found._replace(amplitude=found.amplitude[0], phase=found.phase[0])
 
 
 def _settled(after: Callable[[Motion, Array], tuple[Motion, Motion, _Sums]], start: Motion, block: Array,
-             nothing: Array, tolerance: float) -> tuple[Motion, Array]:
+             nothing: Array) -> tuple[Motion, Array]:
     """Blocks of a time of decay, until two of them show the same amplitudes and phases."""
 
     def more(state: tuple[Motion, Array, Array, Array]) -> Array:
@@ -242,7 +241,7 @@ def _settled(after: Callable[[Motion, Array], tuple[Motion, Motion, _Sums]], sta
     def body(state: tuple[Motion, Array, Array, Array]) -> tuple[Motion, Array, Array, Array]:
         motion, before, _, count = state
         motion, _, sums = after(motion, block)
-        same = jnp.all(jnp.abs(sums.signal - before) < tolerance * jnp.abs(sums.signal))
+        same = jnp.all(jnp.abs(sums.signal - before) < _SETTLED * jnp.abs(sums.signal))
         return motion, sums.signal, same, count + 1
 
     first = start._replace(bridged=jnp.asarray(start.bridged)), nothing, jnp.asarray(False), jnp.asarray(0)

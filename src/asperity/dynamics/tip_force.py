@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from asperity.contact import AbstractContactModel
-from asperity.dynamics.capillary_bridge import CapillaryBridge
+from asperity.dynamics.capillary_bridge import CapillaryBridge, held
 
 __all__ = ["TipForce"]
 
@@ -43,30 +43,37 @@ class TipForce(eqx.Module):
     hysteresis: Scalar = _number()
     bridge: CapillaryBridge | None = None
 
-    def touches(self, distance: Scalar, touching: Bool[Array, ""]) -> Bool[Array, ""]:
-        """Whether the tip is in contact at this distance, given whether it was."""
+    def touches(self, distance: Scalar, half: Scalar, touching: Bool[Array, ""]) -> tuple[Scalar, Bool[Array, ""]]:
+        """The share of a short way in contact, and whether the tip is in contact then (see `held`).
+
+        Of a force that does not jump at contact the share is all or nothing: its kick is as good, and twice as quick.
+        """
+        if type(self.contact).end_of_contact is AbstractContactModel.end_of_contact:
+            inside = distance <= self.cutoff
+            return inside * 1.0, inside
+        return held(distance, half, touching, (self.cutoff, self.cutoff - self._end()))
+
+    def _end(self) -> Scalar:
+        """The indentation, not above 0, at which contact ends."""
         _, theta = self.contact.amplitudes_of()
         end = jnp.minimum(self.contact.end_of_contact(theta), 0.0)
-        end = jnp.where(jnp.isfinite(end), end, 0.0)
-        indentation = self.cutoff - distance
-        return (indentation >= 0) | (touching & (indentation >= end))
+        return jnp.where(jnp.isfinite(end), end, 0.0)
 
-    def force(self, distance: Scalar, velocity: Scalar, touching: Bool[Array, ""]) -> Scalar:
-        """N at one distance (m) with its velocity (m/s), without that of a bridge."""
+    def force(self, distance: Scalar, velocity: Scalar, touching: Scalar) -> Scalar:
+        """N at one distance (m) with its velocity (m/s) and the share of contact, without that of a bridge."""
         indentation = self.cutoff - distance
-        inside = jnp.where(touching, indentation, 0.0)
+        inside = jnp.where(touching > 0, jnp.maximum(indentation, self._end()), 0.0)
         beyond = jnp.maximum(distance, self.cutoff)
         hamaker = self.hamaker * (1 + jnp.where(velocity > 0, self.hysteresis, 0.0))
         attraction = jnp.where(self.hamaker > 0, -hamaker * self.radius / 6 / jnp.where(
             self.hamaker > 0, beyond, 1.0) ** 2, 0.0)
         pressed = jnp.where(inside > 0, inside, 1e-30)
-        drag = -self.viscosity * jnp.sqrt(self.radius * pressed) * velocity
-        elastic = self.contact.force(inside)
-        return attraction + jnp.where(touching, elastic, 0.0) + jnp.where(touching & (inside > 0), drag, 0.0)
+        drag = jnp.where(inside > 0, -self.viscosity * jnp.sqrt(self.radius * pressed) * velocity, 0.0)
+        return attraction + jnp.where(touching > 0, touching * (self.contact.force(inside) + drag), 0.0)
 
     def of_bridge(self, distance: Scalar, half: Scalar, bridged: Bool[Array, ""]) -> tuple[Scalar, Bool[Array, ""]]:
-        """N of the bridge, the mean over a short way (see `CapillaryBridge.there`), and whether it is there then."""
+        """N of the bridge, the mean over a short way, and whether it is there then (see `held`)."""
         if self.bridge is None:
             return jnp.zeros_like(distance), bridged
-        share, after = self.bridge.there(distance, half, bridged)
+        share, after = held(distance, half, bridged, (self.bridge.formation, self.bridge.rupture))
         return share * self.bridge.force(distance, self.radius), after

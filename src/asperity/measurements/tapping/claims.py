@@ -39,7 +39,7 @@ def headline(made: xr.Dataset) -> str:
     """The branches, or that there is one."""
     axis, x = _axis(made)
     other = two_branches(made)
-    found = runs(other.any(axis=0))
+    found = runs(np.asarray(other.any(axis=0)))
     if not found:
         unsettled = int((made["flag"].values == 2).sum())
         but = f", but {count_of(unsettled, 'oscillation')} of {made['flag'].size} did not settle" if unsettled else ""
@@ -52,10 +52,10 @@ def headline(made: xr.Dataset) -> str:
 
 def _kinds(made: xr.Dataset, other: np.ndarray) -> str:
     """That one oscillation is attractive and the other repulsive, and what a sweep sees of them."""
-    points = other.any(axis=0)
+    points = np.asarray(other.any(axis=0))
     above = made["phase"].values > np.pi / 2
     good = made["flag"].values < 2
-    both = (above & good).any(axis=0) & (~above & good).any(axis=0)
+    both = np.asarray((above & good).any(axis=0) & (~above & good).any(axis=0))
     if not both[points].all():
         return ""
     seen = [_regime(made["phase"].values[way, points]) for way in (0, 1)]
@@ -138,20 +138,23 @@ def _about_steps(made: xr.Dataset) -> str:
     a, phase = (made[f"{name}_error"].values[good] for name in ("amplitude", "phase"))
     if not len(a):
         return "No oscillation settled; nothing is said of the numerical error."
-    return (f"Half of the {int(made.attrs['steps'])} steps of a period change the amplitude by {plain(np.median(a), 'm', 2)}"
-            f" in the median and {plain(a.max(), 'm', 2)} at most, the phase by "
-            f"{plain(np.degrees(np.median(phase)), '°', 2)} and {plain(np.degrees(phase.max()), '°', 2)}.")
+    (middle, most), (turn, largest) = ((float(np.median(some)), float(some.max())) for some in (a, np.degrees(phase)))
+    return (f"Half or three eighths of the {int(made.attrs['steps'])} steps of a period change the amplitude by "
+            f"{plain(middle, 'm', 2)} in the median and {plain(most, 'm', 2)} at most, the phase by "
+            f"{plain(turn, '°', 2)} and {plain(largest, '°', 2)}.")
 
 
 def _taken(made: xr.Dataset) -> list[str]:
     found = json.loads(made.attrs["taken"])
     if not found:
         return []
-    units = {name: _UNITS.get(name) or QUANTITIES[name].unit for name in found}
     words = ", ".join(f"{name.replace('_', ' ').replace('poisson', 'Poisson').replace('hamaker', 'Hamaker constant')} "
-                      f"{joules(value) if units[name] == 'J' else in_words(value, units[name])}"
-                      for name, value in found.items())
+                      f"{_valued(value, _UNITS.get(name) or QUANTITIES[name].unit)}" for name, value in found.items())
     return [f"ASSUMED, because nobody said it: {words}."]
+
+
+def _valued(value: float, unit: str) -> str:
+    return joules(value) if unit == "J" else plain(value, unit, 2) if unit == "rad" else in_words(value, unit)
 
 
 def joules(value: float) -> str:

@@ -95,23 +95,23 @@ def _where(heights: tuple[float | None, float | None], height: float | None,
 
     if height is None:
         if any(value is not None for value in band):
-            raise ArgumentError("--lowest and --highest are of a sweep over the frequency, which is at one height: give "
-                                "--height, for example --height 14nm")
+            raise ArgumentError("--lowest and --highest are of a sweep over the frequency, which is at one height: "
+                                "give --height, for example --height 14nm")
         high, low = (value if value is not None else part * (amplitude or USUAL_AMPLITUDE)
                      for value, part in zip(heights, reversed(USUAL_HEIGHTS)))
         if not low < high:
-            raise ArgumentError(f"--from {in_words(high, 'm')} --to {in_words(low, 'm')}: the sweep comes down from the "
-                                "larger height and goes up again; give the larger one in --from")
+            raise ArgumentError(f"--from {in_words(high, 'm')} --to {in_words(low, 'm')}: the sweep comes down from "
+                                "the larger height and goes up again; give the larger one in --from")
         return {} if heights == (None, None) else {"heights": (low, high)}
     if any(value is not None for value in heights):
-        raise ArgumentError("--height asks for a sweep over the frequency, --from and --to for one over the height: give "
-                            "one of the two")
+        raise ArgumentError("--height asks for a sweep over the frequency, --from and --to for one over the height: "
+                            "give one of the two")
     low, high = band
     if (low is None) != (high is None):
         raise ArgumentError("--lowest and --highest belong together: give both, or neither")
     if low is not None and high is not None and not low < high:
-        raise ArgumentError(f"--lowest {in_words(low, 'Hz')} --highest {in_words(high, 'Hz')}: the lowest frequency must "
-                            "be below the highest")
+        raise ArgumentError(f"--lowest {in_words(low, 'Hz')} --highest {in_words(high, 'Hz')}: the lowest frequency "
+                            "must be below the highest")
     return {"height": height} | ({} if low is None else {"frequencies": (low, high)})
 
 

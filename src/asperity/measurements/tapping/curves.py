@@ -29,7 +29,7 @@ from asperity.report.citing import citations
 __all__ = ["USUAL_AMPLITUDE", "USUAL_HEIGHTS", "Settling", "tapping"]
 
 _STEPS = 512  # of a period; the amplitude is then right to some 1e-4 of the free one, and what it is off is told
-_COARSER = 2  # times fewer steps, by which that is told
+_COARSER = (256, 192)  # steps, whose larger change tells that; one alone may agree by chance
 _MOST_POINTS = 1000  # of a sweep; some minutes
 _LARGEST = 1e-3  # m, of an amplitude or height: no lever swings so far
 #: m, free
@@ -53,7 +53,7 @@ _TOLD = {
     "contact_time": ("1", "share of the time in contact"),
     "nearest": ("m", "least distance of the surfaces, negative in contact"),
 }
-#: of these is told by how much they change with half the steps
+#: of these is told by how much they change with fewer steps
 _CHECKED = ("amplitude", "phase", "peak_force", "dissipation")
 
 
@@ -113,8 +113,9 @@ def tapping(sample: str | Mapping[str, Any] = "hertz", *, lever: Mapping[str, fl
         progress: called with (finished points, all points).
 
     Returns:
-        over ``sweep`` (there, back, free, rest) and ``height`` or ``frequency``: amplitude, phase and what a lock-in amplifier
-        shows besides; ``_error`` of some, by how much they change with half the steps; ``flag``, of points that have not settled or graze; and the attribute ``findings``.
+        over ``sweep`` (there, back, free, rest) and ``height`` or ``frequency``: amplitude, phase and what a lock-in
+        amplifier shows besides; ``_error`` of some, by how much they change with half of the steps or fewer; ``flag``,
+        of points that have not settled or graze; and the attribute ``findings``.
 
     Raises:
         ArgumentError: an input that there is not, or that cannot be.
@@ -178,13 +179,13 @@ _resting = jax.jit(at_rest)
 
 
 def _followed(made: Setup, amplitude: float, sweep: _Sweep, progress: Progress | None
-              ) -> tuple[list[SteadyOscillation], list[SteadyOscillation]]:
-    """The oscillations, sweep by sweep over ascending values, and what each of them becomes with half the steps."""
+              ) -> tuple[list[SteadyOscillation], list[list[SteadyOscillation]]]:
+    """The oscillations, sweep by sweep over ascending values, and what each of them becomes with fewer steps."""
     drive = Drive.at_resonance(made.lever, amplitude)
     at = [Drive(drive.force, jnp.asarray(sweep.at(index)[1])) for index in range(len(sweep.values))]
     count, free = len(sweep.values), free_motion(made.lever)
     found: dict[int, SteadyOscillation] = {}
-    rough: dict[int, SteadyOscillation] = {}
+    rough: dict[int, list[SteadyOscillation]] = {}
     motion, before = free, at[sweep.order[0]]
     for done in range(4 * count):
         if progress:
@@ -192,17 +193,17 @@ def _followed(made: Setup, amplitude: float, sweep: _Sweep, progress: Progress |
         way, index = done // count, int(sweep.order[done]) if done < 2 * count else done % count
         start = (_moved(motion, made.lever, before, at[index]) if way < 2 else
                  free if way == 2 else _resting(made.lever, at[index]))
-        told = [_settle(made.lever, at[index], made.force, jnp.asarray(sweep.at(index)[0]), start, _STEPS)]
-        told.append(_settle(made.lever, at[index], made.force, jnp.asarray(sweep.at(index)[0]), told[0].motion,
-                            _STEPS // _COARSER))
-        motion, before = told[0].motion, at[index]
-        found[way * count + index], rough[way * count + index] = (jax.tree.map(np.asarray, one) for one in told)
+        what = made.lever, at[index], made.force, jnp.asarray(sweep.at(index)[0])
+        one = _settle(*what, start, _STEPS)
+        motion, before = one.motion, at[index]
+        found[way * count + index] = jax.tree.map(np.asarray, one)
+        rough[way * count + index] = [jax.tree.map(np.asarray, _settle(*what, motion, steps)) for steps in _COARSER]
     if progress:
         progress(4 * count, 4 * count)
     return [found[i] for i in range(4 * count)], [rough[i] for i in range(4 * count)]
 
 
-def _table(sweep: _Sweep, found: list[SteadyOscillation], rough: list[SteadyOscillation]) -> xr.Dataset:
+def _table(sweep: _Sweep, found: list[SteadyOscillation], rough: list[list[SteadyOscillation]]) -> xr.Dataset:
     shape = (len(sweep.ways), len(sweep.values))
 
     def ordered(values: Any) -> np.ndarray:
@@ -213,10 +214,10 @@ def _table(sweep: _Sweep, found: list[SteadyOscillation], rough: list[SteadyOsci
                    {"units": unit, "long_name": meaning, "ancillary_variables": "flag"})
             for name, (unit, meaning) in _TOLD.items()}
     for name in _CHECKED:
-        other = ordered([getattr(one, name) for one in rough])
-        change = told[name][1] - other if name != "phase" else np.angle(np.exp(1j * (told[name][1] - other)))
-        told[f"{name}_error"] = (dims, np.abs(change),
-                                 {"units": _TOLD[name][0], "long_name": f"change of the {name} with half the steps"})
+        off = [told[name][1] - ordered([getattr(one[i], name) for one in rough]) for i in range(len(_COARSER))]
+        off = [np.angle(np.exp(1j * one)) for one in off] if name == "phase" else off
+        told[f"{name}_error"] = (dims, np.abs(off).max(axis=0), {
+            "units": _TOLD[name][0], "long_name": f"change of the {name} with half of the steps, or fewer"})
         told[name][2]["ancillary_variables"] = f"{name}_error flag"
     flag = gravest({Settling.grazing: ordered([one.grazing for one in found]) > 0,
                     Settling.unsettled: ordered([~one.settled for one in found]) > 0})

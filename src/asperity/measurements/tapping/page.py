@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
-_TOLD = 3.0  # times the change with half the steps, from which a dissipation is told
+_TOLD = 3.0  # times the change with fewer steps, from which a dissipation is told
 _ELECTRON = 1.602176634e-19  # C
 _INPUTS = (("model", "", "contact model"), ("spring_constant", "N/m", "spring constant"),
            ("frequency", "Hz", "first resonance"), ("quality", "1", "quality factor"), ("modes", "1", "modes"),
@@ -107,7 +107,7 @@ def _drawn(made: xr.Dataset, axis: str, name: str, title: str, unit: str,
             at = np.broadcast_to(x / length, some.shape)[some]
             drawn.append(Line(word, at, values[some] / factor, dots=True))
     plot = lines(drawn, title, f"{axis} ({metre})", f"{title} ({written})")
-    plot.legend.location = place
+    plot.legend.update(location=place)
     return plot
 
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
-from asperity.contact.named import contact_model, known_models
+from asperity.contact.named import ModelError, contact_model, known_models
 from asperity.dynamics.cantilever import Cantilever, euler_bernoulli
 from asperity.dynamics.tip_force import TipForce
 from asperity.messages import ArgumentError, known_keys, number, whole
@@ -65,7 +66,10 @@ def setup(sample: str | Mapping[str, Any], lever: Mapping[str, float] | None) ->
         ArgumentError: an input that there is not, or that cannot be.
     """
     beam, unsaid = _lever(lever)
-    force, named, untold = _sample({"name": sample} if isinstance(sample, str) else dict(sample))
+    try:
+        force, named, untold = _sample({"name": sample} if isinstance(sample, str) else dict(sample))
+    except ModelError as error:
+        raise ArgumentError(f"sample: {error}") from error
     return Setup(beam, force, {**_LEVER, **dict(lever or {}), **named}, unsaid | untold)
 
 
@@ -94,13 +98,13 @@ def _sample(given: dict[str, Any]) -> tuple[TipForce, dict[str, Any], dict[str, 
     if "work_of_adhesion" in inputs:
         usual["hamaker"] = 0.0
         if beside.get("hamaker", 0.0) > 0:
-            raise ArgumentError(f"hamaker = {beside['hamaker']:g}: the contact model '{name}' attracts by its work of "
-                                "adhesion, and a Hamaker constant would count that twice; leave it out, or take a "
+            raise ArgumentError(f"hamaker = {beside['hamaker']:g} J: the contact model '{name}' attracts by its work "
+                                "of adhesion, and a Hamaker constant would count that twice; leave it out, or take a "
                                 "model without adhesion, such as hertz")
     values = {key: float(np.asarray(getattr(contact, key))) for key in inputs
               if not isinstance(getattr(contact, key), str)}
     force = {**usual, **beside}
     apex = values.get("radius", force["radius"])
-    made = TipForce(contact, **{**force, "radius": apex})
+    made = TipForce(contact, *map(jnp.asarray, (apex, force["hamaker"], force["cutoff"], force["viscosity"])))
     unsaid = untold | {key: usual[key] for key in ("radius", "hamaker") if key not in {**beside, **values}}
     return made, {"model": name, **force, **values}, unsaid
