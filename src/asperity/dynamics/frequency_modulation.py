@@ -28,7 +28,7 @@ __all__ = ["LockedOscillation", "locked"]
 
 _NEWTON = 30  # steps of Newton's method, at most
 _FOUND = 1e-12  # of the amplitude, by which the periodic motion is off
-_FURTHEST = 0.1  # of a unknown of order one, by which a step of Newton's method moves it at most
+_FURTHEST = 0.1  # of an unknown of order one, by which a step of Newton's method moves it at most
 
 
 class LockedOscillation(NamedTuple):
@@ -55,14 +55,12 @@ def locked(lever: Cantilever, force: TipForce, height: Float[Array, ""], amplitu
     height, amplitude = jnp.asarray(height), jnp.asarray(amplitude)
     first = jnp.zeros_like(lever.stiffness).at[0].set(1.0)
     own = lever.stiffness[0] * amplitude / lever.quality[0]
-    begin = jnp.stack([jnp.ones(()), jnp.ones(())]) if guess is None else jnp.stack(
-        [guess[0] / lever.frequency[0], guess[1] / own])
+    off, share = jnp.zeros(2) if guess is None else jnp.stack([guess[0] / lever.frequency[0], guess[1] / own]) - 1
     away = free_motion(lever).away.ravel()
-    scale = jnp.concatenate([1.0 / lever.quality[:1], jnp.ones(1)])  # the frequency moves by parts of the resonance
+    width = 1 / lever.quality[0]  # of the resonance, the unit of the frequency's unknown
 
     def shown(unknown: Array) -> tuple[Drive, SteadyOscillation]:
-        rate, share = 1 + (begin[0] - 1) + scale[0] * unknown[0], begin[1] + unknown[1]
-        drive = Drive(first * own * share, lever.frequency[0] * rate)
+        drive = Drive(first * own * (1 + share + unknown[1]), lever.frequency[0] * (1 + off + width * unknown[0]))
         start = Motion(amplitude * unknown[2:].reshape(-1, 2), jnp.asarray(False), jnp.asarray(False))
         return drive, steady(lever, drive, force, height, start, steps=steps, periods=0)
 
@@ -78,6 +76,5 @@ def locked(lever: Cantilever, force: TipForce, height: Float[Array, ""], amplitu
 
     unknown = jax.lax.fori_loop(0, _NEWTON, improved, jnp.concatenate([jnp.zeros(2), away]))
     drive, found = shown(unknown)
-    shift = lever.frequency[0] * ((begin[0] - 1) + scale[0] * unknown[0])
-    return LockedOscillation(shift, drive.frequency, drive.force[0], found,
+    return LockedOscillation(lever.frequency[0] * (off + width * unknown[0]), drive.frequency, drive.force[0], found,
                              jnp.abs(residual(unknown)).max() < _FOUND)
