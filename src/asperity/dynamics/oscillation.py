@@ -147,38 +147,55 @@ class _Sums(NamedTuple):
     farthest: Array
 
 
+class _Seen(NamedTuple):
+    """What the tip sees where it is."""
+
+    x: Array  # m, the deflection
+    pace: Array  # m per radian, before the kick
+    force: Array  # N
+    contact: Array  # share of the step
+    touching: Array  # after it
+    bridged: Array
+
+
 def _frame(lever: Cantilever, drive: Drive, force: TipForce, height: Array, motion: Motion, clock: tuple[int, int],
            *, measured: bool) -> tuple[Motion, _Sums]:
     """One frame, with the sums of a lock-in if ``measured``; ``clock`` is (steps of a period, periods)."""
     h = 2 * jnp.pi / clock[0]
-    flow, response, rates = _flow(lever, drive, h), _response(lever, drive), _rates(drive)
+    flow, response, rates = _flow(lever, drive, h), _response(lever, drive).sum(1), _rates(drive)
     kick = h * (lever.frequency / drive.frequency[0]) ** 2 / lever.stiffness  # m per radian and N
     turn = jnp.exp(1j * h * rates)
     speed = 2 * jnp.pi * drive.frequency[0]  # rad/s
 
-    def step(_: int, state: tuple[Motion, Array, _Sums]) -> tuple[Motion, Array, _Sums]:
-        (away, touching, bridged), phasor, sums = state
-        free = phasor @ response
-        x = (away[:, 0] + free.real).sum()
-        before = (away[:, 1] - ((rates * phasor) @ response).imag).sum()
+    def seen(place: Array, pace: Array, touching: Array, bridged: Array, phasor: Array) -> _Seen:
+        x = place.sum() + (phasor.real * response.real - phasor.imag * response.imag).sum()
+        before = pace.sum() - (rates * (phasor.real * response.imag + phasor.imag * response.real)).sum()
         contact, touching = force.touches(height + x, 0.5 * h * before, touching)
-        neck, bridged = force.of_bridge(height + x, 0.5 * h * before, jnp.asarray(bridged))
+        neck, bridged = force.of_bridge(height + x, 0.5 * h * before, bridged)
         first = force.force(height + x, before * speed, contact) + neck
         own = force.force(height + x, (before + 0.5 * kick.sum() * first) * speed, contact) + neck
+        return _Seen(x, before, own, contact, touching, bridged)
+
+    def step(_: int, state: tuple[Array, Array, Array, Array, Array, _Seen, _Sums]) -> tuple[Any, ...]:
+        """Kick and motion; the force is that of the end, so that it is worked out once for both of them."""
+        place, pace, *_, phasor, now, sums = state
         if measured:
-            velocity = before + 0.5 * kick.sum() * own
-            sums = _Sums(sums.signal + x * phasor.conj(), sums.deflection + x, sums.force + own,
-                         jnp.maximum(sums.peak, own), sums.virial + own * x, sums.work - own * velocity * h,
-                         sums.contact + contact, jnp.minimum(sums.nearest, height + x),
-                         jnp.maximum(sums.farthest, height + x))
-        away = away.at[:, 1].add(kick * own)
-        return Motion(jnp.einsum("mij,mj->mi", flow, away), touching, bridged), phasor * turn, sums
+            velocity = now.pace + 0.5 * kick.sum() * now.force
+            sums = _Sums(sums.signal + now.x * phasor.conj(), sums.deflection + now.x, sums.force + now.force,
+                         jnp.maximum(sums.peak, now.force), sums.virial + now.force * now.x,
+                         sums.work - now.force * velocity * h, sums.contact + now.contact,
+                         jnp.minimum(sums.nearest, height + now.x), jnp.maximum(sums.farthest, height + now.x))
+        pace = pace + kick * now.force
+        place, pace = flow[:, 0, 0] * place + flow[:, 0, 1] * pace, flow[:, 1, 0] * place + flow[:, 1, 1] * pace
+        then = place, pace, now.touching, now.bridged, phasor * turn
+        return *then, seen(*then), sums
 
     zero = jnp.zeros_like(height)
     sums = _Sums(rates * 0j, zero, zero, zero - jnp.inf, zero, zero, zero, zero + jnp.inf, zero - jnp.inf)
-    begin = motion._replace(bridged=jnp.asarray(motion.bridged)), jnp.ones_like(rates) + 0j, sums
-    motion, _, sums = jax.lax.fori_loop(0, clock[0] * clock[1], step, begin)
-    return motion, sums
+    begin = (motion.away[:, 0], motion.away[:, 1], motion.touching, jnp.asarray(motion.bridged),
+             jnp.ones_like(rates) + 0j)
+    end = jax.lax.fori_loop(0, clock[0] * clock[1], step, (*begin, seen(*begin), sums))
+    return Motion(jnp.stack(end[:2], axis=1), end[2], end[3]), end[-1]
 
 
 def _shown(sums: _Sums, motion: Motion, clock: tuple[int, int], settled: Array, cutoff: Array) -> SteadyOscillation:

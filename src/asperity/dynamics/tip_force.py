@@ -46,11 +46,11 @@ class TipForce(eqx.Module):
     def touches(self, distance: Scalar, half: Scalar, touching: Bool[Array, ""]) -> tuple[Scalar, Bool[Array, ""]]:
         """The share of a short way in contact, and whether the tip is in contact then (see `held`).
 
-        Of a force that does not jump at contact the share is all or nothing: its kick is as good, and twice as quick.
+        Of a force that does not jump at contact the share is all or nothing, and nothing is kept in mind: its kick is
+        as good, and twice as quick.
         """
         if type(self.contact).end_of_contact is AbstractContactModel.end_of_contact:
-            inside = distance <= self.cutoff
-            return inside * 1.0, inside
+            return (distance <= self.cutoff) * 1.0, touching
         return held(distance, half, touching, (self.cutoff, self.cutoff - self._end()))
 
     def _end(self) -> Scalar:
