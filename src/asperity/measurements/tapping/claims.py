@@ -43,7 +43,8 @@ def headline(made: xr.Dataset) -> str:
     if not found:
         unsettled = int((made["flag"].values == 2).sum())
         but = f", but {count_of(unsettled, 'oscillation')} of {made['flag'].size} did not settle" if unsettled else ""
-        return f"One oscillation at each {axis} is found, whatever it begins from{but}."
+        return (f"At each {axis} one oscillation is found, from all four beginnings{but}; another that none of them "
+                "reaches is not excluded.")
     where = " and ".join(_between(x, first, last, made[axis].attrs["units"]) for first, last in found)
     if axis == "height" and (kinds := _kinds(made, other)):
         return f"Bistable {where}: {kinds}."
