@@ -90,7 +90,7 @@ def draw(curves: xr.Dataset, at: np.ndarray, phases: np.ndarray) -> None:
     right.annotate("rest", (0, 0), (4, 4), textcoords="offset points")
     right.annotate("free motion", (0, 1), (4, 4), textcoords="offset points")
     right.set(xlabel="deflection / free amplitude", ylabel="velocity / that of the free motion", aspect="equal",
-              title=f"basins at {HEIGHT / NM:g} nm: attractive (blue), repulsive (red)")
+              title=f"{HEIGHT / NM:g} nm: blue attracts, red repels")
     figure.savefig("bistability.png", dpi=150)
     plt.close(figure)
     print("figure: bistability.png")
