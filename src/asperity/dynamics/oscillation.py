@@ -178,7 +178,7 @@ def _frame(lever: Cantilever, drive: Drive, force: TipForce, height: Array, moti
 
     def step(_: int, state: tuple[Array, Array, Array, Array, Array, _Seen, _Sums]) -> tuple[Any, ...]:
         """Kick and motion; the force is that of the end, so that it is worked out once for both of them."""
-        place, pace, *_, phasor, now, sums = state
+        place, pace, *_memory, phasor, now, sums = state
         if measured:
             velocity = now.pace + 0.5 * kick.sum() * now.force
             sums = _Sums(sums.signal + now.x * phasor.conj(), sums.deflection + now.x, sums.force + now.force,

@@ -105,6 +105,7 @@ def _sample(given: dict[str, Any]) -> tuple[TipForce, dict[str, Any], dict[str, 
               if not isinstance(getattr(contact, key), str)}
     force = {**usual, **beside}
     apex = values.get("radius", force["radius"])
-    made = TipForce(contact, *map(jnp.asarray, (apex, force["hamaker"], force["cutoff"], force["viscosity"])))
+    made = TipForce(contact, jnp.asarray(apex), jnp.asarray(force["hamaker"]), jnp.asarray(force["cutoff"]),
+                    jnp.asarray(force["viscosity"]))
     unsaid = untold | {key: usual[key] for key in ("radius", "hamaker") if key not in {**beside, **values}}
     return made, {"model": name, **force, **values}, unsaid
