@@ -58,7 +58,7 @@ def typed_as(name, hint):
     kind = next(kind for kind in kinds if kind in (float, int, str, bool, Path))
     argument = any(isinstance(one, ArgumentInfo) for one in about)
     metavar = next((one.metavar for one in about if hasattr(one, "metavar")), None)
-    own = [word for one in about for word in getattr(one, "param_decls", None) or () if word[:2] == "--"]
+    own = [one.default for one in about if str(getattr(one, "default", ""))[:2] == "--"]  # a name of its own
     return Typed("" if argument else own[0] if own and kind is not bool else f"--{name.replace('_', '-')}", kind,
                  metavar)
 
@@ -141,7 +141,7 @@ def refused(command, name, value, folder, monkeypatch):
 
 UNITS = {"LENGTH": "nm?", "ANGLE": "deg or ", "STIFFNESS": "mN/m?", "LENGTH/V": "nm/V?", "TENSION": "mN/m?",
          "TEMPERATURE": "K?", "FREQUENCY": "Hz?", "MODULUS": "MPa?", "ENERGY": "zJ?", "VISCOSITY": "mPa.s?",
-         "ADHESION": "mJ/m^2?"}
+         "ADHESION": "J/m^2?"}
 PURE = {"FACTOR"}  # numbers of any size without a unit
 
 
