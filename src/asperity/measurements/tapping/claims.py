@@ -12,7 +12,7 @@ from asperity.quantities import QUANTITIES
 from asperity.report.numbers import count_of, plain, spread
 from asperity.units import in_words
 
-__all__ = ["claims", "headline", "joules", "two_branches"]
+__all__ = ["apart", "claims", "headline", "joules", "two_branches"]
 
 _APART = 1e-3  # of the free amplitude, by which two branches differ at least
 _APART_PHASE = np.radians(0.5)  # or this
@@ -20,13 +20,18 @@ _SMALL = 1e-15  # J, above which prefixes are used
 _UNITS = {"frequency": "Hz", "quality": "1", "hamaker": "J", "spring_constant": "N/m"}
 
 
-def two_branches(made: xr.Dataset) -> np.ndarray:
-    """(sweep, point) whether a sweep settled to another oscillation than some sweep before it in the list."""
+def apart(made: xr.Dataset) -> np.ndarray:
+    """(sweep, sweep, point) whether both settled, and to different oscillations."""
     a, phase, settled = made["amplitude"].values, made["phase"].values, made["flag"].values < 2
     turned = np.abs(np.angle(np.exp(1j * (phase[:, None] - phase))))
-    apart = (np.abs(a[:, None] - a) > _APART * float(made.attrs["free_amplitude"])) | (turned > _APART_PHASE)
-    apart &= settled[:, None] & settled
-    return np.stack([apart[way, :way].any(axis=0) for way in range(len(a))])
+    different = (np.abs(a[:, None] - a) > _APART * float(made.attrs["free_amplitude"])) | (turned > _APART_PHASE)
+    return different & settled[:, None] & settled
+
+
+def two_branches(made: xr.Dataset) -> np.ndarray:
+    """(sweep, point) whether a sweep settled to another oscillation than some sweep before it in the list."""
+    different = apart(made)
+    return np.stack([different[way, :way].any(axis=0) for way in range(len(different))])
 
 
 def runs(inside: np.ndarray) -> list[tuple[int, int]]:
@@ -71,7 +76,7 @@ def _axis(made: xr.Dataset) -> tuple[str, np.ndarray]:
 
 
 def _between(x: np.ndarray, first: int, last: int, unit: str) -> str:
-    return f"at {plain(x[first], unit)}" if first == last else f"from {spread(x[first], x[last], unit)}"
+    return f"at {plain(x[first], unit, 6 if unit == 'Hz' else 3)}" if first == last else f"from {spread(x[first], x[last], unit)}"
 
 
 def _regime(phase: np.ndarray) -> str:

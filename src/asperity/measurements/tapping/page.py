@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.results import listed
-from asperity.measurements.tapping.claims import joules, two_branches
+from asperity.measurements.tapping.claims import apart, joules, two_branches
 from asperity.report.numbers import plain, prefix
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, lines
@@ -100,8 +100,8 @@ def _drawn(made: xr.Dataset, axis: str, name: str, title: str, unit: str,
     else:
         factor, written = prefix(float(np.nanmax(np.abs(values))), unit)
     drawn = [Line(_way(made, way), x / length, values[way] / factor) for way in (0, 1)]
-    other = two_branches(made)
-    other[:2] = False
+    different = apart(made)
+    other = different[:, 0] & different[:, 1]
     for some, word in ((other, "from free motion or rest"), (made["flag"].values == 2, "unsettled")):
         if some.any():
             at = np.broadcast_to(x / length, some.shape)[some]
