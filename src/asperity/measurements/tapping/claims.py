@@ -76,7 +76,9 @@ def _axis(made: xr.Dataset) -> tuple[str, np.ndarray]:
 
 
 def _between(x: np.ndarray, first: int, last: int, unit: str) -> str:
-    return f"at {plain(x[first], unit, 6 if unit == 'Hz' else 3)}" if first == last else f"from {spread(x[first], x[last], unit)}"
+    if first == last:
+        return f"at {plain(x[first], unit, 6 if unit == 'Hz' else 3)}"
+    return f"from {spread(x[first], x[last], unit)}"
 
 
 def _regime(phase: np.ndarray) -> str:
