@@ -23,14 +23,13 @@ from asperity.dynamics.oscillation import Drive, Motion, SteadyOscillation, at_r
 from asperity.dynamics.tip_force import TipForce
 from asperity.measurements.tapping.claims import claims
 from asperity.measurements.tapping.setup import Setup, setup
-from asperity.messages import ArgumentError, number, whole
+from asperity.messages import ArgumentError, number
 from asperity.report.citing import citations
 
 __all__ = ["USUAL_AMPLITUDE", "USUAL_HEIGHTS", "Settling", "tapping"]
 
 _STEPS = 512  # of a period; the amplitude is then right to some 1e-4 of the free one, and what it is off is told
 _COARSER = (256, 192)  # steps, whose larger change tells that; one alone may agree by chance
-_MOST_POINTS = 1000  # of a sweep; some minutes
 _LARGEST = 1e-3  # m, of an amplitude or height: no lever swings so far
 #: m, free
 USUAL_AMPLITUDE = 10e-9
@@ -125,7 +124,6 @@ def tapping(sample: str | Mapping[str, Any] = "hertz", *, lever: Mapping[str, fl
     with jax.enable_x64(True):
         made = setup(sample, lever)
     number("amplitude", amplitude, above=0.0, most=_LARGEST, unit="m")
-    whole("points", points, 2, _MOST_POINTS)
     sweep = _sweep(made, amplitude, heights, frequencies, height, points)
     with jax.enable_x64(True):
         found, rough = _followed(made, amplitude, sweep, progress)
