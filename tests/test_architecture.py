@@ -34,7 +34,8 @@ MAY_IMPORT = {
 }
 #: kind of measurement -> the other kinds it may import
 KINDS = {"force_curves": set(), "images": set(), "rheometry": {"force_curves"},
-         "calibration": {"force_curves", "images"}, "tip_force": {"force_curves"}, "time_series": set()}
+         "calibration": {"force_curves", "images"}, "tip_force": {"force_curves"}, "time_series": set(),
+         "tapping": set()}
 #: the kit of every page is, called, the verb that writes the page of a result
 EXCEPTIONS = {("report/__init__.py", "asperity.measurements.force_curves.page.html")}
 KNOWS_NO_FILES = {*PHYSICS, "learning", "evaluation", "quantities", "messages"}
@@ -82,6 +83,7 @@ MANY_PARAMETERS = {
     "measurements/rheometry/command.py:relax": "one option per physical input of the command",
     "measurements/tip_force/command.py:force": "one option per physical input of the command",
     "measurements/time_series/command.py:dynamics": "one option per physical input of the command",
+    "measurements/tapping/command.py:tapping": "one option per physical input of the command",
     "measurements/images/command.py:image": "one option per step of the command",
     "measurements/force_curves/analyze.py:analyze": "the whole way in one call: inputs, model, calibration, output",
     "measurements/force_curves/select.py:select": "data, tip, instrument, what is asked, how the work is shared",

@@ -25,13 +25,14 @@ _VERBS = {
     "select": "measurements.force_curves.select",
     "series_model": "measurements.time_series.series",
     "spectrum": "measurements.rheometry.material",
+    "tapping": "measurements.tapping.curves",
     "virtual_map": "virtual.force_map",
 }
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "data", "diagnosis", "doctor",
            "evaluation", "fit", "force_law", "instrument", "learning", "measurements", "predict", "quantities", "read",
            "read_image", "relax", "replay", "report", "rheology", "score", "select", "series_model", "spectrum",
-           "units", "virtual", "virtual_map"]
+           "tapping", "units", "virtual", "virtual_map"]
 
 
 def _lazy(package, path):

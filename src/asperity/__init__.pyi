@@ -27,6 +27,7 @@ from asperity.measurements.images.read import read_image as read_image
 from asperity.measurements.replay import replay as replay
 from asperity.measurements.rheometry.material import relax as relax
 from asperity.measurements.rheometry.material import spectrum as spectrum
+from asperity.measurements.tapping.curves import tapping as tapping
 from asperity.measurements.time_series.series import series_model as series_model
 from asperity.measurements.tip_force.law import force_law as force_law
 from asperity.measurements.tip_force.predict import predict as predict

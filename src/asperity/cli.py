@@ -17,6 +17,7 @@ from asperity.measurements.calibration import command as calibration
 from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
 from asperity.measurements.rheometry import command as rheometry
+from asperity.measurements.tapping import command as tapping
 from asperity.measurements.time_series import command as time_series
 from asperity.measurements.tip_force import command as tip_force
 from asperity.terminal.options import CLUSTER, Json
@@ -56,7 +57,7 @@ def doctor(as_json: Json = False) -> None:
 app.add_typer(calibration.calibrate, name="calibrate")
 for command in (
     *(force_curves.correct, images.image, images.drift, rheometry.spectrum, rheometry.relax,
-      tip_force.force, time_series.dynamics),
+      tip_force.force, tapping.tapping, time_series.dynamics),
     *(force_curves.analyze, force_curves.demo, force_curves.read, force_curves.convert, force_curves.fit),
     *(force_curves.select, stored.report, stored.score, stored.recipe, stored.cite, stored.replay),
     *(force_curves.models, force_curves.formats, doctor),

@@ -37,7 +37,7 @@ TAKES = {
     "spectrum": {"table"}, "relax": {"relaxation"}, "median_spectrum": {"moduli"},
     "calibrate.spring_constant": {"power", "power file"}, "virtual_map": set(), "doctor": set(),
     "force_law": {"curves"}, "predict": {"law"}, "force_law_of_table": {"force table"},
-    "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}}
+    "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set()}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],
@@ -52,7 +52,7 @@ SENSE = {
     ("", "radius_std"): {"5"}, ("", "spring_constant_std"): {"5"}, ("", "sensitivity_std"): {"5"},
     ("", "calibration"): {"[]"}, ("", "title"): {"text"}, ("report", "path"): {"text"}, ("analyze", "out"): {"text"},
     ("power_law", "folder"): {"text"}, ("force_law", "folder"): {"text"}, ("", "amplitude"): {"5"},
-    ("", "resonance_frequency"): {"5"},
+    ("", "resonance_frequency"): {"5"}, ("tapping", "points"): {"5"}, ("tapping", "amplitude"): set(),
     ("", "contact_point"): set(NONSENSE),  # an array; no curve here has the segment that it is for
 }
 #: what a verb needs beside its data

@@ -39,6 +39,21 @@ def test_the_formula_is_right_to_five_per_cent_at_any_amplitude(a):
     np.testing.assert_allclose(sader_jarvis(z, shifts(z, a), a, 1.0)[:100], np.exp(-z[:100] / DECAY), rtol=0.055)
 
 
+@pytest.mark.parametrize("a", np.geomspace(1e-2, 1e2, 9) * DECAY)
+@pytest.mark.parametrize(("first", "share"), [(0.2, 0.05), (0.4, 0.12)])
+def test_a_morse_force_comes_back_to_a_share_of_its_largest(a, first, share):
+    """Two exponentials, of the decay and of half of it, with the minimum of the energy at 0.4 nm.
+
+    Each is off by its own 5 %: from 0.2 nm on, deep in repulsion, that is the share of the whole; where the data end at
+    the minimum the two nearly cancel, and the formula is off by up to 11 % of the largest attraction.
+    """
+    z = np.linspace(first, first + 8, 1601)
+    near, far = np.exp(0.8 / DECAY), np.exp(0.4 / DECAY)  # of exp(-2 z / decay) and exp(-z / decay)
+    force = near * np.exp(-2 * z / DECAY) - far * np.exp(-z / DECAY)
+    shift = near * np.exp(-2 * z / DECAY) * ive(1, 2 * a / DECAY) / a - far * shifts(z, a)
+    assert np.abs(sader_jarvis(z, shift, a, 1.0) - force).max() < share * np.abs(force).max()
+
+
 def test_what_lies_beyond_the_last_point_is_missing():
     """At a small amplitude the force is integrated from its gradient, exactly but for its value at the end."""
     z, a = np.linspace(0.5, 4, 2001), 1e-4

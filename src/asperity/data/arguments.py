@@ -26,6 +26,7 @@ MOST = {
     "draws": 100_000,  # posterior draws; the bands of 1000 are smooth
     "level": 30,  # polynomial order of an image's background
     "lines": 30,  # polynomial order along a line
+    "points": 1_000,  # of a simulated sweep: some minutes
     "reach": 1_000,  # frames
     "rows": 4096,  # of a map
     "samples": 10_000_000,  # of a segment

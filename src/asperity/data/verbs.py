@@ -37,6 +37,7 @@ _LEAST = {
     "draws": 2,  # of which quantiles are taken
     "level": 0,  # order of a polynomial over a frame
     "lines": 0,  # order of a polynomial along a line
+    "points": 2,  # of a simulated sweep
     "reach": 1,  # frames
     "rows": 1,  # of a map
     "samples": 16,  # of a segment

@@ -20,6 +20,7 @@ from asperity.measurements.rheometry.hold import holds
 from asperity.measurements.rheometry.material import median_spectrum, relax, spectrum
 from asperity.measurements.rheometry.modulation import modulus_spectrum
 from asperity.measurements.rheometry.power_law import power_law
+from asperity.measurements.tapping.curves import tapping
 from asperity.measurements.time_series.series import series_model
 from asperity.measurements.tip_force.frequency_shift_law import force_law_of_frequency_shift
 from asperity.measurements.tip_force.law import force_law
@@ -40,7 +41,7 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "holds": holds, "power_law": power_law, "force_law": force_law,
     "force_law_of_table": force_law_of_table,
     "force_law_of_frequency_shift": force_law_of_frequency_shift, "predict": predict,
-    "series_model": series_model}
+    "series_model": series_model, "tapping": tapping}
 
 
 @verb()

@@ -21,8 +21,11 @@ _WITHIN = {"m": ("1pm", "100mm"), "rad": ("0deg", "89deg"), "N/m": ("1uN/m", "1M
            "K": ("1K", "2000K"), "1": ("0%", "100%")}
 
 
-def option(unit: str, metavar: str, text: str, within: tuple[str, str] | None = None) -> Any:
-    """An option whose value is a number with a unit, ``5um``, read in SI; ``within`` are its bounds, both included."""
+def option(unit: str, metavar: str, text: str, within: tuple[str, str] | None = None, *names: str) -> Any:
+    """An option whose value is a number with a unit, ``5um``, read in SI; ``within`` are its bounds, both included.
+
+    ``names`` are given where that of the parameter cannot be it, as ``--from``.
+    """
     least, most = within or _WITHIN[unit]
 
     def parser(written: str) -> float:
@@ -35,7 +38,7 @@ def option(unit: str, metavar: str, text: str, within: tuple[str, str] | None = 
             raise typer.BadParameter(f"'{written}' lies outside of {least} to {most}{meant}")
         return found
 
-    return typer.Option(parser=parser, metavar=metavar, help=text, show_default=False)
+    return typer.Option(*names, parser=parser, metavar=metavar, help=text, show_default=False)
 
 
 def output(text: str, *endings: str) -> Any:
