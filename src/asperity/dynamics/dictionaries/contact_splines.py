@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import equinox as eqx
 import numpy as np
 from jaxtyping import Float
 from scipy.interpolate import BSpline

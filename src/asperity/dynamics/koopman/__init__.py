@@ -9,11 +9,14 @@ from asperity.dynamics.koopman.edmd import (
     delayed,
     eigenpairs,
     fit,
+    fit_lagged,
+    lagged,
     pairs,
     rollout,
     scaling_of,
     sums_of,
+    sums_of_record,
 )
 
-__all__ = ["Eigenpairs", "KoopmanModel", "Method", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "pairs",
-           "rollout", "scaling_of", "sums_of"]
+__all__ = ["Eigenpairs", "KoopmanModel", "Method", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "fit_lagged",
+           "lagged", "pairs", "rollout", "scaling_of", "sums_of", "sums_of_record"]
