@@ -1,22 +1,21 @@
 """Linear models of dynamical systems in lifted space."""
 
-from asperity.dynamics.koopman.edmd import (
-    Eigenpairs,
-    KoopmanModel,
+from asperity.dynamics.koopman.edmd import Eigenpairs, KoopmanModel, eigenpairs, fit, fit_lagged, rollout
+from asperity.dynamics.koopman.generator import generator_sums, stepped
+from asperity.dynamics.koopman.intervals import RateIntervals, rate_intervals
+from asperity.dynamics.koopman.spectrum import eigenfunctions, modes, pseudospectrum, rates
+from asperity.dynamics.koopman.sums import (
     Method,
     Scaling,
     Sums,
     delayed,
-    eigenpairs,
-    fit,
-    fit_lagged,
     lagged,
     pairs,
-    rollout,
     scaling_of,
     sums_of,
     sums_of_record,
 )
 
-__all__ = ["Eigenpairs", "KoopmanModel", "Method", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "fit_lagged",
-           "lagged", "pairs", "rollout", "scaling_of", "sums_of", "sums_of_record"]
+__all__ = ["Eigenpairs", "KoopmanModel", "Method", "RateIntervals", "Scaling", "Sums", "delayed", "eigenfunctions",
+           "eigenpairs", "fit", "fit_lagged", "generator_sums", "lagged", "modes", "pairs", "pseudospectrum",
+           "rate_intervals", "rates", "rollout", "scaling_of", "stepped", "sums_of", "sums_of_record"]

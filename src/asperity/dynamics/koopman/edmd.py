@@ -28,25 +28,14 @@ from jaxtyping import Complex, Float
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from asperity.dynamics.dictionaries import AbstractDictionary
-from asperity.dynamics.koopman.sums import (
-    Method,
-    Scaling,
-    Sums,
-    delayed,
-    lagged,
-    pairs,
-    scaling_of,
-    sums_of,
-    sums_of_record,
-)
+from asperity.dynamics.koopman.sums import Scaling, Sums
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Eigenpairs", "KoopmanModel", "Method", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "fit_lagged",
-           "lagged", "pairs", "rollout", "scaling_of", "sums_of", "sums_of_record"]
+__all__ = ["FLOOR", "FLOOR_QR", "RIDGE", "Eigenpairs", "KoopmanModel", "eigenpairs", "fit", "fit_lagged", "rollout"]
 
-_RIDGE = 1e-13  # of the scaled Gram matrix: below the rounding of its sums
-_FLOOR = 2e-8  # residual that the sums can tell: the root of their rounding,
-_FLOOR_QR = 1e-14  # and the triangles
+RIDGE = 1e-13  # of the scaled Gram matrix: below the rounding of its sums
+FLOOR = 2e-8  # residual that the sums can tell: the root of their rounding,
+FLOOR_QR = 1e-14  # and the triangles
 
 
 class KoopmanModel(NamedTuple):
@@ -78,7 +67,7 @@ def fit(dictionary: AbstractDictionary, scaling: Scaling, sums: Sums) -> Koopman
         upper = sums.triangle[:count, :count]
         return KoopmanModel(dictionary, scaling, solve_triangular(upper, sums.triangle[:count, count:]), sums)
     size = 1 / np.sqrt(np.diag(sums.gram))
-    factor = cho_factor(size[:, None] * sums.gram * size + _RIDGE * np.eye(count))
+    factor = cho_factor(size[:, None] * sums.gram * size + RIDGE * np.eye(count))
     matrix = size[:, None] * cho_solve(factor, size[:, None] * sums.across)
     return KoopmanModel(dictionary, scaling, matrix, sums)
 
@@ -128,7 +117,7 @@ def eigenpairs(model: KoopmanModel) -> Eigenpairs:
         whole, crossed, largest = (np.einsum("ik,ik->k", vector.conj(), one @ vector) for one in (gram, across, after))
         square = np.real(largest - 2 * value.conj() * crossed + np.abs(value) ** 2 * whole)
         whole, largest = np.real(whole), np.real(largest)
-    floor = (_FLOOR if triangle is None else _FLOOR_QR) * np.sqrt((largest / whole + np.abs(value) ** 2) / 2)
+    floor = (FLOOR if triangle is None else FLOOR_QR) * np.sqrt((largest / whole + np.abs(value) ** 2) / 2)
     residual = np.maximum(np.sqrt(np.maximum(square, 0.0) / whole), floor)
     order = np.argsort(residual, kind="stable")
     return Eigenpairs(value[order], vector[:, order], residual[order])

@@ -21,9 +21,10 @@ from jaxtyping import Float
 from asperity.dynamics.dictionaries import AbstractDictionary
 from asperity.messages import DataError
 
-__all__ = ["Method", "Scaling", "Sums", "delayed", "lagged", "pairs", "scaling_of", "sums_of", "sums_of_record"]
+__all__ = ["BLOCK", "Method", "Scaling", "Sums", "block", "delayed", "lagged", "pairs", "scaling_of", "sums_of",
+           "sums_of_record"]
 
-_BLOCK = 4096  # samples lifted at once: some MB, which the products of matrices find in the cache
+BLOCK = 4096  # samples lifted at once: some MB, which the products of matrices find in the cache
 _READ = 2**17  # samples read at once where chunks are smaller: some MB
 _CONSTANT = 1e-12  # of a state's largest value: it does not change
 
@@ -116,9 +117,9 @@ def sums_of(dictionary: AbstractDictionary, scaling: Scaling, x: States, y: Stat
     if not x.shape[0]:
         raise DataError("no pair: an episode needs two samples at least")
     bounds = _bounds(x)
-    blocks = (_block(dictionary.lift(scaling.scaled(before[i : i + _BLOCK])),
-                     dictionary.lift(scaling.scaled(after[i : i + _BLOCK])), method)
-              for before, after in zip(_pieces(x, bounds), _pieces(y, bounds)) for i in range(0, len(before), _BLOCK))
+    blocks = (block(dictionary.lift(scaling.scaled(before[i : i + BLOCK])),
+                     dictionary.lift(scaling.scaled(after[i : i + BLOCK])), method)
+              for before, after in zip(_pieces(x, bounds), _pieces(y, bounds)) for i in range(0, len(before), BLOCK))
     return reduce(Sums.merged, blocks)
 
 
@@ -139,8 +140,8 @@ def sums_of_record(dictionary: AbstractDictionary, scaling: Scaling, states: Sta
     whole: Sums | None = None
     done = 0
     for piece in _pieces(states):
-        for i in range(0, len(piece), _BLOCK):
-            lifted = dictionary.lift(scaling.scaled(piece[i : i + _BLOCK]))
+        for i in range(0, len(piece), BLOCK):
+            lifted = dictionary.lift(scaling.scaled(piece[i : i + BLOCK]))
             count = lifted.shape[1]
             own = firsts[(firsts >= done) & (firsts < done + count)] - done
             one = _record_block(lifted, last, own, method)
@@ -157,13 +158,13 @@ def _record_block(lifted: np.ndarray, last: np.ndarray, firsts: np.ndarray, meth
         ends[:, :1] = last
     if method == "qr":
         kept = np.setdiff1d(np.arange(lifted.shape[1]), firsts)
-        return _block(np.concatenate([last, lifted], axis=1)[:, kept], lifted[:, kept], method)
+        return block(np.concatenate([last, lifted], axis=1)[:, kept], lifted[:, kept], method)
     square = lifted @ lifted.T
     across = lifted[:, :-1] @ lifted[:, 1:].T + last @ lifted[:, :1].T - ends @ begins.T
     return Sums(lifted.shape[1] - len(firsts), square - ends @ ends.T, across, square - begins @ begins.T, None)
 
 
-def _block(before: np.ndarray, after: np.ndarray, method: Method) -> Sums:
+def block(before: np.ndarray, after: np.ndarray, method: Method) -> Sums:
     """The sums of pairs of lifted states."""
     triangle = _triangle(np.concatenate([before, after]).T) if method == "qr" else None
     return Sums(before.shape[1], before @ before.T, before @ after.T, after @ after.T, triangle)
