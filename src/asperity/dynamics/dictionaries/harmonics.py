@@ -39,13 +39,12 @@ class Harmonics(AbstractDictionary):
         own, moved = self.polynomials.lift(x[:-2]), self.polynomials.rate(x[:-2], velocity[:-2])
         phasor, turning = x[-2] + 1j * x[-1], velocity[-2] + 1j * velocity[-1]
         turned = self._turned(phasor)
-        turns = [part for n in range(1, self.order + 1) for one in [n * phasor ** (n - 1) * turning]
-                 for part in (one.real, one.imag)]
+        turns = [part(n * phasor ** (n - 1) * turning) for n in range(1, self.order + 1) for part in (np.real, np.imag)]
         return self._ordered(velocity, moved, turns,
                              [moved[1:] * one + own[1:] * change for one, change in zip(turned, turns)])
 
     def _turned(self, phasor: np.ndarray) -> list[np.ndarray]:
-        return [part for n in range(1, self.order + 1) for part in ((phasor**n).real, (phasor**n).imag)]
+        return [part(phasor**n) for n in range(1, self.order + 1) for part in (np.real, np.imag)]
 
     def _ordered(self, states: np.ndarray, own: np.ndarray, turned: list[np.ndarray],
                  products: list[np.ndarray]) -> np.ndarray:

@@ -84,8 +84,8 @@ def rate_intervals(dictionary: AbstractDictionary, scaling: Scaling, episodes: S
         place, overlap[draw] = _matched(whole.sums.gram, found.vector, again.vector)
         away[draw] = np.log(again.value.astype(complex)[place] / found.value)
     width = student.ppf((1 + level) / 2, count - 1) * np.sqrt(count / (count - 1))
-    half = [width * _deviation(part)[:, None] * np.array([-1, 1]) for part in (away.real, away.imag)]
-    return RateIntervals(whole, found, rate, rate.real[:, None] + half[0], rate.imag[:, None] + half[1],
+    half = [width * _deviation(part)[:, None] * np.array([-1, 1]) for part in (np.real(away), np.imag(away))]
+    return RateIntervals(whole, found, rate, np.real(rate)[:, None] + half[0], np.imag(rate)[:, None] + half[1],
                          np.median(overlap, axis=0))
 
 

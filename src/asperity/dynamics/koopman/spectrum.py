@@ -73,7 +73,7 @@ def pseudospectrum(model: KoopmanModel, points: Complex[np.ndarray, "*any"]) -> 
         found = np.sqrt(np.maximum(np.concatenate(squared), 0.0))
     else:
         count, floor = len(model.sums.gram), FLOOR_QR
-        moved = solve_triangular(triangle[:count, :count], triangle[:, count:].T, trans="T").T
+        moved = solve_triangular(triangle[:count, :count], triangle[:, count:].T, trans=1).T
         found = np.concatenate([np.linalg.svd(moved - part * np.eye(2 * count, count), compute_uv=False)[:, -1]
                                 for part in parts])
     return np.maximum(found, floor * np.maximum(np.abs(z), 1.0)).reshape(np.shape(points))
