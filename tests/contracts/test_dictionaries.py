@@ -90,6 +90,9 @@ def test_splines_are_zero_before_the_contact_and_hold_below_the_deepest():
     x = np.array([[0.31, 0.9, -0.8, -0.95], [0.5, 0.5, 0.5, 0.5]])
     lifted = one.lift(x)
     assert not lifted[3:, :2].any()
+    assert not one.lift(x[:, :2])[3:].any()  # nothing near
+    assert not one.rate(x[:, :2], np.ones((2, 2)))[3:].any()
+    assert not one.rate(x, np.array([[1.0], [0.0]]) * np.ones(4))[3:, 3].any()
     np.testing.assert_allclose(lifted[3:, 2], lifted[3:, 3], atol=1e-14)
     np.testing.assert_allclose(lifted[3 : 3 + 9].sum(axis=0)[2:], 1)  # a partition of one, there
 

@@ -47,17 +47,17 @@ class ContactSplines(AbstractDictionary):
 
     def _splines(self, position: np.ndarray, derivative: int) -> np.ndarray:
         """All B_j or their derivatives, (spline, sample): the first knot is repeated, the last is not."""
-        whole = np.concatenate([np.full(_ORDER, self.knots[0]), self.knots, self.knots[-1] + np.arange(1, _ORDER + 1)])
-        held = np.maximum(position, self.knots[0])
-        inside = held < self.knots[-1]
-        count = len(self.knots) - 1
+        first, last, count = self.knots[0], self.knots[-1], len(self.knots) - 1
+        whole = np.concatenate([np.full(_ORDER, first), self.knots, last + np.arange(1, _ORDER + 1)])
         made = np.zeros((count, len(position)))
-        rows = BSpline.design_matrix(held[inside], whole, _ORDER) if derivative == 0 else None
-        if rows is not None:
-            made[:, inside] = rows.toarray()[:, :count].T
-        else:
-            own = BSpline(whole, np.eye(len(whole) - _ORDER - 1)[:, :count], _ORDER).derivative()
-            made[:, inside] = own(held[inside]).T * (position[inside] > self.knots[0])
+        near = position < last
+        if derivative == 0 and near.any():
+            rows = BSpline.design_matrix(np.maximum(position[near], first), whole, _ORDER)
+            made[:, near] = rows.toarray()[:, :count].T
+        elif derivative:
+            near &= position > first  # below it they stay as they are
+            slope = BSpline(whole, np.eye(len(whole) - _ORDER - 1)[:, :count], _ORDER).derivative()
+            made[:, near] = slope(position[near]).T
         return made
 
 
