@@ -41,7 +41,7 @@ def test_coming_from_pykoopman(capsys):
 
 
 def test_koopman():
-    """The first example of the page, of a lever that rings down with a cubic spring."""
+    """The first example of the page."""
     n = np.arange(300)
     episodes = [np.stack([size * 0.99**n * np.cos(0.3 * n), size * 0.99**n * np.sin(0.3 * n)], axis=1)
                 for size in (0.5, 0.8, 1.0, 1.2, 1.5, 2.0)]
