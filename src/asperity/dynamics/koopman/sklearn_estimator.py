@@ -10,21 +10,25 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin  # pyright: ignore[reportMissingImports]
-from sklearn.utils.validation import (  # pyright: ignore[reportMissingImports]
-    check_is_fitted,
-    validate_data,
-)
 
 from asperity.dynamics.dictionaries import AbstractDictionary, Polynomials
 from asperity.dynamics.koopman.edmd import eigenpairs, fit, rollout
 from asperity.dynamics.koopman.sums import Method, lagged, pairs, scaling_of, sums_of
 from asperity.messages import ArgumentError
 
+try:
+    from sklearn.base import BaseEstimator, TransformerMixin  # pyright: ignore[reportMissingImports]
+    from sklearn.utils.validation import check_is_fitted, validate_data  # pyright: ignore[reportMissingImports]
+except ImportError:  # the module can be looked at without it, the estimator cannot be made
+    BaseEstimator: Any = None
+    TransformerMixin: Any = None
+    check_is_fitted: Any = None
+    validate_data: Any = None
+
 __all__ = ["EDMD"]
 
 
-class EDMD(TransformerMixin, BaseEstimator):
+class EDMD(*((TransformerMixin, BaseEstimator) if BaseEstimator else ())):
     """A linear model of the lifted state, from samples of a motion at equal steps of time.
 
     One step's R2 is not its `score`: that is near 1 for any model, also for those that are lost after ten cycles.
@@ -47,6 +51,9 @@ class EDMD(TransformerMixin, BaseEstimator):
 
     def __init__(self, dictionary: AbstractDictionary | None = None, *, degree: int = 1, method: Method = "gram",
                  horizon: int = 10, relift: bool = False) -> None:
+        if BaseEstimator is None:
+            raise ArgumentError("EDMD: scikit-learn is not installed here. Install it with the extra: pip install "
+                                "asperity[sklearn], or call fit, which needs nothing")
         self.dictionary = dictionary
         self.degree = degree
         self.method: Method = method
