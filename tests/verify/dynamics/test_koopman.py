@@ -193,7 +193,8 @@ def rated(system, dictionary, noise, count, delays=None):
 
 CASES = {"free lever, x and v": (Lever(), Polynomials(1), None), "free lever, x alone, 1 delay": (
     Lever(), Polynomials(1), 1), "free lever, x alone, 20 delays": (Lever(), Polynomials(1), 20),
-    "in contact, Legendre 3": (Pressed(), Polynomials(3), None)}
+    "in contact, Legendre 3": (Pressed(), Polynomials(3), None),
+    "in contact, Legendre 5": (Pressed(), Polynomials(5), None)}
 
 
 def rate_table(count):
@@ -212,7 +213,7 @@ def rate_table(count):
 
 
 def test_intervals_of_rates_under_noise():
-    """By lags 95 % intervals hold (40 recordings each, 320 in all); by least squares the bias is as large as it is."""
+    """By lags 95 % intervals hold (40 recordings each, 400 in all); by least squares the bias is as large as it is."""
     found = rate_table(40)
     lags = [one for key, one in found.items() if key[2] == "lags"]
     biased = found["free lever, x alone, 1 delay", 1e-2, "least squares"]
