@@ -78,8 +78,9 @@ def fit_lagged(dictionary: AbstractDictionary, scaling: Scaling, one: Sums, two:
     Noise that is independent from sample to sample adds to G, but not to products across time. Least squares divide by
     G, and tell too much damping, however long the data; this K does not, where the noise is additive, the functions are
     polynomials and their span is invariant: noise then multiplies both A by the same matrices, and the eigenvalues are
-    consistent. Its scatter is larger. `lagged` with (0, 1, 2) gives the states, the first with the second and with
-    the third make the sums. The residuals of its `eigenpairs` are those on the noisy states.
+    consistent. Its scatter is larger. `lagged` with (0, 1, 2) gives the states, the first with the second and with the
+    third make the sums; of states with n delays, which share samples, (0, n + 1, n + 2). The residuals of its
+    `eigenpairs` are those on the noisy states.
 
     Source: Wanner, Mezic, SIAM J. Appl. Dyn. Syst. 21, 1930 (2022).
     """
