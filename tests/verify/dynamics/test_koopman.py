@@ -228,4 +228,4 @@ def test_intervals_of_rates_under_noise():
 if __name__ == "__main__":
     pressed_table()
     tapping_table()
-    rate_table(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    rate_table(int(sys.argv[1]) if len(sys.argv) > 1 else 150)
