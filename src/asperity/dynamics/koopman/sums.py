@@ -11,7 +11,6 @@ pairs do: each state is lifted once, and L is G without the first states of the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -24,7 +23,7 @@ from asperity.messages import DataError
 __all__ = ["BLOCK", "Method", "Scaling", "Sums", "block", "delayed", "lagged", "pairs", "scaling_of", "sums_of",
            "sums_of_record"]
 
-BLOCK = 4096  # samples lifted at once: some MB, which the products of matrices find in the cache
+BLOCK = 2500  # samples lifted at once: a MB, which products find in the cache; in powers of 2 rows meet there
 _READ = 2**17  # samples read at once where chunks are smaller: some MB
 _CONSTANT = 1e-12  # of a state's largest value: it does not change
 
@@ -117,10 +116,15 @@ def sums_of(dictionary: AbstractDictionary, scaling: Scaling, x: States, y: Stat
     if not x.shape[0]:
         raise DataError("no pair: an episode needs two samples at least")
     bounds = _bounds(x)
-    blocks = (block(dictionary.lift(scaling.scaled(before[i : i + BLOCK])),
-                     dictionary.lift(scaling.scaled(after[i : i + BLOCK])), method)
-              for before, after in zip(_pieces(x, bounds), _pieces(y, bounds)) for i in range(0, len(before), BLOCK))
-    return reduce(Sums.merged, blocks)
+    whole: Sums | None = None
+    for before, after in zip(_pieces(x, bounds), _pieces(y, bounds)):
+        for i in range(0, len(before), BLOCK):
+            rows = slice(i, i + BLOCK)
+            lifted = [dictionary.lift(scaling.scaled(one[rows])) for one in (before, after)]
+            one = block(*lifted, method)
+            whole = one if whole is None else whole.merged(one)
+    assert whole is not None  # there is a pair
+    return whole
 
 
 def sums_of_record(dictionary: AbstractDictionary, scaling: Scaling, states: States, *, starts: Sequence[int] = (0,),
