@@ -120,8 +120,8 @@ def sums_of(dictionary: AbstractDictionary, scaling: Scaling, x: States, y: Stat
     for before, after in zip(_pieces(x, bounds), _pieces(y, bounds)):
         for i in range(0, len(before), BLOCK):
             rows = slice(i, i + BLOCK)
-            lifted = [dictionary.lift(scaling.scaled(one[rows])) for one in (before, after)]
-            one = block(*lifted, method)
+            first, second = (dictionary.lift(scaling.scaled(one[rows])) for one in (before, after))
+            one = block(first, second, method)
             whole = one if whole is None else whole.merged(one)
     assert whole is not None  # there is a pair
     return whole
