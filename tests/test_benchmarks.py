@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import fits, gaussian_processes, generated, measured, one_by_one, peers, table
+from benchmarks import fits, gaussian_processes, generated, koopman, measured, one_by_one, peers, table
 from benchmarks.machine import Timing, compare
 from benchmarks.map_file import MAP, enlarge
 
@@ -91,6 +91,14 @@ def test_both_solvers_of_gaussian_processes_are_timed_on_one_density(x64):
 @pytest.mark.skipif(not peers.installed("tinygp"), reason="tinygp is not installed")
 def test_tinygp_gives_the_same_density():
     assert numbers(gaussian_processes.linear_cost((30,), 1))["both values"]["off"] < 1e-10
+
+
+def test_koopman_models_of_pairs_and_of_a_record_are_one(tmp_path):
+    one, other = (koopman.alone(name, 20_000) for name in ("asperity", "asperity, pairs"))
+    assert one["trace"] == pytest.approx(other["trace"], rel=1e-9)
+    assert 0 <= one["extra"] < 50e6
+    koopman.write_record(tmp_path / "record.zarr", 20_000)
+    assert koopman.large(tmp_path / "record.zarr")["pairs"] == 19_998
 
 
 @pytest.mark.parametrize(("theirs", "met"), [(0.9, False), (1.1, True)])

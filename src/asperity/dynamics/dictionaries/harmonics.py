@@ -30,8 +30,24 @@ class Harmonics(AbstractDictionary):
     def lift(self, x: Float[np.ndarray, "state sample"]) -> Float[np.ndarray, "function sample"]:
         """1 and the states first, then the other products."""
         own = self.polynomials.lift(x[:-2])
-        phasor = x[-2] + 1j * x[-1]
-        turned = [part for n in range(1, self.order + 1) for part in ((phasor**n).real, (phasor**n).imag)]
-        alone = 1 + len(x) - 2  # 1 and the other states
-        return np.concatenate([own[:alone], x[-2:], own[alone:], np.stack(turned[2:]) if turned[2:] else x[:0],
-                               *(own[1:] * one for one in turned)])
+        turned = self._turned(x[-2] + 1j * x[-1])
+        return self._ordered(x, own, turned, [own[1:] * one for one in turned])
+
+    def rate(self, x: Float[np.ndarray, "state sample"],
+             velocity: Float[np.ndarray, "state sample"]) -> Float[np.ndarray, "function sample"]:
+        """By the rule of products."""
+        own, moved = self.polynomials.lift(x[:-2]), self.polynomials.rate(x[:-2], velocity[:-2])
+        phasor, turning = x[-2] + 1j * x[-1], velocity[-2] + 1j * velocity[-1]
+        turned = self._turned(phasor)
+        turns = [part(n * phasor ** (n - 1) * turning) for n in range(1, self.order + 1) for part in (np.real, np.imag)]
+        return self._ordered(velocity, moved, turns,
+                             [moved[1:] * one + own[1:] * change for one, change in zip(turned, turns)])
+
+    def _turned(self, phasor: np.ndarray) -> list[np.ndarray]:
+        return [part(phasor**n) for n in range(1, self.order + 1) for part in (np.real, np.imag)]
+
+    def _ordered(self, states: np.ndarray, own: np.ndarray, turned: list[np.ndarray],
+                 products: list[np.ndarray]) -> np.ndarray:
+        alone = 1 + len(states) - 2  # 1 and the other states
+        higher = np.stack(turned[2:]) if turned[2:] else states[:0]
+        return np.concatenate([own[:alone], states[-2:], own[alone:], higher, *products])

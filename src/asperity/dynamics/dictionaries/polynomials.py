@@ -35,24 +35,51 @@ class Polynomials(AbstractDictionary):
 
     def lift(self, x: Float[np.ndarray, "state sample"]) -> Float[np.ndarray, "function sample"]:
         """Each product is one that came before times one polynomial of one state."""
-        table = self._table(x)
+        table = _table(self.family, self.degree, x)
         made = np.empty((self.size(len(x)), x.shape[1]))
         made[0] = 1.0
         for row, (parent, state, power) in enumerate(_parents(len(x), self.degree), 1):
             np.multiply(made[parent], table[power, state], out=made[row])
         return made
 
-    def _table(self, x: np.ndarray) -> np.ndarray:
-        """p_0 ... p_degree of each state, (power, state, sample), by their recurrence of three terms."""
-        table = np.empty((self.degree + 1, *x.shape))
-        table[0] = 1.0
-        if self.degree:
-            table[1] = x
-        for n in range(1, self.degree):
-            up, down = {"legendre": ((2 * n + 1) / (n + 1), n / (n + 1)), "chebyshev": (2.0, 1.0),
-                        "hermite": (1.0, float(n)), "monomial": (1.0, 0.0)}[self.family]
-            table[n + 1] = up * x * table[n] - down * table[n - 1]
-        return table
+    def rate(self, x: Float[np.ndarray, "state sample"],
+             velocity: Float[np.ndarray, "state sample"]) -> Float[np.ndarray, "function sample"]:
+        """By the rule of products, from the derivatives of each recurrence."""
+        table = _table(self.family, self.degree, x)
+        slope = _slopes(self.family, x, table) * velocity
+        made, moved = self.lift(x), np.zeros((self.size(len(x)), x.shape[1]))
+        for row, (parent, state, power) in enumerate(_parents(len(x), self.degree), 1):
+            moved[row] = moved[parent] * table[power, state] + made[parent] * slope[power, state]
+        return moved
+
+
+def _factors(family: str, n: int) -> tuple[float, float]:
+    """p_(n + 1) = up x p_n - down p_(n - 1)."""
+    return {"legendre": ((2 * n + 1) / (n + 1), n / (n + 1)), "chebyshev": (2.0, 1.0), "hermite": (1.0, float(n)),
+            "monomial": (1.0, 0.0)}[family]
+
+
+def _table(family: str, degree: int, x: np.ndarray) -> np.ndarray:
+    """p_0 ... p_degree of each state, (power, state, sample), by their recurrence of three terms."""
+    table = np.empty((degree + 1, *x.shape))
+    table[0] = 1.0
+    if degree:
+        table[1] = x
+    for n in range(1, degree):
+        up, down = _factors(family, n)
+        table[n + 1] = up * x * table[n] - down * table[n - 1]
+    return table
+
+
+def _slopes(family: str, x: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """dp_n/dx of each state, by the derivative of the recurrence."""
+    slope = np.zeros_like(table)
+    if len(table) > 1:
+        slope[1] = 1.0
+    for n in range(1, len(table) - 1):
+        up, down = _factors(family, n)
+        slope[n + 1] = up * (table[n] + x * slope[n]) - down * slope[n - 1]
+    return slope
 
 
 @lru_cache(64)

@@ -41,3 +41,16 @@ class RadialFunctions(AbstractDictionary):
         else:
             g = 1 / (1 + square / self.length**2)
         return np.concatenate([np.ones((1, x.shape[1])), x, g])
+
+    def rate(self, x: Float[np.ndarray, "state sample"],
+             velocity: Float[np.ndarray, "state sample"]) -> Float[np.ndarray, "function sample"]:
+        r"""$2 (x - c_j) \cdot \dot x$ times the derivative of g by $r^2$."""
+        square = cdist(self.centers, x.T, "sqeuclidean")
+        if self.family == "thin_plate":
+            slope = 0.5 * (np.log(np.maximum(square, np.finfo(float).tiny)) + 1)
+        elif self.family == "gaussian":
+            slope = -np.exp(-square / (2 * self.length**2)) / (2 * self.length**2)
+        else:
+            slope = -1 / (1 + square / self.length**2) ** 2 / self.length**2
+        toward = np.einsum("sn,sn->n", x, velocity) - self.centers @ velocity
+        return np.concatenate([np.zeros((1, x.shape[1])), velocity, 2 * slope * toward])

@@ -21,59 +21,21 @@ Source: Williams, Kevrekidis, Rowley, J. Nonlinear Sci. 25, 1307 (2015); Colbroo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import reduce
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from asperity.dynamics.dictionaries import AbstractDictionary
+from asperity.dynamics.koopman.sums import Scaling, Sums
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Eigenpairs", "KoopmanModel", "Method", "Scaling", "Sums", "delayed", "eigenpairs", "fit", "pairs",
-           "rollout", "scaling_of", "sums_of"]
+__all__ = ["FLOOR", "FLOOR_QR", "RIDGE", "Eigenpairs", "KoopmanModel", "eigenpairs", "fit", "fit_lagged", "rollout"]
 
-_BLOCK = 8192  # samples lifted at once: some MB
-_RIDGE = 1e-13  # of the scaled Gram matrix: below the rounding of its sums
-_FLOOR = 2e-8  # residual that the sums can tell: the root of their rounding,
-_FLOOR_QR = 1e-14  # and the triangles
-_CONSTANT = 1e-12  # of a state's largest value: it does not change
-
-Method = Literal["gram", "qr"]
-
-
-class Scaling(NamedTuple):
-    """x = center + half * (a state in [-1, 1])."""
-
-    center: Float[np.ndarray, " state"]
-    half: Float[np.ndarray, " state"]
-
-    def scaled(self, x: Float[np.ndarray, "sample state"]) -> Float[np.ndarray, "state sample"]:
-        """States between -1 and 1, one column for each sample."""
-        return ((x - self.center) / self.half).T
-
-    def back(self, scaled: Float[np.ndarray, "state sample"]) -> Float[np.ndarray, "sample state"]:
-        """The states themselves."""
-        return scaled.T * self.half + self.center
-
-
-class Sums(NamedTuple):
-    """What one pass over pairs keeps; `merged` adds those of several sets."""
-
-    samples: int
-    gram: Float[np.ndarray, "function function"]  # G
-    across: Float[np.ndarray, "function function"]  # A
-    after: Float[np.ndarray, "function function"]  # L
-    triangle: Float[np.ndarray, "both both"] | None  # R of [Psi, Psi'] where "qr" was asked for
-
-    def merged(self, other: Sums) -> Sums:
-        """The sums of both sets of pairs."""
-        both = None if self.triangle is None or other.triangle is None else _triangle(
-            np.concatenate([self.triangle, other.triangle]))
-        return Sums(self.samples + other.samples, self.gram + other.gram, self.across + other.across,
-                    self.after + other.after, both)
+RIDGE = 1e-13  # of the scaled Gram matrix: below the rounding of its sums
+FLOOR = 2e-8  # residual that the sums can tell: the root of their rounding,
+FLOOR_QR = 1e-14  # and the triangles
 
 
 class KoopmanModel(NamedTuple):
@@ -93,86 +55,54 @@ class Eigenpairs(NamedTuple):
     residual: Float[np.ndarray, " function"]  # not below what the method can tell
 
 
-def scaling_of(x: Float[np.ndarray, "sample state"]) -> Scaling:
-    """The box of these states.
-
-    Raises:
-        DataError: a state that is not finite, or that never changes (by its number).
-    """
-    low, high = np.min(x, axis=0), np.max(x, axis=0)
-    if not (np.isfinite(low) & np.isfinite(high)).all():
-        raise DataError("a state is not finite: leave out the samples that were not measured")
-    half = (high - low) / 2
-    still = np.flatnonzero(half <= _CONSTANT * np.maximum(np.abs(low), np.abs(high)))
-    if len(still):
-        raise DataError(f"state {still[0]} never changes: leave it out")
-    return Scaling((high + low) / 2, half)
-
-
-def pairs(episodes: Iterable[Float[np.ndarray, "sample state"]]) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of states one step apart, none across the end of an episode."""
-    whole = [np.asarray(episode, float) for episode in episodes]
-    return np.concatenate([one[:-1] for one in whole]), np.concatenate([one[1:] for one in whole])
-
-
-def delayed(episodes: Iterable[Float[np.ndarray, "sample state"]], delays: int) -> list[np.ndarray]:
-    """Episodes whose states are those of ``delays`` + 1 samples in a row, the newest first: where not all is measured.
-
-    Raises:
-        DataError: an episode is shorter than that.
-    """
-    made = []
-    for episode in episodes:
-        whole = np.asarray(episode, float)
-        if len(whole) <= delays:
-            raise DataError(f"an episode of {len(whole)} samples is too short for {delays} delays")
-        made.append(np.concatenate([whole[delays - i : len(whole) - i] for i in range(delays + 1)], axis=1))
-    return made
-
-
-def sums_of(dictionary: AbstractDictionary, scaling: Scaling, x: Float[np.ndarray, "sample state"],
-            y: Float[np.ndarray, "sample state"], *, method: Method = "gram") -> Sums:
-    """The sums of pairs (x, y), in blocks: memory does not grow with the number of pairs.
-
-    x and y may be anything that slices to arrays (memory maps, zarr).
-    """
-    if x.shape != y.shape:
-        raise DataError(f"pairs of different shapes: {x.shape} and {y.shape}")
-    if not len(x):
-        raise DataError("no pair: an episode needs two samples at least")
-    blocks = (_block(dictionary, scaling, np.asarray(x[i : i + _BLOCK]), np.asarray(y[i : i + _BLOCK]), method)
-              for i in range(0, len(x), _BLOCK))
-    return reduce(Sums.merged, blocks)
-
-
-def _block(dictionary: AbstractDictionary, scaling: Scaling, x: np.ndarray, y: np.ndarray, method: Method) -> Sums:
-    before, after = dictionary.lift(scaling.scaled(x)), dictionary.lift(scaling.scaled(y))
-    triangle = _triangle(np.concatenate([before, after]).T) if method == "qr" else None
-    return Sums(len(x), before @ before.T, before @ after.T, after @ after.T, triangle)
-
-
-def _triangle(rows: np.ndarray) -> np.ndarray:
-    """R of the rows' QR decomposition, square: padded with zeros where rows are few."""
-    upper = np.asarray(np.linalg.qr(rows, mode="r"))
-    return np.pad(upper, ((0, rows.shape[1] - len(upper)), (0, 0)))
-
-
 def fit(dictionary: AbstractDictionary, scaling: Scaling, sums: Sums) -> KoopmanModel:
     """The least-squares K of these sums, by their triangle where there is one.
 
     Raises:
         ArgumentError: fewer pairs than functions.
+        DataError: a state that is not finite.
     """
-    count = len(sums.gram)
-    if sums.samples < count:
-        raise ArgumentError(f"{sums.samples} pairs for {count} functions: give more pairs, or a smaller dictionary")
+    count = _checked(sums)
     if sums.triangle is not None:
         upper = sums.triangle[:count, :count]
         return KoopmanModel(dictionary, scaling, solve_triangular(upper, sums.triangle[:count, count:]), sums)
     size = 1 / np.sqrt(np.diag(sums.gram))
-    factor = cho_factor(size[:, None] * sums.gram * size + _RIDGE * np.eye(count))
+    factor = cho_factor(size[:, None] * sums.gram * size + RIDGE * np.eye(count))
     matrix = size[:, None] * cho_solve(factor, size[:, None] * sums.across)
     return KoopmanModel(dictionary, scaling, matrix, sums)
+
+
+def fit_lagged(dictionary: AbstractDictionary, scaling: Scaling, one: Sums, two: Sums) -> KoopmanModel:
+    r"""K of noisy states: $K = A_1^{-1} A_2$, from products of states ``one`` lag apart and ``two`` apart, a step more.
+
+    Noise that is independent from sample to sample adds to G, but not to products across time. Least squares divide by
+    G, and tell too much damping, however long the data; this K does not, where the noise is additive, the functions are
+    polynomials and their span is invariant: noise then multiplies both A by the same matrices, and the eigenvalues are
+    consistent. Its scatter is larger. `lagged` with (0, 1, 2) gives the states, the first with the second and with the
+    third make the sums; of states with n delays, which share samples, (0, n + 1, n + 2). The residuals of its
+    `eigenpairs` are those on the noisy states.
+
+    Source: Wanner, Mezic, SIAM J. Appl. Dyn. Syst. 21, 1930 (2022).
+    """
+    if one.samples != two.samples:
+        raise ArgumentError(f"{one.samples} pairs at one lag, {two.samples} at the next: take both from `lagged`")
+    _checked(one)
+    size = 1 / np.sqrt(np.diag(one.gram))
+    try:
+        solved = np.linalg.solve(size[:, None] * one.across * size, size[:, None] * two.across)
+    except np.linalg.LinAlgError as error:
+        raise DataError("states one lag apart do not tell all functions apart: a smaller dictionary") from error
+    return KoopmanModel(dictionary, scaling, size[:, None] * solved, one)
+
+
+def _checked(sums: Sums) -> int:
+    """The number of functions, which pairs are enough for."""
+    count = len(sums.gram)
+    if sums.samples < count:
+        raise ArgumentError(f"{sums.samples} pairs for {count} functions: give more pairs, or a smaller dictionary")
+    if not np.isfinite(sums.across).all():
+        raise DataError("a state is not finite: leave out the samples that were not measured")
+    return count
 
 
 def eigenpairs(model: KoopmanModel) -> Eigenpairs:
@@ -181,13 +111,15 @@ def eigenpairs(model: KoopmanModel) -> Eigenpairs:
     gram, across, after, triangle = model.sums.gram, model.sums.across, model.sums.after, model.sums.triangle
     if triangle is not None:
         count = len(gram)
-        rest = triangle[:, count:] @ vector - value * (triangle[:, :count] @ vector)
-        whole = np.linalg.norm(triangle[:, :count] @ vector, axis=0)
-        residual = np.maximum(np.linalg.norm(rest, axis=0) / whole, _FLOOR_QR)
+        before, moved = triangle[:, :count] @ vector, triangle[:, count:] @ vector
+        square, largest, whole = (np.linalg.norm(one, axis=0) ** 2 for one in (
+            moved - value * before, moved, before))
     else:
-        whole, crossed, moved = (np.einsum("ik,ij,jk->k", vector.conj(), one, vector) for one in (gram, across, after))
-        square = np.real(moved - 2 * value.conj() * crossed + np.abs(value) ** 2 * whole)
-        residual = np.maximum(np.sqrt(np.maximum(square, 0.0) / np.real(whole)), _FLOOR)
+        whole, crossed, largest = (np.einsum("ik,ik->k", vector.conj(), one @ vector) for one in (gram, across, after))
+        square = np.real(largest - 2 * value.conj() * crossed + np.abs(value) ** 2 * whole)
+        whole, largest = np.real(whole), np.real(largest)
+    floor = (FLOOR if triangle is None else FLOOR_QR) * np.sqrt((largest / whole + np.abs(value) ** 2) / 2)
+    residual = np.maximum(np.sqrt(np.maximum(square, 0.0) / whole), floor)
     order = np.argsort(residual, kind="stable")
     return Eigenpairs(value[order], vector[:, order], residual[order])
 

@@ -25,7 +25,7 @@ from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
 from asperity.dynamics.dictionaries import AbstractDictionary
-from asperity.dynamics.koopman.edmd import Scaling, scaling_of
+from asperity.dynamics.koopman.sums import Scaling, scaling_of
 from asperity.messages import ArgumentError, DataError
 
 __all__ = ["InputModel", "InputSums", "Scalings", "Transitions", "fit_inputs", "input_rollout",
