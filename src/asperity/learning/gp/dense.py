@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.observed import Observed, PartPosterior, value
 
-__all__ = ["Fitted", "Functional", "LinearRows", "condition", "fitted", "gram", "innovations", "log_likelihood",
+__all__ = ["FittedValues", "Functional", "LinearRows", "condition", "fitted", "gram", "innovations", "log_likelihood",
            "prior_covariance", "prior_rows"]
 
 
@@ -41,7 +41,7 @@ class LinearRows(NamedTuple):
 Functional = Callable[[Callable[[Array], Array], Array], Array] | LinearRows
 
 
-class Fitted(NamedTuple):
+class FittedValues(NamedTuple):
     """What is known of the functionals of the process that were observed, without their noise, and of that noise."""
 
     mean: Float[Array, " point"]
@@ -66,13 +66,13 @@ def condition(kernel: AbstractKernel, data: Observed, at: Float[Array, " asked"]
     return PartPosterior(rows @ weights, prior_covariance(kernel, at) - jnp.einsum("nri,nqi->nrq", half, half))
 
 
-def fitted(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> Fitted:
+def fitted(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> FittedValues:
     """What ``data`` tell of the very functionals that they are, and of the correlated part of their noise."""
     factor = jnp.linalg.cholesky(_covariance(kernel, data, functional))
     weights = cho_solve((factor, True), jnp.where(data.there, data.y, 0.0))
     rows = jnp.where(data.there, gram(kernel.covariance, functional, data.z, functional, data.z), 0.0)
     half = jax.scipy.linalg.solve_triangular(factor, rows.T, lower=True)
-    return Fitted(rows @ weights, jnp.diag(rows) - (half**2).sum(axis=0), _slow(data) @ weights)
+    return FittedValues(rows @ weights, jnp.diag(rows) - (half**2).sum(axis=0), _slow(data) @ weights)
 
 
 def innovations(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> Float[Array, " point"]:

@@ -221,7 +221,7 @@ def _answers(own: _Shifts, theta: Array, at: Array) -> PartPosterior:
 
 
 @jax.jit
-def _of_shifts(own: _Shifts, theta: Array) -> dense.Fitted:
+def _of_shifts(own: _Shifts, theta: Array) -> dense.FittedValues:
     """The shifts of the law, for each draw."""
     return jax.lax.map(lambda draw: dense.fitted(*_split(draw, own)), theta)
 

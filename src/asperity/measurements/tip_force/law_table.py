@@ -25,6 +25,7 @@ _OUTSIDE = 80  # and before it
 _NEAR = 1 / 30  # of the nearest measured separation, the nearest point before contact
 _LEAST = 0.03  # nm, or so near at least
 _ENDS = (0.025, 0.975)  # of the bands
+_SLOWEST = 1.25  # power by which an attraction falls that is told: slow waves come out at 0.8 to 1.1, forces above 1.5
 #: variable -> dimensions beside curve, unit, what it is
 _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "separation": (("point",), "m", "separation; negative in contact"),
@@ -84,6 +85,7 @@ _NUMBERS = {
     "discrepancy_std": ("1", "its standard uncertainty"),
     "attraction_from": ("m", "nearest separation that was measured"),
     "attraction_to": ("m", "largest separation to which the attraction is told from zero; NaN: nowhere"),
+    "attraction_like_waves": ("1", "1 where it falls no faster than 1/z, as slow waves of a baseline: then none is told"),
     "attraction_exponent": ("1", "power by which the attraction falls"),
     "attraction_exponent_std": ("1", "its standard uncertainty, 0.5 if the data say nothing"),
     "noise_factor": ("1", "noise in the law's own bins over that of the far baseline"),
@@ -220,11 +222,13 @@ def numbers(own: ScaledApproach, bins: Binned, law: dict[str, Any], answer: Answ
     share, share_std = _share(mean, within)
     exponent = np.exp(theta[:, PARAMETERS.index("exponent")])
     nearest, seen = _seen(law, own, shift)
+    waves = bool(np.isfinite(seen)) and float(exponent.mean()) < _SLOWEST
     return {"contact_point": -(bins.surface + shift * UNIT), "contact_point_std": float(shifts.std()) * UNIT,
             **_with_ends("modulus", factor * mean[:, 0], factor * std[:, 0]),
             **_with_ends("contact_attraction", mean[:, 2], std[:, 2]),
             "discrepancy": share, "discrepancy_std": share_std,
-            "attraction_from": nearest, "attraction_to": seen, "attraction_exponent": float(exponent.mean()),
+            "attraction_from": nearest, "attraction_to": np.nan if waves else seen,
+            "attraction_like_waves": float(waves), "attraction_exponent": float(exponent.mean()),
             "attraction_exponent_std": float(exponent.std()),
             **{name: float(np.exp(theta[:, PARAMETERS.index(own_name)]).mean()) * unit for name, own_name, unit in (
                 ("noise_factor", "noise", 1.0), ("position_noise", "position_noise", UNIT))},

@@ -37,7 +37,8 @@ KNOWN_GAP = 0.3
 _ANY_GAP = 1.0  # the same where the separations of the table begin at 0 or below
 _TOUCHING = 0.3e-9  # m: then it is about this
 _KNOWN_NOISE = 0.05  # standard deviation of ln of the noise where the table states it,
-_ANY_NOISE = 1.0  # and where it does not
+_ANY_NOISE = 1.0  # where it does not,
+_ROWS_NOISE = 0.3  # and where thousands of rows show it
 _SECOND = 1.65  # median size of second differences of white noise of variance 1: sqrt(6) / 1.4826
 _STUCK = 0.02  # of the last moves of the draws that must be accepted
 #: what bands hold
@@ -172,17 +173,16 @@ def grid(z: np.ndarray) -> np.ndarray:
 
 def _task(z: np.ndarray, y: np.ndarray, std: np.ndarray) -> _Task:
     """A table as a task of fixed shape; of a long one means of rows. ``std``: N, NaN where it is not stated."""
-    stated = bool(np.isfinite(std).all())
+    stated, long = bool(np.isfinite(std).all()), len(z) > _MOST
+    noise = float(np.median(std)) if stated else white_noise(y)
     place = z - z[0] + _gap(z)  # bins as wide as forces allow: in proportion to the separation
-    edges = np.arange(len(z) + 1) if len(z) <= _MOST else np.unique(np.concatenate(
+    edges = np.arange(len(z) + 1) if not long else np.unique(np.concatenate(
         [[0], np.searchsorted(place, np.geomspace(place[0], place[-1], _MOST + 1)[1:-1]), [len(z)]]))
     number = np.diff(edges)
     z, y = (np.add.reduceat(values, edges[:-1]) / number for values in (z, y))
     gap = _gap(z)
     length = float(np.sqrt(gap * (gap + np.ptp(z))))
     scale = max(float(np.sqrt(np.mean((y - np.median(y[-(len(y) // 3):])) ** 2))), 1e-300)
-    noise = float(np.median(std)) if stated else white_noise(y) * np.sqrt(np.median(number))
-    noise = max(noise / scale, _ROUNDING)
     relative = (np.sqrt(np.add.reduceat(std**2, edges[:-1]) / number) / np.median(std) if stated
                 else np.ones(len(z)))
     size = next(size for size in _SIZES if size >= len(z))
@@ -195,7 +195,8 @@ def _task(z: np.ndarray, y: np.ndarray, std: np.ndarray) -> _Task:
     own = ForceTable(padded((z - z[0]) / length, float((z[-1] - z[0]) / length)), padded(y / scale, 0.0),
                      padded(relative, 1.0), padded(number, 1.0), np.concatenate([row, more]),
                      padded(np.ones(len(z)), 0.0), np.log(gap / length), KNOWN_GAP if z[0] > 0 else _ANY_GAP,
-                     np.log(noise), _KNOWN_NOISE if stated else _ANY_NOISE, 1.0 * stated)
+                     np.log(max(noise / scale, _ROUNDING)),
+                     _KNOWN_NOISE if stated else _ROWS_NOISE if long else _ANY_NOISE, 1.0 * stated)
     return _Task(own, z, length, scale)
 
 
