@@ -85,7 +85,7 @@ _NUMBERS = {
     "discrepancy_std": ("1", "its standard uncertainty"),
     "attraction_from": ("m", "nearest separation that was measured"),
     "attraction_to": ("m", "largest separation to which the attraction is told from zero; NaN: nowhere"),
-    "attraction_like_waves": ("1", "1 where it falls no faster than 1/z, as slow waves of a baseline: then none is told"),
+    "attraction_like_waves": ("1", "1 where it falls no faster than 1/z, as slow waves do: none is told"),
     "attraction_exponent": ("1", "power by which the attraction falls"),
     "attraction_exponent_std": ("1", "its standard uncertainty, 0.5 if the data say nothing"),
     "noise_factor": ("1", "noise in the law's own bins over that of the far baseline"),

@@ -54,8 +54,8 @@ def _headline(made: xr.Dataset, good: np.ndarray) -> str:
             return ("An attraction is seen before contact, from "
                     f"{spread(float(one['attraction_from']), float(one['attraction_to']), 'm')}.")
         if one["attraction_like_waves"] > 0:
-            return ("No attraction is told before contact: what looks like one falls no faster than 1/z, as slow waves of "
-                    "the baseline do.")
+            return ("No attraction is told before contact: what looks like one falls no faster than 1/z, as slow waves "
+                    "of the baseline do.")
         return (f"No attraction is seen before contact: from {plain(float(one['attraction_from']), 'm', 2)} outwards "
                 "it is below the noise.")
     rest = "; in the others it is below the noise" if 0 < seen.sum() < len(good) else ""
@@ -138,8 +138,8 @@ def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
                     f"is none of {made.attrs['model']}: its modulus is an extrapolation to vanishing depth, not a "
                     "property of the sample, until the model or the sensitivity is right.")
     if waves := int((made["attraction_like_waves"].values[good] > 0).sum()) if len(good) > 1 else 0:
-        said.append(f"In {count_of(waves, 'curve')} what looks like an attraction falls no faster than 1/z, as slow waves "
-                    "of the baseline do: none is told there.")
+        said.append(f"In {count_of(waves, 'curve')} what looks like an attraction falls no faster than 1/z, as slow "
+                    "waves of the baseline do: none is told there.")
     if loud := int((made["flag"].values[good] == Outcome.misfit).sum()):
         said.append(f"In {count_of(loud, 'curve')} the law leaves more than the baseline's noise: bands are wider by "
                     "that.")

@@ -51,7 +51,8 @@ def compared(curve: Curve, signal: float, seed: int = 0, count: int = CURVES) ->
     alone = [_timed(lambda one=one: asperity.fit(one, Hertz(radius=RADIUS))) for one in ones]
     together, seconds = _timed(lambda: asperity.fit(whole, Hertz(radius=RADIUS)))
     laws = [_timed(lambda one=one: asperity.force_law(one, {"name": "hertz", "radius": RADIUS})) for one in ones]
-    return {METHODS[3]: three_columns(ones, curve.modulus), METHODS[0]: _told([made for made, _ in alone], [spent for _, spent in alone], curve.modulus),
+    return {METHODS[3]: three_columns(ones, curve.modulus),
+            METHODS[0]: _told([made for made, _ in alone], [spent for _, spent in alone], curve.modulus),
             METHODS[1]: _told([together.isel(curve=slice(count))], [seconds / SESSION], curve.modulus),
             METHODS[2]: _told([made for made, _ in laws], [spent for _, spent in laws], curve.modulus)}
 

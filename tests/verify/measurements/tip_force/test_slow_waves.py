@@ -21,7 +21,6 @@ DRAWS = 64
 START = 200e-9  # m, where the base begins
 WHITE = 1e-11  # N
 HAMAKERS = (3e-20, 1e-19, 3e-19)  # J, of the attraction: 0.03, 0.11 and 0.33 nN at 1 nm from a tip of 20 nm
-HEAVY = 5e-12  # N: an attraction that is told is one that reaches this at the nearest sample, or more
 
 
 class Told(NamedTuple):
@@ -65,8 +64,9 @@ def table(count: int, hamaker: float) -> list[Told]:
     found = [told(seed, hamaker) for seed in range(count)]
     seen, held = np.mean([one.seen for one in found]), np.mean([one.held for one in found])
     strong = [one.seen for one in found if one.size > one.wave]
-    print(f"| {hamaker:.0e} | {count} | {sum(one.without for one in found)} | {sum(one.seen for one in found)} ({100 * seen:.1f} %) | {100 * held:.0f} % | "
-          f"{sum(strong)} of {len(strong)} | {(time.process_time() - start) / count:.2f} |", flush=True)
+    print(f"| {hamaker:.0e} | {count} | {sum(one.without for one in found)} | {sum(one.seen for one in found)} "
+          f"({100 * seen:.1f} %) | {100 * held:.0f} % | {sum(strong)} of {len(strong)} | "
+          f"{(time.process_time() - start) / count:.2f} |", flush=True)
     return found
 
 
@@ -75,14 +75,14 @@ def test_slow_waves_are_no_attraction():
     title()
     none, some = table(40, 0.0), table(24, HAMAKERS[-1])
     judge("Slow waves longer than the baseline", [
-        Figure("told an attraction where there is none", np.mean([one.seen for one in none]), 0, 0.03),
-        Figure("told an attraction where there is one", np.mean([one.seen for one in some]), 0.5)])
+        Figure("told an attraction where there is none", float(np.mean([one.seen for one in none])), 0, 0.03),
+        Figure("told an attraction where there is one", float(np.mean([one.seen for one in some])), 0.5)])
 
 
 def title() -> None:
     """Prints the head of the table."""
-    print("| Hamaker constant, J | curves | told without the rule | attraction told | its band holds | told where larger than the wave | "
-          "CPU s a curve |\n|" + "---|" * 7)
+    print("| Hamaker constant, J | curves | told without the rule | attraction told | its band holds | "
+          "told where larger than the wave | CPU s a curve |\n|" + "---|" * 7)
 
 
 if __name__ == "__main__":
