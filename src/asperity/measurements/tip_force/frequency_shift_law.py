@@ -137,8 +137,9 @@ def force_law_of_frequency_shift(source: str | PathLike[str], *, amplitude: floa
 
 def told_at(one: xr.Dataset, z: np.ndarray) -> dict[str, np.ndarray]:
     """The variables over ``point`` of the law of one table of frequency shifts at separations ``z`` (m)."""
-    arrays = (one[f"bin_{name}"].values for name in ("separation", "frequency_shift", "frequency_shift_std"))
-    return _told(_task(*arrays, one.attrs), one["hyperparameter"].values, z)
+    first, shift, std = (one[f"bin_{name}"].values
+                         for name in ("separation", "frequency_shift", "frequency_shift_std"))
+    return _told(_task(first, shift, std, one.attrs), one["hyperparameter"].values, z)
 
 
 def _told(task: _Task, theta: np.ndarray, z: np.ndarray) -> dict[str, Any]:

@@ -108,7 +108,8 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
 
 def told_at(one: xr.Dataset, z: np.ndarray) -> dict[str, np.ndarray]:
     """The variables over ``point`` of the law of one table at separations ``z`` (m)."""
-    task = _task(*(one[f"bin_{name}"].values for name in ("separation", "force", "std")))
+    first, force, std = (one[f"bin_{name}"].values for name in ("separation", "force", "std"))
+    task = _task(first, force, std)
     return _told(task, one["hyperparameter"].values, z)[0]
 
 
