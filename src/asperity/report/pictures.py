@@ -19,6 +19,7 @@ _SIDE = 290  # CSS pixels of the longer side
 _COLOR_RANGE = (0.005, 0.995)  # quantiles that the colors span
 _MOST_PIXELS = 512  # on the longer side; a larger image is drawn by every second, third, ... pixel
 _MOST_POINTS = 3000  # of a line
+_FEW_DECADES = 3.5  # of a logarithmic axis, up to which ticks stand at 1, 2 and 5
 _COLORS = (DATA, FIT, "#228833", "#aa3377")
 
 
@@ -83,8 +84,26 @@ def lines(found: Sequence[Line], title: str, x_label: str, y_label: str, *, loga
         else:
             plot.line(line.x[index], line.y[index], color=color, line_width=1.8, legend_label=line.label)
     if found:
-        plot.legend.update(label_text_font_size="11px", background_fill_alpha=0.7, border_line_color=None)
+        plot.legend.update(label_text_font_size="11px", border_line_color=None, orientation="horizontal", padding=0,
+                           margin=0, spacing=12)
+        plot.add_layout(plot.legend[0], "above")  # not over what it names
+    for axis, here, values in ((plot.xaxis[0], along, [line.x for line in found]),
+                               (plot.yaxis[0], logarithmic, [line.y for line in found])):
+        if here and found:
+            _tick(axis, np.concatenate(values))
     return plot
+
+
+def _tick(axis: Any, values: np.ndarray) -> None:
+    """Ticks at 1, 2 and 5 on a logarithmic axis of a few decades, where the usual ones are crowded at one end."""
+    from bokeh.models import BasicTickFormatter, FixedTicker
+
+    use = values[np.isfinite(values) & (values > 0)]
+    if not len(use) or np.log10(use.max() / use.min()) > _FEW_DECADES:
+        return
+    decades = 10.0 ** np.arange(np.floor(np.log10(use.min())) - 1, np.ceil(np.log10(use.max())) + 2)
+    axis.ticker = FixedTicker(ticks=np.outer(decades, [1, 2, 5]).round(15).ravel().tolist())
+    axis.formatter = BasicTickFormatter(use_scientific=False)
 
 
 def _spread(x: np.ndarray, logarithmic: bool) -> np.ndarray:

@@ -34,7 +34,8 @@ def history(results: xr.Dataset) -> list[Step]:
 def _step(entry: dict[str, Any]) -> Step:
     arguments = entry.get("arguments") or {}
     pairs = arguments.items() if isinstance(arguments, dict) else [("arguments", arguments)]
-    notes = [(key, _text(value)) for key, value in entry.items() if key not in ("verb", "arguments")]
+    told = {"verb", "arguments"} | ({"seed"} & set(arguments))  # a seed that was given is an argument already
+    notes = [(key, _text(value)) for key, value in entry.items() if key not in told]
     return Step(
         str(entry.get("verb", "a step without a name")),
         [(key, _text(value)) for key, value in pairs],

@@ -10,6 +10,7 @@ import asperity
 from asperity.data import jobs, store
 from asperity.measurements.replay import differences
 from asperity.measurements.tip_force import law as law_module
+from asperity.measurements.tip_force.law_csv import write_csv
 from tests.measurements.tip_force import approaching
 from tests.test_cli import run
 
@@ -83,6 +84,27 @@ def test_a_file_that_cannot_be_read_is_told_and_counts(tmp_path):
     assert "empty.csv: the file is empty" in out
 
 
+def test_no_law_at_all_is_a_failure(tmp_path):
+    """Curves that never touch: exit code 2, and the page says why."""
+    data = approaching.dataset([1])
+    data = data.assign_coords(sample_count=data["sample_count"] - 150)
+    code, out, _ = run("force", store.save(data, tmp_path / "curves.nc"), "--draws", 32, "--out", tmp_path / "law.nc")
+    assert code == 2
+    assert "no contact is seen" in out
+    assert (tmp_path / "law.html").exists()
+
+
+def test_a_modulus_that_is_only_bounded_is_flagged_in_the_table(done, tmp_path):
+    law = store.load(done[0] / "law.nc").load()
+    law["modulus_low"][0] = -1e8
+    law["flag"][0] = 4
+    rows = list(csv.DictReader(write_csv(law, tmp_path / "law.csv").read_text(encoding="utf-8").splitlines()))
+    assert {(row["curve"], row["flag"], row["modulus (Pa)"] == "") for row in rows} == {
+        ("0", "bound_hit", True), ("1", "converged", False)}
+    assert float(rows[0]["modulus_high (Pa)"]) == float(law["modulus_high"][0])
+    assert {row["extrapolated (1)"] for row in rows} == {"0.0", "1.0"}
+
+
 def test_json(tmp_path):
     path = table(tmp_path / "table.csv")
     code, out, _ = run("force", path, "--draws", 32, "--out", tmp_path / "law.nc", "--json")
@@ -107,11 +129,17 @@ def table(path, title="z (nm),force (nN)"):
     (("table.csv", "bare.csv"), "one table at a time"),
     (("nothing.csv",), "nothing.csv"),
     (("bare.csv",), "has no unit"),
+    (("one.csv",), "'force (nN)' is its only column"),
+    (("place.csv",), "'separation (nm)' is its only column"),
+    (("angstrom.csv",), "write separation (Å)"),
 ])
 def test_what_is_refused(arguments, why, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table(tmp_path / "table.csv")
     table(tmp_path / "bare.csv", "z,force")
+    table(tmp_path / "angstrom.csv", "z (A),force (nN)")
+    for name, title in (("one", "force (nN)"), ("place", "separation (nm)")):
+        (tmp_path / f"{name}.csv").write_text("\n".join([title, *map(str, range(20))]))
     code, _, err = run("force", *arguments, "--draws", 32)
     assert code == 2
     assert why in " ".join(err.split())

@@ -65,6 +65,15 @@ def test_far_away_the_law_vanishes_with_its_bands():
     assert np.all(np.abs(far["force"].isel(curve=0)) <= 3 * std)
 
 
+def test_what_was_not_measured_is_marked():
+    """The jump, and what is farther or deeper than the data."""
+    one = law().isel(curve=[0])
+    there = one["bin_separation"].values[0][np.isfinite(one["bin_separation"].values[0])]
+    gap = there[there <= 0].max(), there[there > 0].min()
+    asked = [1.1 * there.min(), 0.9 * there.min(), np.mean(gap), 1.1 * gap[1], 0.9 * there.max(), 1.1 * there.max()]
+    np.testing.assert_array_equal(asperity.predict(one, asked)["extrapolated"][0], [1, 0, 1, 0, 0, 1])
+
+
 def test_predict_gives_the_law_itself():
     one = law().isel(curve=[0])
     again = asperity.predict(one, one["separation"].values[0])
@@ -80,8 +89,15 @@ def test_a_dead_curve_is_named_and_the_others_go_on():
 
 
 def test_a_curve_alone_is_the_same_as_among_others():
-    alone = asperity.force_law(approaching.dataset([1]), draws=DRAWS)
-    np.testing.assert_allclose(alone["force"][0], law()["force"][0], rtol=1e-9)
+    """The last of three, too: its draws go by its samples, not by its number."""
+    alone = asperity.force_law(approaching.dataset([3]), draws=DRAWS)
+    for name in ("force", "force_low", "modulus", "hyperparameter"):
+        np.testing.assert_array_equal(alone[name][0], law()[name][2])
+
+
+def test_another_seed_gives_other_draws():
+    again = asperity.force_law(approaching.dataset([3]), draws=DRAWS, seed=1)
+    assert np.all(again["hyperparameter"][0] != law()["hyperparameter"][2])
 
 
 @pytest.mark.parametrize(("change", "why"), [
@@ -134,8 +150,6 @@ def test_wrong_arguments_are_refused():
         asperity.force_law(data.assign_coords(spring_constant=data["spring_constant"] * np.nan))
     with pytest.raises(ArgumentError, match="give 1 to 4096"):
         asperity.predict(law(), [])
-    with pytest.raises(ArgumentError, match="that of a table"):
-        asperity.predict(law().drop_vars("bin_covariance"), [1e-9])
 
 
 @pytest.mark.parametrize(("name", "seen"), [("fmt-igor-fd_SiN_FD_plot.ibw", True), ("spectroscopy.nid", False)])
@@ -144,7 +158,8 @@ def test_measured_curves(name, seen):
     curves = asperity.read(shared_data(f"force/adhesion/{name}")).isel(curve=[0])
     made = asperity.force_law(curves, {"name": "hertz", "radius": 1e-8}, draws=DRAWS)
     assert bool(np.isfinite(made["attraction_to"][0])) == seen
-    assert int(made["flag"][0]) == 0
+    bounded = float(made["modulus_low"][0]) <= 0
+    assert codes(made)[int(made["flag"][0])].name == ("bound_hit" if bounded else "converged")
     assert float(made["contact_attraction"][0]) < 0
     if seen:
         assert 0.5 < float(made["noise_factor"][0]) < 2
@@ -158,6 +173,18 @@ def test_a_contact_that_is_plain_to_see_has_a_law_however_wide_its_bands(monkeyp
     made = asperity.force_law(approaching.dataset([1]), draws=DRAWS)
     np.testing.assert_array_equal(made["force"][0], law()["force"][0])
     assert int(made["flag"][0]) == 0
+
+
+def test_a_modulus_that_is_not_told_from_zero_is_flagged(monkeypatch):
+    from asperity.measurements.tip_force import law as module
+
+    found = module.numbers
+    monkeypatch.setattr(module, "numbers", lambda *given: found(*given) | {"modulus_low": -1e8})
+    made = asperity.force_law(approaching.dataset([1]), draws=DRAWS)
+    assert codes(made)[int(made["flag"][0])].name == "bound_hit"
+    assert np.isfinite(made["modulus_high"][0])
+    assert np.isfinite(made["force"]).all()
+    assert "In 1 curve the modulus is not told from zero" in " ".join(page(made).remarks)
 
 
 def test_a_modulus_that_is_not_told_from_zero_is_a_bound():

@@ -1,17 +1,20 @@
 """The force law of a table: bands over a known law, its noise, its extrapolation, its history."""
 
 import functools
+import json
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 import asperity
 from asperity.data.readers._errors import ReadError
 from asperity.data.readers.force_table import force_table_shows, read_force_table
 from asperity.data.results import codes
 from asperity.measurements.tip_force import table_law
+from asperity.measurements.tip_force.doubts import related, waves
 from asperity.measurements.tip_force.page import page
-from asperity.measurements.tip_force.table_law import force_law_of_table, related, stays
+from asperity.measurements.tip_force.table_law import force_law_of_table
 
 DRAWS = 64
 
@@ -118,24 +121,61 @@ def test_titles_as_people_write_them(tmp_path):
     np.testing.assert_allclose(found["separation"], 1e-9 * np.arange(1, 12))
 
 
-@pytest.mark.parametrize(("spoiled", "why"), [
-    (lambda z: 0.1 + 0 * z, "do not fall off as forces do"), (lambda z: 0.002 * z, "do not fall off as forces do"),
-    (lambda z: 0.05 * np.cos(z / 3), "attracts and repels")])
-def test_a_level_a_drift_and_waves_are_no_force(spoiled, why, tmp_path):
+@pytest.mark.parametrize("spoiled", [lambda z: 0.1 + 0 * z, lambda z: 0.002 * z, lambda z: 0.3 - 0.004 * z])
+def test_a_level_and_a_tilt_are_no_force(spoiled, tmp_path):
+    """They are told and taken off, and the law is that without them."""
     z = np.linspace(0.4, 40.0, 200)
     noise = 0.02 * np.random.default_rng(1).standard_normal(200)
     made = force_law_of_table(written(tmp_path / "table.csv", z, truth(z) + spoiled(z) + noise), draws=DRAWS)
-    assert why in made.attrs["findings"]
+    assert "The zero of the force is off by" in made.attrs["findings"]
+    assert codes(made)[int(made["flag"][0])].name == "converged"
+    at = made["separation"].values[0]
+    true = 1e-9 * truth(at * 1e9)
+    held = (made["force_low"].values[0] <= true) & (true <= made["force_high"].values[0])
+    assert held[at <= 40e-9].mean() > 0.8
+    assert float(made["level"][0]) * 1e9 == pytest.approx(spoiled(40.0), abs=4e9 * float(made["level_std"][0]))
+    assert float(made["level_std"][0]) < 1e-11
+
+
+def test_waves_are_no_force(tmp_path):
+    z = np.linspace(0.4, 40.0, 200)
+    noise = 0.02 * np.random.default_rng(1).standard_normal(200)
+    made = force_law_of_table(written(tmp_path / "table.csv", z, truth(z) + 0.3 * np.cos(z) + noise), draws=DRAWS)
+    assert "waves off first" in json.loads(made.attrs["findings"])[0]
     assert codes(made)[int(made["flag"][0])].name == "misfit"
     about = page(made)
     assert about.headline == "No force law of 200 values can be defended."
     assert not about.findings
 
 
+@pytest.mark.parametrize("length", [3.0, 10.0])
+def test_a_drift_is_no_force(length, tmp_path):
+    """A bend of two or less than one period, as large as five times the noise: bands hold the law, or it is doubted."""
+    z = np.linspace(0.4, 40.0, 200)
+    noise = 0.02 * np.random.default_rng(1).standard_normal(200)
+    made = force_law_of_table(written(tmp_path / "table.csv", z, truth(z) + 0.1 * np.cos(z / length) + noise),
+                              draws=DRAWS)
+    at = made["separation"].values[0]
+    true = 1e-9 * truth(at * 1e9)
+    held = (made["force_low"].values[0] <= true) & (true <= made["force_high"].values[0])
+    assert held.mean() > 0.9 or int(made["flag"][0]) == 2
+
+
+def test_noise_that_follows_from_row_to_row_is_told(tmp_path):
+    rng = np.random.default_rng(7)
+    z, noise = np.linspace(0.4, 10.0, 200), lfilter([np.sqrt(1 - 0.81)], [1, -0.9], rng.standard_normal(700))[500:]
+    made = force_law_of_table(written(tmp_path / "table.csv", z, truth(z) + 0.02 * noise), draws=DRAWS)
+    assert 0.6 < float(made["noise_correlation"][0]) < 1
+    assert "The noise of neighboring rows is related" in made.attrs["findings"]
+    assert int(made["flag"][0]) == 0
+
+
 def test_clean_tables_are_not_doubted(made):
     assert int(made["flag"][0]) == 0
-    assert stays(np.linspace(2.0, 3.0, 300), -0.5 / np.linspace(2.0, 3.0, 300)) == []  # even a force of 1/z
-    assert related(np.random.default_rng(0).standard_normal(400)) == []
+    assert float(made["noise_correlation"][0]) < 0.5
+    rest = np.random.default_rng(0).standard_normal((200, 100))
+    assert sum(bool(waves(one)) + bool(related(one)) for one in rest) <= 1
+    assert waves(rest[0] + 2 * np.sin(np.arange(100) / 3))
 
 
 def test_a_steep_force_in_a_long_table_is_not_averaged(tmp_path):

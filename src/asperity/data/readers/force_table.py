@@ -21,7 +21,7 @@ from asperity.data.readers._table import parse_quantity, parse_rows, separator_o
 from asperity.data.readers._text import read_head, read_text
 from asperity.data.readers._titles import quantity_of
 
-__all__ = ["force_table_shows", "read_force_table"]
+__all__ = ["force_table_shows", "lone_column", "read_force_table"]
 
 _NAMES = {"separation": ("separation", "z", "distance", "tip_sample_distance", "d"),
           "force": ("force", "f", "f_ts"),
@@ -42,6 +42,15 @@ def force_table_shows(path: str | PathLike[str]) -> str:
     names = {name for name, _ in map(_named, split_cells(lines[0], separator_of(lines[0])))} if lines else set()
     shown = [name for name in ("force", "frequency_shift") if name in names and "separation" in names]
     return shown[0] if shown else ""
+
+
+def lone_column(path: str | PathLike[str]) -> str:
+    """The title of the only column of a text, if it names a force, a frequency shift or a separation; else ""."""
+    head = read_head(Path(path))
+    if is_foreign(head):
+        return ""
+    lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip() and line[:1] != "#"]
+    return lines[0].strip() if lines and _named(lines[0].strip())[0] else ""
 
 
 def read_force_table(path: str | PathLike[str]) -> xr.Dataset:
@@ -121,6 +130,9 @@ def _in_si(path: Path, name: str, unit: str, values: np.ndarray) -> np.ndarray:
         factor, base = unit_factor(unit)
     except ValueError as error:
         raise Unsupported(path, f"the column '{name}': {error}.", _WANTED) from error
+    if unit == "A" and _UNITS[name] == "m":
+        raise Unsupported(path, f"the column '{name}' is in A, which is ampere.", f"If angstrom is meant, write {name} "
+                          f"(Å), or give it in nm.")
     if base != _UNITS[name]:
         raise Unsupported(path, f"the column '{name}' is in {unit}, expected {_UNITS[name]}.", _WANTED)
     return values * factor

@@ -23,7 +23,8 @@ from jaxtyping import Array, Float
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.observed import Observed, PartPosterior, value
 
-__all__ = ["Functional", "LinearRows", "condition", "gram", "log_likelihood", "prior_covariance", "prior_rows"]
+__all__ = ["FittedValues", "Functional", "LinearRows", "condition", "fitted", "gram", "innovations", "log_likelihood",
+           "prior_covariance", "prior_rows"]
 
 
 class LinearRows(NamedTuple):
@@ -38,6 +39,14 @@ class LinearRows(NamedTuple):
 
 #: a linear functional: of a function of a coordinate, at a coordinate; or all of them at once, wherever they are
 Functional = Callable[[Callable[[Array], Array], Array], Array] | LinearRows
+
+
+class FittedValues(NamedTuple):
+    """What is known of the functionals of the process that were observed, without their noise, and of that noise."""
+
+    mean: Float[Array, " point"]
+    variance: Float[Array, " point"]
+    noise: Float[Array, " point"]  # mean of the noise that is not independent; 0 without one
 
 
 def log_likelihood(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> Float[Array, ""]:
@@ -55,6 +64,21 @@ def condition(kernel: AbstractKernel, data: Observed, at: Float[Array, " asked"]
     half = jax.scipy.linalg.solve_triangular(factor, rows.reshape(-1, rows.shape[-1]).T, lower=True)
     half = half.T.reshape(rows.shape)
     return PartPosterior(rows @ weights, prior_covariance(kernel, at) - jnp.einsum("nri,nqi->nrq", half, half))
+
+
+def fitted(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> FittedValues:
+    """What ``data`` tell of the very functionals that they are, and of the correlated part of their noise."""
+    factor = jnp.linalg.cholesky(_covariance(kernel, data, functional))
+    weights = cho_solve((factor, True), jnp.where(data.there, data.y, 0.0))
+    rows = jnp.where(data.there, gram(kernel.covariance, functional, data.z, functional, data.z), 0.0)
+    half = jax.scipy.linalg.solve_triangular(factor, rows.T, lower=True)
+    return FittedValues(rows @ weights, jnp.diag(rows) - (half**2).sum(axis=0), _slow(data) @ weights)
+
+
+def innovations(kernel: AbstractKernel, data: Observed, functional: Functional = value) -> Float[Array, " point"]:
+    """As `asperity.learning.gp.state_space.innovations`."""
+    factor = jnp.linalg.cholesky(_covariance(kernel, data, functional))
+    return jax.scipy.linalg.solve_triangular(factor, jnp.where(data.there, data.y, 0.0), lower=True)
 
 
 def gram(covariance: Callable[[Array, Array], Array], left: Functional, a: Array, right: Functional,
@@ -94,11 +118,17 @@ def _slope(f: Callable[[Array], Array], at: Array) -> Array:
 
 def _covariance(kernel: AbstractKernel, data: Observed, functional: Functional) -> Array:
     """C of the values; a point that was not observed is a unit variable by itself, whose value is 0."""
-    total = gram(kernel.covariance, functional, data.z, functional, data.z)
-    if data.noise is not None and data.time is not None:
-        total = total + gram(data.noise.covariance, value, data.time, value, data.time)
+    total = gram(kernel.covariance, functional, data.z, functional, data.z) + _slow(data)
     noise = jnp.diag(data.variance) if data.variance.ndim == 1 else data.variance
     return jnp.where(data.there[:, None] & data.there, total + noise, jnp.diag(jnp.where(data.there, 0.0, 1.0)))
+
+
+def _slow(data: Observed) -> Array:
+    """The covariance of the noise that is not independent, (point, point)."""
+    if data.noise is None or data.time is None:
+        return jnp.zeros((len(data.z), len(data.z)))
+    return jnp.where(data.there[:, None] & data.there, gram(data.noise.covariance, value, data.time, value, data.time),
+                     0.0)
 
 
 def _self(part: AbstractKernel, z: Array) -> Array:

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.observed import Observed, PartPosterior
 
-__all__ = ["condition", "log_likelihood"]
+__all__ = ["condition", "innovations", "log_likelihood"]
 
 
 class _Chain(NamedTuple):
@@ -56,6 +56,20 @@ def log_likelihood(kernel: AbstractKernel, data: Observed) -> Float[Array, ""]:
 
     _, terms = jax.lax.scan(step, _start(chain), _inputs(chain, data))
     return -0.5 * (terms.sum() + data.there.sum() * jnp.log(2 * jnp.pi))
+
+
+def innovations(kernel: AbstractKernel, data: Observed) -> Float[Array, " point"]:
+    """What each value departs from the prediction of those before it, in standard deviations; 0 where none is there.
+
+    Of data that obey the kernel and its noise they are independent standard normal numbers.
+    """
+    chain = _chain(kernel, data)
+
+    def step(carry: tuple[Array, Array], now: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
+        carry, seen = _filtered(carry, chain.covariance, *now)
+        return carry, jnp.where(now[-1], seen.error / jnp.sqrt(seen.total), 0.0)
+
+    return jax.lax.scan(step, _start(chain), _inputs(chain, data))[1]
 
 
 def condition(kernel: AbstractKernel, data: Observed) -> PartPosterior:

@@ -77,7 +77,7 @@ def _apart(paths: list[Path], out: Path) -> None:
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:
-    """Store the law, its table and its page, print what it says; the exit code is 1 if a curve is flagged."""
+    """Store the law, its table and its page, print what it says; exit code 1: a curve is flagged, 2: none has a law."""
     from asperity.data import jobs
     from asperity.measurements.tip_force.law_csv import write_csv
     from asperity.measurements.tip_force.page import page
@@ -88,4 +88,6 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     jobs.discard(Path(f"{out}.work"))
     said = [about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks]
     say(said, outputs, as_json=as_json)
+    if not made["force"].notnull().any():
+        return 2
     return int(bool((made["flag"].values != 0).any()) or len(json.loads(made.attrs.get("failed_files", "[]"))) > 0)

@@ -11,8 +11,8 @@ import xarray as xr
 
 from asperity.contact.named import Model
 from asperity.data.curve_files import missing_calibration
-from asperity.data.readers._errors import MissingCalibration
-from asperity.data.readers.force_table import force_table_shows
+from asperity.data.readers._errors import MissingCalibration, Unsupported
+from asperity.data.readers.force_table import force_table_shows, lone_column
 from asperity.measurements.force_curves.read import read
 from asperity.measurements.tip_force.frequency_shift_law import force_law_of_frequency_shift
 from asperity.measurements.tip_force.law import force_law
@@ -45,6 +45,11 @@ def law_of_files(paths: Sequence[str | PathLike[str]], model: Model, given: Mapp
     if tables and len(paths) > 1:
         raise ArgumentError(f"'{next(iter(tables))}' is a table of a force law: give one table at a time, and apart "
                             "from curves")
+    for path in paths:
+        if Path(path).is_file() and (title := lone_column(path)):
+            raise Unsupported(Path(path), f"'{title}' is its only column: a law is of forces or frequency shifts "
+                              "against separations.", "Add the other one, with its unit, for example: separation (nm), "
+                              "force (nN).")
     shown = next(iter(tables.values()), "")
     _meant(shown or "curves", {**(model if shown and isinstance(model, Mapping) else {}), **given})
     if shown == "frequency_shift":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax import Array
 
 from asperity.contact import AbstractElasticContact
 from asperity.contact.named import Model
@@ -67,7 +69,7 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
         dataset: force curves with an approach, a spring constant and a height.
         model: a contact model without adhesion, which is the attraction's part.
         draws: of the hyperparameters, an even number.
-        seed: of the draws.
+        seed: of the draws; with it go a curve's own samples, so that it has one law, alone or among others.
         folder: where finished curves are kept, so that the same call goes on after an interruption.
         restart: throw away what is there.
         progress: called with (finished curves, all curves).
@@ -77,8 +79,9 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
         (95 %), ``_std_epistemic``, ``_std_noise`` and ``_std_position`` (of one further sample, by the noise of its
         force and of its place), ``force_gradient``, ``part_force`` with ``part_covariance`` over ``part``; single
         numbers with ``_std``; the ``hyperparameter`` draws and the ``bin_`` means that `predict` needs; ``flag``: of a
-        ``saturated`` curve the samples at the end of the detector are left out; ``bound_hit`` where the noise moves
-        the tip by more than a tenth of the indentation, and the numbers of the contact are NaN.
+        ``saturated`` curve the samples at the end of the detector are left out; ``bound_hit`` where the modulus is not
+        told from zero, and ``modulus_high`` is its upper bound; or, with NaN for all numbers of the contact, where the
+        noise moves the tip by more than a tenth of the indentation.
 
     Raises:
         DataError: no approach, no force, or no spring constant. ArgumentError: a model with adhesion.
@@ -94,8 +97,7 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
     loaded = dataset.load()
     draws += draws % 2
     arguments = {"model": template.record, "draws": draws, "seed": seed}
-    numbered = loaded.assign_coords(number=("curve", np.arange(loaded.sizes["curve"])))
-    made = over_curves(numbered, lambda some: _fitted(some, contact, draws, seed),
+    made = over_curves(loaded, lambda some: _fitted(some, contact, draws, seed),
                        {"verb": "force_law", **arguments}, batch=_BATCH, folder=folder, restart=restart,
                        progress=progress)
     about = template.attributes(approach, tempering, force_law)
@@ -118,13 +120,13 @@ def _said(problems: np.ndarray, lost: Sequence[str]) -> list[str]:
 def _fitted(curves: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> xr.Dataset:
     """The laws of some curves; ``problem`` says why a curve has none."""
     found: list[ForceLaw] = []
-    for index, number in enumerate(curves["number"].values):
+    for index in range(curves.sizes["curve"]):
         try:
-            found.append(_one(curves.isel(curve=[index]), contact, draws, seed + int(number)))
+            found.append(_one(curves.isel(curve=[index]), contact, draws, seed))
         except (DataError, np.linalg.LinAlgError) as error:
             found.append(ForceLaw({}, {}, Outcome.not_fitted, str(error)))
     named = {"part": list(PARTS), "parameter": list(PARAMETERS)}
-    return table(curves.drop_vars("number"), found, sizes_of(draws)).assign_coords(named)
+    return table(curves, found, sizes_of(draws)).assign_coords(named)
 
 
 def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: int) -> ForceLaw:
@@ -135,7 +137,7 @@ def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: i
     bins, cut = _bins(segment, k, contact)
     with jax.enable_x64(True):
         own = approach.scaled(bins, k)
-        found = approach.draws_of(own, contact, jax.random.key(seed), draws)
+        found = approach.draws_of(own, contact, _key(segment, seed), draws)
         theta = np.asarray(found.theta)
         at = grid(own, theta)
         answer = jax.tree.map(np.asarray, approach.answers(own, contact, found.theta, jnp.asarray(at)))
@@ -148,7 +150,15 @@ def _one(curve: xr.Dataset, contact: AbstractElasticContact, draws: int, seed: i
     single = numbers(own, bins, law, answer, theta, contact) | {"moved": float(found.moved)}
     if vague:
         single |= {name: np.nan for name in single if name.startswith(_OF_CONTACT)}
-    return ForceLaw(law | kept(own, theta, law), single, _flag(theta, float(found.moved), cut, vague), "")
+    bounded = vague or not single["modulus_low"] > 0  # it is no more than a bound, or not even that
+    return ForceLaw(law | kept(own, theta, law), single, _flag(theta, float(found.moved), cut, bounded), "")
+
+
+def _key(segment: Segment, seed: int) -> Array:
+    """The random key of a curve, by its samples: the same alone, in a map, and after the map was cut."""
+    counted = segment.counted[0]
+    samples = np.stack([segment.height[0][counted], segment.force[0][counted]]).astype("<f8")
+    return jax.random.fold_in(jax.random.key(seed), np.uint32(zlib.crc32(samples.tobytes())))
 
 
 def _bins(segment: Segment, k: float, contact: AbstractElasticContact) -> tuple[Binned, bool]:
@@ -189,8 +199,8 @@ def _rises(bins: Binned) -> bool:
     return bool(np.median(off[-5:]) > _RISES * max(bins.noise, float(off[:half].max())))
 
 
-def _flag(theta: np.ndarray, moved: float, cut: bool, vague: bool) -> Outcome:
+def _flag(theta: np.ndarray, moved: float, cut: bool, bounded: bool) -> Outcome:
     loud = np.median(theta[:, PARAMETERS.index("noise")]) / PRIOR["noise"][1]
-    applies = {Outcome.not_converged: moved < _STUCK, Outcome.saturated: cut, Outcome.bound_hit: vague,
+    applies = {Outcome.not_converged: moved < _STUCK, Outcome.saturated: cut, Outcome.bound_hit: bounded,
                Outcome.misfit: loud > _LOUD}
     return next((outcome for outcome, here in applies.items() if here), Outcome.converged)

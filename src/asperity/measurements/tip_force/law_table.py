@@ -17,7 +17,7 @@ from asperity.learning.gp.approach import PARAMETERS, PARTS, POINTS, UNIT, Answe
 from asperity.learning.gp.approach_bins import Binned
 from asperity.learning.outcome import Outcome
 
-__all__ = ["TOLD", "ForceLaw", "grid", "kept", "numbers", "sizes_of", "surface_shift", "table", "together", "told",
+__all__ = ["POINTWISE", "ForceLaw", "grid", "kept", "numbers", "sizes_of", "surface_shift", "table", "together", "told",
            "variable"]
 
 _INSIDE = 40  # points of a law in contact,
@@ -25,6 +25,7 @@ _OUTSIDE = 80  # and before it
 _NEAR = 1 / 30  # of the nearest measured separation, the nearest point before contact
 _LEAST = 0.03  # nm, or so near at least
 _ENDS = (0.025, 0.975)  # of the bands
+_SLOWEST = 1.25  # power by which an attraction falls that is told: slow waves come out at 0.8 to 1.1, forces above 1.5
 #: variable -> dimensions beside curve, unit, what it is
 _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "separation": (("point",), "m", "separation; negative in contact"),
@@ -34,6 +35,7 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "force_std_epistemic": (("point",), "N", "force law: standard uncertainty, of what the data leave open"),
     "force_std_noise": (("point",), "N", "one further sample: standard deviation by the noise of its force"),
     "force_std_position": (("point",), "N", "one further sample: standard deviation by the noise of its place"),
+    "extrapolated": (("point",), "1", "1 where nothing was measured: nearer, farther, or in a jump; else 0"),
     "force_gradient": (("point",), "N/m", "derivative of the force law with respect to the separation"),
     "force_gradient_std": (("point",), "N/m", "its standard uncertainty"),
     "part_force": (("point", "part"), "N", "parts of the force law: posterior means"),
@@ -43,7 +45,15 @@ _ARRAYS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "hyperparameter": (("draw", "parameter"), "1", "draws from the posterior; natural logarithms but for the surface"),
     "bin_separation": (("bin",), "m", "data: mean separations of bins from the most likely surface"),
     "bin_force": (("bin",), "N", "data: mean forces of bins, the far baseline's median taken off"),
+    "bin_std": (("bin",), "N", "data: standard uncertainty of the forces as the table states it; NaN: it does not"),
     "bin_baseline": (("bin",), "N", "data: level and tilt of the baseline, by what the law leaves before contact"),
+    "bin_frequency_shift": (("bin",), "Hz", "data: frequency shifts"),
+    "bin_frequency_shift_std": (("bin",), "Hz", "data: their standard uncertainty as the table states it"),
+    "bin_frequency_shift_fit": (("bin",), "Hz", "frequency shifts of the force law: posterior mean"),
+    "bin_frequency_shift_fit_low": (("bin",), "Hz", "lower end of the interval that holds 95 %"),
+    "bin_frequency_shift_fit_high": (("bin",), "Hz", "upper end of the interval that holds 95 %"),
+    "bin_frequency_shift_fit_std": (("bin",), "Hz", "their standard uncertainty, of what the data leave open"),
+    "bin_frequency_shift_level": (("bin",), "Hz", "level, tilt and slow noise that the data show beside the force law"),
     "bin_covariance": (("bin", "bin_"), "N^2", "data: covariance of the noise of these means, of the force alone"),
     "bin_softness": (("bin",), "1", "slope of the rough contact over the spring constant"),
     "bin_steepness": (("bin",), "N/m", "slope of the rough contact"),
@@ -57,8 +67,8 @@ def sizes_of(draws: int) -> dict[str, int]:
             "parameter": len(PARAMETERS), "bin": POINTS, "bin_": POINTS}
 
 
-#: variable of `told` -> its shape at one separation
-TOLD = {name: tuple(len(PARTS) for _ in dims[1:]) for name, (dims, _, _) in _ARRAYS.items() if dims[0] == "point"}
+#: the variables that a law has at each separation
+POINTWISE = tuple(name for name, (dims, _, _) in _ARRAYS.items() if dims[0] == "point")
 #: variable -> unit, what it is
 _NUMBERS = {
     "contact_point": ("m", "tip position of the most likely surface"),
@@ -75,6 +85,7 @@ _NUMBERS = {
     "discrepancy_std": ("1", "its standard uncertainty"),
     "attraction_from": ("m", "nearest separation that was measured"),
     "attraction_to": ("m", "largest separation to which the attraction is told from zero; NaN: nowhere"),
+    "attraction_like_waves": ("1", "1 where it falls no faster than 1/z, as slow waves do: none is told"),
     "attraction_exponent": ("1", "power by which the attraction falls"),
     "attraction_exponent_std": ("1", "its standard uncertainty, 0.5 if the data say nothing"),
     "noise_factor": ("1", "noise in the law's own bins over that of the far baseline"),
@@ -84,9 +95,19 @@ _NUMBERS = {
     "stiffness": ("N", "force of the rough contact there"),
     "surface_shift": ("m", "of the most likely surface from the rough one, deeper"),
     "scale": ("N", "unit of force in the fit"),
+    "level": ("N", "force that the data show where there is none, at the farthest separation; taken off"),
+    "level_std": ("N", "its standard uncertainty"),
+    "level_change": ("N", "by how much that is more at the farthest separation than at the nearest: a tilt"),
+    "noise_correlation": ("1", "correlation of the noise of neighboring rows"),
+    "frequency_shift_noise_std": ("Hz", "standard deviation of the noise of one frequency shift"),
     "noise_std": ("N", "standard deviation of one sample of the far baseline"),
     "moved": ("1", "share of the last moves of the draws that were accepted"),
 }
+
+
+#: what a curve's law never has: a curve without one does not have it either
+_OF_TABLES = ("level", "level_std", "level_change", "noise_correlation", "frequency_shift_noise_std", "bin_std",
+              "bin_frequency_shift")
 
 
 class ForceLaw(NamedTuple):
@@ -123,8 +144,19 @@ def told(own: ScaledApproach, theta: np.ndarray, at: np.ndarray, answer: Answers
     law = together(np.asarray(answer.mean) * scale, np.asarray(answer.covariance) * scale**2, at * UNIT, UNIT)
     loud, unsteady = (float(np.exp(theta[:, PARAMETERS.index(name)]).mean()) for name in ("noise", "position_noise"))
     gradient = law["force_gradient"]
-    return law | {"force_std_noise": noise[0] * loud * np.abs(1 - gradient / noise[1]),
+    seen = (np.asarray(own.z)[np.asarray(own.there) > 0] + surface_shift(own, theta)) * UNIT
+    return law | {"extrapolated": _extrapolated(at * UNIT, seen),
+                  "force_std_noise": noise[0] * loud * np.abs(1 - gradient / noise[1]),
                   "force_std_position": np.abs(gradient) * unsteady * UNIT}
+
+
+def _extrapolated(z: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """1 where nothing was measured: deeper, farther, between the nearest sample before contact and the first in it.
+
+    ``z``: separations; ``seen``: those of the data, m.
+    """
+    jump = seen[seen <= 0].max(initial=-np.inf), seen[seen > 0].min(initial=np.inf)
+    return 1.0 * ((z < seen.min()) | (z > seen.max()) | ((z > jump[0]) & (z < jump[1])))
 
 
 def together(mean: np.ndarray, within: np.ndarray, separation: np.ndarray, unit: float) -> dict[str, Any]:
@@ -190,11 +222,13 @@ def numbers(own: ScaledApproach, bins: Binned, law: dict[str, Any], answer: Answ
     share, share_std = _share(mean, within)
     exponent = np.exp(theta[:, PARAMETERS.index("exponent")])
     nearest, seen = _seen(law, own, shift)
+    waves = bool(np.isfinite(seen)) and float(exponent.mean()) < _SLOWEST
     return {"contact_point": -(bins.surface + shift * UNIT), "contact_point_std": float(shifts.std()) * UNIT,
             **_with_ends("modulus", factor * mean[:, 0], factor * std[:, 0]),
             **_with_ends("contact_attraction", mean[:, 2], std[:, 2]),
             "discrepancy": share, "discrepancy_std": share_std,
-            "attraction_from": nearest, "attraction_to": seen, "attraction_exponent": float(exponent.mean()),
+            "attraction_from": nearest, "attraction_to": np.nan if waves else seen,
+            "attraction_like_waves": float(waves), "attraction_exponent": float(exponent.mean()),
             "attraction_exponent_std": float(exponent.std()),
             **{name: float(np.exp(theta[:, PARAMETERS.index(own_name)]).mean()) * unit for name, own_name, unit in (
                 ("noise_factor", "noise", 1.0), ("position_noise", "position_noise", UNIT))},
@@ -238,15 +272,22 @@ def variable(name: str, values: np.ndarray) -> tuple[tuple[str, ...], np.ndarray
     return ("curve", *dims), values, {"units": unit, "long_name": meaning}
 
 
+def _has(name: str, found: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the table of these laws has a variable: one of them has it; where none has any, as curves have it."""
+    if any(found):
+        return any(name in one for one in found)
+    return not name.startswith(_OF_TABLES)
+
+
 def table(curves: xr.Dataset, found: Sequence[ForceLaw], sizes: Mapping[str, int]) -> xr.Dataset:
     """The laws of these curves, whose arrays have these ``sizes`` of dimensions; NaN where a curve has none."""
     variables: dict[str, Any] = {}
     for name, (dims, _, _) in _ARRAYS.items():
-        if any(name in law.arrays for law in found) or not any(law.arrays for law in found):
+        if _has(name, [law.arrays for law in found]):
             nothing = np.full([sizes.get(dim, 0) for dim in dims], np.nan)
             variables[name] = variable(name, np.stack([law.arrays.get(name, nothing) for law in found]))
     for name, (unit, meaning) in _NUMBERS.items():
-        if any(name in law.numbers for law in found) or not any(law.numbers for law in found):
+        if _has(name, [law.numbers for law in found]):
             values = np.array([law.numbers.get(name, np.nan) for law in found])
             variables[name] = ("curve", values, {"units": unit, "long_name": meaning})
     variables["flag"] = ("curve", np.array([int(law.flag) for law in found], np.int8), flag_attributes())

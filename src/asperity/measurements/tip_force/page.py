@@ -53,6 +53,9 @@ def _headline(made: xr.Dataset, good: np.ndarray) -> str:
         if seen[0]:
             return ("An attraction is seen before contact, from "
                     f"{spread(float(one['attraction_from']), float(one['attraction_to']), 'm')}.")
+        if one["attraction_like_waves"] > 0:
+            return ("No attraction is told before contact: what looks like one falls no faster than 1/z, as slow waves "
+                    "of the baseline do.")
         return (f"No attraction is seen before contact: from {plain(float(one['attraction_from']), 'm', 2)} outwards "
                 "it is below the noise.")
     rest = "; in the others it is below the noise" if 0 < seen.sum() < len(good) else ""
@@ -134,10 +137,17 @@ def _remarks(made: xr.Dataset, good: np.ndarray) -> list[str]:
         said.append(f"In {count_of(large, 'curve')} it shows that more than {100 * _LARGE:.0f} % of the elastic force "
                     f"is none of {made.attrs['model']}: its modulus is an extrapolation to vanishing depth, not a "
                     "property of the sample, until the model or the sensitivity is right.")
+    if waves := int((made["attraction_like_waves"].values[good] > 0).sum()) if len(good) > 1 else 0:
+        said.append(f"In {count_of(waves, 'curve')} what looks like an attraction falls no faster than 1/z, as slow "
+                    "waves of the baseline do: none is told there.")
     if loud := int((made["flag"].values[good] == Outcome.misfit).sum()):
         said.append(f"In {count_of(loud, 'curve')} the law leaves more than the baseline's noise: bands are wider by "
                     "that.")
-    if soft := int((made["flag"].values[good] == Outcome.bound_hit).sum()):
+    modulus = made["modulus"].values[good]
+    if bounded := int((made["modulus_low"].values[good] <= 0).sum()):
+        said.append(f"In {count_of(bounded, 'curve')} the modulus is not told from zero: it is below modulus_high of "
+                    "the table, and no more is said of it (flag bound_hit). The force law stands.")
+    if soft := int(((made["flag"].values[good] == Outcome.bound_hit) & ~np.isfinite(modulus)).sum()):
         said.append(f"In {count_of(soft, 'curve')} the noise moves the tip by more than a tenth of the indentation: "
                     "the lever is too soft, or too noisy, for modulus and attraction at contact to be told.")
     if cut := int((made["flag"].values[good] == Outcome.saturated).sum()):
@@ -171,10 +181,36 @@ def _panels(one: xr.Dataset, curve: int, many: int) -> list[Panel]:
              "three times the range of the data there, and end flat where they go on." if "contact" in parts else
              "Bands: 95 %. Shaded: extrapolated, nearer or farther than the data.")
     where = "before contact" if "contact" in parts else "long range"
+    if "observed" in one.attrs:
+        return [_shifts(one), Panel(f"{name}force law", words, tuple(figures)),
+                Panel("long range, and what is not known", "Epistemic: what more data would lessen. The noise of the "
+                      "frequency shifts is no force; it is drawn with them.", (outside, _unknown(one, z, far)))]
     return [Panel(f"{name}force law", words, tuple(figures)),
             Panel(f"{name}{where}, and what is not known", "Epistemic: what more data of the same curve would "
                   "lessen. Noise of one further sample: of its force, and of its place on a steep law.",
                   (outside, _unknown(one, z, far)))]
+
+
+def _shifts(one: xr.Dataset) -> Panel:
+    """What was measured and what the law has of it, and what is not known of that."""
+    z, measured = one["bin_separation"].values, one["bin_frequency_shift"].values
+    length, metre = prefix(float(np.median(z)), "m")
+    data = measured - one["bin_frequency_shift_level"].values
+    factor, unit = prefix(float(np.abs(data).max()), "Hz")
+    fit, low, high, std = (one[f"bin_frequency_shift_fit{end}"].values for end in ("", "_low", "_high", "_std"))
+    noise = float(one["frequency_shift_noise_std"])
+    over = lines([Line("measured", z / length, data / factor, dots=True),
+                  Line("of the law", z / length, fit / factor, low / factor, high / factor)], "frequency shift",
+                 f"closest approach ({metre})", f"frequency shift ({unit})", logarithmic_x=True)
+    factor, unit = prefix(noise, "Hz")
+    unknown = lines([Line("epistemic", z / length, std / factor),
+                     Line("noise of one further shift (aleatoric)", z / length, np.full(len(z), noise / factor))],
+                    "standard uncertainties", f"closest approach ({metre})", f"frequency shift ({unit})",
+                    logarithmic=True)
+    return Panel("frequency shifts", "Band: 95 %. Level, tilt and slow drift, as far as the data show them, are taken "
+                 "off what was measured. Epistemic: what more data would lessen; aleatoric: the noise of one further "
+                 "shift.",
+                 (over, unknown))
 
 
 def _line(label: str, z: np.ndarray, one: xr.Dataset, names: tuple[str, str, str], factor: float) -> Line:

@@ -14,7 +14,8 @@ from asperity.data import provenance
 from asperity.data.verbs import verb
 from asperity.learning.gp import approach
 from asperity.learning.gp.approach import UNIT, ScaledApproach
-from asperity.measurements.tip_force.law_table import TOLD, told, variable
+from asperity.measurements.tip_force import frequency_shift_law, table_law
+from asperity.measurements.tip_force.law_table import POINTWISE, told, variable
 from asperity.messages import ArgumentError
 
 __all__ = ["predict"]
@@ -24,29 +25,48 @@ _MOST = 4096  # separations at once
 
 @verb(law="law")
 def predict(law: xr.Dataset, separation: Sequence[float]) -> xr.Dataset:
-    """The force, its gradient and its parts at any separations, of each approach curve's law.
+    """The force, its gradient and its parts at any separations, of each curve's law, or of a table's.
 
     Args:
-        law: from `asperity.measurements.tip_force.law.force_law`.
+        law: of curves, of a table of forces or of one of frequency shifts, as `asperity.force_law` and
+            ``asperity force`` give it.
         separation: m, negative in contact; at most 4096.
 
     Returns:
-        the variables over ``point`` that the law has, at these separations.
+        the variables over ``point`` that the law has, at these separations: the force with its band, its epistemic
+        standard uncertainty and what the noise of one further sample adds (of frequency shifts that is no force and
+        is not there), the gradient, the parts; ``extrapolated`` is 1 where nothing was measured.
 
     Raises:
-        ArgumentError: no separation, or too many; the law of a table.
+        ArgumentError: no separation, or too many; a law without the data that it was made from.
     """
     z = np.asarray(separation, float)
     if not 0 < len(z) <= _MOST or not np.isfinite(z).all():
         raise ArgumentError(f"separation holds {len(z)} numbers: give 1 to {_MOST} finite ones, in m")
-    if "bin_covariance" not in law:
-        raise ArgumentError("law is that of a table, which is told at the separations of its own, to three times the "
-                            "farthest one: interpolate between them")
-    contact = _contact(law)
-    rows = [_at(law.isel(curve=curve), contact, z) for curve in range(law.sizes["curve"])]
-    variables = {name: variable(name, np.stack([row[name] for row in rows])) for name in TOLD}
+    rows = [_at(law.isel(curve=curve), z) for curve in range(law.sizes["curve"])]
+    names = [name for name in POINTWISE if name in law]
+    variables = {name: variable(name, np.stack([row.get(name, _nothing(law, name, z)) for row in rows]))
+                 for name in names}
     made = xr.Dataset(variables, law.coords, law.attrs).drop_vars("parameter")
     return provenance.record(made, provenance.step("predict", {"separation": z.tolist()}), before=law)
+
+
+def _nothing(law: xr.Dataset, name: str, z: np.ndarray) -> np.ndarray:
+    """What stands for a curve without a law."""
+    return np.full((len(z), *law[name].shape[2:]), np.nan)
+
+
+def _at(one: xr.Dataset, z: np.ndarray) -> dict[str, np.ndarray]:
+    """What the law of one curve or table says at ``z``; nothing where there is none."""
+    needed = {"hyperparameter", "bin_frequency_shift" if "observed" in one.attrs else "bin_force"}
+    if not needed <= set(one.data_vars):
+        raise ArgumentError("law lacks the data that it was made from, by which it answers at other separations: give "
+                            "it as force_law, or the command force, made it")
+    if not np.isfinite(one["hyperparameter"].values).all():
+        return {}
+    if "observed" in one.attrs:
+        return frequency_shift_law.told_at(one, z)
+    return _of_approach(one, _contact(one), z) if "bin_covariance" in one else table_law.told_at(one, z)
 
 
 def _contact(law: xr.Dataset) -> AbstractElasticContact:
@@ -60,10 +80,8 @@ def _contact(law: xr.Dataset) -> AbstractElasticContact:
     return found
 
 
-def _at(one: xr.Dataset, contact: AbstractElasticContact, z: np.ndarray) -> dict[str, np.ndarray]:
+def _of_approach(one: xr.Dataset, contact: AbstractElasticContact, z: np.ndarray) -> dict[str, np.ndarray]:
     theta, k = one["hyperparameter"].values, float(one["spring_constant"])
-    if not np.isfinite(theta).all():
-        return {name: np.full((len(z), *shape), np.nan) for name, shape in TOLD.items()}
     own = _task(one)
     with jax.enable_x64(True):
         found = approach.answers(jax.tree.map(jnp.asarray, own), contact, jnp.asarray(theta), jnp.asarray(z / UNIT))

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 import xarray as xr
 
 import asperity
 from asperity.contact import Hertz
+from asperity.learning import discrepancy
+from asperity.measurements.force_curves import fit_curves
 from tests.verify.measurements.force_curves.defects import DEFECTS, MODULUS, RADIUS, SOUND, Curve, session
 from tests.verify.verdict import Figure, judge
 
@@ -26,7 +29,7 @@ CASES: dict[str, Callable[[], Curve]] = {"right model": SOUND["contact 40%"]} | 
     "sphere, contact radius 0.9 R", "soft skin of 50 nm", "cubic detector, -5%", "bonded layer of 20 um",
     "bonded layer of 2 um")}
 CASES["soft skin of 50 nm, truth of the skin"] = lambda: DEFECTS["soft skin of 50 nm"]()._replace(modulus=MODULUS / 2)
-METHODS = ("plain fit, alone", "plain fit, in a session of 24", "force law, alone")
+METHODS = ("plain fit, alone", "plain fit, in a session of 24", "force law, alone", "three columns, alone")
 
 
 class Told(NamedTuple):
@@ -48,9 +51,19 @@ def compared(curve: Curve, signal: float, seed: int = 0, count: int = CURVES) ->
     alone = [_timed(lambda one=one: asperity.fit(one, Hertz(radius=RADIUS))) for one in ones]
     together, seconds = _timed(lambda: asperity.fit(whole, Hertz(radius=RADIUS)))
     laws = [_timed(lambda one=one: asperity.force_law(one, {"name": "hertz", "radius": RADIUS})) for one in ones]
-    return {METHODS[0]: _told([made for made, _ in alone], [spent for _, spent in alone], curve.modulus),
+    return {METHODS[3]: three_columns(ones, curve.modulus),
+            METHODS[0]: _told([made for made, _ in alone], [spent for _, spent in alone], curve.modulus),
             METHODS[1]: _told([together.isel(curve=slice(count))], [seconds / SESSION], curve.modulus),
             METHODS[2]: _told([made for made, _ in laws], [spent for _, spent in laws], curve.modulus)}
+
+
+def three_columns(ones: list[xr.Dataset], truth: float) -> Told:
+    """The plain fit of each curve with the model part that a session of one curve gives it, if it is asked for."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (discrepancy, fit_curves):
+            patch.setattr(module, "FEWEST", 1)
+        made = [_timed(lambda one=one: asperity.fit(one, Hertz(radius=RADIUS))) for one in ones]
+    return _told([one for one, _ in made], [spent for _, spent in made], truth)
 
 
 def _timed(work: Callable[[], xr.Dataset]) -> tuple[xr.Dataset, float]:

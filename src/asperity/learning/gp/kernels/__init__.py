@@ -13,6 +13,7 @@ from asperity.learning.gp.kernels.constant import Constant
 from asperity.learning.gp.kernels.contact_discrepancy import ContactDiscrepancy
 from asperity.learning.gp.kernels.contact_term import ContactTerm
 from asperity.learning.gp.kernels.envelope import Envelope
+from asperity.learning.gp.kernels.interpolated import Interpolated
 from asperity.learning.gp.kernels.linear import Linear
 from asperity.learning.gp.kernels.log_separation import LogSeparation
 from asperity.learning.gp.kernels.matern import Matern
@@ -21,5 +22,5 @@ from asperity.learning.gp.kernels.rational_quadratic import RationalQuadratic
 from asperity.learning.gp.kernels.squared_exponential import SquaredExponential
 
 __all__ = ["AbstractAmplitude", "AbstractKernel", "AbstractStationary", "AbstractWarped", "Beyond", "Constant",
-           "ContactDiscrepancy", "ContactTerm", "Envelope", "Linear", "LogSeparation", "Matern", "PowerLaw", "Product",
-           "RationalQuadratic", "SquaredExponential", "Sum"]
+           "ContactDiscrepancy", "ContactTerm", "Envelope", "Interpolated", "Linear", "LogSeparation", "Matern",
+           "PowerLaw", "Product", "RationalQuadratic", "SquaredExponential", "Sum"]
