@@ -27,8 +27,7 @@ Frequency = Annotated[float | None, option("Hz", "FREQUENCY", "Resonance of the 
                                            ("1Hz", "100MHz"))]
 DriveFrequency = Annotated[float | None, option("Hz", "FREQUENCY", "Of a drive that was not recorded. (default: the "
                                                 "dominant one)", ("1Hz", "100MHz"))]
-Quality = Annotated[float | None, typer.Option(min=0.6, max=1e7, help="Of the free lever, for the force.",
-                                               show_default=False)]
+Quality = Annotated[float | None, option("1", "FACTOR", "Of the free lever, for the force.", ("0.6", "10000000"))]
 FreeAmplitude = Annotated[float | None, option("m", "LENGTH", "Without the sample; the size of a drive that is not in "
                                                "newtons.")]
 Height = Annotated[float | None, option("m", "LENGTH", "Distance of the tip where the lever is not deflected; else "
@@ -58,14 +57,16 @@ def dynamics(
     as_json: Json = False,
 ) -> None:
     """Model recorded motions of a lever: frequencies, prediction and, with its constants, the force at the tip."""
+    from asperity.contact.named import contact_model
     from asperity.measurements.time_series.series import series_model
 
     lever = given(spring_constant=spring_constant, spring_constant_std=spring_constant_std,
                   resonance_frequency=frequency, quality=quality, free_amplitude=free_amplitude,
                   drive_frequency=drive_frequency, height=height, temperature=temperature)
-    tip = given(radius=radius, poisson_ratio=poisson_ratio)
+    tip = {"name": model} | given(radius=radius, poisson_ratio=poisson_ratio)
     _apart(paths, out)
-    made = series_model(paths, lever=lever or None, contact={"name": model, **tip} if tip else None, seed=seed)
+    contact_model(tip)  # a wrong one is refused where no tip is given, too, which needs none
+    made = series_model(paths, lever=lever or None, contact=tip if len(tip) > 1 else None, seed=seed)
     raise typer.Exit(_done(made, spring_constant, out, as_json))
 
 
