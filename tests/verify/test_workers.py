@@ -23,6 +23,7 @@ from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import analyze as analyzing
 from asperity.measurements.force_curves import tasks
 from asperity.measurements.rheometry import hold, modulation, power_law
+from asperity.measurements.tip_force import law
 from asperity.virtual.force_map import virtual_map
 from tests import poison, simple_fit
 from tests.conftest import shared_data
@@ -100,7 +101,11 @@ def moduli(workers):
     return modulation.modulus_spectrum(test_modulation.cells(5), test_modulation.SPHERE, workers=workers)
 
 
-@pytest.mark.parametrize("found", [chosen, held, relaxing, moduli])
+def laws(workers):
+    return law.force_law(virtual_map(rows=1, columns=3, samples=256), Hertz(radius=5e-6), draws=32, workers=workers)
+
+
+@pytest.mark.parametrize("found", [chosen, held, relaxing, moduli, laws])
 def test_other_verbs_bit_for_bit(found, monkeypatch):
     for module, name in ((hold, "_BATCH"), (power_law, "_CHUNK"), (modulation, "_BATCH")):
         monkeypatch.setattr(module, name, 2)  # several chunks
@@ -196,6 +201,7 @@ if __name__ == "__main__":
     simple_fit.install()
     from asperity.measurements.force_curves import tasks
 from asperity.measurements.rheometry import hold, modulation, power_law
+from asperity.measurements.tip_force import law
     tasks.do = poison.do
     import asperity.measurements.force_curves.page.html as page
     page.render = lambda results, title=None: str(results["modulus"].values)

@@ -17,6 +17,7 @@ from asperity.terminal.options import (
     Restart,
     Sensitivity,
     SpringConstant,
+    Workers,
     given,
     option,
     output,
@@ -49,6 +50,7 @@ def force(
     draws: Draws = 128,
     seed: Seed = 0,
     out: Out = Path("force.nc"),
+    workers: Workers = None,
     restart: Restart = False,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +63,8 @@ def force(
                   resonance_frequency=frequency)
     with progress() as tell:
         made = law_of_files(paths, {"name": model, **tip}, known, draws=draws, seed=seed,
-                            folder=Path(f"{out}.work"), restart=restart, progress=tell)
+                            folder=Path(f"{out}.work"), restart=restart, progress=tell,
+                            **given(workers=workers))
     raise typer.Exit(_done(made, out, as_json))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from typing import Any
 
@@ -58,7 +59,7 @@ _TOUCHES = 3.0  # standard uncertainties: the least elastic force at the largest
 @verb(dataset="curves")
 def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, seed: int = 0,
               folder: str | PathLike[str] | None = None, restart: bool = False,
-              progress: Progress | None = None) -> xr.Dataset:
+              progress: Progress | None = None, workers: int = 1) -> xr.Dataset:
     """The force against the separation of every curve's approach, as a sum of three Gaussian processes.
 
     An elastic contact, what it departs from its model, and an attraction that falls as a power of the separation (see
@@ -73,6 +74,7 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
         folder: where finished curves are kept, so that the same call goes on after an interruption.
         restart: throw away what is there.
         progress: called with (finished curves, all curves).
+        workers: processes that share the curves; the results are the same to the last bit.
 
     Returns:
         over ``point``, per curve: ``separation`` (m, negative in contact), ``force`` with ``_low`` and ``_high``
@@ -97,9 +99,9 @@ def force_law(dataset: xr.Dataset, model: Model = "hertz", *, draws: int = 128, 
     loaded = dataset.load()
     draws += draws % 2
     arguments = {"model": template.record, "draws": draws, "seed": seed}
-    made = over_curves(loaded, lambda some: _fitted(some, contact, draws, seed),
-                       {"verb": "force_law", **arguments}, batch=_BATCH, folder=folder, restart=restart,
-                       progress=progress)
+    made = over_curves(loaded, partial(_fitted, contact=contact, draws=draws, seed=seed),
+                       {"verb": "force_law", **arguments}, batch=_BATCH, workers=workers, folder=folder,
+                       restart=restart, progress=progress)
     about = template.attributes(approach, tempering, force_law)
     lost = json.loads(dataset.attrs.get("failed_files", "[]"))
     named = made.drop_vars("problem").assign_attrs(about, findings=json.dumps(_said(made["problem"].values, lost)),
