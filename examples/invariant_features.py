@@ -149,6 +149,9 @@ else:
     figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
     for name, own in curves.items():
         axes.loglog(list(own), [100 * value for value in own.values()], "o-", label=name)
+    axes.set_xticks(SAMPLES, map(str, SAMPLES))
+    axes.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+    axes.minorticks_off()
     axes.set(xlabel="samples", ylabel="error (% of the spread)", title="Strain energy of a fibrous tissue, any frame")
     axes.legend(frameon=False)
     figure.savefig("invariant_features.png", dpi=150)
