@@ -36,7 +36,8 @@ def test_the_integral_converges_to_its_closed_form(a, order):
 @pytest.mark.parametrize("a", np.geomspace(1e-3, 1e2, 11) * DECAY)
 def test_the_formula_is_right_to_five_per_cent_at_any_amplitude(a):
     z = np.linspace(0.3, 8.3, 1601)
-    np.testing.assert_allclose(sader_jarvis(z, shifts(z, a), a, 1.0)[:100], np.exp(-z[:100] / DECAY), rtol=0.055)
+    force = np.exp(-z / DECAY)
+    np.testing.assert_allclose(sader_jarvis(z, shifts(z, a), a, 1.0)[:100], force[:100], rtol=0, atol=0.05 * force[0])
 
 
 @pytest.mark.parametrize("a", np.geomspace(1e-2, 1e2, 9) * DECAY)
