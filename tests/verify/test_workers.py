@@ -200,11 +200,9 @@ if __name__ == "__main__":
     from tests import poison, simple_fit
     simple_fit.install()
     from asperity.measurements.force_curves import tasks
-from asperity.measurements.rheometry import hold, modulation, power_law
-from asperity.measurements.tip_force import law
     tasks.do = poison.do
     import asperity.measurements.force_curves.page.html as page
-    page.render = lambda results, title=None: str(results["modulus"].values)
+    page.render = lambda results, title=None, contents=None: str(results["modulus"].values)
     from asperity.cli import main
     main()
 """
@@ -270,7 +268,7 @@ def test_a_task_costs_what_its_chunk_costs(tmp_path):
     """In turn in one process, so that the load of the machine is on both: a chunk as a task, and as without."""
     path, model = store.save(virtual_map(rows=64, columns=64, samples=512), tmp_path / "map.nc"), MODEL
     count = analyzing.prepare(path, model, out=tmp_path / "o", batch=256)
-    analysis, *_ = analyzing._prepared([path], model, None, None, {}, {}, 256)
+    analysis, *_ = analyzing._prepared([path], model, None, None, {}, {}, 256, check=False)
     chunks = jobs.Chunks(tmp_path / "serial", "mark", [256] * count)
     chunks.folder.mkdir()
     times = np.zeros((count, 3))
