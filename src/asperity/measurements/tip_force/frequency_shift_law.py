@@ -21,12 +21,21 @@ from asperity.data.verbs import verb
 from asperity.learning.gp import dense, frequency_shift, mixture
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.dense import LinearRows
-from asperity.learning.gp.force_table import FORCE, GAP, NEAREST, baseline_of, noise_of, prior_of, total_noise
+from asperity.learning.gp.force_table import (
+    FORCE,
+    GAP,
+    NEAREST,
+    PARAMETERS,
+    baseline_of,
+    noise_of,
+    prior_of,
+    total_noise,
+)
 from asperity.learning.gp.hyperparameters import Draws
 from asperity.learning.gp.observed import Observed, PartPosterior
 from asperity.learning.gp.tempering import tempered
 from asperity.learning.sader_jarvis import ill_posed, inflections, sader_jarvis
-from asperity.measurements.tip_force.doubts import related, stays, turns, waves
+from asperity.measurements.tip_force.doubts import related, slow, spikes, stays, steps, turns, waves
 from asperity.measurements.tip_force.law_table import together
 from asperity.measurements.tip_force.table_law import (
     KNOWN_GAP,
@@ -125,7 +134,8 @@ def force_law_of_frequency_shift(source: str | PathLike[str], *, amplitude: floa
     bad = ill_posed(inflections(at[inside], law["force"][inside]), lever["amplitude"])
     with jax.enable_x64(True):
         rest = np.asarray(_standardized(task.own, found.theta))
-    doubts = [*related(rest), *waves(rest), *stays(law, z), *turns(law, z)]
+    doubts = [*steps(shift, noise, "Hz"), *spikes(rest, task.z), *related(rest), *waves(rest), *stays(law, z),
+              *turns(law, z), *slow(np.exp(found.theta[:, PARAMETERS.index("exponent")]), "at all separations")]
     level = float(fit["bin_frequency_shift_level"][-1])
     off = f"; a level of {plain(level, 'Hz', 2)} at the last one is taken off" if abs(level) > noise else ""
     said = [*doubts, f"The noise of the frequency shifts is {plain(noise, 'Hz', 2)}{off}.", *([_ILL] if bad else []),

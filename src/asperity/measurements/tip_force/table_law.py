@@ -20,7 +20,7 @@ from asperity.data.verbs import verb
 from asperity.learning.gp import force_prior, force_table, tempering
 from asperity.learning.gp.force_table import FORCE, GAP, PARAMETERS, ForceTable
 from asperity.learning.outcome import Outcome
-from asperity.measurements.tip_force.doubts import related, stays, turns, waves
+from asperity.measurements.tip_force.doubts import related, slow, spikes, stays, step, steps, turns, waves
 from asperity.measurements.tip_force.law_table import ForceLaw, table, together
 from asperity.report.citing import citations
 from asperity.report.numbers import measurement
@@ -43,10 +43,10 @@ _ROWS_NOISE = 0.3  # and where thousands of rows show it
 _SECOND = 1.65  # median size of second differences of white noise of variance 1: sqrt(6) / 1.4826
 _STUCK = 0.02  # of the last moves of the draws that must be accepted
 #: what bands hold
-SAID = ("Bands hold noise, also such that follows from row to row, a level, a tilt and a slow drift of the zero (no "
-        "waves), the shape and the decay of both parts, and that the zero of the separations is known to a third of "
-        "the nearest one at best. Beyond the data they hold forces that fall about as 1/z^2 (powers of 1.2 to 3.3), "
-        "not as 1/z, as between charges.")
+SAID = ("Bands hold noise, as large in all rows unless a column states it, also such that follows from row to row, a "
+        "level, a tilt and a slow drift of the zero (no waves), the shape and the decay of both parts, and that the "
+        "zero of the separations is known to a third of the nearest one at best. Beyond the data they hold forces "
+        "that fall about as 1/z^2 (powers of 1.2 to 3.3), not as 1/z, as between charges.")
 _TOLD = 2.0  # standard uncertainties, from which a level is said
 _RELATED_ROWS = 0.3  # correlation of the noise of neighboring rows, from which it is said
 
@@ -99,13 +99,16 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
     law, level = _told(task, found.theta, grid(z))
     law |= {"bin_separation": z, "bin_force": y, "bin_std": std, "bin_baseline": np.interp(z, task.z, level.mean),
             "hyperparameter": found.theta}
+    power = np.exp(found.theta[:, PARAMETERS.index("exponent")])
     single = {"noise_std": float(law["force_std_noise"][0]), "moved": float(found.moved), "scale": task.scale,
               **_numbers(task, found.theta, level)}
-    doubts = [*related(rest), *waves(rest), *stays(law, z), *turns(law, z)]
-    made = dataset_of(law, single, source, [*doubts, *_in_it(single), SAID], doubted=bool(doubts))
-    step = provenance.step("force_law_of_table", {"source": str(source), "draws": count, "seed": seed}, seed=seed,
-                           inputs=[provenance.file_record(Path(source))])
-    return provenance.record(made, step)
+    doubts = [*steps(y, single["noise_std"], "N"), *spikes(rest, task.z), *related(rest), *waves(rest), *stays(law, z),
+              *turns(law, z)]
+    made = dataset_of(law, single, source, [*doubts, *_in_it(single), *slow(power, "beyond the data"), SAID],
+                      doubted=bool(doubts))
+    made_by = provenance.step("force_law_of_table", {"source": str(source), "draws": count, "seed": seed}, seed=seed,
+                              inputs=[provenance.file_record(Path(source))])
+    return provenance.record(made, made_by)
 
 
 def told_at(one: xr.Dataset, z: np.ndarray) -> dict[str, np.ndarray]:
@@ -218,5 +221,8 @@ def _task(z: np.ndarray, y: np.ndarray, std: np.ndarray) -> _Task:
 
 
 def white_noise(values: np.ndarray) -> float:
-    """The standard deviation of white noise on values that change smoothly, by their second differences."""
-    return float(np.median(np.abs(np.diff(values, 2)))) / _SECOND
+    """The standard deviation of white noise on values that change smoothly, by their second differences.
+
+    At least that of the rounding to the step in which values come.
+    """
+    return max(float(np.median(np.abs(np.diff(values, 2)))) / _SECOND, step(values) / np.sqrt(12))
