@@ -112,6 +112,23 @@ def test_what_was_not_measured_is_marked(kind, request):
     assert abs(float(made["force"][0, -1])) < 3 * far
 
 
+@pytest.mark.parametrize("kind", ["table", "shifts"])
+def test_nearer_the_band_widens_and_holds_the_mean_and_at_the_zero_nothing_is_told(kind, request):
+    law = request.getfixturevalue(kind)
+    first = float(law["bin_separation"].values[0, 0])
+    made = asperity.predict(law, first * np.array([1.0, 0.95, 0.9, 0.7, 0.5, 0.2, 0.0, -10.0])).isel(curve=0)
+    low, mean, high = (made[name].values for name in ("force_low", "force", "force_high"))
+    told = np.isfinite(mean)
+    assert told[:3].all()
+    assert (np.diff((high - low)[:3]) > 0).all()
+    assert not told[-2:].any()
+    assert ((low <= mean) & (mean <= high))[told].all()
+    for name in ("force_low", "force_gradient", "part_force", "part_covariance"):
+        assert np.isnan(made[name].values[~told]).all()
+        assert np.isfinite(made[name].values[told]).all()
+    np.testing.assert_array_equal(made["extrapolated"], [0, 1, 1, 1, 1, 1, 1, 1])
+
+
 def test_only_a_table_of_forces_has_a_noise_of_the_force(table, shifts):
     made = asperity.predict(table, ASKED)
     np.testing.assert_array_equal(made["force_std_noise"], float(table["noise_std"][0]))

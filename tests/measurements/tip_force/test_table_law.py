@@ -12,9 +12,9 @@ from asperity.data.readers._errors import ReadError
 from asperity.data.readers.force_table import force_table_shows, read_force_table
 from asperity.data.results import codes
 from asperity.measurements.tip_force import table_law
-from asperity.measurements.tip_force.doubts import related, waves
+from asperity.measurements.tip_force.doubts import related, slow, spikes, step, steps, waves
 from asperity.measurements.tip_force.page import page
-from asperity.measurements.tip_force.table_law import force_law_of_table
+from asperity.measurements.tip_force.table_law import force_law_of_table, white_noise
 
 DRAWS = 64
 
@@ -188,3 +188,29 @@ def test_a_steep_force_in_a_long_table_is_not_averaged(tmp_path):
     use = (at >= 0.31) & (at <= 1.0)
     np.testing.assert_allclose(made["force"].values[use] * 1e9, np.interp(at[use], z, true), atol=0.06)
 
+
+
+def test_steps_spikes_and_two_recordings_are_told():
+    """By values whose reason is known: coarse steps and fine ones, one value far off, a slow power."""
+    z, noise = np.linspace(0.4e-9, 10e-9, 80), np.random.default_rng(2).standard_normal(80)
+    coarse = 0.2 * np.round((truth(z * 1e9) + 0.02 * noise) / 0.2)
+    assert step(coarse) == pytest.approx(0.2)
+    assert "steps of 200 mN" in steps(coarse, 0.02, "N")[0]
+    assert not steps(coarse, 0.1, "N")
+    assert step(truth(z * 1e9) + 0.02 * noise) == 0
+    assert white_noise(coarse) == pytest.approx(0.2 / np.sqrt(12))
+    off = noise.copy()
+    off[37] = 6.0
+    assert not spikes(noise, z)
+    assert "At 4.9 nm a value is off by 6 standard deviations" in spikes(off, z)[0]
+    assert "falls more slowly" in slow(np.full(8, 1.5), "beyond the data")[0]
+    assert not slow(np.full(8, 2.0), "beyond the data")
+
+
+def test_values_in_coarse_steps_have_no_law(tmp_path):
+    """Attraction rounded to 0.2 nN: the far rows are all zero, and no noise is left by which to tell the law."""
+    z = np.linspace(0.4, 10.0, 60)
+    force = -1 / 6 / z**2 + 0.02 * np.random.default_rng(3).standard_normal(60)
+    made = force_law_of_table(written(tmp_path / "coarse.csv", z, 0.2 * np.round(force / 0.2)), draws=DRAWS)
+    assert int(made["flag"][0]) == 2
+    assert "steps of 200 pN" in made.attrs["findings"]

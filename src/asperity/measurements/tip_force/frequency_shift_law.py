@@ -21,12 +21,21 @@ from asperity.data.verbs import verb
 from asperity.learning.gp import dense, frequency_shift, mixture
 from asperity.learning.gp._kernel import AbstractKernel
 from asperity.learning.gp.dense import LinearRows
-from asperity.learning.gp.force_table import FORCE, GAP, NEAREST, baseline_of, noise_of, prior_of, total_noise
+from asperity.learning.gp.force_table import (
+    FORCE,
+    GAP,
+    NEAREST,
+    PARAMETERS,
+    baseline_of,
+    noise_of,
+    prior_of,
+    total_noise,
+)
 from asperity.learning.gp.hyperparameters import Draws
 from asperity.learning.gp.observed import Observed, PartPosterior
 from asperity.learning.gp.tempering import tempered
 from asperity.learning.sader_jarvis import ill_posed, inflections, sader_jarvis
-from asperity.measurements.tip_force.doubts import related, stays, turns, waves
+from asperity.measurements.tip_force.doubts import related, slow, spikes, stays, steps, turns, waves
 from asperity.measurements.tip_force.law_table import together
 from asperity.measurements.tip_force.table_law import (
     KNOWN_GAP,
@@ -34,8 +43,10 @@ from asperity.measurements.tip_force.table_law import (
     beyond,
     dataset_of,
     grid,
+    only_told,
     white_noise,
 )
+from asperity.report.numbers import plain
 
 __all__ = ["force_law_of_frequency_shift"]
 
@@ -123,11 +134,12 @@ def force_law_of_frequency_shift(source: str | PathLike[str], *, amplitude: floa
     bad = ill_posed(inflections(at[inside], law["force"][inside]), lever["amplitude"])
     with jax.enable_x64(True):
         rest = np.asarray(_standardized(task.own, found.theta))
-    doubts = [*related(rest), *waves(rest), *stays(law, z), *turns(law, z)]
+    doubts = [*steps(shift, noise, "Hz"), *spikes(rest, task.z), *related(rest), *waves(rest), *stays(law, z),
+              *turns(law, z), *slow(np.exp(found.theta[:, PARAMETERS.index("exponent")]), "at all separations")]
     level = float(fit["bin_frequency_shift_level"][-1])
-    off = f"; a level of {level:.2g} Hz at the last one is taken off" if abs(level) > noise else ""
-    said = [*doubts, f"The noise of the frequency shifts is {noise:.2g} Hz{off}.", *([_ILL] if bad else []), _KNOWN,
-            SAID]
+    off = f"; a level of {plain(level, 'Hz', 2)} at the last one is taken off" if abs(level) > noise else ""
+    said = [*doubts, f"The noise of the frequency shifts is {plain(noise, 'Hz', 2)}{off}.", *([_ILL] if bad else []),
+            _KNOWN, SAID]
     made = dataset_of(law, single, source, said, doubted=bool(doubts)).assign_attrs(observed="frequency_shift", **lever)
     arguments = {"source": str(source), **{name: value for name, value in given.items() if value is not None},
                  "draws": count, "seed": seed}
@@ -139,7 +151,8 @@ def told_at(one: xr.Dataset, z: np.ndarray) -> dict[str, np.ndarray]:
     """The variables over ``point`` of the law of one table of frequency shifts at separations ``z`` (m)."""
     first, shift, std = (one[f"bin_{name}"].values
                          for name in ("separation", "frequency_shift", "frequency_shift_std"))
-    return _told(_task(first, shift, std, one.attrs), one["hyperparameter"].values, z)
+    task, theta = _task(first, shift, std, one.attrs), one["hyperparameter"].values
+    return only_told(_told(task, theta, z), (z - task.first) / task.length, theta)
 
 
 def _told(task: _Task, theta: np.ndarray, z: np.ndarray) -> dict[str, Any]:

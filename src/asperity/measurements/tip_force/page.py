@@ -98,7 +98,7 @@ def _table_findings(one: xr.Dataset) -> tuple[Finding, ...]:
     rows = []
     far = f"force at {plain(float(z[-1]), 'm', 2)}"
     for name, at, meaning in (("largest attraction", least, "The least force of the law within the data."),
-                              (far, len(z) - 1, "Extrapolated, by the decay of the long-range part.")):
+                              (far, len(z) - 1, "Extrapolated, by a decay about as 1/z^2.")):
         value, low, high = (float(one[f"force{end}"][at]) for end in ("", "_low", "_high"))
         where = f" at {plain(float(z[at]), 'm', 2)}" if at == least else ""
         if at == least and high >= 0:
@@ -185,10 +185,10 @@ def _panels(one: xr.Dataset, curve: int, many: int) -> list[Panel]:
         return [_shifts(one), Panel(f"{name}force law", words, tuple(figures)),
                 Panel("long range, and what is not known", "Epistemic: what more data would lessen. The noise of the "
                       "frequency shifts is no force; it is drawn with them.", (outside, _unknown(one, z, far)))]
+    place = ", and of its place on a steep law" if "contact" in parts else ""
     return [Panel(f"{name}force law", words, tuple(figures)),
             Panel(f"{name}{where}, and what is not known", "Epistemic: what more data of the same curve would "
-                  "lessen. Noise of one further sample: of its force, and of its place on a steep law.",
-                  (outside, _unknown(one, z, far)))]
+                  f"lessen. Noise of one further sample: of its force{place}.", (outside, _unknown(one, z, far)))]
 
 
 def _shifts(one: xr.Dataset) -> Panel:

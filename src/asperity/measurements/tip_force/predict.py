@@ -35,7 +35,8 @@ def predict(law: xr.Dataset, separation: Sequence[float]) -> xr.Dataset:
     Returns:
         the variables over ``point`` that the law has, at these separations: the force with its band, its epistemic
         standard uncertainty and what the noise of one further sample adds (of frequency shifts that is no force and
-        is not there), the gradient, the parts; ``extrapolated`` is 1 where nothing was measured.
+        is not there), the gradient, the parts; ``extrapolated`` is 1 where nothing was measured. Of tables
+        nothing is told (NaN) so near that one of the draws has its zero distance there, or few draws decide the mean.
 
     Raises:
         ArgumentError: no separation, or too many; a law without the data that it was made from.

@@ -18,14 +18,15 @@ from asperity.data.readers._errors import Unsupported
 from asperity.data.readers.force_table import read_force_table
 from asperity.data.verbs import verb
 from asperity.learning.gp import force_prior, force_table, tempering
-from asperity.learning.gp.force_table import FORCE, PARAMETERS, ForceTable
+from asperity.learning.gp.force_table import FORCE, GAP, PARAMETERS, ForceTable
 from asperity.learning.outcome import Outcome
-from asperity.measurements.tip_force.doubts import related, stays, turns, waves
+from asperity.measurements.tip_force.doubts import related, slow, spikes, stays, step, steps, turns, waves
 from asperity.measurements.tip_force.law_table import ForceLaw, table, together
 from asperity.report.citing import citations
 from asperity.report.numbers import measurement
 
-__all__ = ["KNOWN_GAP", "SAID", "beyond", "dataset_of", "force_law_of_table", "grid", "told_at", "white_noise"]
+__all__ = ["KNOWN_GAP", "SAID", "beyond", "dataset_of", "force_law_of_table", "grid", "only_told", "told_at",
+           "white_noise"]
 
 _POINTS = 120  # of the law,
 _BEYOND = 3.0  # to so many times the farthest separation
@@ -42,9 +43,10 @@ _ROWS_NOISE = 0.3  # and where thousands of rows show it
 _SECOND = 1.65  # median size of second differences of white noise of variance 1: sqrt(6) / 1.4826
 _STUCK = 0.02  # of the last moves of the draws that must be accepted
 #: what bands hold
-SAID = ("Bands hold noise, also such that follows from row to row, a level, a tilt and a slow drift of the zero (no "
-        "waves), the shape and the decay of both parts, and that the zero of the separations is known to a third of "
-        "the nearest one at best.")
+SAID = ("Bands hold noise, as large in all rows unless a column states it, also such that follows from row to row, a "
+        "level, a tilt and a slow drift of the zero (no waves), the shape and the decay of both parts, and that the "
+        "zero of the separations is known to a third of the nearest one at best. Beyond the data they hold forces "
+        "that fall about as 1/z^2 (powers of 1.2 to 3.3), not as 1/z, as between charges.")
 _TOLD = 2.0  # standard uncertainties, from which a level is said
 _RELATED_ROWS = 0.3  # correlation of the noise of neighboring rows, from which it is said
 
@@ -97,20 +99,23 @@ def force_law_of_table(source: str | PathLike[str], *, draws: int = 128, seed: i
     law, level = _told(task, found.theta, grid(z))
     law |= {"bin_separation": z, "bin_force": y, "bin_std": std, "bin_baseline": np.interp(z, task.z, level.mean),
             "hyperparameter": found.theta}
+    power = np.exp(found.theta[:, PARAMETERS.index("exponent")])
     single = {"noise_std": float(law["force_std_noise"][0]), "moved": float(found.moved), "scale": task.scale,
               **_numbers(task, found.theta, level)}
-    doubts = [*related(rest), *waves(rest), *stays(law, z), *turns(law, z)]
-    made = dataset_of(law, single, source, [*doubts, *_in_it(single), SAID], doubted=bool(doubts))
-    step = provenance.step("force_law_of_table", {"source": str(source), "draws": count, "seed": seed}, seed=seed,
-                           inputs=[provenance.file_record(Path(source))])
-    return provenance.record(made, step)
+    doubts = [*steps(y, single["noise_std"], "N"), *spikes(rest, task.z), *related(rest), *waves(rest), *stays(law, z),
+              *turns(law, z)]
+    made = dataset_of(law, single, source, [*doubts, *_in_it(single), *slow(power, "beyond the data"), SAID],
+                      doubted=bool(doubts))
+    made_by = provenance.step("force_law_of_table", {"source": str(source), "draws": count, "seed": seed}, seed=seed,
+                              inputs=[provenance.file_record(Path(source))])
+    return provenance.record(made, made_by)
 
 
 def told_at(one: xr.Dataset, z: np.ndarray) -> dict[str, np.ndarray]:
     """The variables over ``point`` of the law of one table at separations ``z`` (m)."""
     first, force, std = (one[f"bin_{name}"].values for name in ("separation", "force", "std"))
-    task = _task(first, force, std)
-    return _told(task, one["hyperparameter"].values, z)[0]
+    task, theta = _task(first, force, std), one["hyperparameter"].values
+    return only_told(_told(task, theta, z)[0], (z - task.z[0]) / task.length, theta)
 
 
 def _told(task: _Task, theta: np.ndarray, z: np.ndarray) -> tuple[dict[str, Any], _Level]:
@@ -124,6 +129,20 @@ def _told(task: _Task, theta: np.ndarray, z: np.ndarray) -> tuple[dict[str, Any]
     level, within = answer.level[:, seen] * task.scale, answer.level_variance[:, seen] * task.scale**2
     return law | {"force_std_noise": np.full(len(z), noise), "extrapolated": beyond(z, task.z)}, _Level(
         level.mean(axis=0), np.sqrt(np.maximum(within, 0).mean(axis=0) + level.var(axis=0)))
+
+
+def only_told(law: dict[str, Any], at: np.ndarray, theta: np.ndarray) -> dict[str, Any]:
+    """The law without what few draws decide: NaN at or behind the zero of any draw, or where the mean leaves the band.
+
+    ``at``: the separations from the nearest point, in the unit of the fit.
+    """
+    reached = at + np.exp(theta[:, GAP]).min() > 0
+    told = reached & (law["force_low"] <= law["force"]) & (law["force"] <= law["force_high"])
+
+    def kept(values: np.ndarray) -> np.ndarray:
+        return np.where(told.reshape(-1, *[1] * (values.ndim - 1)), values, np.nan)
+
+    return {name: values if name in ("separation", "extrapolated") else kept(values) for name, values in law.items()}
 
 
 def beyond(z: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -202,5 +221,8 @@ def _task(z: np.ndarray, y: np.ndarray, std: np.ndarray) -> _Task:
 
 
 def white_noise(values: np.ndarray) -> float:
-    """The standard deviation of white noise on values that change smoothly, by their second differences."""
-    return float(np.median(np.abs(np.diff(values, 2)))) / _SECOND
+    """The standard deviation of white noise on values that change smoothly, by their second differences.
+
+    At least that of the rounding to the step in which values come.
+    """
+    return max(float(np.median(np.abs(np.diff(values, 2)))) / _SECOND, step(values) / np.sqrt(12))
