@@ -95,12 +95,12 @@ def modes_of(episodes: Sequence[Float[np.ndarray, " sample"]], coordinates: Coor
     model, parts = _model(episodes, coordinates, delays, 1)
     found = eigenpairs(model)
     keep = (np.imag(found.value) >= 0) & (np.abs(found.value) > _LEAST) & (np.abs(found.value - 1) > _CONSTANT)
-    value, residual = found.value[keep], found.residual[keep]
+    value, residual = found.value[keep].astype(complex), found.residual[keep]
     random, drawn = np.random.default_rng(seed), []
     for _ in range(draws if len(parts) > 1 else 0):
         counts = np.bincount(random.integers(len(parts), size=len(parts)), minlength=len(parts))
         again = reduce(Sums.merged, [_times(one, int(n)) for one, n in zip(parts, counts, strict=True) if n])
-        other = np.linalg.eigvals(fit(model.dictionary, model.scaling, again).matrix)
+        other = np.linalg.eigvals(fit(model.dictionary, model.scaling, again).matrix).astype(complex)
         drawn.append(np.log(other[np.argmin(np.abs(other[:, None] - value), axis=0)]) / interval)
     scale = np.sqrt(len(parts) / max(len(parts) - 1, 1))  # of the spread of few episodes
     std = [scale * np.std(part(drawn), axis=0) if drawn else np.full(len(value), np.nan) for part in (np.imag, np.real)]

@@ -82,6 +82,54 @@ def test_motions_alone_are_modeled(tmp_path):
     assert {"prediction_error", "prediction_error_lifted", "prediction_error_relifted"} <= set(found.data_vars)
 
 
+def tones(path, *parts, samples=2000, trend=0.0):
+    """A table of tones (amplitude in nm, frequency in Hz) at 19.2 million samples in a second."""
+    at = np.arange(samples) / 19.2e6
+    seen = 0.01 * np.random.default_rng(1).standard_normal(samples) + trend * np.arange(samples) / samples
+    seen = seen + sum(size * np.sin(2 * np.pi * frequency * at + 1) for size, frequency in parts)
+    np.savetxt(path, np.stack([at * 1e6, seen], axis=1), delimiter=",", header="time (us), deflection (nm)",
+               comments="", fmt="%.10g")
+    return path
+
+
+def sure(found):
+    """The frequencies with a small residual."""
+    return np.sort(found["frequency"].values[found["residual"].values < 0.05])
+
+
+def test_a_fast_tone_is_not_taken_for_a_slow_one(tmp_path):
+    """One sample of two is used: 8 MHz would be seen at 1.6 MHz."""
+    found = series_model(tones(tmp_path / "a.csv", (10, 3e5), (2, 8e6)))
+    np.testing.assert_allclose(sure(found), [3e5], rtol=1e-4)
+    assert "above 3.84 MHz" in found.attrs["findings"]
+
+
+def test_a_drift_does_not_hide_the_motion(tmp_path):
+    found = series_model(tones(tmp_path / "a.csv", (10, 3e5), trend=200.0))
+    assert sure(found)[-1] == pytest.approx(3e5, rel=1e-4)
+
+
+def test_a_short_record_keeps_its_samples(tmp_path):
+    found = series_model(tones(tmp_path / "a.csv", (10, 5e4), samples=1024))
+    assert sure(found)[-1] == pytest.approx(5e4, rel=1e-2)
+    assert found.sizes["step"] > 20
+
+
+def test_noise_is_not_predicted(tmp_path):
+    """Errors over many beginnings: about 1, of noise alone; rates are numbers."""
+    found = series_model(tones(tmp_path / "a.csv"))
+    assert 0.8 < float(np.mean(found["prediction_error"])) < 1.2
+    assert np.isfinite(found["damping_rate"]).all()
+    assert float(found["residual"].min()) > 0.5
+
+
+def test_the_fastest_tone_there_can_be(tmp_path):
+    """The map of an alternating signal is -1: half of the sampling rate, not 0."""
+    path = tmp_path / "a.csv"
+    path.write_text("time (us), deflection (nm)\n" + "".join(f"{i},{(-1) ** i}\n" for i in range(400)))
+    assert float(series_model(path)["frequency"][0]) == pytest.approx(5e5)
+
+
 def test_a_lever_of_several_modes_is_doubted():
     """A supplied simulation with three modes: what one mode leaves is no noise, and that is said."""
     path = shared_data("dynamics/tappingmode_sim") / "epoxy_1stMode_189.txt"

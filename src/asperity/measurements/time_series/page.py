@@ -32,7 +32,7 @@ def page(made: xr.Dataset) -> Page:
                     "the circle they die out. A residual is not an error: a mode is verified as far as it says. "
                     "A motion that still settles beats about its drive, whose frequency is then none of these.",
                     (_plane(made),), ("frequency", "95 %", "rate of decay", "95 %", "residual"), rows),
-              Panel("prediction", "Held-out episodes, predicted from their first window; 1 is as good as their mean. "
+              Panel("prediction", "Held-out episodes, predicted from 16 windows in their first half; 1 is as good as their mean. "
                     "With products, the lifted state evolves linearly, or is lifted anew before each step.",
                     (_horizon(made),))]
     if "tip_force" in made:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.signal import detrend, firwin
 
 from asperity.contact.named import contact_model
 from asperity.data import provenance
@@ -23,12 +24,16 @@ from asperity.measurements.time_series.files import Series, read_series
 from asperity.measurements.time_series.recovery import KNOWN, Recovery, recovered
 from asperity.messages import ArgumentError, AsperityError, DataError, shown
 from asperity.report.citing import citations
-from asperity.report.numbers import count_of
+from asperity.report.numbers import count_of, plain
 
 __all__ = ["series_model"]
 
 _PER_PERIOD = 24  # samples of the dominant period, to which a finer record is thinned for its frequencies
 _DELAYS = 47  # windows of two of these periods
+_LEAST = 256  # samples that are left of a record,
+_TAPS = 16  # of which the window of the low pass before it holds so many;
+_PASSED = 0.8  # of the largest frequency that they tell: where the low pass has half of its height,
+_DAMPED = 6.0  # Kaiser's parameter: 1e-3 of what is too fast is left
 _EPISODES = 8  # that one record is cut into, at most,
 _PERIODS = 3.0  # each of so many periods, about
 _HELD = 4  # of so many episodes one is held out, and the last of fewer
@@ -129,8 +134,8 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
     if any(abs(one.interval / interval - 1) > 1e-6 for one in series):
         raise DataError("source: the records have different sampling rates; give them one at a time")
     period = _period(series[0].deflection)
-    every = max(int(period / _PER_PERIOD), 1)
-    thin = [one.deflection[::every] for one in series]
+    every = max(int(min(period / _PER_PERIOD, min(len(one.deflection) for one in series) / _LEAST)), 1)
+    thin = [_thinned(one.deflection, every) for one in series]
     most = -(-_EPISODES // len(thin))
     parts = int(np.clip(min(map(len, thin)) * every / period / _PERIODS, 1 + (len(thin) == 1), most))
     episodes = [part for one in thin for part in np.array_split(one, parts)]
@@ -141,7 +146,7 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
     coordinates = coordinates_of(train, delays, _MOST)
     found = modes_of(train, coordinates, delays, interval * every, draws=draws, seed=seed)
     few = coordinates_of(train, delays, _MOST_QUADRATIC)
-    steps = min(_HORIZON, min(len(one) for one in held) - delays - 2)
+    steps = min(_HORIZON, (min(len(one) for one in held) - delays) // 2)
     linear = prediction_errors(train, held, coordinates, delays, steps)["linear"]
     quadratic = prediction_errors(train, held, few, delays, steps, degree=2)
     made = _told(found, interval * every) | {
@@ -151,13 +156,22 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
         "prediction_error_relifted": _variable("step", quadratic["relifted"], "1", "with products, lifted anew")}
     said = [f"{count_of(len(episodes), 'episode')} of {len(episodes[0])} samples ({every} of the record to one); "
             f"{count_of(len(held), 'episode')} held out, predicted over {count_of(steps, 'step')}."]
+    said += [f"Nothing above {plain(_PASSED / (2 * interval * every), 'Hz', 3)} is sought."] if every > 1 else []
     return made, said
 
 
 def _period(values: np.ndarray) -> float:
-    """Samples of the dominant period."""
-    power = np.abs(np.fft.rfft((values - values.mean()) * np.hanning(len(values))))
+    """Samples of the dominant period, a drift aside."""
+    power = np.abs(np.fft.rfft(detrend(values) * np.hanning(len(values))))
     return len(values) / float(np.argmax(power[1:]) + 1)
+
+
+def _thinned(values: np.ndarray, every: int) -> np.ndarray:
+    """One sample of so many, after a low pass: what is too fast for them would be taken for something slow."""
+    if every == 1:
+        return values
+    window = firwin(_TAPS * every + 1, _PASSED / every, window=("kaiser", _DAMPED))
+    return np.convolve(values, window, "valid")[::every]
 
 
 def _told(found: HankelModes, interval: float) -> dict[str, Any]:
