@@ -69,9 +69,12 @@ def picture(values: np.ndarray, x: np.ndarray, y: np.ndarray, title: str, unit: 
 def lines(found: Sequence[Line], title: str, x_label: str, y_label: str, *, logarithmic: bool = False,
           logarithmic_x: bool = False) -> figure:
     """Lines over each other, thinned where they are long; both axes, or the first alone, logarithmic if asked for."""
+    from bokeh.models import Legend
+
     along = logarithmic or logarithmic_x
     plot = quiet_figure(title, x_label, y_label, frame_width=520, frame_height=300,
                         x_axis_type="log" if along else "linear", y_axis_type="log" if logarithmic else "linear")
+    plot.add_layout(Legend(orientation="horizontal"), "below")  # beside the lines, not over them
     for line, color in zip(found, _COLORS):
         use = np.isfinite(line.x) & np.isfinite(line.y) & (line.x > 0 if along else True)
         index = np.flatnonzero(use & (line.y > 0 if logarithmic else True))
@@ -82,8 +85,7 @@ def lines(found: Sequence[Line], title: str, x_label: str, y_label: str, *, loga
             plot.scatter(line.x[index], line.y[index], size=3, color=color, alpha=0.6, legend_label=line.label)
         else:
             plot.line(line.x[index], line.y[index], color=color, line_width=1.8, legend_label=line.label)
-    if found:
-        plot.legend.update(label_text_font_size="11px", background_fill_alpha=0.7, border_line_color=None)
+    plot.legend.update(label_text_font_size="11px", border_line_color=None, visible=bool(found))
     return plot
 
 

@@ -8,6 +8,7 @@ import pytest
 import asperity
 from asperity.measurements.force_curves.fit import fit
 from asperity.measurements.replay import differences, replay
+from asperity.measurements.time_series.page import page
 from asperity.measurements.time_series.series import series_model
 from asperity.measurements.time_series.series_csv import as_curves, write_force
 from asperity.messages import ArgumentError
@@ -78,8 +79,47 @@ def test_a_contact_that_attracts_is_refused(tmp_path):
 def test_motions_alone_are_modeled(tmp_path):
     found = asperity.series_model(write(tmp_path / "a.csv", drive=""))
     assert "tip_force" not in found
-    assert float(found["frequency"][0]) == pytest.approx(3e5, rel=0.03)
+    strongest = int(np.argmax(found["contribution"].values))
+    assert float(found["frequency"][strongest]) == pytest.approx(3e5, rel=0.03)
     assert {"prediction_error", "prediction_error_lifted", "prediction_error_relifted"} <= set(found.data_vars)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"spring_constant": 80.0}, "drive"), ({"quality": 200.0}, "quality"),
+    ({"resonance_frequency": 303e3}, "frequency")])
+def test_a_lever_that_the_record_contradicts_gives_no_modulus(tmp_path, wrong, said):
+    """A spring constant wrong by 2 is a force and a modulus wrong by 2, with the narrow band of its uncertainty."""
+    found = series_model(write(tmp_path / "a.csv"), lever={**LEVER, "spring_constant_std": 0.05, **wrong}, contact=TIP)
+    assert found["flag"].attrs["flag_meanings"].split()[int(found["flag"])] == "misfit"
+    assert f"contradicts what is said of the lever: {said}" in found.attrs["findings"]
+    assert "modulus" not in found
+
+
+def test_departures_are_shares_also_where_they_are_large(tmp_path):
+    found = series_model(write(tmp_path / "a.csv"), lever={**LEVER, "quality": 200.0})
+    assert float(found["quality_departure"]) == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_force_of_another_tip_gives_no_modulus(tmp_path, made):
+    """The recovered force of a sphere against a cone: chi-square tells, the force stays."""
+    path = write(tmp_path / "a.csv", noise=1e-13)
+    found = series_model(path, lever=LEVER, contact={"name": "cone", "half_angle": 0.35, "poisson_ratio": 0.0})
+    assert float(found["contact_misfit"]) > 2 > float(made["contact_misfit"])
+    assert "modulus" not in found
+    assert "not that of this contact" in page(found).headline
+    assert int(found["flag"]) != 0
+
+
+def test_a_flat_end_tells_no_modulus(tmp_path):
+    """Its force grows in proportion to the depth: surface and attraction are one number."""
+    found = series_model(write(tmp_path / "a.csv"), lever=LEVER, contact={"name": "flat_punch", "punch_radius": RADIUS})
+    assert "not told apart" in found.attrs["findings"]
+
+
+def test_a_tip_that_nobody_gave_is_said(tmp_path):
+    found = series_model(write(tmp_path / "a.csv"), lever=LEVER, contact={"name": "hertz", "poisson_ratio": 0.3})
+    assert json.loads(found.attrs["assumed"]) == {"radius": 1e-6}
+    assert "ASSUMED, because nobody said it: radius" in found.attrs["findings"]
 
 
 def tones(path, *parts, samples=2000, trend=0.0):
