@@ -11,9 +11,9 @@ from asperity.measurements.replay import differences, replay
 from asperity.measurements.time_series.page import page
 from asperity.measurements.time_series.series import series_model
 from asperity.measurements.time_series.series_csv import as_curves, write_force
-from asperity.messages import ArgumentError
+from asperity.messages import ArgumentError, DataError
 from tests.conftest import shared_data
-from tests.measurements.time_series.tapping_table import CUTOFF, LEVER, MODULUS, RADIUS, law, write
+from tests.measurements.time_series.tapping_table import CUTOFF, F0, LEVER, MODULUS, RADIUS, law, motion, write
 
 TIP = {"name": "hertz", "radius": RADIUS, "poisson_ratio": 0.0}
 
@@ -114,6 +114,32 @@ def test_a_flat_end_tells_no_modulus(tmp_path):
     """Its force grows in proportion to the depth: surface and attraction are one number."""
     found = series_model(write(tmp_path / "a.csv"), lever=LEVER, contact={"name": "flat_punch", "punch_radius": RADIUS})
     assert "not told apart" in found.attrs["findings"]
+
+
+def test_a_contact_without_a_lever_is_refused(tmp_path):
+    with pytest.raises(ArgumentError, match="quality of the lever must be known"):
+        series_model(write(tmp_path / "a.csv"), contact=TIP)
+
+
+def test_a_velocity_of_another_scale_is_told(tmp_path):
+    """Twice the velocity is no motion of the lever: told in words."""
+    at, deflection, force = motion()
+    velocity = 2 * 2 * np.pi * F0 * np.gradient(deflection, at)
+    noise = 3e-12 * np.random.default_rng(0).standard_normal((2, len(at)))
+    columns = [at / (2 * np.pi * F0), deflection + noise[0], velocity + 2 * np.pi * F0 * noise[1], force]
+    np.savetxt(tmp_path / "a.csv", np.stack(columns, axis=1), delimiter=",", comments="",
+               header="time (s), deflection (m), velocity (m/s), drive (N)")
+    with pytest.raises(DataError, match="in their units"):
+        series_model(tmp_path / "a.csv", lever=LEVER, contact=TIP)
+
+
+def test_a_drive_that_is_sought_says_where(tmp_path):
+    """A motion that settles beats beside its drive."""
+    path = write(tmp_path / "a.csv", drive="")
+    found = series_model(path, lever={**LEVER, "free_amplitude": 20e-9})
+    assert "give --drive-frequency" in found.attrs["findings"]
+    found = series_model(path, lever={**LEVER, "free_amplitude": 20e-9, "drive_frequency": F0}, contact=TIP)
+    assert float(found["modulus"]) == pytest.approx(MODULUS, rel=0.15)
 
 
 def test_a_tip_that_nobody_gave_is_said(tmp_path):

@@ -64,10 +64,19 @@ def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
     records = [_record(one, told, said, height if one.of_tip else 0.0, slice(0, most, every)) for one in series]
     law = recover_force(records, told, height, height_std=said["height_std"])
     used = sum(len(one.drive) for one in records) * every * interval * told.frequency
-    words = "of the record" if not free else "sought: not recorded"
+    words = _driven(series, said) if free else "of the record"
     uncertain = ", ".join(f"{name.replace('_', ' ')} {_share(*limit)}" for name, limit in _limits(told).items())
     return Recovery(law, used, any(len(one.deflection) > most for one in series), words, uncertain,
                     _against(law, told))
+
+
+def _driven(series: Sequence[Series], said: Mapping[str, float | None]) -> str:
+    """Where a drive that was not recorded is sought."""
+    if said["drive_frequency"]:
+        return f"not recorded, sought at {said['drive_frequency']:.6g} Hz"
+    at = next(_dominant(one.deflection, one.interval) for one in series if one.drive is None)
+    return (f"not recorded, sought at {at:.6g} Hz, where the deflection is strongest (a motion that settles beats: "
+            "give --drive-frequency, if you know it)")
 
 
 def _limits(told: TappedLever) -> dict[str, tuple[float, str]]:

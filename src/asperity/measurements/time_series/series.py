@@ -22,7 +22,7 @@ from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, pred
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
 from asperity.measurements.time_series.files import Series, read_series
-from asperity.measurements.time_series.recovery import KNOWN, Recovery, recovered
+from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
 from asperity.messages import ArgumentError, AsperityError, DataError, shown
 from asperity.quantities import QUANTITIES
 from asperity.report.citing import citations
@@ -48,9 +48,8 @@ _WIDE = 1.96  # standard deviations to the ends of 95 %
 _DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
           "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
           "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
-_AGAINST = ("The record contradicts what is said of the lever: {}. Where the drive is in newtons, a wrong spring "
-            "constant shows as a wrong drive. Correct the constants, or give larger uncertainties of them (lever in "
-            "Python).")
+_AGAINST = ("The record contradicts what is said of the lever: {}. A wrong spring constant or sensitivity of the "
+            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties of them (lever in Python).")
 _UNLIKE = 2.0  # chi-square over its degrees of freedom, from which a contact is not that of the force
 _UNLIKE_WORDS = ("No modulus: the force is not that of this contact (chi-square {:.3g} times its degrees of freedom). "
                  "Another shape of the tip, adhesion, or a layer?")
@@ -86,6 +85,9 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         raise ArgumentError("source = []: must be the path of a table, or a list of such")
     model = _contact(contact)
     _checked(lever)
+    if model is not None and lever is None:
+        raise ArgumentError(f"contact = {shown(contact)}: a contact is sought in the force, and for that "
+                            f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
     flag = Outcome.converged
