@@ -28,8 +28,8 @@ Frequency = Annotated[float | None, option("Hz", "FREQUENCY", "Resonance of the 
                                            ("1Hz", "100MHz"))]
 DriveFrequency = Annotated[float | None, option("Hz", "FREQUENCY", "Of a drive that was not recorded. (default: the "
                                                 "dominant one)", ("1Hz", "100MHz"))]
-Quality = Annotated[float | None, typer.Option(min=0.6, max=1e7, help="Of the free lever, for the force.",
-                                               show_default=False)]
+Quality = Annotated[float | None, option("1", "FACTOR", "Of the free lever, for the force; a plain number.",
+                                         ("0.6", "10000000"))]
 FreeAmplitude = Annotated[float | None, option("m", "LENGTH", "Without the sample; the size of a drive that is not in "
                                                "newtons.")]
 Height = Annotated[float | None, option("m", "LENGTH", "Distance of the tip where the lever is not deflected; else "

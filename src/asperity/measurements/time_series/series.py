@@ -49,7 +49,7 @@ _DOUBT = ("What the force and the motion of one mode leave of the deflections is
           "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
           "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
 _AGAINST = ("The record contradicts what is said of the lever: {}. A wrong spring constant or sensitivity of the "
-            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties of them (lever in Python).")
+            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (lever in Python).")
 _UNLIKE = 2.0  # chi-square over its degrees of freedom, from which a contact is not that of the force
 _UNLIKE_WORDS = ("No modulus: the force is not that of this contact (chi-square {:.3g} times its degrees of freedom). "
                  "Another shape of the tip, adhesion, or a layer?")
