@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.signal import detrend, firwin
+from scipy.signal import detrend
 
 from asperity.contact.named import assumed_inputs, contact_model
 from asperity.data import provenance
@@ -176,7 +176,7 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
 
 def _period(values: np.ndarray) -> float:
     """Samples of the dominant period, a drift aside."""
-    power = np.abs(np.fft.rfft(detrend(values) * np.hanning(len(values))))
+    power = np.abs(np.fft.rfft(np.asarray(detrend(values), float) * np.hanning(len(values))))
     return len(values) / float(np.argmax(power[1:]) + 1)
 
 
@@ -184,8 +184,9 @@ def _thinned(values: np.ndarray, every: int) -> np.ndarray:
     """One sample of so many, after a low pass: what is too fast for them would be taken for something slow."""
     if every == 1:
         return values
-    window = firwin(_TAPS * every + 1, _PASSED / every, window=("kaiser", _DAMPED))
-    return np.convolve(values, window, "valid")[::every]
+    place = np.arange(-_TAPS * every // 2, _TAPS * every // 2 + 1)
+    window = np.sinc(_PASSED / every * place) * np.kaiser(len(place), _DAMPED)
+    return np.convolve(values, window / window.sum(), "valid")[::every]
 
 
 def _told(found: HankelModes, interval: float) -> dict[str, Any]:
