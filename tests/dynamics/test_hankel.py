@@ -34,9 +34,19 @@ def test_one_percent_of_noise_lies_within_the_intervals():
     held = []
     for seed in range(30):
         found, mode = best(seed, 1e-2)
-        held.append([abs(found.frequency[mode] - FREQUENCY) < found.factor * found.frequency_std[mode],
-                     abs(found.damping[mode] - DAMPING) < found.factor * found.damping_std[mode]])
+        held.append([abs(found.frequency[mode] - FREQUENCY) < found.frequency_half[mode],
+                     abs(found.damping[mode] - DAMPING) < found.damping_half[mode]])
     assert np.sum(held, axis=0).min() >= 25
+
+
+def test_the_sizes_of_two_tones():
+    """Root mean squares of what each is of the signal, and the smaller one is the faster."""
+    t = np.arange(600)
+    own = [3 * np.cos(0.2 * t + i) + 0.5 * np.cos(0.5 * t - 2 * i) + 1e-3 * np.cos(t**2) for i in range(6)]
+    found = modes_of(own, coordinates_of(own, 63, 12), 63, 1.0, draws=5)
+    for angle, size in ((0.2, 3), (0.5, 0.5)):
+        mode = int(np.argmin(np.abs(2 * np.pi * found.frequency - angle)))
+        assert found.size[mode] == pytest.approx(size / np.sqrt(2), rel=0.01)
 
 
 def test_units_do_not_matter():
@@ -56,6 +66,6 @@ def test_a_linear_signal_is_predicted_to_its_noise():
 
 def test_one_episode_has_no_interval_and_a_still_signal_is_refused():
     own = episodes(3, 1e-3, count=1)
-    assert np.isnan(modes_of(own, coordinates_of(own, 63, 12), 63, 1.0).frequency_std).all()
+    assert np.isnan(modes_of(own, coordinates_of(own, 63, 12), 63, 1.0).frequency_half).all()
     with pytest.raises(DataError, match="does not change"):
         coordinates_of([np.ones(300)], 20, 4)

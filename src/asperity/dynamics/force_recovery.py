@@ -215,8 +215,9 @@ def _told(records: Sequence[TappingRecord], lever: TappedLever, height: tuple[fl
                   + lever.stiffness_std**2 * np.outer(force, force))
     sizes = np.array([1.0] * (len(DEPARTURES) - 1) + [unit])
     std = np.sqrt(np.diag(found.covariance)[spline.size:])
-    departures = {name: (float(found.departures[i] * sizes[i]), float(std[i] * sizes[i]))
-                  for i, name in enumerate(DEPARTURES) if std[i] > 0}
+    value = found.departures * sizes
+    value[:2], sizes[:2] = np.expm1(value[:2]), np.exp(value[:2])  # logarithms of quality and frequency
+    departures = {name: (float(value[i]), float(std[i] * sizes[i])) for i, name in enumerate(DEPARTURES) if std[i] > 0}
     offset = found.departures[DEPARTURES.index("offset")]
     rest = []
     for one, states in zip(records, found.states, strict=True):

@@ -3,8 +3,7 @@ r"""Frequencies and damping of a recorded signal: mode decomposition of its dela
 States are windows of samples, reduced to the few coordinates (principal components) that stand out of the noise. The
 linear map from one window to the next has the eigenvalues $\lambda = e^{(-\gamma + 2 \pi i f)\,\Delta t}$:
 frequencies f and rates $\gamma$ at which they die out, each with its residual (see `asperity.dynamics.koopman`).
-Episodes are drawn again with replacement, and the spread of each eigenvalue over these draws, times Student's factor
-for their number, is its interval.
+Their intervals come from the scatter among episodes (`asperity.dynamics.koopman.rate_intervals`).
 
 Source: Arbabi, Mezic, SIAM J. Appl. Dyn. Syst. 16, 2096 (2017) (delays); Colbrook, Townsend, Commun. Pure Appl. Math.
 77, 221 (2024) (residuals).
@@ -18,10 +17,23 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy.stats import t as student
 
 from asperity.dynamics.dictionaries.polynomials import Polynomials
-from asperity.dynamics.koopman import KoopmanModel, Sums, delayed, eigenpairs, fit, pairs, rollout, scaling_of, sums_of
+from asperity.dynamics.koopman import (
+    FEWEST_EPISODES,
+    KoopmanModel,
+    Sums,
+    delayed,
+    eigenpairs,
+    fit,
+    modes,
+    pairs,
+    rate_intervals,
+    rates,
+    rollout,
+    scaling_of,
+    sums_of,
+)
 from asperity.messages import DataError
 
 __all__ = ["Coordinates", "HankelModes", "coordinates_of", "modes_of", "prediction_errors"]
@@ -30,7 +42,6 @@ _NOISE = 6.0  # times the median variance of all coordinates: those above it are
 _ROUNDING = 1e-12  # of the largest, and at least this
 _STARTS = 16  # of a held-out episode, from which it is predicted
 _DIVERGED = 1e3  # times the signal: a prediction that is none
-_QUANTILE = 0.975
 _CONSTANT = 1e-9  # from 1: the eigenvalue of the constant
 _LEAST = 1e-12  # of an eigenvalue: none whose rate has a meaning
 
@@ -52,15 +63,18 @@ class Coordinates(NamedTuple):
 
 
 class HankelModes(NamedTuple):
-    """From the smallest residual to the largest; conjugates are left out."""
+    """From the smallest residual to the largest; conjugates are left out.
+
+    Half widths are those of intervals of 95 %, NaN where there are too few episodes.
+    """
 
     value: Complex[np.ndarray, " mode"]  # eigenvalue over one step
     residual: Float[np.ndarray, " mode"]
+    size: Float[np.ndarray, " mode"]  # root mean square of what it contributes to the signal, in the signal's unit
     frequency: Float[np.ndarray, " mode"]  # per unit of the interval
-    frequency_std: Float[np.ndarray, " mode"]
+    frequency_half: Float[np.ndarray, " mode"]
     damping: Float[np.ndarray, " mode"]  # rate, per unit of the interval
-    damping_std: Float[np.ndarray, " mode"]
-    factor: float  # from a standard deviation to the half width of an interval of 95 %
+    damping_half: Float[np.ndarray, " mode"]
 
 
 def coordinates_of(episodes: Sequence[Float[np.ndarray, " sample"]], delays: int, most: int) -> Coordinates:
@@ -91,27 +105,20 @@ def _model(episodes: Sequence[np.ndarray], coordinates: Coordinates, delays: int
 
 def modes_of(episodes: Sequence[Float[np.ndarray, " sample"]], coordinates: Coordinates, delays: int, interval: float,
              *, draws: int = 200, seed: int = 0) -> HankelModes:
-    """Frequencies and damping of episodes, two at least for intervals."""
+    """Frequencies and damping of episodes, five at least for intervals."""
     model, parts = _model(episodes, coordinates, delays, 1)
     found = eigenpairs(model)
+    half = np.full((2, len(found.value)), np.nan)
+    if len(parts) >= FEWEST_EPISODES and draws:
+        around = rate_intervals(model.dictionary, model.scaling, parts, draws=draws, seed=seed)
+        half = np.stack([np.ptp(around.decay, axis=1), np.ptp(around.angle, axis=1)]) / 2 / interval
+    rate = rates(found.value, interval)
+    seen = np.abs(modes(model, found) @ (coordinates.size * coordinates.basis[0]))
+    size = np.where(np.imag(found.value) == 0, 1.0, np.sqrt(2)) * seen
     keep = (np.imag(found.value) >= 0) & (np.abs(found.value) > _LEAST) & (np.abs(found.value - 1) > _CONSTANT)
-    value, residual = found.value[keep], found.residual[keep]
-    random, drawn = np.random.default_rng(seed), []
-    for _ in range(draws if len(parts) > 1 else 0):
-        counts = np.bincount(random.integers(len(parts), size=len(parts)), minlength=len(parts))
-        again = reduce(Sums.merged, [_times(one, int(n)) for one, n in zip(parts, counts, strict=True) if n])
-        other = np.linalg.eigvals(fit(model.dictionary, model.scaling, again).matrix)
-        drawn.append(np.log(other[np.argmin(np.abs(other[:, None] - value), axis=0)]) / interval)
-    scale = np.sqrt(len(parts) / max(len(parts) - 1, 1))  # of the spread of few episodes
-    std = [scale * np.std(part(drawn), axis=0) if drawn else np.full(len(value), np.nan) for part in (np.imag, np.real)]
-    rate = np.log(value) / interval
-    return HankelModes(value, residual, np.imag(rate) / (2 * np.pi), std[0] / (2 * np.pi), -np.real(rate), std[1],
-                       float(student.ppf(_QUANTILE, max(len(parts) - 1, 1))))
-
-
-def _times(sums: Sums, count: int) -> Sums:
-    """The sums of an episode that was drawn so often."""
-    return Sums(sums.samples * count, sums.gram * count, sums.across * count, sums.after * count, None)
+    return HankelModes(*(one[keep] for one in (
+        found.value.astype(complex), found.residual, size, np.imag(rate) / (2 * np.pi), half[1] / (2 * np.pi),
+        -np.real(rate), half[0])))
 
 
 def prediction_errors(train: Sequence[Float[np.ndarray, " sample"]], held: Sequence[Float[np.ndarray, " sample"]],

@@ -31,6 +31,7 @@ _ROUNDS = 40
 _SETTLED = 1e-8  # relative change
 _JITTER = 1e-6  # of the mean variance
 _DIFFERENCE = 1e-5  # of the depth, step of the derivative
+_TOLD_APART = 1e12  # condition of the normal matrix, from which its inverse is rounding
 _RISEN = 5.0  # standard deviations of the force, by which the peak must stand out
 
 
@@ -101,6 +102,9 @@ def _fitted(law: Recovered, contact: AbstractElasticContact, start: np.ndarray,
         size = 1 / np.linalg.norm(slopes, axis=0)
         scaled = slopes * size
         curvature = scaled.T @ weight @ scaled
+        if not np.linalg.cond(curvature) < _TOLD_APART:
+            raise DataError("modulus, surface and attraction of this model are not told apart by a force alone: take a "
+                            "tip whose stiffness grows with the depth, such as a sphere")
         step = size * np.linalg.solve(curvature, scaled.T @ weight @ (force - model(found)))
         step *= min(1.0, 0.5 * depth / max(abs(step[1]), 1e-300))
         found = found + step

@@ -46,6 +46,8 @@ _LEAST = 1e-7  # of the stroke: the least noise of a detector
 _DIFFERENCE = 1e-6  # step of derivatives by the departures
 _STRAIGHT = 1e-4  # of the largest coefficient, or of the noise: bends that are none
 _LOOSE = 1e-10  # of the mean curvature: keeps coefficients that nothing tells
+_LOST = ("the force is not found: the motion of the lever cannot be followed with these constants; are spring "
+         "constant, frequency and quality those of this lever, and are deflection, velocity and drive in their units?")
 
 
 class ForceSpline(NamedTuple):
@@ -129,7 +131,7 @@ def smoothed(records: Sequence[Seen], spline: ForceSpline, held: Settings, start
         start: of the same records on another spline, from whose states the iteration begins.
 
     Raises:
-        DataError: the iteration went to numbers that are not finite.
+        DataError: the iteration went to numbers that are not finite, or that tell nothing.
     """
     bends = _bends(spline)
     free = np.flatnonzero(held.prior > 0)
@@ -146,7 +148,10 @@ def smoothed(records: Sequence[Seen], spline: ForceSpline, held: Settings, start
         weights = weights._replace(intensity=float(intensity))
         for _ in range(_LAST if stage == stages - 1 else _STEPS):
             before = now.unknown
-            now, covariance = _moved(problem, now, weights)
+            try:
+                now, covariance = _moved(problem, now, weights)
+            except np.linalg.LinAlgError as error:
+                raise DataError(_LOST) from error
             weights = _weighed(problem, now, weights, covariance, stroke)
             moved = np.abs(now.unknown - before) / np.sqrt(np.diag(covariance))
             settled = bool(moved.max() < _SETTLED)
@@ -352,6 +357,5 @@ def _weighed(problem: _Problem, now: _Now, weights: _Weights, covariance: np.nda
     left = max(degrees - moved, 0.1 * degrees)
     noise = max(weights.noise * np.sqrt(seen / left), _LEAST * stroke)
     if not np.isfinite(noise):
-        raise DataError("the force is not found: the motion of the lever cannot be followed with these constants; are "
-                        "spring constant, frequency and quality those of this lever?")
+        raise DataError(_LOST)
     return _Weights(float(noise), weights.intensity, float(smooth))

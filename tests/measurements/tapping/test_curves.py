@@ -81,6 +81,7 @@ def test_replay_gives_the_same_numbers():
     ({"sample": "hertz_bonded_layer"}, "needs thickness"),
     ({"sample": {"name": "jkr", "hamaker": 1e-19}}, "count that twice"),
     ({"sample": {"name": "hertz", "radius": -1e-9}}, "radius"),
+    ({"sample": {"name": "jkr", "work_of_adhesion": 0.0}}, "without any take hertz"),
     ({"sample": {"name": "hertz", "hamaker": -1.0}}, "hamaker in sample"),
     ({"lever": {"quality": 0.3}}, "quality in lever"),
     ({"lever": {"stiffness": 1.0}}, "lever has no stiffness"),

@@ -46,6 +46,33 @@ def test_wrong_rows_are_named(tmp_path):
         read_series(tmp_path / "c.csv")
 
 
+def test_times_that_do_not_rise_are_named(tmp_path):
+    """Rows in the wrong order, or there twice, are no gap."""
+    path = table(tmp_path / "a.csv", "time (us), deflection (nm)")
+    lines = path.read_text().splitlines()
+    for rows in ([lines[0], *lines[:0:-1]], [*lines[:50], *lines[49:]]):
+        path.write_text("\n".join(rows) + "\n")
+        with pytest.raises(ReadError, match="does not rise"):
+            read_series(path)
+
+
+def test_a_row_without_a_number_that_makes_a_gap_is_named(tmp_path):
+    path = table(tmp_path / "a.csv", "time (us), deflection (nm)")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:100], "99.0,nan", *lines[101:]]) + "\n")
+    with pytest.raises(ReadError, match=r"line 101, column 2"):
+        read_series(path)
+
+
+def test_the_step_is_that_of_all_times(tmp_path):
+    """Times that jitter: their ends would tell the step, and with it all frequencies, to a share of 1e-3."""
+    path = table(tmp_path / "a.csv", "time (us), deflection (nm)")
+    values = np.loadtxt(path, delimiter=",", skiprows=1)
+    values[[0, -1], 0] += [0.15, -0.15]
+    np.savetxt(path, values, delimiter=",", header="time (us), deflection (nm)", comments="")
+    assert read_series(path).interval == pytest.approx(1e-6, rel=5e-5)
+
+
 def test_a_supplied_simulation_is_read():
     found = read_series(shared_data("dynamics/tappingmode_sim") / "epoxy_1stMode_99.txt")
     assert found.of_tip

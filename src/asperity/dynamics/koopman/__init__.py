@@ -13,7 +13,7 @@ from asperity.dynamics.koopman.inputs import (
     scalings_of,
     transitions,
 )
-from asperity.dynamics.koopman.intervals import RateIntervals, rate_intervals
+from asperity.dynamics.koopman.intervals import FEWEST_EPISODES, RateIntervals, rate_intervals
 from asperity.dynamics.koopman.spectrum import eigenfunctions, modes, pseudospectrum, rates
 from asperity.dynamics.koopman.sums import (
     Method,
@@ -27,8 +27,8 @@ from asperity.dynamics.koopman.sums import (
     sums_of_record,
 )
 
-__all__ = ["Eigenpairs", "InputModel", "InputSums", "KoopmanModel", "Method", "RateIntervals", "Scaling", "Scalings",
-           "Sums", "Transitions", "delayed", "eigenfunctions", "eigenpairs", "fit", "fit_inputs", "fit_lagged",
-           "generator_sums", "input_rollout", "input_sums_of", "lagged", "modes", "pairs", "pseudospectrum",
-           "rate_intervals", "rates", "rollout", "scaling_of", "scalings_of", "stepped", "sums_of", "sums_of_record",
-           "transitions"]
+__all__ = ["FEWEST_EPISODES", "Eigenpairs", "InputModel", "InputSums", "KoopmanModel", "Method", "RateIntervals",
+           "Scaling", "Scalings", "Sums", "Transitions", "delayed", "eigenfunctions", "eigenpairs", "fit",
+           "fit_inputs", "fit_lagged", "generator_sums", "input_rollout", "input_sums_of", "lagged", "modes", "pairs",
+           "pseudospectrum", "rate_intervals", "rates", "rollout", "scaling_of", "scalings_of", "stepped", "sums_of",
+           "sums_of_record", "transitions"]

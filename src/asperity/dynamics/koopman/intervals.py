@@ -30,10 +30,11 @@ from asperity.dynamics.koopman.edmd import Eigenpairs, KoopmanModel, eigenpairs,
 from asperity.dynamics.koopman.sums import Scaling, Sums
 from asperity.messages import ArgumentError
 
-__all__ = ["RateIntervals", "rate_intervals"]
+__all__ = ["FEWEST_EPISODES", "RateIntervals", "rate_intervals"]
 
 _MIDDLE = float(erf(1 / np.sqrt(2)))  # of a normal distribution within one standard deviation
-_FEWEST = 5  # episodes, whose scatter says something
+#: episodes, whose scatter says something
+FEWEST_EPISODES = 5
 
 
 class RateIntervals(NamedTuple):
@@ -64,9 +65,9 @@ def rate_intervals(dictionary: AbstractDictionary, scaling: Scaling, episodes: S
         ArgumentError: fewer than five episodes.
     """
     count = len(episodes)
-    if count < _FEWEST:
-        raise ArgumentError(f"{count} episodes: intervals come from their scatter, which takes {_FEWEST} at least. "
-                            "Cut longer ones, where they are long against the decay")
+    if count < FEWEST_EPISODES:
+        raise ArgumentError(f"{count} episodes: intervals come from their scatter, which takes {FEWEST_EPISODES} at "
+                            "least. Cut longer ones, where they are long against the decay")
     plain = [one._replace(triangle=None) for one in episodes]
 
     def model_of(weight: np.ndarray) -> KoopmanModel:

@@ -62,7 +62,7 @@ def _findings(made: xr.Dataset, axis: str) -> tuple[Finding, ...]:
         if name == "dissipation":
             text = _energy(value, float(made["dissipation_error"].values[way, point]))
         elif name == "contact_time":
-            text = f"{100 * value:.2g} % of the period" if value > 0 else "none: the tip never touches"
+            text = f"{plain(100 * value, '%', 2)} of the period" if value > 0 else "none: the tip never touches"
         else:
             text = plain(value, unit) if value > 0 else "none: the tip is attracted all the time"
         rows.append(Finding(word, text, f"{meaning}; at {_at(made, axis, int(point))}, {_way(made, int(way))}."))

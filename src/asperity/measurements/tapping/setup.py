@@ -93,6 +93,9 @@ def _sample(given: dict[str, Any]) -> tuple[TipForce, dict[str, Any], dict[str, 
     beside = {key: number(f"{key} in sample", given.pop(key), least=0.0, most=most)
               for key, most in _MOST.items() if key in given and key not in inputs}
     untold = {key: value for key, value in _TIP.items() if key in inputs and key not in given}
+    if given.get("work_of_adhesion") == 0:
+        raise ArgumentError(f"work_of_adhesion = 0 J/m^2: the contact model '{name}' is one of adhesion, and must have "
+                            "some; without any take hertz, or cone")
     contact = contact_model({"name": name, **given, **untold})
     usual = dict(_BESIDE)
     if "work_of_adhesion" in inputs:

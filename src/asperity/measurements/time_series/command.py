@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from asperity.terminal.options import (
+    HalfAngle,
     Json,
     PoissonRatio,
     Radius,
@@ -27,13 +28,15 @@ Frequency = Annotated[float | None, option("Hz", "FREQUENCY", "Resonance of the 
                                            ("1Hz", "100MHz"))]
 DriveFrequency = Annotated[float | None, option("Hz", "FREQUENCY", "Of a drive that was not recorded. (default: the "
                                                 "dominant one)", ("1Hz", "100MHz"))]
-Quality = Annotated[float | None, option("1", "FACTOR", "Of the free lever, for the force.", ("0.6", "10000000"))]
+Quality = Annotated[float | None, option("1", "FACTOR", "Of the free lever, for the force; a plain number.",
+                                         ("0.6", "10000000"))]
 FreeAmplitude = Annotated[float | None, option("m", "LENGTH", "Without the sample; the size of a drive that is not in "
                                                "newtons.")]
 Height = Annotated[float | None, option("m", "LENGTH", "Distance of the tip where the lever is not deflected; else "
                                         "distances are deflections.")]
 Temperature = Annotated[float | None, option("K", "TEMPERATURE", "Of the lever. (default: 295K)")]
-Contact = Annotated[str, typer.Option(help="Contact model, without adhesion; used where a tip is given.")]
+Contact = Annotated[str | None, typer.Option(help="Contact model, without adhesion, for a modulus. (default: hertz, "
+                                             "where a radius is given)", show_default=False)]
 Seed = Annotated[int, typer.Option(min=0, help="Of the draws of episodes.")]
 Out = Annotated[Path, output("Ends in .nc; the page in .html and the tables in .csv beside it.", ".nc", ".zarr")]
 
@@ -49,24 +52,23 @@ def dynamics(
     drive_frequency: DriveFrequency = None,
     height: Height = None,
     temperature: Temperature = None,
-    model: Contact = "hertz",
+    model: Contact = None,
     radius: Radius = None,
+    half_angle: HalfAngle = None,
     poisson_ratio: PoissonRatio = None,
     seed: Seed = 0,
     out: Out = Path("dynamics.nc"),
     as_json: Json = False,
 ) -> None:
     """Model recorded motions of a lever: frequencies, prediction and, with its constants, the force at the tip."""
-    from asperity.contact.named import contact_model
     from asperity.measurements.time_series.series import series_model
 
     lever = given(spring_constant=spring_constant, spring_constant_std=spring_constant_std,
                   resonance_frequency=frequency, quality=quality, free_amplitude=free_amplitude,
                   drive_frequency=drive_frequency, height=height, temperature=temperature)
-    tip = {"name": model} | given(radius=radius, poisson_ratio=poisson_ratio)
+    tip = given(name=model, radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     _apart(paths, out)
-    contact_model(tip)  # a wrong one is refused where no tip is given, too, which needs none
-    made = series_model(paths, lever=lever or None, contact=tip if len(tip) > 1 else None, seed=seed)
+    made = series_model(paths, lever=lever or None, contact={"name": "hertz", **tip} if tip else None, seed=seed)
     raise typer.Exit(_done(made, spring_constant, out, as_json))
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from asperity.data.readers._appearance import appearance, is_foreign
 from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupported
-from asperity.data.readers._table import parse_rows, separator_of, split_cells, unit_factor
+from asperity.data.readers._table import left_out, parse_rows, separator_of, split_cells, unit_factor
 from asperity.data.readers._text import read_head, read_text
 from asperity.data.readers._titles import quantity_of
 
@@ -66,14 +66,15 @@ def read_series(path: str | PathLike[str]) -> Series:
     named = [_named(one) for one in titles]
     _known(path, titles, [name for name, _ in named])
     body = ["" if line.startswith("#") else line for line in lines[first + 1:]]
-    values = parse_rows(path, body, first + 2, separator, titles).values
+    rows = parse_rows(path, body, first + 2, separator, titles)
+    values = rows.values
     columns, units = {}, {}
     for i, (name, unit) in enumerate(named):
         if name:
             columns[name], units[name] = _in_si(path, name, unit, values[:, i])
     if len(values) < _FEWEST:
         raise CorruptFile(path, f"its samples number {len(values)}; a motion needs {_FEWEST}.", "Record longer.")
-    interval = _interval(path, columns["time"])
+    interval = _interval(path, columns["time"], left_out([rows]).get("left_out", ""))
     own = "deflection" if "deflection" in columns else "tip_position"
     if np.ptp(columns[own]) == 0:
         raise CorruptFile(path, f"its {own.replace('_', ' ')} never changes.", "Is this the column that was measured?")
@@ -115,12 +116,18 @@ def _in_si(path: Path, name: str, unit: str, values: np.ndarray) -> tuple[np.nda
     return values * factor, base
 
 
-def _interval(path: Path, time: np.ndarray) -> float:
-    """The step of even times."""
-    step = float(time[-1] - time[0]) / (len(time) - 1)
-    off = np.abs(time - time[0] - step * np.arange(len(time)))
-    if not step > 0 or off.max() > _UNEVEN * step:
+def _interval(path: Path, time: np.ndarray, left_out: str) -> float:
+    """The step of even times; ``left_out``: the rows without a number, in words."""
+    if (falls := np.flatnonzero(np.diff(time) <= 0)).size:
+        row = int(falls[0])
+        raise CorruptFile(path, f"its time does not rise from row {row + 1} to row {row + 2} of the samples: "
+                          f"{time[row]:.9g} s, {time[row + 1]:.9g} s.",
+                          "Sort the rows by time, and take out those that are there twice.")
+    place = np.arange(len(time)) - (len(time) - 1) / 2
+    step = float(place @ time / (place @ place))
+    off = np.abs(time - time.mean() - step * place)
+    if off.max() > _UNEVEN * step:
         raise CorruptFile(path, f"its times are not even: row {int(off.argmax()) + 1} is off by "
-                          f"{off.max() / abs(step or 1):.2g} steps.",
+                          f"{off.max() / step:.2g} steps.{left_out and f' {left_out}.'}",
                           "Records with gaps are several episodes: give each as a file of its own.")
     return step

@@ -31,9 +31,9 @@ def page(made: xr.Dataset) -> Page:
     panels = [Panel("frequencies", "Eigenvalues of the map from one window to the next, by their residual: inside of "
                     "the circle they die out. A residual is not an error: a mode is verified as far as it says. "
                     "A motion that still settles beats about its drive, whose frequency is then none of these.",
-                    (_plane(made),), ("frequency", "95 %", "rate of decay", "95 %", "residual"), rows),
-              Panel("prediction", "Held-out episodes, predicted from their first window; 1 is as good as their mean. "
-                    "With products, the lifted state evolves linearly, or is lifted anew before each step.",
+                    (_plane(made),), ("frequency", "95 %", "rate of decay", "95 %", "rms", "residual"), rows),
+              Panel("prediction", "Held-out episodes, predicted from windows in their first half; 1 is as good as "
+                    "their mean. With products, the lifted state evolves linearly, or is lifted anew before each step.",
                     (_horizon(made),))]
     if "tip_force" in made:
         panels.append(Panel("force at the tip", "Band: 95 %, of what is stated.", (_law(made),)))
@@ -42,24 +42,35 @@ def page(made: xr.Dataset) -> Page:
 
 
 def _headline(made: xr.Dataset) -> str:
-    sure = np.flatnonzero((made["residual"].values < _CERTAIN) & (made["frequency"].values > 0))
+    sure = _verified(made)
     words = (f"{count_of(len(sure), 'frequency').replace('frequencys', 'frequencies')} with a residual below {_CERTAIN}"
              if len(sure) else "No frequency is verified")
     if "tip_force" not in made:
         return f"{words}."
     if made["flag"] == Outcome.converged:
         return f"{words}; the force at the tip is recovered."
+    if _defended(made):
+        return f"{words}; the force at the tip is recovered, but it is not that of this contact."
     return f"{words}; no force that can be defended."
+
+
+def _defended(made: xr.Dataset) -> bool:
+    """Whether the force is to be believed: a contact is only sought where it is."""
+    return bool(made["flag"] == Outcome.converged) or "contact_misfit" in made
+
+
+def _verified(made: xr.Dataset) -> np.ndarray:
+    """Modes that oscillate and have a small residual."""
+    return np.flatnonzero((made["residual"].values < _CERTAIN) & (made["frequency"].values > 0))
 
 
 def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
     rows = []
-    moving = np.flatnonzero(made["frequency"].values > 0)
-    if len(moving):
-        one = made.isel(mode=int(moving[0]))
-        rows.append(Finding("best verified frequency", _ends(one, "frequency"),
-                            f"Residual {float(one['residual']):.2g}; rate of decay "
-                            f"{_ends(one, 'damping_rate')}."))
+    if len(sure := _verified(made)):
+        one = made.isel(mode=int(sure[np.argmax(made["contribution"].values[sure])]))
+        rows.append(Finding("strongest verified frequency", _ends(one, "frequency"),
+                            f"{plain(float(one['contribution']), 'm', 3)} rms; residual {float(one['residual']):.2g}; "
+                            f"rate of decay {_ends(one, 'damping_rate')}."))
     last = float(made["prediction_time"][-1])
     best = {str(name): float(made[name][-1]) for name in made.data_vars if str(name).startswith("prediction_error")}
     words = {"prediction_error": "linear", "prediction_error_lifted": "with products",
@@ -68,7 +79,7 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
             for name, value in best.items()]
     rows.append(Finding(f"error after {plain(last, 's', 2)}", ", ".join(told),
                         "Of held-out episodes, rms over the rms of the signal."))
-    if "tip_force" in made and made["flag"] != Outcome.not_converged:
+    if "tip_force" in made and _defended(made):
         top = int(np.argmax(made["tip_force"].values))
         rows.append(Finding("largest force", measurement(float(made["tip_force"][top]), "N",
                                                          [(float(made["tip_force_std"][top]), "")]),
@@ -82,7 +93,7 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
 
 def _ends(one: xr.Dataset, name: str) -> str:
     value, ends = _pair(one, name)
-    return value + (f" ({ends}, 95 %)" if ends else " (one episode: no interval)")
+    return value + (f" ({ends}, 95 %)" if ends else " (too few episodes for an interval)")
 
 
 def _pair(one: xr.Dataset, name: str) -> tuple[str, str]:
@@ -97,7 +108,8 @@ def _rows(made: xr.Dataset) -> tuple[tuple[str, ...], ...]:
     found = []
     for mode in range(min(made.sizes["mode"], _ROWS)):
         one = made.isel(mode=mode)
-        found.append((*_pair(one, "frequency"), *_pair(one, "damping_rate"), f"{float(one['residual']):.2g}"))
+        found.append((*_pair(one, "frequency"), *_pair(one, "damping_rate"), plain(float(one["contribution"]), "m", 2),
+                      f"{float(one['residual']):.2g}"))
     return tuple(found)
 
 

@@ -22,6 +22,7 @@ KNOWN = {"spring_constant": None, "resonance_frequency": None, "quality": None, 
          "height_std": 0.0}
 _ANY_PHASE = 0.5  # rad, of a drive that was not recorded
 _OFFSET = 0.1  # of the stroke: standard deviation of the zero of the deflection
+_FARTHEST = 4.0  # standard uncertainties, by which the record may differ from what is given
 _PER_PERIOD = 64  # samples of a period are used, about: more are thinned out
 _MOST = 16384  # samples in all; what comes later is left out
 
@@ -33,6 +34,8 @@ class Recovery(NamedTuple):
     periods: float
     cut: bool  # whether the end of the records was left out
     driven: str  # where the drive came from
+    uncertain: str  # the standard uncertainties of its constants
+    against: tuple[str, ...]  # what of the lever the record contradicts
 
 
 def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
@@ -61,8 +64,37 @@ def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
     records = [_record(one, told, said, height if one.of_tip else 0.0, slice(0, most, every)) for one in series]
     law = recover_force(records, told, height, height_std=said["height_std"])
     used = sum(len(one.drive) for one in records) * every * interval * told.frequency
-    words = "of the record" if not free else "sought: not recorded"
-    return Recovery(law, used, any(len(one.deflection) > most for one in series), words)
+    words = _driven(series, said) if free else "of the record"
+    uncertain = ", ".join(f"{name.replace('_', ' ')} {_share(*limit)}" for name, limit in _limits(told).items())
+    return Recovery(law, used, any(len(one.deflection) > most for one in series), words, uncertain,
+                    _against(law, told))
+
+
+def _driven(series: Sequence[Series], said: Mapping[str, float | None]) -> str:
+    """Where a drive that was not recorded is sought."""
+    if said["drive_frequency"]:
+        return f"not recorded, sought at {said['drive_frequency']:.6g} Hz"
+    at = next(_dominant(one.deflection, one.interval) for one in series if one.drive is None)
+    return (f"not recorded, sought at {at:.6g} Hz, where the deflection is strongest (a motion that settles beats: "
+            "give --drive-frequency, if you know it)")
+
+
+def _limits(told: TappedLever) -> dict[str, tuple[float, str]]:
+    """Standard uncertainties of what the record tells, too, and their units."""
+    return {"quality": (told.quality_std, "1"), "frequency": (told.frequency_std, "1"),
+            "drive": (told.drive_std, "1"), "drive_phase": (told.drive_phase_std, "rad")}
+
+
+def _against(law: Recovered, told: TappedLever) -> tuple[str, ...]:
+    """What of the lever is found farther from what was given than its uncertainty allows."""
+    return tuple(f"{name.replace('_', ' ')} {law.departures[name][0] * (100 if unit == '1' else 1):+.3g} "
+                 f"{'%' if unit == '1' else unit} from what was given, +- {_share(std, unit)}"
+                 for name, (std, unit) in _limits(told).items()
+                 if name in law.departures and abs(law.departures[name][0]) > _FARTHEST * std)
+
+
+def _share(value: float, unit: str) -> str:
+    return f"{100 * value:.3g} %" if unit == "1" else f"{value:.3g} {unit}"
 
 
 def _record(one: Series, lever: TappedLever, said: Mapping[str, float | None], height: float,

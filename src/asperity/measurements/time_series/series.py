@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -10,25 +11,31 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from scipy.signal import detrend
 
-from asperity.contact.named import contact_model
+from asperity.contact.named import assumed_inputs, contact_model
 from asperity.data import provenance
-from asperity.data.results import flag_attributes
+from asperity.data.results import assumed_in_words, flag_attributes
 from asperity.data.verbs import verb
 from asperity.dynamics import force_recovery, hankel, recovered_contact, smoother
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
 from asperity.measurements.time_series.files import Series, read_series
-from asperity.measurements.time_series.recovery import KNOWN, Recovery, recovered
+from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
 from asperity.messages import ArgumentError, AsperityError, DataError, shown
+from asperity.quantities import QUANTITIES
 from asperity.report.citing import citations
-from asperity.report.numbers import count_of
+from asperity.report.numbers import count_of, plain
 
 __all__ = ["series_model"]
 
 _PER_PERIOD = 24  # samples of the dominant period, to which a finer record is thinned for its frequencies
 _DELAYS = 47  # windows of two of these periods
+_LEAST = 256  # samples that are left of a record,
+_TAPS = 16  # of which the window of the low pass before it holds so many;
+_PASSED = 0.8  # of the largest frequency that they tell: where the low pass has half of its height,
+_DAMPED = 6.0  # Kaiser's parameter: 1e-3 of what is too fast is left
 _EPISODES = 8  # that one record is cut into, at most,
 _PERIODS = 3.0  # each of so many periods, about
 _HELD = 4  # of so many episodes one is held out, and the last of fewer
@@ -41,6 +48,11 @@ _WIDE = 1.96  # standard deviations to the ends of 95 %
 _DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
           "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
           "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
+_AGAINST = ("The record contradicts what is said of the lever: {}. A wrong spring constant or sensitivity of the "
+            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (lever in Python).")
+_UNLIKE = 2.0  # chi-square over its degrees of freedom, from which a contact is not that of the force
+_UNLIKE_WORDS = ("No modulus: the force is not that of this contact (chi-square {:.3g} times its degrees of freedom). "
+                 "Another shape of the tip, adhesion, or a layer?")
 
 
 @verb()
@@ -73,6 +85,9 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         raise ArgumentError("source = []: must be the path of a table, or a list of such")
     model = _contact(contact)
     _checked(lever)
+    if model is not None and lever is None:
+        raise ArgumentError(f"contact = {shown(contact)}: a contact is sought in the force, and for that "
+                            f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
     flag = Outcome.converged
@@ -81,13 +96,17 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         own, more, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
                                  stated="spring_constant_std" in lever)
         made, said = made | own, said + more
-        if model is not None:
-            own, more = _touched(found, model)
+        if model is not None and flag == Outcome.converged:
+            own, more, flag = _touched(found, model)
             made, said = made | own, said + more
+        elif model is not None:
+            said.append("No modulus: the force is flagged.")
+    guessed = assumed_inputs(contact) if contact is not None else {}
+    said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
     said += [f"Columns that are not known were left out: {', '.join(unused)}."] if unused else []
     named = [str(path) for path in paths]
-    attributes = {"file": named[0], "findings": json.dumps(said), "assumed": "{}", "failed_files": "[]",
+    attributes = {"file": named[0], "findings": json.dumps(said), "assumed": json.dumps(guessed), "failed_files": "[]",
                   "citations": json.dumps(citations(hankel, *((force_recovery, smoother) if lever else ()),
                                                     *((recovered_contact,) if model else ())))}
     dataset = xr.Dataset({**made, "flag": ((), np.int8(flag), flag_attributes())}, attrs=attributes)
@@ -129,8 +148,8 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
     if any(abs(one.interval / interval - 1) > 1e-6 for one in series):
         raise DataError("source: the records have different sampling rates; give them one at a time")
     period = _period(series[0].deflection)
-    every = max(int(period / _PER_PERIOD), 1)
-    thin = [one.deflection[::every] for one in series]
+    every = max(int(min(period / _PER_PERIOD, min(len(one.deflection) for one in series) / _LEAST)), 1)
+    thin = [_thinned(one.deflection, every) for one in series]
     most = -(-_EPISODES // len(thin))
     parts = int(np.clip(min(map(len, thin)) * every / period / _PERIODS, 1 + (len(thin) == 1), most))
     episodes = [part for one in thin for part in np.array_split(one, parts)]
@@ -141,7 +160,7 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
     coordinates = coordinates_of(train, delays, _MOST)
     found = modes_of(train, coordinates, delays, interval * every, draws=draws, seed=seed)
     few = coordinates_of(train, delays, _MOST_QUADRATIC)
-    steps = min(_HORIZON, min(len(one) for one in held) - delays - 2)
+    steps = min(_HORIZON, (min(len(one) for one in held) - delays) // 2)
     linear = prediction_errors(train, held, coordinates, delays, steps)["linear"]
     quadratic = prediction_errors(train, held, few, delays, steps, degree=2)
     made = _told(found, interval * every) | {
@@ -151,22 +170,33 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
         "prediction_error_relifted": _variable("step", quadratic["relifted"], "1", "with products, lifted anew")}
     said = [f"{count_of(len(episodes), 'episode')} of {len(episodes[0])} samples ({every} of the record to one); "
             f"{count_of(len(held), 'episode')} held out, predicted over {count_of(steps, 'step')}."]
+    said += [f"Nothing above {plain(_PASSED / (2 * interval * every), 'Hz', 3)} is sought."] if every > 1 else []
     return made, said
 
 
 def _period(values: np.ndarray) -> float:
-    """Samples of the dominant period."""
-    power = np.abs(np.fft.rfft((values - values.mean()) * np.hanning(len(values))))
+    """Samples of the dominant period, a drift aside."""
+    power = np.abs(np.fft.rfft(np.asarray(detrend(values), float) * np.hanning(len(values))))
     return len(values) / float(np.argmax(power[1:]) + 1)
 
 
+def _thinned(values: np.ndarray, every: int) -> np.ndarray:
+    """One sample of so many, after a low pass: what is too fast for them would be taken for something slow."""
+    if every == 1:
+        return values
+    place = np.arange(-_TAPS * every // 2, _TAPS * every // 2 + 1)
+    window = np.sinc(_PASSED / every * place) * np.kaiser(len(place), _DAMPED)
+    return np.convolve(values, window / window.sum(), "valid")[::every]
+
+
 def _told(found: HankelModes, interval: float) -> dict[str, Any]:
-    wide = {"frequency": found.factor * found.frequency_std, "damping_rate": found.factor * found.damping_std}
+    wide = {"frequency": found.frequency_half, "damping_rate": found.damping_half}
     middle = {"frequency": (found.frequency, "Hz", "frequency"),
               "damping_rate": (found.damping, "1/s", "rate at which it dies out; negative: it grows")}
     words = f"eigenvalue over {interval:.4g} s, real part"
     made = {"eigenvalue_real": _variable("mode", np.real(found.value), "1", words),
             "eigenvalue_imaginary": _variable("mode", np.imag(found.value), "1", "its imaginary part"),
+            "contribution": _variable("mode", found.size, "m", "root mean square of what the mode is of the signal"),
             "residual": _variable("mode", found.residual, "1", "residual of the eigenvalue (ResDMD)")}
     for name, (values, unit, meaning) in middle.items():
         made[name] = _variable("mode", values, unit, meaning)
@@ -191,16 +221,19 @@ def _force(found: Recovery, stroke: float, *, stated: bool) -> tuple[dict[str, A
         made[f"{name}_departure"] = _variable((), value, units.get(name, "1"), f"{name}: found less given")
         made[f"{name}_departure_std"] = _variable((), std, units.get(name, "1"), "its standard uncertainty")
     said = [f"Force from {found.periods:.0f} periods; drive {found.driven}. It is taken to vanish beyond "
-            f"{law.distance[-1] * 1e9:.3g} nm. Bands hold noise of the detector and of the lever, and what is stated "
-            "of its constants."]
+            f"{law.distance[-1] * 1e9:.3g} nm. Bands hold noise of the detector and of the lever, and the standard "
+            f"uncertainties of its constants: {found.uncertain}."]
     said += [] if stated else ["The spring constant is taken to be exact: a share by which it is wrong is one of the "
                                "force. Give --spring-constant-std, for example 10%."]
     said += ["The end of the records was left out: 16384 samples are used."] if found.cut else []
+    against = [_AGAINST.format("; ".join(found.against))] if found.against else []
     alike, left = _left(law.rest)
     if not law.settled:
-        return made, [*said, "The force did not settle: do not use it."], Outcome.not_converged
+        return made, [*said, *against, "The force did not settle: do not use it."], Outcome.not_converged
     if alike > _WHITE and left > _SILENT * stroke:
-        return made, [*said, _DOUBT.format(left=f"{left * 1e12:.3g} pm", alike=alike)], Outcome.misfit
+        return made, [*said, *against, _DOUBT.format(left=f"{left * 1e12:.3g} pm", alike=alike)], Outcome.misfit
+    if against:
+        return made, [*said, *against], Outcome.misfit
     return made, said, Outcome.converged
 
 
@@ -210,17 +243,26 @@ def _left(rest: Sequence[np.ndarray]) -> tuple[float, float]:
     return alike, float(np.sqrt(np.mean(np.concatenate(rest) ** 2)))
 
 
-def _touched(found: Recovery, model: Any) -> tuple[dict[str, Any], list[str]]:
+def _touched(found: Recovery, model: Any) -> tuple[dict[str, Any], list[str], Outcome]:
     """The contact in the force, or why there is none."""
     try:
         contact: RecoveredContact = contact_in(found.law, model)
     except DataError as error:
-        return {}, [f"No modulus: {error}."]
+        return {}, [f"No modulus: {error}."], Outcome.converged
+    made = {"contact_misfit": _variable((), contact.misfit, "1", "chi-square of the contact over degrees of freedom")}
+    said = [_tip_in_words(model)]
+    if contact.misfit > _UNLIKE:
+        return made, [*said, _UNLIKE_WORDS.format(contact.misfit)], Outcome.misfit
     names = {"modulus": (contact.modulus, contact.modulus_std, "Pa", "modulus by the recovered force in contact"),
              "contact_point": (contact.surface, contact.surface_std, "m", "distance at which contact begins"),
              "contact_attraction": (contact.attraction, contact.attraction_std, "N", "attraction in contact")}
-    made = {}
     for name, (value, std, unit, meaning) in names.items():
         made[name] = _variable((), value, unit, meaning)
         made[f"{name}_std"] = _variable((), std, unit, "its standard uncertainty")
-    return made, []
+    return made, said, Outcome.converged
+
+
+def _tip_in_words(model: Any) -> str:
+    inputs = {field.name: float(getattr(model, field.name)) for field in dataclasses.fields(model)
+              if field.name in QUANTITIES and field.name in model.fixed}
+    return f"Contact: {type(model).__name__}, {assumed_in_words(inputs)}."

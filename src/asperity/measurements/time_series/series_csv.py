@@ -16,7 +16,7 @@ __all__ = ["as_curves", "write_force", "write_modes"]
 _CURVES = 64  # draws of the law, each a curve
 _SAMPLES = 512  # of each
 _MODES = ("frequency", "frequency_low", "frequency_high", "damping_rate", "damping_rate_low", "damping_rate_high",
-          "residual", "eigenvalue_real", "eigenvalue_imaginary")
+          "contribution", "residual", "eigenvalue_real", "eigenvalue_imaginary")
 
 
 def _write(path: str | PathLike[str], titles: list[str], columns: list[np.ndarray]) -> Path:
