@@ -27,6 +27,7 @@ def test_an_exact_contact_is_found():
     assert found.attraction == pytest.approx(-2e-9, rel=1e-5)
 
 
+@pytest.mark.study  # more than 10 s
 def test_its_errors_are_those_that_come():
     """200 draws of white noise: the pull has a standard deviation of 1 to 5 %."""
     found = [contact_in(law(1e-10, seed), TIP) for seed in range(200)]

@@ -178,6 +178,7 @@ def test_clean_tables_are_not_doubted(made):
     assert waves(rest[0] + 2 * np.sin(np.arange(100) / 3))
 
 
+@pytest.mark.study  # more than 10 s
 def test_a_steep_force_in_a_long_table_is_not_averaged(tmp_path):
     """A repulsion that decays over 0.08 nm, in 5000 points to 30 nm: bins are narrow where forces are steep."""
     z = np.linspace(0.3, 30.0, 5000)

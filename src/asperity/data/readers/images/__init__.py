@@ -59,10 +59,10 @@ def find_reader(path: Path) -> ModuleType:
     for module in _modules():
         if module.matches(head, path.name.lower()):
             return module
-    formats = "; ".join(f"{m.NAME.removesuffix(' image')} ({', '.join(m.EXTENSIONS)})" for m in _modules()
-                        if m.EXTENSIONS)
+    formats = "; ".join(f"{m.NAME.partition(' (')[0].removesuffix(' image')} ({', '.join(m.EXTENSIONS)})"
+                        for m in _modules() if m.EXTENSIONS)
     raise NotRecognized(path, f"not recognized as an image: it looks like {appearance(head)}.",
-                        f"Known formats: {formats}. pip install asperity[images] adds more. Store other data as a "
+                        f"Known: {formats}. pip install asperity[images] adds more. Store other data as a "
                         "plain matrix.")
 
 
