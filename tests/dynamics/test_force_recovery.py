@@ -1,44 +1,20 @@
 """The force law back from a tapping record, by another library's integrator; with noise, and what it says of itself."""
 
-import functools
-
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
 
 from asperity.contact.hertz import Hertz
 from asperity.dynamics.force_recovery import TappedLever, TappingRecord, knots_about, recover_force
 from asperity.dynamics.recovered_contact import contact_in
 from asperity.messages import DataError
+from tests.dynamics.tapped_lever import CUTOFF, F0, HEIGHT, MODULUS, RADIUS, SAMPLES, K, Q, law, motion
 
-K, Q, F0 = 40.0, 400.0, 3e5
-RADIUS, HAMAKER, CUTOFF, MODULUS = 10e-9, 6.4e-20, 0.165e-9, 1e9
-FREE, HEIGHT = 20e-9, 14e-9
-SAMPLES, PERIODS = 64, 30
 LEVER = TappedLever(K, F0, Q)
 TIP = Hertz(radius=RADIUS, poisson_ratio=0.0)
 
 
-def law(distance):
-    depth = np.maximum(CUTOFF - distance, 0)
-    return 4 / 3 * MODULUS * np.sqrt(RADIUS) * depth**1.5 - HAMAKER * RADIUS / 6 / np.maximum(distance, CUTOFF) ** 2
-
-
-@functools.cache
-def motion():
-    """(states, drive) of a lever at resonance, from the free motion."""
-    at = 2 * np.pi / SAMPLES * np.arange(SAMPLES * PERIODS + 1)
-
-    def slope(phase, state):
-        return [state[1], -state[0] - state[1] / Q + FREE / Q * np.cos(phase) + law(HEIGHT + state[0]) / K]
-
-    done = solve_ivp(slope, [0, at[-1]], [0.0, FREE], method="DOP853", rtol=1e-11, atol=1e-20, max_step=0.02,
-                     t_eval=at)
-    return done.y.T, FREE / Q * np.cos(at)
-
-
 def record(noise=0.0, seed=0, channels=2):
-    states, drive = motion()
+    _, states, drive = motion()
     states = states + noise * np.random.default_rng(seed).standard_normal(states.shape)
     return TappingRecord(states[:, :channels], drive, 1 / F0 / SAMPLES)
 
@@ -47,7 +23,7 @@ def error(found):
     """Root mean square error of the force in contact over its peak."""
     touching = found.distance < 0
     assert touching.sum() >= 20
-    peak = law(HEIGHT + motion()[0][:, 0].min())
+    peak = law(HEIGHT + motion()[1][:, 0].min())
     return np.sqrt(np.mean((found.force - law(found.distance))[touching] ** 2)) / peak
 
 

@@ -23,15 +23,19 @@ def shift(z):
     return -FREQUENCY * path / (np.pi * AMPLITUDE * STIFFNESS)
 
 
-@pytest.fixture(scope="module")
-def table(tmp_path_factory):
+def written(path, seed):
+    """A table of 40 shifts with noise of a hundredth of the largest."""
     z = np.linspace(0.3e-9, 3.7e-9, 40)
     exact = np.array([shift(one) for one in z])
-    seen = exact + 0.01 * np.abs(exact).max() * np.random.default_rng(4).standard_normal(40)
-    path = tmp_path_factory.mktemp("shifts") / "shifts.csv"
+    seen = exact + 0.01 * np.abs(exact).max() * np.random.default_rng(seed).standard_normal(40)
     rows = [f"{1e9 * a:.9g},{b:.9g}" for a, b in zip(z, seen)]
     path.write_text("\n".join([*HEAD, "z (nm),df (Hz)", *rows]), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("shifts") / "shifts.csv", 4)
 
 
 @pytest.fixture(scope="module")

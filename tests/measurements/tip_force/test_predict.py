@@ -7,7 +7,7 @@ import asperity
 from asperity.measurements.tip_force.frequency_shift_law import force_law_of_frequency_shift
 from asperity.measurements.tip_force.table_law import force_law_of_table
 from asperity.messages import ArgumentError
-from tests.measurements.tip_force.test_frequency_shift_law import HEAD, shift
+from tests.measurements.tip_force.test_frequency_shift_law import written as written_shifts
 from tests.measurements.tip_force.test_table_law import truth, written
 
 DRAWS = 32
@@ -24,12 +24,7 @@ def table(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shifts(tmp_path_factory):
-    z = np.linspace(0.3e-9, 3.7e-9, 40)
-    exact = np.array([shift(one) for one in z])
-    seen = exact + 0.01 * np.abs(exact).max() * np.random.default_rng(5).standard_normal(40)
-    path = tmp_path_factory.mktemp("predict") / "shifts.csv"
-    path.write_text("\n".join([*HEAD, "z (nm),df (Hz)", *(f"{1e9 * a:.9g},{b:.9g}" for a, b in zip(z, seen))]),
-                    encoding="utf-8")
+    path = written_shifts(tmp_path_factory.mktemp("predict") / "shifts.csv", 5)
     return force_law_of_frequency_shift(path, draws=DRAWS)
 
 
