@@ -12,6 +12,7 @@ from asperity.atomistic.potentials import AbstractLocalPotential, LennardJones, 
 from asperity.messages import DataError
 from tests.atomistic.crystals import DIAMOND, FCC, cubic, repeated, rotation
 
+VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 SILICON = 5.430949777  # angstrom, of Stillinger and Weber at rest
 
 
@@ -66,7 +67,7 @@ def test_a_turned_crystal_has_turned_constants(constants):
     _, positions, cell = silicon()
     positions, cell = positions @ turn.T, cell @ turn.T
     found = elastic_constants(energy(StillingerWeber(), positions, cell), positions, cell)
-    pairs = elasticity._VOIGT
+    pairs = VOIGT
     full = np.zeros((3, 3, 3, 3))
     for i, (a, b) in enumerate(pairs):
         for j, (c, d) in enumerate(pairs):
@@ -86,7 +87,7 @@ def test_under_pressure_they_are_the_change_of_the_stress(x64):
     found = elastic_constants(total, positions, cell)
     assert found.stress[0] < -0.5
     step = 1e-4
-    for i, (a, b) in enumerate(elasticity._VOIGT):
+    for i, (a, b) in enumerate(VOIGT):
         ends = []
         for sign in (1, -1):
             strain = np.zeros((3, 3))

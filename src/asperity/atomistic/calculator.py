@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from ase.calculators.calculator import Calculator, all_changes
 
-from asperity.atomistic.elasticity import stress
+from asperity.atomistic.elasticity import strained
 from asperity.atomistic.neighbors import Neighbors, neighbors_within, vectors
 from asperity.atomistic.potentials import AbstractPotential
 
@@ -31,8 +31,6 @@ class PotentialCalculator(Calculator):
         super().__init__(**options)
         self.potential = potential
         self._table: tuple[Neighbors, np.ndarray, np.ndarray] | None = None
-        self._each = jax.jit(_each)
-        self._stressed = jax.jit(_stressed)
 
     def calculate(self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes) -> None:
         """As ASE asks for it."""
@@ -42,11 +40,11 @@ class PotentialCalculator(Calculator):
         with jax.enable_x64(True):
             state = (jnp.asarray(own.positions), jnp.asarray(own.cell.array), self._neighbors(own),
                      jnp.asarray(own.numbers))
-            energies, forces = self._each(self.potential, *state)
-            self.results = {"energies": np.asarray(energies), "energy": float(energies.sum()),
-                            "free_energy": float(energies.sum()), "forces": np.asarray(forces)}
-            if own.pbc.all():
-                self.results["stress"] = np.asarray(self._stressed(self.potential, *state))
+            energies, forces, stress = map(np.asarray, _all(self.potential, *state))
+        total = float(energies.sum())
+        self.results = {"energies": energies, "energy": total, "free_energy": total, "forces": forces}
+        if own.pbc.all():
+            self.results["stress"] = stress
 
     def _neighbors(self, atoms: Any) -> Neighbors:
         """The table that was made last, as long as it holds."""
@@ -64,15 +62,14 @@ class PotentialCalculator(Calculator):
         return table
 
 
-def _each(potential: AbstractPotential, positions: Any, cell: Any, neighbors: Neighbors, kinds: Any) -> tuple[Any, Any]:
-    """Energies and forces."""
-    def total(at: Any) -> tuple[Any, Any]:
-        energies = potential.energies(vectors(neighbors, at, cell), neighbors, kinds)
+@jax.jit
+def _all(potential: AbstractPotential, positions: Any, cell: Any, neighbors: Neighbors,
+         kinds: Any) -> tuple[Any, Any, Any]:
+    """Energies, forces and stress, from one derivative."""
+    def total(at: Any, strain: Any) -> tuple[Any, Any]:
+        turned = strained(strain)
+        energies = potential.energies(vectors(neighbors, at @ turned, cell @ turned), neighbors, kinds)
         return energies.sum(), energies
 
-    slope, energies = jax.grad(total, has_aux=True)(positions)
-    return energies, -slope
-
-
-def _stressed(potential: AbstractPotential, positions: Any, cell: Any, neighbors: Neighbors, kinds: Any) -> Any:
-    return stress(lambda at, box: potential.energy(at, box, neighbors, kinds), positions, cell)
+    (slope, pull), energies = jax.grad(total, (0, 1), has_aux=True)(positions, jnp.zeros(6))
+    return energies, -slope, pull / jnp.abs(jnp.linalg.det(cell))

@@ -30,7 +30,8 @@ from scipy.sparse.linalg import LinearOperator, minres
 
 from asperity.messages import DataError
 
-__all__ = ["GPA", "ElasticConstants", "Energy", "at_rest", "elastic_constants", "forces", "stress"]
+__all__ = ["GPA", "ElasticConstants", "Energy", "at_rest", "elastic_constants", "forces", "strained", "stress",
+           "yielded"]
 
 GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 _DENSE = 64  # atoms, up to which all second derivatives are held at once
@@ -39,7 +40,6 @@ _RESIDUAL = 1e-12  # of the iteration for large cells
 _FORCE = 1e-3  # eV/angstrom, above which atoms are not at rest
 _AT_REST = 1e-10  # eV/angstrom, to which they are brought
 _TURNS = 20  # of Newton's method, of which a few are needed
-_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 #: eV, of positions (atom, 3) and the cell's vectors in rows (3, 3), in angstrom
 Energy = Callable[[Float[Array, "atom 3"], Float[Array, "3 3"]], Float[Array, ""]]
@@ -54,7 +54,8 @@ class ElasticConstants(NamedTuple):
     soft: int  # motions of the atoms beside the translations that cost nothing: the crystal is about to change
 
 
-def _matrix(strain: Float[Array, " 6"]) -> Float[Array, "3 3"]:
+def strained(strain: Float[Array, " 6"]) -> Float[Array, "3 3"]:
+    """What vectors in rows are multiplied by under a strain in Voigt's order, with twice the shear."""
     xx, yy, zz, yz, xz, xy = strain
     return jnp.stack([jnp.stack([1 + xx, xy / 2, xz / 2]), jnp.stack([xy / 2, 1 + yy, yz / 2]),
                       jnp.stack([xz / 2, yz / 2, 1 + zz])])
@@ -67,10 +68,10 @@ def forces(energy: Energy, positions: Float[Array, "atom 3"], cell: Float[Array,
 
 def stress(energy: Energy, positions: Float[Array, "atom 3"], cell: Float[Array, "3 3"]) -> Float[Array, " 6"]:
     """eV/angstrom^3, tension positive, xx yy zz yz xz xy: the convention of ASE."""
-    def strained(strain: Array) -> Array:
-        return energy(positions @ _matrix(strain), cell @ _matrix(strain))
+    def under(strain: Array) -> Array:
+        return energy(positions @ strained(strain), cell @ strained(strain))
 
-    return jax.grad(strained)(jnp.zeros(6, positions.dtype)) / jnp.abs(jnp.linalg.det(cell))
+    return jax.grad(under)(jnp.zeros(6, positions.dtype)) / jnp.abs(jnp.linalg.det(cell))
 
 
 def elastic_constants(energy: Energy, positions: Float[np.ndarray, "atom 3"],
@@ -90,25 +91,30 @@ def elastic_constants(energy: Energy, positions: Float[np.ndarray, "atom 3"],
             raise DataError(f"the largest force is {largest:.3g} eV/A: bring the atoms to rest first (at_rest)")
 
         def moved(x: Array) -> tuple[Array, Array]:
-            turned = _matrix(x[:6])
+            turned = strained(x[:6])
             return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
 
         start = jnp.zeros(6 + at.size)
         lines = np.asarray(jax.jit(jax.jacrev(lambda x: stress(energy, *moved(x))))(start)) * GPA
         if len(at) <= _DENSE:
             whole = np.asarray(jax.jit(jax.hessian(lambda x: energy(*moved(x))))(start))
-            inner, soft = _solved(whole[6:, 6:], whole[6:, :6])
+            inner, free = yielded(whole[6:, 6:], whole[6:, :6])
+            soft = free - 3
         else:
             inner, soft = _iterated(lambda x: energy(*moved(x)), start), 0
         now = np.asarray(stress(energy, at, box)) * GPA
         return ElasticConstants(lines[:, :6] - lines[:, 6:] @ inner, lines[:, :6], now, soft)
 
 
-def _solved(stiffness: np.ndarray, mixed: np.ndarray) -> tuple[np.ndarray, int]:
-    """H^+ times the mixed derivatives, (away, 6), and how many motions beside the translations are soft."""
+def yielded(stiffness: Float[np.ndarray, "way way"], push: Float[np.ndarray, "way case"],
+            largest: float | None = None) -> tuple[Float[np.ndarray, "way case"], int]:
+    """The displacements under which a stiffness answers each push, and how many motions cost nothing: they have none.
+
+    ``largest`` is the stiffness against which a motion costs nothing; None: the largest one.
+    """
     values, turns = np.linalg.eigh(stiffness)
-    free = np.abs(values) <= _SOFT * np.abs(values).max()
-    return turns @ (turns.T @ mixed / np.where(free, np.inf, values)[:, None]), int(free.sum()) - 3
+    free = np.abs(values) <= _SOFT * (np.abs(values).max() if largest is None else largest)
+    return turns @ (turns.T @ push / np.where(free, np.inf, values)[:, None]), int(free.sum())
 
 
 def _iterated(total: Callable[[Array], Array], start: Array) -> np.ndarray:
@@ -149,7 +155,7 @@ def at_rest(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell: Float[
         size = jnp.cbrt(jnp.abs(jnp.linalg.det(box)))  # so that strains and displacements are alike
 
         def placed(x: Array) -> tuple[Array, Array]:
-            turned = _matrix(x[:6] / size) if with_cell else jnp.eye(3)
+            turned = strained(x[:6] / size) if with_cell else jnp.eye(3)
             return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
 
         value = jax.jit(jax.value_and_grad(lambda x: energy(*placed(x))))
@@ -170,9 +176,7 @@ def _polished(value: Callable[[Array], tuple[Array, Array]], curved: Callable[[A
     """Newton's method, as long as the forces become smaller."""
     slope = np.asarray(value(jnp.asarray(x))[1])
     for _ in range(_TURNS):
-        stiffness, turns = np.linalg.eigh(np.asarray(curved(jnp.asarray(x))))
-        free = np.abs(stiffness) <= _SOFT * np.abs(stiffness).max()
-        further = x - turns @ (turns.T @ slope / np.where(free, np.inf, stiffness))
+        further = x - yielded(np.asarray(curved(jnp.asarray(x))), slope[:, None])[0][:, 0]
         steeper = np.asarray(value(jnp.asarray(further))[1])
         if not np.abs(steeper).max() < np.abs(slope).max():
             break

@@ -29,12 +29,11 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.optimize import root_scalar
 
-from asperity.atomistic.elasticity import GPA, Energy
+from asperity.atomistic.elasticity import GPA, Energy, yielded
 from asperity.messages import ArgumentError, DataError
 
 __all__ = ["RegistryStiffness", "ShearStiffness", "SlipEnergy", "registry_stiffness", "shear_stiffness", "slip_energy"]
 
-_SOFT = 1e-9  # of the largest stiffness, below which a motion has none
 _PER_NM = 10 * GPA  # GPa/nm, of 1 eV/angstrom^4
 _OPENING = 2.0  # angstrom, in which a gap finds its height,
 _STEP = 0.05  # in steps of so much, until its pull changes sign
@@ -150,10 +149,9 @@ def shear_stiffness(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell
 def _condensed(stiffness: np.ndarray, kept: list[int]) -> np.ndarray:
     """The stiffness of some coordinates where all others are at rest; motions that cost nothing are left out."""
     rest = [i for i in range(len(stiffness)) if i not in kept]
-    values, turns = np.linalg.eigh(stiffness[np.ix_(rest, rest)])
-    free = np.abs(values) <= _SOFT * np.abs(stiffness).max()
-    across = turns.T @ stiffness[np.ix_(rest, kept)]
-    return stiffness[np.ix_(kept, kept)] - across.T @ (across / np.where(free, np.inf, values)[:, None])
+    across = stiffness[np.ix_(rest, kept)]
+    answer, _ = yielded(stiffness[np.ix_(rest, rest)], across, float(np.abs(stiffness).max()))
+    return stiffness[np.ix_(kept, kept)] - across.T @ answer
 
 
 def slip_energy(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell: Float[np.ndarray, "3 3"],

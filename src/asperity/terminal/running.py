@@ -20,10 +20,10 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from asperity.messages import WAITED_FOR, AsperityError
+from asperity.messages import WAITED_FOR, ArgumentError, AsperityError
 
-__all__ = ["Progress", "collect_rarely", "guarded", "insist_on_interrupts", "keep_compiled", "one_thread_each",
-           "progress", "say"]
+__all__ = ["Progress", "collect_rarely", "guarded", "insist_on_interrupts", "keep_apart", "keep_compiled",
+           "one_thread_each", "progress", "say"]
 
 #: objects that are made before Python looks for cycles of dead ones, and how often it looks farther back: with its own
 #: 700 and 10, a fifth of the time of a first result goes into looking through what was imported
@@ -139,6 +139,18 @@ def say(findings: Sequence[str], outputs: Sequence[Path], *, as_json: bool) -> N
         typer.echo(json.dumps({"findings": list(findings), "outputs": [str(path) for path in outputs]}))
     else:
         typer.echo("\n".join([*findings, *(f"-> {path}" for path in outputs)]))
+
+
+def keep_apart(paths: Sequence[Path], out: Path, mark: str, *more: Path) -> None:
+    """Raise ArgumentError if ``out``, the page and table beside it, or ``more`` would stand in the place of an input.
+
+    ``mark`` is what the name that is proposed instead has more.
+    """
+    written = {one.absolute() for one in (out, out.with_suffix(".html"), out.with_suffix(".csv"), *more)}
+    for path in paths:
+        if path.absolute() in written:
+            raise ArgumentError(f"--out {out}: '{path}' would be written over; give another name, such as "
+                                f"--out {out.with_name(out.stem + mark + out.suffix)}")
 
 
 def keep_compiled() -> None:

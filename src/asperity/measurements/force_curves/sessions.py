@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
 __all__ = ["FITTED_BY", "Chunk", "Part", "SessionNoise", "averages_taken", "by_session", "fit_chunk",
-           "in_parts", "in_use", "join", "load_part", "numbered", "parts_of", "plan", "whole"]
+           "in_use", "join", "load_part", "numbered", "parts_of", "plan", "whole"]
 
 #: the modules whose sources a fit cites beside those of its model
 FITTED_BY = (least_squares, noise, uncertainty, agreement, discrepancy)
@@ -232,20 +232,21 @@ class SessionNoise:
         return [(own[j], chosen[which == j] - ends[j]) for j in np.unique(which)]
 
 
-def in_parts(sources: Sequence[Source], chunk: Chunk, noise: SessionNoise,
-             work: Callable[[xr.Dataset, dict[str, Any], dict[int, str], Source], xr.Dataset], *,
-             check: bool = False) -> xr.Dataset:
-    """``work(curves, noises, causes, source)`` for each part of a chunk; the results in the chunk's order.
+def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
+    """The results of one chunk, in its order: its curves loaded, fitted, and flagged where they could not be read.
 
-    ``check`` as in `load_part`; ``noises`` has the noise of each session in the part, ``causes`` is position -> cause
-    of the curves that are empty because they could not be read, to which ``work`` may add; ``source``: the first file.
-    The attribute `asperity.measurements.force_curves.unreadable.CURVES` of the results names all of these.
+    Of the ``options``, those of a fit, ``check`` has everything read that the curves hold. The attribute
+    `asperity.measurements.force_curves.unreadable.CURVES` of the results names the curves that could not be read.
     """
+    check = bool(options.get("check"))
+    options = {name: value for name, value in options.items() if name != "check"}
     done, places, lost = [], [], []
-    for part in parts_of(sources, chunk, noise.segment):
-        noises = noise(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
-        curves, causes = load_part(sources, part, noise.segment, check=check)
-        done.append(work(curves, noises, causes, sources[part.pieces[0][0]]))
+    for part in parts_of(sources, chunk, level.segment):
+        noises = level(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
+        curves, causes = load_part(sources, part, level.segment, check=check)
+        fitted, causes = _flagged(curves, causes, level.template.of(sources[part.pieces[0][0]]),
+                                  {"noise": noises, **options})
+        done.append(fitted)
         lost += unreadable.named(curves, causes)
         places.append(part.places)
     order = np.argsort(np.concatenate(places))
@@ -253,26 +254,17 @@ def in_parts(sources: Sequence[Source], chunk: Chunk, noise: SessionNoise,
     return made.assign_attrs(unreadable.attribute(lost))
 
 
-def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, options: Mapping[str, Any]) -> xr.Dataset:
-    """The results of one chunk: its curves loaded, fitted, and flagged where they could not be read.
-
-    Of the ``options``, those of a fit, ``check`` has everything read that the curves hold.
-    """
-    check = bool(options.get("check"))
-    options = {name: value for name, value in options.items() if name != "check"}
-
-    def fit(curves: xr.Dataset, noises: dict[str, Any], causes: dict[int, str], source: Source) -> xr.Dataset:
-        chosen = level.template.of(source)
-        fitted, failed = _fitted(curves, chosen, {"noise": noises, **options})
-        causes |= failed | causes
-        fitted["flag"].values[[*causes]] = int(Outcome.unreadable)
-        truth = [name for name in curves.data_vars if str(name).startswith("true_") and name not in fitted]
-        fitted = fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)
-        tip = {name: fitted[name].expand_dims(curve=fitted["curve"]).variable for name in chosen.fixed
-               if name in fitted.coords and fitted[name].dims == ()}
-        return fitted.assign_coords(tip)  # per curve, for each file may have its own
-
-    return in_parts(sources, chunk, level, fit, check=check)
+def _flagged(curves: xr.Dataset, causes: Mapping[int, str], chosen: AbstractContactModel,
+             options: Mapping[str, Any]) -> tuple[xr.Dataset, dict[int, str]]:
+    """The fit of a part, its tip by the curve, and position -> cause of the curves that have none."""
+    fitted, failed = _fitted(curves, chosen, options)
+    causes = {**causes, **failed, **causes}
+    fitted["flag"].values[[*causes]] = int(Outcome.unreadable)
+    truth = [name for name in curves.data_vars if str(name).startswith("true_") and name not in fitted]
+    fitted = fitted.assign({name: curves[name].variable for name in truth}).drop_attrs(deep=False)
+    tip = {name: fitted[name].expand_dims(curve=fitted["curve"]).variable for name in chosen.fixed
+           if name in fitted.coords and fitted[name].dims == ()}
+    return fitted.assign_coords(tip), causes  # per curve, for each file may have its own
 
 
 def _fitted(curves: xr.Dataset, model: AbstractContactModel, options: Mapping[str, Any],

@@ -18,7 +18,7 @@ from asperity.terminal.options import (
     option,
     output,
 )
-from asperity.terminal.running import guarded, say
+from asperity.terminal.running import guarded, keep_apart, say
 
 __all__ = ["dynamics"]
 
@@ -67,21 +67,10 @@ def dynamics(
                   resonance_frequency=frequency, quality=quality, free_amplitude=free_amplitude,
                   drive_frequency=drive_frequency, height=height, temperature=temperature)
     tip = given(name=model, radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
-    _apart(paths, out)
+    force = [out.with_name(f"{out.stem}_force{end}") for end in (".csv", "_curves.nc")]
+    keep_apart(paths, out, "_model", *force)
     made = series_model(paths, lever=lever or None, contact={"name": "hertz", **tip} if tip else None, seed=seed)
     raise typer.Exit(_done(made, spring_constant, out, as_json))
-
-
-def _apart(paths: list[Path], out: Path) -> None:
-    """Raise ArgumentError if what is written would stand in the place of what is read."""
-    from asperity.messages import ArgumentError
-
-    written = {out.with_suffix(end).absolute() for end in (out.suffix, ".html", ".csv")}
-    written |= {out.with_name(f"{out.stem}_force{end}").absolute() for end in (".csv", "_curves.nc")}
-    for path in paths:
-        if path.absolute() in written:
-            raise ArgumentError(f"--out {out}: '{path}' would be written over; give another name, such as "
-                                f"--out {out.with_name(out.stem + '_model' + out.suffix)}")
 
 
 def _done(made: Any, spring_constant: float | None, out: Path, as_json: bool) -> int:

@@ -22,7 +22,7 @@ from asperity.terminal.options import (
     option,
     output,
 )
-from asperity.terminal.running import guarded, progress, say
+from asperity.terminal.running import guarded, keep_apart, progress, say
 
 __all__ = ["force"]
 
@@ -57,7 +57,7 @@ def force(
     """The force against the separation, of approach curves, a table or frequency shifts, with bands."""
     from asperity.measurements.tip_force.files import law_of_files
 
-    _apart(paths, out)
+    keep_apart(paths, out, "_law")
     tip = given(radius=radius, half_angle=half_angle, poisson_ratio=poisson_ratio)
     known = given(spring_constant=spring_constant, sensitivity=sensitivity, amplitude=amplitude,
                   resonance_frequency=frequency)
@@ -66,17 +66,6 @@ def force(
                             folder=Path(f"{out}.work"), restart=restart, progress=tell,
                             **given(workers=workers))
     raise typer.Exit(_done(made, out, as_json))
-
-
-def _apart(paths: list[Path], out: Path) -> None:
-    """Raise ArgumentError if what is written would stand in the place of what is read."""
-    from asperity.messages import ArgumentError
-
-    written = {out.with_suffix(end).absolute() for end in (out.suffix, ".html", ".csv")}
-    for path in paths:
-        if path.absolute() in written:
-            raise ArgumentError(f"--out {out}: '{path}' would be written over; give another name, such as "
-                                f"--out {out.with_name(out.stem + '_law' + out.suffix)}")
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:
