@@ -76,13 +76,13 @@ def dynamics(
 def _done(made: Any, spring_constant: float | None, out: Path, as_json: bool) -> int:
     """Store the model, its tables and its page, print what it says; the exit code is 1 if its force is flagged."""
     from asperity.data import store
-    from asperity.measurements.time_series.page import page
+    from asperity.measurements.time_series.page import defended, page
     from asperity.measurements.time_series.series_csv import as_curves, write_force, write_modes
     from asperity.report.page import keep
 
     about = page(made)
     outputs = [*keep(made, about, out), write_modes(made, out.with_suffix(".csv"))]
-    if "tip_force" in made and spring_constant is not None:
+    if "tip_force" in made and spring_constant is not None and defended(made):
         outputs += [write_force(made, out.with_name(f"{out.stem}_force.csv")),
                     store.save(as_curves(made, spring_constant), out.with_name(f"{out.stem}_force_curves.nc"))]
     say([about.headline, *(f"{row.name}: {row.line}" for row in about.findings), *about.remarks], outputs,

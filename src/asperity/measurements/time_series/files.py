@@ -19,6 +19,7 @@ from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupporte
 from asperity.data.readers._table import left_out, parse_rows, separator_of, split_cells, unit_factor
 from asperity.data.readers._text import read_head, read_text
 from asperity.data.readers._titles import quantity_of
+from asperity.messages import quoted
 
 __all__ = ["Series", "read_series"]
 
@@ -92,7 +93,7 @@ def _named(title: str) -> tuple[str, str]:
 def _known(path: Path, titles: list[str], names: list[str]) -> None:
     """Refuse a table without a time and a deflection, or with two columns of one quantity."""
     if "time" not in names or not {"deflection", "tip_position"} & set(names):
-        raise NotRecognized(path, f"its columns are {', '.join(titles)[:120]}: a time and a deflection are needed.",
+        raise NotRecognized(path, f"its columns are {quoted(', '.join(titles))}: a time and a deflection are needed.",
                             _WANTED)
     if twice := [name for name in dict.fromkeys(names) if name and names.count(name) > 1]:
         raise Unsupported(path, f"it has {names.count(twice[0])} columns of {twice[0].replace('_', ' ')}.",

@@ -18,7 +18,7 @@ from asperity.report.style import quiet_figure
 if TYPE_CHECKING:
     from bokeh.plotting import figure
 
-__all__ = ["page"]
+__all__ = ["defended", "page"]
 
 _CERTAIN = 0.05  # residual, to which a mode is named
 _ROWS = 8  # modes in the table
@@ -36,7 +36,9 @@ def page(made: xr.Dataset) -> Page:
                     "their mean. With products, the lifted state evolves linearly, or is lifted anew before each step.",
                     (_horizon(made),))]
     if "tip_force" in made:
-        panels.append(Panel("force at the tip", "Band: 95 %, of what is stated.", (_law(made),)))
+        caption = ("Band: 95 %, of what is stated." if defended(made) else
+                   "Not to be used: see what is said above. The band, 95 % of what is stated, does not hold that.")
+        panels.append(Panel("force at the tip", caption, (_law(made),)))
     return Page("motion", Path(str(made.attrs["file"])).name, _headline(made), _findings(made), tuple(said),
                 tuple(panels))
 
@@ -49,12 +51,12 @@ def _headline(made: xr.Dataset) -> str:
         return f"{words}."
     if made["flag"] == Outcome.converged:
         return f"{words}; the force at the tip is recovered."
-    if _defended(made):
+    if defended(made):
         return f"{words}; the force at the tip is recovered, but it is not that of this contact."
     return f"{words}; no force that can be defended."
 
 
-def _defended(made: xr.Dataset) -> bool:
+def defended(made: xr.Dataset) -> bool:
     """Whether the force is to be believed: a contact is only sought where it is."""
     return bool(made["flag"] == Outcome.converged) or "contact_misfit" in made
 
@@ -79,7 +81,7 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
             for name, value in best.items()]
     rows.append(Finding(f"error after {plain(last, 's', 2)}", ", ".join(told),
                         "Of held-out episodes, rms over the rms of the signal."))
-    if "tip_force" in made and _defended(made):
+    if "tip_force" in made and defended(made):
         top = int(np.argmax(made["tip_force"].values))
         rows.append(Finding("largest force", measurement(float(made["tip_force"][top]), "N",
                                                          [(float(made["tip_force_std"][top]), "")]),

@@ -25,6 +25,7 @@ _OFFSET = 0.1  # of the stroke: standard deviation of the zero of the deflection
 _FARTHEST = 4.0  # standard uncertainties, by which the record may differ from what is given
 _PER_PERIOD = 64  # samples of a period are used, about: more are thinned out
 _MOST = 16384  # samples in all; what comes later is left out
+_PARTS = 8  # of a record, whose amplitudes are compared
 
 
 class Recovery(NamedTuple):
@@ -36,6 +37,7 @@ class Recovery(NamedTuple):
     driven: str  # where the drive came from
     uncertain: str  # the standard uncertainties of its constants
     against: tuple[str, ...]  # what of the lever the record contradicts
+    ranging: float  # by how much the lower turning point moves, over the largest amplitude
 
 
 def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
@@ -67,7 +69,20 @@ def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
     words = _driven(series, said) if free else "of the record"
     uncertain = ", ".join(f"{name.replace('_', ' ')} {_share(*limit)}" for name, limit in _limits(told).items())
     return Recovery(law, used, any(len(one.deflection) > most for one in series), words, uncertain,
-                    _against(law, told))
+                    _against(law, told), _ranging([record.seen[:, 0] for record in records]))
+
+
+def _ranging(deflections: Sequence[np.ndarray]) -> float:
+    """How far the lower turning point moves in the records, over the largest amplitude."""
+    lowest, largest = [], 0.0
+    for part in (part for one in deflections for part in np.array_split(one, _PARTS)):
+        weight = np.hanning(len(part) + 2)[1:-1]
+        weight /= weight.sum()
+        mean = float(weight @ part)
+        amplitude = float(np.sqrt(2 * (weight @ (part - mean) ** 2)))
+        lowest.append(mean - amplitude)
+        largest = max(largest, amplitude)
+    return float(np.ptp(lowest)) / largest
 
 
 def _driven(series: Sequence[Series], said: Mapping[str, float | None]) -> str:

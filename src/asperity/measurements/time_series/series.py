@@ -50,6 +50,10 @@ _DOUBT = ("What the force and the motion of one mode leave of the deflections is
           "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
 _AGAINST = ("The record contradicts what is said of the lever: {}. A wrong spring constant or sensitivity of the "
             "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (lever in Python).")
+_REPEATS = 0.01  # of the amplitude, by which the lower turning point must move: below it every period is the same one
+_REPEATING = ("The motion repeats itself: its lower turning point moves by {:.2g} % of the amplitude. One path, "
+              "however often it is passed, does not tell where contact begins: such laws were off by a third of the "
+              "peak in bands that did not say so. Record from the start of the motion, or while its amplitude changes.")
 _UNLIKE = 2.0  # chi-square over its degrees of freedom, from which a contact is not that of the force
 _UNLIKE_WORDS = ("No modulus: the force is not that of this contact (chi-square {:.3g} times its degrees of freedom). "
                  "Another shape of the tip, adhesion, or a layer?")
@@ -232,8 +236,9 @@ def _force(found: Recovery, stroke: float, *, stated: bool) -> tuple[dict[str, A
         return made, [*said, *against, "The force did not settle: do not use it."], Outcome.not_converged
     if alike > _WHITE and left > _SILENT * stroke:
         return made, [*said, *against, _DOUBT.format(left=f"{left * 1e12:.3g} pm", alike=alike)], Outcome.misfit
-    if against:
-        return made, [*said, *against], Outcome.misfit
+    repeats = [_REPEATING.format(100 * found.ranging)] if found.ranging < _REPEATS else []
+    if against or repeats:
+        return made, [*said, *against, *repeats], Outcome.misfit
     return made, said, Outcome.converged
 
 
