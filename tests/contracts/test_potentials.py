@@ -7,6 +7,7 @@ import pytest
 
 from asperity.atomistic.elasticity import forces, stress
 from asperity.atomistic.neighbors import Neighbors, neighbors_within
+from asperity.atomistic.networks import DistanceGNN, MomentNet, Scales
 from asperity.atomistic.potentials import Interlayer, LennardJones, StillingerWeber
 from tests.atomistic.crystals import DIAMOND, FCC, cubic, rotation
 
@@ -21,9 +22,12 @@ def layers():
     return np.concatenate([flat, flat + np.array([0.3, 0.2, 3.3])]), cell
 
 
+SCALES = Scales(cutoff=4.5, species=(14,), shift=(0.0,), scale=1.0, crowd=17.0)
 POTENTIALS = {"Stillinger-Weber": (StillingerWeber(), cubic(DIAMOND, 5.43)),
               "Lennard-Jones": (LennardJones(0.0104, 3.40, 8.5), cubic(FCC, 5.30)),
-              "interlayer": (Interlayer(cutoff=9.0), layers())}
+              "interlayer": (Interlayer(cutoff=9.0), layers()),
+              "distances": (DistanceGNN(SCALES, jax.random.key(0)), cubic(DIAMOND, 5.43)),
+              "moments": (MomentNet(SCALES, jax.random.key(0)), cubic(DIAMOND, 5.43))}
 FREE = {"interlayer"}  # that know a direction by nature: the normal of the layers
 
 each = pytest.mark.parametrize("name", POTENTIALS)
