@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from asperity.atomistic.networks import AbstractNetwork
+from asperity.atomistic.networks import AbstractNetwork, Scales
 from asperity.learning.potentials.configurations import Configuration
 from tests.atomistic.crystals import DIAMOND, cubic, repeated
 
@@ -13,32 +13,28 @@ CUTOFF = 4.0  # angstrom
 
 
 class PairNetwork(AbstractNetwork):
-    """E_i = shift + scale sum_jn w_n sin(n pi r / r_c) (1 - r / r_c)^2: linear in its weights."""
+    """f_i = sum_jn w_n R_n(r_ij): linear in its weights."""
 
     weights: jax.Array
-    cutoff: float = eqx.field(static=True, default=CUTOFF)
-    species: tuple[int, ...] = eqx.field(static=True, default=(14,))
-    shift: tuple[float, ...] = eqx.field(static=True, default=(0.0,))
-    scale: float = eqx.field(static=True, default=1.0)
-    crowd: float = eqx.field(static=True, default=16.0)
+    scales: Scales = eqx.field(static=True)
+    channels: int = eqx.field(static=True)
+    layers: int = eqx.field(static=True)
+    radial: int = eqx.field(static=True)
+
+    def __init__(self, weights):
+        self.weights, self.radial = jnp.asarray(weights, jnp.float32), len(weights)
+        self.channels = self.layers = 1
+        self.scales = Scales(CUTOFF, (14,), (0.0,), 1.0, 16.0)
 
     def settings(self):
-        return {"terms": len(self.weights)}
+        return {"radial": self.radial}
 
-    def check(self, kinds):
-        assert set(kinds) <= {14}
-
-    def energies(self, away, neighbors, kinds):
-        length = jnp.sqrt((away**2).sum(-1))
-        near = neighbors.present & (length < self.cutoff)
-        x = jnp.where(near, length / self.cutoff, 0.5)
-        waves = jnp.sin(jnp.pi * x[..., None] * jnp.arange(1, len(self.weights) + 1))
-        pairs = (waves @ self.weights) * jnp.where(near, (1 - x) ** 2, 0.0)
-        return jnp.where(kinds > 0, self.shift[0] + self.scale * pairs.sum(1), 0.0)
+    def learned(self, seen):
+        return (seen.radial @ self.weights.astype(seen.radial.dtype)).sum(axis=1)
 
 
-def pair_network(seed=0, terms=6, **fields):
-    return PairNetwork(jnp.asarray(np.random.default_rng(seed).normal(0, 0.1, terms), jnp.float32), **fields)
+def pair_network(seed=0, radial=6):
+    return PairNetwork(np.random.default_rng(seed).normal(0, 0.1, radial))
 
 
 def silicon(rng, times, *, forces=True, stress=True, group=""):

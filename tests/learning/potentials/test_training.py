@@ -26,7 +26,7 @@ def same(one, other):
 
 def test_it_learns_what_is_there(known):
     """Forces of another pair potential, within the space of the network to some percent."""
-    network = pair_network(terms=8)
+    network = pair_network(radial=8)
     long = PLAN._replace(epochs=60, energy=1.0, late_energy=10.0)
     found = train(network, known, long, validation=known[:3])
     before, after = judged(network, known)[0], judged(found.average, known)[0]
@@ -58,7 +58,7 @@ def test_an_interruption_changes_no_bit(known):
 
 def test_one_program_for_a_training(known, monkeypatch):
     counted = []
-    network = pair_network(terms=5)
+    network = pair_network(radial=5)
     original = type(network).energies
 
     def counting(self, *arguments):
