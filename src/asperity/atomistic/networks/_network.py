@@ -16,7 +16,7 @@ from asperity.atomistic.networks.couplings import HIGHEST
 from asperity.atomistic.potentials import AbstractPotential
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["AbstractNetwork", "Scales", "Seen", "checked", "drawn", "perceptron", "smooth"]
+__all__ = ["AbstractNetwork", "Nearby", "Scales", "checked", "drawn", "perceptron", "smooth"]
 
 _POWER = 6  # of the envelope, which leaves the cutoff with three derivatives of 0
 
@@ -31,7 +31,7 @@ class Scales(NamedTuple):
     crowd: float  # neighbors that an atom has within the cutoff, on average
 
 
-class Seen(NamedTuple):
+class Nearby(NamedTuple):
     """What a network sees of the neighbors of each atom, in the numbers of its weights."""
 
     radial: Float[Array, "atom place radial"]  # functions of the distance, 0 in free places and beyond the cutoff
@@ -83,25 +83,25 @@ class AbstractNetwork(AbstractPotential):
         """The numbers that it was made with, by their names."""
 
     @abstractmethod
-    def learned(self, seen: Seen) -> Float[Array, " atom"]:
+    def learned(self, seen: Nearby) -> Float[Array, " atom"]:
         """The network's number of each atom, 0 where it has no neighbors."""
 
     def energies(self, away: Float[Array, "atom place 3"], neighbors: Neighbors,
                  kinds: Int[Array, " atom"]) -> Float[Array, " atom"]:
         """eV of each atom."""
-        seen = self.surroundings(away, neighbors, kinds)
+        seen = self.nearby(away, neighbors, kinds)
         shift = jnp.asarray(self.shift, away.dtype)
         return seen.species @ shift + self.scale * self.cast(away.dtype).learned(seen) * seen.species.sum(axis=1)
 
-    def surroundings(self, away: Float[Array, "atom place 3"], neighbors: Neighbors,
-                     kinds: Int[Array, " atom"]) -> Seen:
+    def nearby(self, away: Float[Array, "atom place 3"], neighbors: Neighbors,
+               kinds: Int[Array, " atom"]) -> Nearby:
         """What it sees of the neighbors."""
         kinds = jnp.asarray(kinds)
         length = jnp.sqrt((away**2).sum(axis=2))
         near = neighbors.present & (kinds[neighbors.index] > 0) & (length < self.cutoff)
         species = (kinds[:, None] == jnp.asarray(self.species)).astype(away.dtype)
         direction = jnp.moveaxis(away, 2, 0) / length
-        return Seen(_basis(length / self.cutoff, near, self.radial), direction, neighbors.index, species)
+        return Nearby(_basis(length / self.cutoff, near, self.radial), direction, neighbors.index, species)
 
     def cast(self, dtype: Any) -> Self:
         """The same with weights of this precision."""

@@ -2,8 +2,8 @@ r"""Real spherical harmonics, and the coefficients that couple two of them to a 
 
 $Y_{lm}$ are homogeneous polynomials of the direction with $\sum_m Y_{lm}^2 = 2l + 1$, polar about y, so that $Y_1$ is
 $\sqrt 3\,(x, y, z)$: the order and signs of the program e3nn. A rotation turns each l by itself, a reflection through
-the origin multiplies it by $(-1)^l$. Of the couplings only those with an even $l_1 + l_2 + l_3$ keep this parity; they are
-the integrals of three harmonics over the sphere (Gaunt), which a quadrature of enough points gives exactly.
+the origin multiplies it by $(-1)^l$. Of the couplings only those with an even $l_1 + l_2 + l_3$ keep this parity; they
+are the integrals of three harmonics over the sphere (Gaunt), which a quadrature of enough points gives exactly.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 
 from asperity.atomistic.networks._network import (
     AbstractNetwork,
+    Nearby,
     Scales,
-    Seen,
     checked,
     drawn,
     perceptron,
@@ -69,7 +69,7 @@ class DistanceGNN(AbstractNetwork):
         """channels, layers, radial."""
         return {"channels": self.channels, "layers": self.layers, "radial": self.radial}
 
-    def learned(self, seen: Seen) -> Float[Array, " atom"]:
+    def learned(self, seen: Nearby) -> Float[Array, " atom"]:
         """The network's number of each atom."""
         features, total = seen.species @ self.embedding, jnp.zeros(len(seen.species), seen.radial.dtype)
         for step in self.steps:

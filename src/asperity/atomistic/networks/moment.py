@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from asperity.atomistic.networks._network import AbstractNetwork, Scales, Seen, checked, drawn, perceptron, smooth
+from asperity.atomistic.networks._network import AbstractNetwork, Nearby, Scales, checked, drawn, perceptron, smooth
 from asperity.atomistic.networks.couplings import coupled, couples, harmonics
 
 __all__ = ["MomentNet"]
@@ -69,7 +69,7 @@ class MomentNet(AbstractNetwork):
         """channels, degree, layers, radial."""
         return {"channels": self.channels, "degree": self.degree, "layers": self.layers, "radial": self.radial}
 
-    def learned(self, seen: Seen) -> Float[Array, " atom"]:
+    def learned(self, seen: Nearby) -> Float[Array, " atom"]:
         """The network's number of each atom."""
         angular = harmonics(seen.direction, self.degree)
         features, total = seen.species @ self.embedding, jnp.zeros(len(seen.species), seen.radial.dtype)
