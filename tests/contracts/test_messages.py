@@ -38,7 +38,8 @@ TAKES = {
     "calibrate.spring_constant": {"power", "power file"}, "virtual_map": set(), "doctor": set(),
     "force_law": {"curves"}, "predict": {"law"}, "force_law_of_table": {"force table"},
     "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set(),
-    "crystal_mechanics": {"crystal file", "None", "[]"}}
+    "crystal_mechanics": {"crystal file", "None", "[]"},
+    "predict_atoms": {"crystal file"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],

@@ -66,7 +66,8 @@ def _total(potential: AbstractPotential, table: Neighbors, kinds: Any, positions
 def energy_of(potential: AbstractPotential, cell: Cell, margin: float) -> Energy:
     """The energy of atoms that come nearer by ``margin`` (angstrom) at most; compiled once for all of its shapes."""
     table = neighbors_within(potential.cutoff + margin, cell.positions, cell.cell)
-    arrays = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, float) else leaf, potential)
+    with jax.enable_x64(True):
+        arrays = jax.tree.map(lambda leaf: jnp.asarray(leaf) if isinstance(leaf, float) else leaf, potential)
     return Partial(_total, arrays, table, jnp.asarray(cell.kinds))
 
 
