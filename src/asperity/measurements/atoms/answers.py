@@ -16,8 +16,16 @@ from asperity.measurements.atoms.mechanics import VOIGT
 if TYPE_CHECKING:
     from asperity.learning.potentials.configurations import Configuration
 
-__all__ = ["AXES", "Answers", "Extrapolation", "answered", "error_rows", "nearest_distances", "spread_reached",
-           "structure_table"]
+__all__ = [
+    "AXES",
+    "Extrapolation",
+    "Replies",
+    "answered",
+    "error_rows",
+    "nearest_distances",
+    "spread_reached",
+    "structure_table",
+]
 
 _GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 AXES = ("x", "y", "z")
@@ -37,7 +45,7 @@ class Extrapolation(IntEnum):
     unknown_species = 3  # an element that no member has seen: nothing is told
 
 
-class Answers(NamedTuple):
+class Replies(NamedTuple):
     """What each member says of each configuration; NaN where an element is not known."""
 
     energy: np.ndarray  # (member, structure) eV
@@ -46,7 +54,7 @@ class Answers(NamedTuple):
 
 
 def answered(members: Members, configurations: Sequence[Configuration],
-             tell: Callable[[int, int], None] | None = None) -> Answers:
+             tell: Callable[[int, int], None] | None = None) -> Replies:
     """What the members say; an energy that a configuration lacks is not needed."""
     from asperity.learning.potentials.batches import predicted
 
@@ -63,10 +71,10 @@ def answered(members: Members, configurations: Sequence[Configuration],
                 energy[m, i], forces[i][m], stress[m, i] = said.energy, said.forces, said.stress
         if tell:
             tell(min(start + _PART, len(order)), len(order))
-    return Answers(energy, forces, stress)
+    return Replies(energy, forces, stress)
 
 
-def structure_table(configurations: Sequence[Configuration], answers: Answers, factor: float,
+def structure_table(configurations: Sequence[Configuration], answers: Replies, factor: float,
                     extra: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Variables over ``structure`` and ``atom``: what is said with its interval, and what is known beside it.
 
@@ -98,7 +106,7 @@ def structure_table(configurations: Sequence[Configuration], answers: Answers, f
     return {"data_vars": told, "coords": coords}
 
 
-def flags(configurations: Sequence[Configuration], answers: Answers, members: Members) -> tuple[Any, ...]:
+def flags(configurations: Sequence[Configuration], answers: Replies, members: Members) -> tuple[Any, ...]:
     """The flag of each structure: where the members are asked for what they have not learnt."""
     learnt = [one.get("training", {}) for one in members.abouts if isinstance(one.get("training"), dict)]
     unknown = np.array([not set(one.kinds.tolist()) <= set(members.species) for one in configurations])
@@ -116,14 +124,14 @@ def _is_nearer(one: Configuration, least: Sequence[Mapping[str, float]]) -> bool
     return any(distance < _CLOSER * seen[pair] for seen in least for pair, distance in own.items() if pair in seen)
 
 
-def spread_reached(answers: Answers) -> np.ndarray:
+def spread_reached(answers: Replies) -> np.ndarray:
     """(structure,) eV/angstrom, by how much members differ in the force on an atom, the largest; NaN of one member."""
     if len(answers.energy) < 2:
         return np.full(len(answers.forces), np.nan)
     return np.array([np.sqrt((one.std(axis=0, ddof=1) ** 2).sum(axis=1)).max() for one in answers.forces])
 
 
-def usual_spread(answers: Answers) -> float | None:
+def usual_spread(answers: Replies) -> float | None:
     """The largest usual spread of forces of configurations that members were judged by."""
     found = spread_reached(answers)
     return float(np.quantile(found, _USUAL)) if np.isfinite(found).all() and len(found) else None
