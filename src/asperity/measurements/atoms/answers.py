@@ -131,9 +131,9 @@ def spread_reached(answers: Replies) -> np.ndarray:
     return np.array([np.sqrt((one.std(axis=0, ddof=1) ** 2).sum(axis=1)).max() for one in answers.forces])
 
 
-def usual_spread(answers: Replies) -> float | None:
-    """The largest usual spread of forces of configurations that members were judged by."""
-    found = spread_reached(answers)
+def usual_spread(answers: Replies, known: np.ndarray) -> float | None:
+    """The largest usual spread of forces of configurations that members learnt or were judged by (structure,) bool."""
+    found = spread_reached(answers)[known]
     return float(np.quantile(found, _USUAL)) if np.isfinite(found).all() and len(found) else None
 
 

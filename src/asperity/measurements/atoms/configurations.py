@@ -191,7 +191,7 @@ def _fits(path: Path, found: Sequence[Any], unit: str) -> None:
     ratio = _ratio([one for one in stressed if one.forces is not None and np.isfinite(one.energy)])
     if ratio is not None and abs(ratio - 1) > _OFF:
         times = f"{1 / abs(ratio):.3g} times too large" if abs(ratio) < 1 else f"{abs(ratio):.3g} times too small"
-        words = [f"it is {times}"] if abs(abs(ratio) - 1) > _OFF else []
+        words = [f"it is about {times}"] if abs(abs(ratio) - 1) > _OFF else []
         words += ["its sign is that of a pressure"] if ratio < 0 else []
         raise Unsupported(path, f"its stress does not fit its own energies, read as {unit}, tension positive: "
                           f"{' and '.join(words)} against what energies of strained cells tell.", _looks(ratio, unit))

@@ -39,7 +39,7 @@ def _parity(table: xr.Dataset, which: np.ndarray, name: str, dim: str, title: st
     if not len(there):
         return None
     there = there[np.unique(np.linspace(0, len(there) - 1, min(len(there), _MOST_POINTS)).astype(int))]
-    plot = quiet_figure(title, f"reference ({unit})", f"potential ({unit})", frame_width=300, frame_height=300)
+    plot = quiet_figure(title, f"reference ({unit})", f"potential ({unit})", frame_width=270, frame_height=270)
     ends = np.array([min(known[there].min(), said[there].min()), max(known[there].max(), said[there].max())])
     plot.line(ends, ends, color="#9aa4ae")
     bars = there[np.isfinite(low[there])]

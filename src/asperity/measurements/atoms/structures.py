@@ -22,6 +22,8 @@ from asperity.messages import ArgumentError, quoted, shown
 __all__ = ["Crystal", "checked_atoms", "crystal_of", "frames", "named_crystal"]
 
 _KNOWN = "Known: extxyz (.xyz, .extxyz), CIF (.cif) and POSCAR (POSCAR, CONTCAR, .vasp)."
+_CUT = "It may be cut off; look at its lines there, or write it anew with ASE."
+_NINE = "A 'stress' has 9 numbers there; under another name it may have 6: rename it, and say --stress-key."
 _VACUUM = 6.0  # angstrom without an atom along a direction: wider than between layers of any crystal
 _CAUSE = 120  # characters of what a parser says
 _TOGETHER = 0.2  # angstrom, below which two atoms are in one place: a third of the shortest bond
@@ -109,7 +111,7 @@ def frames(path: str | PathLike[str]) -> Iterator[Any]:
             cause = quoted(" ".join(f"{type(error).__name__}: {error}".split()))[:_CAUSE]
             raise CorruptFile(path, f"configuration {number}: not a readable "
                               f"{ {'vasp': 'POSCAR', 'cif': 'CIF'}.get(form, form)} file ({cause}).",
-                              "It may be cut off; look at its lines there, or write it anew with ASE.") from error
+                              _NINE if "3x3" in str(error) else _CUT) from error
         if one is None:
             return
         yield one

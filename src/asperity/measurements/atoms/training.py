@@ -297,9 +297,8 @@ def _judged(sets: _Sets, trained: _Trained, what: Mapping[str, Any]) -> tuple[xr
     rows = error_rows(table, choices | _by_kind(choices["test"], groups))
     table = table.assign({**_errors(rows), **_curve(trained.curves)}).assign_attrs(
         member_count=len(members.potentials), factor=factor, seconds=trained.seconds)
-    held = answered(members, sets.validation)
-    about = {"errors": {row["name"]: {name: row[name] for name in ("structures", "energy", "force", "stress")}
-                        for row in rows[:3]}, "nearest": nearest_distances(sets.train), "spread": usual_spread(held),
+    told = {row["name"]: {name: row[name] for name in ("structures", "energy", "force", "stress")} for row in rows[:3]}
+    about = {"errors": told, "nearest": nearest_distances(sets.train), "spread": usual_spread(answers, where != "test"),
              "configurations": len(sets.train), "digest": _digest(sets.train), "network": dict(what)}
     return table.sel(structure=np.flatnonzero(where != "training"), atom=np.flatnonzero(
         where[table["structure_of_atom"].values] != "training")), _finite(about)
