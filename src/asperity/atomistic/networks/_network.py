@@ -89,12 +89,12 @@ class AbstractNetwork(AbstractPotential):
     def energies(self, away: Float[Array, "atom place 3"], neighbors: Neighbors,
                  kinds: Int[Array, " atom"]) -> Float[Array, " atom"]:
         """eV of each atom."""
-        seen = self.surroundings(away, neighbors, kinds)
+        seen = self.nearby(away, neighbors, kinds)
         shift = jnp.asarray(self.shift, away.dtype)
         return seen.species @ shift + self.scale * self.cast(away.dtype).learned(seen) * seen.species.sum(axis=1)
 
-    def surroundings(self, away: Float[Array, "atom place 3"], neighbors: Neighbors,
-                     kinds: Int[Array, " atom"]) -> Nearby:
+    def nearby(self, away: Float[Array, "atom place 3"], neighbors: Neighbors,
+               kinds: Int[Array, " atom"]) -> Nearby:
         """What it sees of the neighbors."""
         kinds = jnp.asarray(kinds)
         length = jnp.sqrt((away**2).sum(axis=2))
