@@ -70,7 +70,8 @@ def write(members: Sequence[MomentNet], known: Sequence[Configuration], unseen: 
     """The file, with what is known of the members."""
     own = calibrated(members, unseen)
     errors = [judged(one, unseen)[0] for one in members]
-    mean = {name: float(np.mean([getattr(one, name).mean for one in errors])) for name in ("energy", "forces", "stress")}
+    mean = {name: float(np.mean([getattr(one, name).mean for one in errors]))
+            for name in ("energy", "forces", "stress")}
     print(f"mean deviations on the test set: {1e3 * mean['energy']:.2f} meV/atom, {1e3 * mean['forces']:.1f} meV/A, "
           f"{mean['stress']:.3f} GPa; factor of the spread {own.factor:.2f}")
     about = {"training": {"data": _SOURCE, "structures": len(known), "epochs": _PLAN.epochs, "seeds": _MEMBERS,
