@@ -37,7 +37,8 @@ TAKES = {
     "spectrum": {"table"}, "relax": {"relaxation"}, "median_spectrum": {"moduli"},
     "calibrate.spring_constant": {"power", "power file"}, "virtual_map": set(), "doctor": set(),
     "force_law": {"curves"}, "predict": {"law"}, "force_law_of_table": {"force table"},
-    "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set()}
+    "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set(),
+    "crystal_mechanics": {"crystal file", "None", "[]"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],
@@ -59,7 +60,7 @@ SENSE = {
 NEEDS = {"predict": {"separation": [1e-9]}}
 #: of the data below that a verb takes, which one it gets
 PREFERRED = ("file", "image file", "curves", "image", "results", "power", "table", "relaxation", "force table",
-             "shift table", "motion table", "law")
+             "shift table", "motion table", "law", "crystal file")
 LONGEST = 500  # characters of a message: what fits into a few lines of a terminal
 
 
@@ -101,7 +102,9 @@ def data(tmp_path_factory):
     time = np.arange(400)
     motion.write_text("\n".join(["time (us), deflection (nm)", *(
         f"{t}, {np.cos(0.3 * t) + 1e-3 * np.cos(t**2)}" for t in time)]), encoding="utf-8")
-    return {**tables, "law": _law(), "motion table": str(motion),
+    crystal = folder / "crystal.vasp"
+    crystal.write_text("Si\n5.43\n0 .5 .5\n.5 0 .5\n.5 .5 0\nSi\n2\nDirect\n0 0 0\n.25 .25 .25\n")
+    return {**tables, "crystal file": str(crystal), "law": _law(), "motion table": str(motion),
             "curves": curves, "image": image, "results": results, "power": power, "empty": xr.Dataset(),
             "no curves": curves.isel(curve=slice(0, 0)), "foreign": xr.Dataset({"a": ("b", [1.0])}),
             "image file": str(picture), "table": spectrum, "relaxation": relaxation,

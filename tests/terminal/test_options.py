@@ -73,6 +73,7 @@ WORKING = {
     "spectrum": ["spectrum.csv"], "relax": ["relaxation.csv"], "report": ["results.nc"], "score": ["results.nc"],
     "recipe": ["results.nc"], "cite": ["results.nc"], "replay": ["results.nc"], "models": [], "formats": [],
     "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
+    "atoms mechanics": ["--crystal", "Si"],
     "calibrate spring-constant": ["noise.tnd"], "calibrate sensitivity": ["map.csv"],
     "calibrate scanner": ["map.csv"], "calibrate tip": ["picture.spm", "--size", "5"]}
 #: where the work begins, in vain: the arguments are checked before
@@ -80,7 +81,7 @@ WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo"
         "force_curves.select": ("of_sources",), "rheometry.material": ("learnt_error",),
         "rheometry.power_law": ("fit_viscoelastic",), "calibration.tip": ("bound_tip",), "tip_force.law": ("_fitted",),
         "time_series.series": ("_modes",),
-        "tapping.curves": ("_settle",),
+        "tapping.curves": ("_settle",), "atoms.mechanics": ("_found",),
         "calibration.cantilever": ("thermal_calibration.calibrate",)}
 
 

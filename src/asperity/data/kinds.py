@@ -30,6 +30,8 @@ KINDS: dict[str, tuple[str, str, Callable[[xr.Dataset], bool]]] = {
                lambda d: "mode" in d.dims and "prediction_error" in d),
     "tapping": ("amplitude and phase curves", "asperity.tapping()",
                 lambda d: {"virial", "dissipation", "contact_time"} <= set(d.data_vars)),
+    "mechanics": ("the mechanics of a crystal", "crystal_mechanics()",
+                  lambda d: {"elastic_constant", "least_stiffness"} <= set(d.data_vars)),
     "results": ("results of a fit", "asperity.analyze(paths) or asperity.fit(curves)", lambda d: "curve" in d.dims),
     "power": ("a thermal spectrum", "open_spectrum(path)",
               lambda d: "power" in d and "frequency" in d.coords),
