@@ -94,9 +94,10 @@ def test_learned_energies_are_of_order_one_before_training(name):
     network = NETWORKS[name]
     found = []
     for seed in range(8):
-        positions, cell = crystal(seed)
-        energies = of(eqx.tree_at(lambda one: one.embedding, network, jax.random.normal(jax.random.key(seed), (2, 6))),
-                      positions.astype(np.float32), cell.astype(np.float32), kinds=KINDS, places=PLACES)[0]
+        drawn = jax.random.normal(jax.random.key(seed), network.embedding.shape)
+        positions, cell = (part.astype(np.float32) for part in crystal(seed))
+        energies = of(eqx.tree_at(lambda one: one.embedding, network, drawn), positions, cell, kinds=KINDS,
+                      places=PLACES)[0]
         found.append((energies - np.where(KINDS == 14, -2.0, 1.5)) / SCALES.scale)
     assert 0.003 < np.abs(found).mean() < 3
 

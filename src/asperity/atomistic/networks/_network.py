@@ -16,7 +16,7 @@ from asperity.atomistic.networks.couplings import HIGHEST
 from asperity.atomistic.potentials import AbstractPotential
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["AbstractNetwork", "Nearby", "Scales", "checked", "drawn", "perceptron", "smooth"]
+__all__ = ["AbstractNetwork", "Nearby", "Scales", "bent", "checked", "drawn", "smooth"]
 
 _POWER = 6  # of the envelope, which leaves the cutoff with three derivatives of 0
 
@@ -34,7 +34,7 @@ class Scales(NamedTuple):
 class Nearby(NamedTuple):
     """What a network sees of the neighbors of each atom, in the numbers of its weights."""
 
-    radial: Float[Array, "atom place radial"]  # functions of the distance, 0 in free places and beyond the cutoff
+    radial: Float[Array, "atom_place radial"]  # functions of the distance, 0 in free places and beyond the cutoff
     direction: Float[Array, "3 atom place"]
     neighbor: Int[Array, "atom place"]
     species: Float[Array, "atom species"]  # 1 at the species of the atom, all 0 for padding
@@ -101,7 +101,8 @@ class AbstractNetwork(AbstractPotential):
         near = neighbors.present & (kinds[neighbors.index] > 0) & (length < self.cutoff)
         species = (kinds[:, None] == jnp.asarray(self.species)).astype(away.dtype)
         direction = jnp.moveaxis(away, 2, 0) / length
-        return Nearby(_basis(length / self.cutoff, near, self.radial), direction, neighbors.index, species)
+        radial = _basis(length / self.cutoff, near, self.radial).reshape(-1, self.radial)
+        return Nearby(radial, direction, neighbors.index, species)
 
     def cast(self, dtype: Any) -> Self:
         """The same with weights of this precision."""
@@ -141,9 +142,9 @@ def smooth(key: Array, radial: int, features: int) -> Float[Array, "radial featu
     return drawn(key, radial, features) / number * jnp.sqrt(radial / (number**-2).sum())
 
 
-def perceptron(x: Float[Array, "... feature"], weights: tuple[Array, Array]) -> Float[Array, "... feature"]:
-    """Two layers without biases, so that 0 stays 0; the unit between them keeps the variance of normal numbers."""
-    return 1.68 * jax.nn.silu(x @ weights[0]) @ weights[1]
+def bent(x: Float[Array, ...]) -> Float[Array, ...]:
+    """The nonlinear unit: 0 stays 0, and normal numbers keep their mean square."""
+    return 1.68 * jax.nn.silu(x)
 
 
 def checked(scales: Scales, channels: int, layers: int, radial: int, degree: int = 0) -> Scales:

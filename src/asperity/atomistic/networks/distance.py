@@ -7,15 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from asperity.atomistic.networks._network import (
-    AbstractNetwork,
-    Nearby,
-    Scales,
-    checked,
-    drawn,
-    perceptron,
-    smooth,
-)
+from asperity.atomistic.networks._network import AbstractNetwork, Nearby, Scales, bent, checked, drawn, smooth
 
 __all__ = ["DistanceGNN"]
 
@@ -23,19 +15,21 @@ __all__ = ["DistanceGNN"]
 class _Layer(eqx.Module):
     """Messages from neighbors, by their distance, and what an atom makes of them."""
 
-    radial: tuple[Array, Array]
+    radial: Float[Array, "radial channel"]
     sent: Float[Array, "channel channel"]
     own: Float[Array, "species channel"]
-    update: tuple[Array, Array]
+    mix: Float[Array, "channel channel"]
+    update: Float[Array, "channel channel"]
     read: Float[Array, "channel 1"]
 
     def __init__(self, key: Array, species: int, channels: int, radial: int) -> None:
-        keys = jax.random.split(key, 7)
-        self.radial = smooth(keys[0], radial, channels), drawn(keys[1], channels, channels)
-        self.sent = drawn(keys[2], channels, channels)
-        self.own = jax.random.normal(keys[3], (species, channels), jnp.float32)
-        self.update = drawn(keys[4], channels, channels), drawn(keys[5], channels, channels)
-        self.read = drawn(keys[6], channels, 1)
+        keys = jax.random.split(key, 6)
+        self.radial = smooth(keys[0], radial, channels)
+        self.sent = drawn(keys[1], channels, channels)
+        self.own = jax.random.normal(keys[2], (species, channels), jnp.float32)
+        self.mix = drawn(keys[3], channels, channels)
+        self.update = drawn(keys[4], channels, channels)
+        self.read = drawn(keys[5], channels, 1)
 
 
 class DistanceGNN(AbstractNetwork):
@@ -74,8 +68,8 @@ class DistanceGNN(AbstractNetwork):
         features, total = seen.species @ self.embedding, jnp.zeros(len(seen.species), seen.radial.dtype)
         for step in self.steps:
             sent = (features @ step.sent)[seen.neighbor]
-            told = jnp.einsum("nkc,nkc->nc", perceptron(seen.radial, step.radial), sent) / self.crowd
-            change = perceptron(told * (seen.species @ step.own), step.update)
+            told = (bent(seen.radial @ step.radial).reshape(sent.shape) * sent).sum(axis=1) / self.crowd
+            change = bent((told @ step.mix) * (seen.species @ step.own)) @ step.update
             features = features + change
             total = total + (change @ step.read)[:, 0]
         return total / self.layers**0.5

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from asperity.atomistic.neighbors import Neighbors
-from asperity.atomistic.networks._network import AbstractNetwork, Nearby, Scales, checked, drawn, perceptron, smooth
+from asperity.atomistic.networks._network import AbstractNetwork, Nearby, Scales, bent, checked, drawn, smooth
 from asperity.atomistic.networks.couplings import couples, coupling, harmonics
 from asperity.messages import ArgumentError
 
@@ -22,7 +22,7 @@ Features = list[Float[Array, "order atom channel"]]
 class _Layer(eqx.Module):
     """Messages of every degree, and what an atom makes of them."""
 
-    radial: tuple[Array, Array]
+    radial: Float[Array, "radial channel"]
     sent: Float[Array, "degree channel channel"]
     mix: list[Array]
     kept: Float[Array, "degree channel channel"]
@@ -32,23 +32,23 @@ class _Layer(eqx.Module):
     read: Float[Array, "hidden 1"]
 
     def __init__(self, key: Array, species: int, sizes: tuple[int, int, int], first: bool) -> None:
-        (channels, degree, radial), keys = sizes, jax.random.split(key, 9)
+        (channels, degree, radial), keys = sizes, jax.random.split(key, 8)
         pairs, known = _pairs(degree, first), 0 if first else 1
-        self.radial = smooth(keys[0], radial, channels), drawn(keys[1], channels, len(pairs) * channels)
-        self.sent = drawn(keys[2], degree + 1, channels, channels)
+        self.radial = smooth(keys[0], radial, channels)
+        self.sent = drawn(keys[1], degree + 1, channels, channels)
         count = [sum(couples(*pair, out) for pair in pairs) for out in range(degree + 1)]
-        self.mix = [drawn(one, n * channels, channels) for one, n in zip(jax.random.split(keys[3], degree + 1), count)]
-        self.kept = drawn(keys[4], degree + 1, channels, channels)
-        self.own = jax.random.normal(keys[5], (species, channels), jnp.float32)
-        self.update = drawn(keys[6], (degree + 2 + known) * channels, 2 * channels)
-        self.gates = drawn(keys[7], 2 * channels, (degree + 1) * channels)
-        self.read = drawn(keys[8], 2 * channels, 1)
+        self.mix = [drawn(one, n * channels, channels) for one, n in zip(jax.random.split(keys[2], degree + 1), count)]
+        self.kept = drawn(keys[3], degree + 1, channels, channels)
+        self.own = jax.random.normal(keys[4], (species, channels), jnp.float32)
+        self.update = drawn(keys[5], (degree + 2 + known) * channels, 2 * channels)
+        self.gates = drawn(keys[6], 2 * channels, (degree + 1) * channels)
+        self.read = drawn(keys[7], 2 * channels, 1)
 
 
 class EquivariantGNN(AbstractNetwork):
     r"""Features $h_{lmc}$ that turn like the harmonics $Y_{lm}$, and messages that couple them to these:
 
-    $$M_{i,lc} = \sum_{l_1 l_2} W \Big[\frac{1}{\sqrt n} \sum_j R_{l_1 l_2 c}(r_{ij})\,
+    $$M_{i,lc} = \sum_{l_1 l_2} W \Big[\frac{1}{\sqrt n} \sum_j R_c(r_{ij})\,
       h_{j,l_1 c} \otimes Y_{l_2}(\hat r_{ij})\Big]_l, \qquad
       h_{i,l} \to g_{lc}\, (M_{i,lc} + K h_{i,l}),$$
 
@@ -90,10 +90,10 @@ class EquivariantGNN(AbstractNetwork):
 
     def features(self, seen: Nearby) -> tuple[Float[Array, " atom"], Features]:
         """The network's number of each atom, and its features after the last layer, degree by degree."""
-        angular = harmonics(seen.direction, self.degree)
+        angular = jnp.concatenate(harmonics(seen.direction, self.degree)).swapaxes(0, 1)
         held, total = [(seen.species @ self.embedding)[None]], jnp.zeros(len(seen.species), seen.radial.dtype)
         for number, step in enumerate(self.steps):
-            weight = perceptron(seen.radial, step.radial).reshape(*seen.neighbor.shape, -1, self.channels)
+            weight = bent(seen.radial @ step.radial).reshape(*seen.neighbor.shape, self.channels)
             sent = [one @ step.sent[degree] for degree, one in enumerate(held)]
             told = [jnp.concatenate(one, axis=-1) @ step.mix[degree] * (seen.species @ step.own)
                     for degree, one in enumerate(_messages(angular, weight, sent, seen.neighbor, self.crowd))]
@@ -101,8 +101,8 @@ class EquivariantGNN(AbstractNetwork):
             if number:
                 scalars.append(held[0][0])
                 told = [one + held[degree] @ step.kept[degree] for degree, one in enumerate(told)]
-            inside = 1.68 * jax.nn.silu(jnp.concatenate(scalars, axis=1) @ step.update)
-            gates = jnp.split(inside @ step.gates, self.degree + 1, axis=1)
+            inside = bent(jnp.concatenate(scalars, axis=1) @ step.update)
+            gates = jnp.split(jnp.tanh(inside @ step.gates), self.degree + 1, axis=1)
             held = [gates[0][None], *(one * gate for one, gate in zip(told[1:], gates[1:]))]
             total = total + (inside @ step.read)[:, 0]
         return total / self.layers**0.5, held
@@ -142,16 +142,17 @@ def _pairs(degree: int, first: bool) -> list[tuple[int, int]]:
     return [(held, turned) for held in range(1 if first else degree + 1) for turned in range(degree + 1)]
 
 
-def _messages(angular: list[Array], weight: Float[Array, "atom place pair channel"], sent: Features,
+def _messages(angular: Float[Array, "atom turned place"], weight: Float[Array, "atom place channel"], sent: Features,
               neighbor: Int[Array, "atom place"], crowd: float) -> list[list[Array]]:
     """For each degree what the pairs of degrees give to it; the couplings act on sums over the neighbors."""
-    found: list[list[Array]] = [[] for _ in angular]
-    gathered = [jnp.moveaxis(one, 0, 1)[neighbor] for one in sent]  # atom place order channel
-    for number, (held, turned) in enumerate(_pairs(len(angular) - 1, len(sent) == 1)):
-        weighted = gathered[held] * weight[:, :, number, None] / crowd ** (0.5 if turned else 1.0)
-        products = jnp.einsum("bnk,nkac->abnc", angular[turned], weighted)
-        for out in range(len(angular)):
+    degree = round(angular.shape[1] ** 0.5) - 1
+    found: list[list[Array]] = [[] for _ in range(degree + 1)]
+    gathered = jnp.concatenate(sent).swapaxes(0, 1)[neighbor] * weight[:, :, None]  # atom place order channel
+    sums = jnp.einsum("nbk,nkac->abnc", angular, gathered)
+    for held, turned in _pairs(degree, len(sent) == 1):
+        product = sums[held**2 : (held + 1) ** 2, turned**2 : (turned + 1) ** 2] / crowd ** (0.5 if turned else 1.0)
+        for out in range(degree + 1):
             if couples(held, turned, out):
-                table = jnp.asarray(coupling(held, turned, out), products.dtype)
-                found[out].append(jnp.tensordot(table, products, ((0, 1), (0, 1))))
+                table = jnp.asarray(coupling(held, turned, out), product.dtype)
+                found[out].append(jnp.tensordot(table, product, ((0, 1), (0, 1))))
     return found

@@ -56,14 +56,14 @@ class TrainingPlan(NamedTuple):
     """How long and how to train."""
 
     epochs: int = 100  # passes over the training set
-    rate: float = 5e-3  # the largest learning rate
+    rate: float = 4e-3  # the largest learning rate
     atoms: int = 256  # of a batch
-    energy: float = 10.0  # weight w_E,
-    late_energy: float = 300.0  # and in the last part
+    energy: float = 3.0  # weight w_E,
+    late_energy: float = 100.0  # and in the last part
     late: float = 0.3  # share of the epochs that is the last part
     forces: float = 1.0  # weight w_F
     stress: float = 1.0  # weight w_sigma
-    bend: float = 0.1  # delta, where squares of deviations turn into their size
+    bend: float = 0.05  # delta, where squares of deviations turn into their size
     memory: float = 0.99  # part of the moving average that a step keeps
     seed: int = 0
 
