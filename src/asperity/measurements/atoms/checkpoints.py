@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import logging
+import struct
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -107,7 +109,7 @@ class Checkpoints:
                 raise ValueError("of another training")
             if any(np.shape(leaf) != np.shape(shape) for leaf, shape in zip(leaves, shapes)):
                 raise ValueError("of other shapes")
-        except (ReadError, BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
+        except (ReadError, BadZipFile, zlib.error, struct.error, ValueError, KeyError, EOFError, OSError) as error:
             _log.warning("%s: not used (%s); this member begins anew", path, quoted(str(error)))
             return None
         return jax.tree.unflatten(tree, [np.asarray(leaf, np.asarray(shape).dtype)

@@ -124,7 +124,7 @@ def train(
     keys = given(energy=energy_key, forces=forces_key, stress=stress_key, group=group_key, unit=stress)
     with progress("passes") as tell:
         made = train_potential(data, by=by, network=network, keys=keys or None, minutes=float(minutes), epochs=epochs,
-                               members=members, seed=seed, out=out, restart=restart, progress=tell,
+                               members=members, seed=seed, weights=out, restart=restart, progress=tell,
                                **given(validation=validation, test=test))
     raise typer.Exit(_trained(made, out, as_json))
 

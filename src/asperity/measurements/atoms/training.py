@@ -61,12 +61,12 @@ def train_potential(data: str | PathLike[str], *, validation: str | PathLike[str
                     test: str | PathLike[str] | None = None, by: str = "trajectory",
                     network: Mapping[str, Any] | None = None, keys: Mapping[str, str] | None = None,
                     minutes: float = 15.0, epochs: int | None = None, members: int = 1, seed: int = 0,
-                    out: str | PathLike[str] = "potential.npz", restart: bool = False,
+                    weights: str | PathLike[str] = "potential.npz", restart: bool = False,
                     progress: Progress | None = None) -> xr.Dataset:
-    """Train a potential, or an ensemble, on energies, forces and stresses; its weights go to ``out``.
+    """Train a potential, or an ensemble, on energies, forces and stresses; its ``weights`` go to a file.
 
     A training that is stopped, however, goes on where it was when it is asked for again, and ends with the same weights
-    bit for bit: its states are kept beside ``out`` until it has ended.
+    bit for bit: its states are kept beside ``weights`` until it has ended.
 
     Args:
         data: configurations in extxyz (see `asperity.measurements.atoms.configurations`).
@@ -80,7 +80,7 @@ def train_potential(data: str | PathLike[str], *, validation: str | PathLike[str
         epochs: passes of each member instead.
         members: of an ensemble, whose spread makes intervals; each begins elsewhere.
         seed: of the beginnings and of the splits.
-        out: the file of the weights, ending in .npz.
+        weights: the file of the weights, ending in .npz.
         restart: throw away what an earlier training left.
         progress: called with (finished, all) passes.
 
@@ -93,9 +93,9 @@ def train_potential(data: str | PathLike[str], *, validation: str | PathLike[str
     """
     insist_on_extra(networks=True)
     one_of("by", by, ("trajectory", "random"))
-    what, out = _network(network), Path(out)
+    what, out = _network(network), Path(weights)
     if out.suffix != ".npz":
-        raise ArgumentError(f"out = '{out}': weights are kept in a file that ends in .npz")
+        raise ArgumentError(f"weights = '{out}': must be the name of a file that ends in .npz")
     read = {name: read_configurations(path, keys) for name, path in
             (("data", data), ("validation", validation), ("test", test)) if path is not None}
     sets = _sets(read, by, seed)
