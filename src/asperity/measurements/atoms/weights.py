@@ -40,8 +40,8 @@ _LARGEST = 2**30  # bytes of a file: 1000 times a large network
 _MOST = {"channels": 1024, "radial": 256, "layers": 16, "degree": 8}  # of a network's settings
 _MOST_MEMBERS = 256
 #: what a damaged archive breaks
-_UNREADABLE = (BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, TypeError, OverflowError,
-               MemoryError)
+_UNREADABLE = (BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, TypeError,
+               OverflowError, MemoryError)
 _REMEDY = "Give a file that 'asperity atoms train' wrote, as it wrote it."
 
 
