@@ -2,7 +2,7 @@ r"""Sliding of two layers of graphene: quantum Monte Carlo energies, and potenti
 
 The energy of rigid layers at the distance d and the shift u is
 $U_0(d) + 2 U_1(d) \sum \cos G u + 2 U_2(d) \sum \cos G' u$ over the first and the second star of reciprocal vectors; at
-the stable registry $k_s = \tfrac32 |G|^2 (U_1 - 6 U_2) / A$: a second star of 1 % takes 6 % from the stiffness. With any
+the stable one $k_s = \tfrac32 |G|^2 (U_1 - 6 U_2) / A$: a second star of 1 % takes 6 % from the stiffness. With any
 $U_0$ at each distance and amplitudes that decay exponentially this is a potential of all 44 energies.
 
     python -m pytest -m study tests/verify/atomistic/test_graphene.py
