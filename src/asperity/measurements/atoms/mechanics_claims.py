@@ -13,7 +13,7 @@ from asperity.report.numbers import count_of, decimals_of, rounded
 __all__ = ["ConstantRow", "claims", "constant_rows", "reference_of", "with_band"]
 
 _EQUAL = 2e-3  # of the largest constant, within which two are one, and below which one is 0
-_STRAINED = 0.03  # by which the volume may change on the way to rest before it is said
+_NOTHING = 1e-6  # in any of the units here, what is less is rounding
 
 
 class ConstantRow(NamedTuple):
@@ -56,14 +56,14 @@ def with_band(value: float, low: float, high: float, unit: str, digits: int = 4)
     gap = "" if unit in ("", "°") else " "
     if not np.isfinite(value):
         return "not found"
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (np.isfinite(low) and np.isfinite(high)) or high - low < _NOTHING:
         return f"{_plain(value, digits)}{gap}{unit}"
     places = min(max(decimals_of((high - low) / 2), 0), 6) if high > low else digits
     return f"{rounded(value, places)} ({rounded(low, places)} to {rounded(high, places)}){gap}{unit}"
 
 
 def _plain(value: float, digits: int) -> str:
-    return rounded(value, min(max(decimals_of(value, digits), 0), 6)) if abs(value) > 1e-9 else "0"
+    return rounded(value, min(max(decimals_of(value, digits), 0), 6)) if abs(value) > _NOTHING else "0"
 
 
 def reference_of(table: xr.Dataset) -> dict[str, float]:
@@ -140,5 +140,6 @@ def _members(table: xr.Dataset) -> list[str]:
                 "several trainings with other seeds are an ensemble that does."]
     factor = float(table.attrs["factor"])
     how = f", whose spread is multiplied by {factor:.3g} as calibrated" if factor != 1 else ", not calibrated"
+    few = [" The spread of two is so uncertain that intervals are wide; four make them four times narrower."]
     return [f"Intervals hold 95 % by the spread of {len(names)} potentials{how}; an error that all of them share is "
-            "not in them."]
+            "not in them." + "".join(few if len(names) == 2 else [])]  # Student's factors 12.7 and 3.2
