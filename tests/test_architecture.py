@@ -66,6 +66,7 @@ OPENS_ITSELF = {
     "data/readers/images/jpk.py": {"archive.open": "through the door"},
     "data/readers/images/surface_topography.py": {"open_topography": "takes a name; the door has checked it"},
     "measurements/atoms/weights.py": {"np.load": "bytes through the door", "ZipFile": "bytes through the door"},
+    "measurements/atoms/checkpoints.py": {"np.load": "bytes through the door"},
     "measurements/force_curves/table.py": {"open": "writes"},
     "measurements/force_curves/page/html.py": {"(place / f'report.{name}').read_text": "of the package"},
 }
@@ -86,6 +87,9 @@ MANY_PARAMETERS = {
     "measurements/time_series/command.py:dynamics": "one option per physical input of the command",
     "measurements/tapping/command.py:tapping": "one option per physical input of the command",
     "measurements/atoms/command.py:mechanics": "one option per physical input of the command",
+    "measurements/atoms/command.py:train": "one option per physical input of the command",
+    "measurements/atoms/command.py:predict": "one option per name of an entry of the file",
+    "measurements/atoms/training.py:train_potential": "the whole way in one call: data, splits, network, time, output",
     "measurements/images/command.py:image": "one option per step of the command",
     "measurements/force_curves/analyze.py:analyze": "the whole way in one call: inputs, model, calibration, output",
     "measurements/force_curves/select.py:select": "data, tip, instrument, what is asked, how the work is shared",

@@ -13,7 +13,8 @@ from asperity import _lazy
 _PAGES = {"image": "images.page", "drift": "images.drift_page", "calibration": "calibration.page",
           "spectrum": "rheometry.page", "relaxation": "rheometry.page", "holds": "rheometry.page",
           "law": "tip_force.page", "motion": "time_series.page", "tapping": "tapping.page",
-          "mechanics": "atoms.mechanics_page"}
+          "mechanics": "atoms.mechanics_page", "training": "atoms.training_page",
+          "prediction": "atoms.prediction_page"}
 
 
 class _Report(ModuleType):

@@ -1,4 +1,4 @@
-"""The command line for atoms: mechanics of crystals."""
+"""The command line for atoms: train, predict, mechanics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.terminal.options import Json, given, output
+from asperity.terminal.options import Json, Restart, given, option, output
 from asperity.terminal.running import guarded, keep_apart, progress, say
 
 __all__ = ["atoms"]
@@ -29,6 +29,38 @@ Direction = Annotated[str | None, typer.Option(metavar="UVW", help="Of the slip.
 KeepCell = Annotated[bool, typer.Option("--keep-cell", help="Keep the cell as it is given; its pressure is told.")]
 Reference = Annotated[list[str] | None, typer.Option(
     metavar="NAME=VALUE", help="To stand beside, e.g. C11=166GPa, K=98GPa, a=5.43.", show_default=False)]
+Configurations = Annotated[Path, typer.Argument(help="Configurations with energies, forces, stresses: extxyz.",
+                                                show_default=False)]
+Validation = Annotated[Path | None, typer.Option(help="A file to watch. (default: a part of the data)",
+                                                 show_default=False)]
+Test = Annotated[Path | None, typer.Option(help="A file to judge by. (default: another part)", show_default=False)]
+By = Annotated[str, typer.Option(help="What the splits keep together: trajectory; random: nothing.")]
+Kind = Annotated[str, typer.Option("--network", help="MomentNet, EquivariantGNN; DistanceGNN knows no angles.")]
+Cutoff = Annotated[float | None, option("m", "LENGTH", "How far an atom sees. (default: 5A)", ("1Å", "12Å"))]
+Channels = Annotated[int | None, typer.Option(min=1, max=256, help="Features of an atom. (default: 16)",
+                                              show_default=False)]
+Degree = Annotated[int | None, typer.Option(min=0, max=3, help="Of the angular functions. (default: 3)",
+                                            show_default=False)]
+Layers = Annotated[int | None, typer.Option(min=1, max=6, help="Of messages. (default: 2)", show_default=False)]
+Radial = Annotated[int | None, typer.Option(min=2, max=64, help="Functions of the distance. (default: 8)",
+                                            show_default=False)]
+Minutes = Annotated[int, typer.Option(min=1, max=100_000, help="Of all members together.")]
+Epochs = Annotated[int | None, typer.Option(min=2, max=1_000_000, help="Passes of each member, instead.",
+                                            show_default=False)]
+Count = Annotated[int, typer.Option("--members", min=1, max=64, help="Of an ensemble, whose spread makes intervals.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of the beginnings and of the splits.")]
+EnergyKey = Annotated[str | None, typer.Option(help="Entry of the energy. (default: energy, REF_energy)",
+                                               show_default=False)]
+ForcesKey = Annotated[str | None, typer.Option(help="Entry of the forces. (default: forces, REF_forces)",
+                                               show_default=False)]
+StressKey = Annotated[str | None, typer.Option(help="Entry of the stress. (default: stress, REF_stress, virial)",
+                                               show_default=False)]
+GroupKey = Annotated[str | None, typer.Option(help="Entry that tells trajectories apart.", show_default=False)]
+Stress = Annotated[str | None, typer.Option(help="eV/A^3, GPa or kbar, all positive in tension; vasp: kbar, positive "
+                                            "in compression; none: left out. (default: eV/A^3)", show_default=False)]
+Weights = Annotated[Path, output("Ends in .npz; the page in .html, the errors in .nc and .csv beside it.", ".npz")]
+Predictions = Annotated[Path, output("Ends in .nc; the page in .html, tables in .csv and .xyz beside it.", ".nc",
+                                     ".zarr")]
 Out = Annotated[Path, output("Ends in .nc; the page in .html and the table in .csv beside it.", ".nc", ".zarr")]
 
 
@@ -55,6 +87,70 @@ def mechanics(
                                  **given(potential=named, plane=plane, direction=direction,
                                          reference=_reference(reference)))
     raise typer.Exit(_done(made, out, as_json))
+
+
+@atoms.command()
+@guarded
+def train(
+    data: Configurations,
+    validation: Validation = None,
+    test: Test = None,
+    by: By = "trajectory",
+    kind: Kind = "MomentNet",
+    cutoff: Cutoff = None,
+    channels: Channels = None,
+    degree: Degree = None,
+    layers: Layers = None,
+    radial: Radial = None,
+    minutes: Minutes = 15,
+    epochs: Epochs = None,
+    members: Count = 1,
+    seed: Seed = 0,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    group_key: GroupKey = None,
+    stress: Stress = None,
+    out: Weights = Path("potential.npz"),
+    restart: Restart = False,
+    as_json: Json = False,
+) -> None:
+    """Train a potential on configurations; stopped, even killed, the same command goes on where it was."""
+    from asperity.measurements.atoms.training import train_potential
+
+    keep_apart([data, *(one for one in (validation, test) if one)], out, "_potential", out.with_suffix(".nc"))
+    network = given(kind=kind, channels=channels, degree=degree, layers=layers, radial=radial,
+                    cutoff=None if cutoff is None else round(1e10 * cutoff, 6))
+    keys = given(energy=energy_key, forces=forces_key, stress=stress_key, group=group_key, unit=stress)
+    with progress("passes") as tell:
+        made = train_potential(data, by=by, network=network, keys=keys or None, minutes=float(minutes), epochs=epochs,
+                               members=members, seed=seed, weights=out, restart=restart, progress=tell,
+                               **given(validation=validation, test=test))
+    raise typer.Exit(_trained(made, out, as_json))
+
+
+@atoms.command()
+@guarded
+def predict(
+    data: Configurations,
+    potential: Potentials = None,
+    energy_key: EnergyKey = None,
+    forces_key: ForcesKey = None,
+    stress_key: StressKey = None,
+    group_key: GroupKey = None,
+    stress: Stress = None,
+    out: Predictions = Path("predictions.nc"),
+    as_json: Json = False,
+) -> None:
+    """Energies, forces and stresses of configurations by a potential, with intervals and a flag of extrapolation."""
+    from asperity.measurements.atoms.prediction import predict_atoms
+
+    paths, named = _paths(data, potential)
+    keep_apart(paths, out, "_predicted", out.with_suffix(".xyz"))
+    keys = given(energy=energy_key, forces=forces_key, stress=stress_key, group=group_key, unit=stress)
+    with progress("configurations") as tell:
+        made = predict_atoms(paths, potential=named, keys=keys or None, progress=tell)
+    raise typer.Exit(_predicted(made, out, as_json))
 
 
 def _paths(structure: Path | None, potential: list[str] | None) -> tuple[list[Path], str | None]:
@@ -100,3 +196,27 @@ def _done(made: Any, out: Path, as_json: bool) -> int:
     outputs = [*keep(made, about, out), write_csv(made, out.with_suffix(".csv"))]
     say([about.headline, *about.remarks], outputs, as_json=as_json)
     return int(bool(made["flag"].values != 0))
+
+
+def _trained(made: Any, out: Path, as_json: bool) -> int:
+    """Store what is known of a training beside its weights, and print what it says."""
+    from asperity.measurements.atoms.training_csv import write_csv
+    from asperity.measurements.atoms.training_page import page
+    from asperity.report.page import keep
+
+    about = page(made)
+    outputs = [out, *keep(made, about, out.with_suffix(".nc")), write_csv(made, out.with_suffix(".csv"))]
+    say([about.headline, *about.remarks], outputs, as_json=as_json)
+    return 0
+
+
+def _predicted(made: Any, out: Path, as_json: bool) -> int:
+    """Store the predictions, their tables and their page, print what they say; the exit code is 1 if one is flagged."""
+    from asperity.measurements.atoms.prediction_page import page, write_csv, write_extxyz
+    from asperity.report.page import keep
+
+    about = page(made)
+    outputs = [*keep(made, about, out), write_csv(made, out.with_suffix(".csv")),
+               write_extxyz(made, out.with_suffix(".xyz"))]
+    say([about.headline, *about.remarks], outputs, as_json=as_json)
+    return int(bool((made["flag"].values != 0).any()))

@@ -100,13 +100,11 @@ def summary(values: np.ndarray, factor: float) -> dict[str, np.ndarray]:
 
     Student's distribution of the spread of the members times the calibrated ``factor``; NaN of one member alone.
     """
-    from scipy.special import stdtrit
-
     values = np.asarray(values, float)
-    mean, count = values.mean(axis=0), len(values)
-    if count < 2:
-        nothing = np.full(mean.shape, np.nan)
-        return {"": mean, "_std": nothing, "_low": nothing, "_high": nothing}
-    std = factor * values.std(axis=0, ddof=1)
-    reach = float(stdtrit(count - 1, 0.975)) * std
-    return {"": mean, "_std": std, "_low": mean - reach, "_high": mean + reach}
+    if len(values) < 2:
+        nothing = np.full(values.shape[1:], np.nan)
+        return {"": values.mean(axis=0), "_std": nothing, "_low": nothing, "_high": nothing}
+    from asperity.learning.potentials.ensembles import interval
+
+    found = interval(values, factor)
+    return {"": found.value, "_std": found.std, "_low": found.low, "_high": found.high}

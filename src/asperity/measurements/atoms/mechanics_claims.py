@@ -13,7 +13,8 @@ from asperity.report.numbers import count_of, decimals_of, rounded
 __all__ = ["ConstantRow", "claims", "constant_rows", "reference_of", "with_band"]
 
 _EQUAL = 2e-3  # of the largest constant, within which two are one, and below which one is 0
-_STRAINED = 0.03  # by which the volume may change on the way to rest before it is said
+_SWOLLEN = 0.1  # by which the volume may change on the way to rest before it is said
+_NOTHING = 1e-6  # in any of the units here, what is less is rounding
 
 
 class ConstantRow(NamedTuple):
@@ -56,14 +57,14 @@ def with_band(value: float, low: float, high: float, unit: str, digits: int = 4)
     gap = "" if unit in ("", "°") else " "
     if not np.isfinite(value):
         return "not found"
-    if not (np.isfinite(low) and np.isfinite(high)):
+    if not (np.isfinite(low) and np.isfinite(high)) or high - low < _NOTHING:
         return f"{_plain(value, digits)}{gap}{unit}"
     places = min(max(decimals_of((high - low) / 2), 0), 6) if high > low else digits
     return f"{rounded(value, places)} ({rounded(low, places)} to {rounded(high, places)}){gap}{unit}"
 
 
 def _plain(value: float, digits: int) -> str:
-    return rounded(value, min(max(decimals_of(value, digits), 0), 6)) if abs(value) > 1e-9 else "0"
+    return rounded(value, min(max(decimals_of(value, digits), 0), 6)) if abs(value) > _NOTHING else "0"
 
 
 def reference_of(table: xr.Dataset) -> dict[str, float]:
@@ -84,6 +85,8 @@ def claims(table: xr.Dataset) -> list[str]:
 
 def _headline(table: xr.Dataset) -> str:
     c, low, high = (table[f"elastic_constant{end}"].values for end in ("", "_low", "_high"))
+    if int(table["flag"]) == 3:
+        return "The crystal is unstable in this potential: there is a strain that gains energy, and no modulus."
     if _is_cubic(table):
         parts = [f"C{i + 1}{j + 1} = {with_band(c[i, j], low[i, j], high[i, j], '').strip()}"
                  for i, j in ((0, 0), (0, 1), (3, 3))]
@@ -119,14 +122,18 @@ def _bracketed(indices: str, brackets: str) -> str:
 def _doubts(table: xr.Dataset) -> list[str]:
     said, flag = [], int(table["flag"])
     if flag == 3:
-        said.append("The crystal is unstable (flag unstable): a strain of it gains energy; moduli have no meaning. Is "
-                    "it a crystal that this potential knows?")
+        said.append(f"Least stiffness of any strain: {told(table, 'least_stiffness')} (flag unstable). Is it a crystal "
+                    "that this potential knows? Another cell may let it find its stable form.")
     if flag == 2:
         said.append(f"{count_of(int(float(table['soft_motions'].max())) or 1, 'motion')} of the atoms cost nothing "
                     "(flag soft): the crystal is about to change, or the potential does not know a stiffness there.")
     if flag == 1:
         said.append(f"The cell is not at rest (flag under_pressure): pressure {told(table, 'pressure')}; the constants "
                     "are coefficients of stress by strain at this pressure.")
+    ratio = float(table["volume_per_atom"]) / float(table.attrs["given_volume"])
+    if abs(ratio - 1) > _SWOLLEN:
+        said.append(f"On the way to rest the volume became {ratio:.3g} times that of {table.attrs['source']}: was the "
+                    "cell in angstrom, and is the potential one for this crystal?")
     if "gamma_energy" in table and not np.isfinite(table["gamma_energy"].values).all():
         said.append("Somewhere the gap finds no height within 2 Å while the plane slides: its energies with the gap at "
                     "rest are left out.")
@@ -140,5 +147,6 @@ def _members(table: xr.Dataset) -> list[str]:
                 "several trainings with other seeds are an ensemble that does."]
     factor = float(table.attrs["factor"])
     how = f", whose spread is multiplied by {factor:.3g} as calibrated" if factor != 1 else ", not calibrated"
+    few = [" The spread of two is so uncertain that intervals are wide; four make them four times narrower."]
     return [f"Intervals hold 95 % by the spread of {len(names)} potentials{how}; an error that all of them share is "
-            "not in them."]
+            "not in them." + "".join(few if len(names) == 2 else [])]  # Student's factors 12.7 and 3.2

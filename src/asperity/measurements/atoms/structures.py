@@ -22,9 +22,12 @@ from asperity.messages import ArgumentError, quoted, shown
 __all__ = ["Crystal", "checked_atoms", "crystal_of", "frames", "named_crystal"]
 
 _KNOWN = "Known: extxyz (.xyz, .extxyz), CIF (.cif) and POSCAR (POSCAR, CONTCAR, .vasp)."
+_CUT = "It may be cut off; look at its lines there, or write it anew with ASE."
+_NINE = "A 'stress' has 9 numbers there; under another name it may have 6: rename it, and say --stress-key."
 _VACUUM = 6.0  # angstrom without an atom along a direction: wider than between layers of any crystal
 _CAUSE = 120  # characters of what a parser says
 _TOGETHER = 0.2  # angstrom, below which two atoms are in one place: a third of the shortest bond
+_LOOKED = 1.5  # angstrom, within which neighbors are looked at for it
 _LEAST_VOLUME = 1.0  # angstrom^3 for each atom; the densest solids have 5
 
 
@@ -108,7 +111,7 @@ def frames(path: str | PathLike[str]) -> Iterator[Any]:
             cause = quoted(" ".join(f"{type(error).__name__}: {error}".split()))[:_CAUSE]
             raise CorruptFile(path, f"configuration {number}: not a readable "
                               f"{ {'vasp': 'POSCAR', 'cif': 'CIF'}.get(form, form)} file ({cause}).",
-                              "It may be cut off; look at its lines there, or write it anew with ASE.") from error
+                              _NINE if "3x3" in str(error) else _CUT) from error
         if one is None:
             return
         yield one
@@ -148,9 +151,9 @@ def _apart(path: Path, atoms: Any, where: str) -> None:
     from vesin import NeighborList
 
     cell = atoms.cell.array if atoms.pbc.any() else np.eye(3)
-    search = NeighborList(cutoff=_TOGETHER, full_list=False)
+    search = NeighborList(cutoff=_LOOKED, full_list=False)  # a shorter one makes it slow
     first, second, distance = search.compute(atoms.positions, cell, list(map(bool, atoms.pbc)), "ijd")
-    if len(distance):
+    if len(distance) and np.min(distance) < _TOGETHER:
         nearest = int(np.argmin(distance))
         raise CorruptFile(path, f"{where}atom {int(first[nearest])} and atom {int(second[nearest])} are "
                           f"{distance[nearest]:.2g} A apart, in one place (counted from 0).",

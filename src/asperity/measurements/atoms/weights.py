@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -37,6 +39,9 @@ _UNITS = {"length": "angstrom", "energy": "eV", "stress": "eV/angstrom^3, tensio
 _LARGEST = 2**30  # bytes of a file: 1000 times a large network
 _MOST = {"channels": 1024, "radial": 256, "layers": 16, "degree": 8}  # of a network's settings
 _MOST_MEMBERS = 256
+#: what a damaged archive breaks
+_UNREADABLE = (BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError, TypeError,
+               OverflowError, MemoryError)
 _REMEDY = "Give a file that 'asperity atoms train' wrote, as it wrote it."
 
 
@@ -94,7 +99,7 @@ def read_potential(path: str | PathLike[str]) -> Trained:
         header = json.loads(str(arrays.pop("header")))
     except KeyError as error:
         raise NotRecognized(path, "it is a NumPy archive, but not of a potential.", _REMEDY) from error
-    except (BadZipFile, ValueError, EOFError, OSError, RecursionError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise CorruptFile(path, f"not a readable file of a potential ({' '.join(str(error).split())}).",
                           _REMEDY) from error
     return Trained(_members(path, header, arrays), header)
