@@ -196,7 +196,7 @@ def in_other_units(value, field, length, unit_of_force):
 
 
 @each_model
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(length=st.floats(-3, 3), unit_of_force=st.floats(-3, 3), at=st.floats(-9, -6))
 def test_force_does_not_depend_on_the_units(name, length, unit_of_force, at):
     """Lengths times L and forces times F: the same physics, exponents taken from the vocabulary."""
@@ -210,7 +210,7 @@ def test_force_does_not_depend_on_the_units(name, length, unit_of_force, at):
 
 
 @each_model
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(first=st.floats(0.001, 50), second=st.floats(0.001, 50))
 def test_loading_is_monotone_above_the_pull_off(name, first, second):
     with jax.enable_x64(True):
