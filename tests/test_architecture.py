@@ -35,7 +35,7 @@ MAY_IMPORT = {
 #: kind of measurement -> the other kinds it may import
 KINDS = {"force_curves": set(), "images": set(), "rheometry": {"force_curves"},
          "calibration": {"force_curves", "images"}, "tip_force": {"force_curves"}, "time_series": set(),
-         "tapping": set()}
+         "tapping": set(), "atoms": set()}
 #: the kit of every page is, called, the verb that writes the page of a result
 EXCEPTIONS = {("report/__init__.py", "asperity.measurements.force_curves.page.html")}
 KNOWS_NO_FILES = {*PHYSICS, "learning", "evaluation", "quantities", "messages"}
@@ -65,6 +65,8 @@ OPENS_ITSELF = {
     "data/readers/force_curves/jpk.py": {"archive.open": "through the door", "self.archive.open": "through the door"},
     "data/readers/images/jpk.py": {"archive.open": "through the door"},
     "data/readers/images/surface_topography.py": {"open_topography": "takes a name; the door has checked it"},
+    "measurements/atoms/weights.py": {"np.load": "bytes through the door", "ZipFile": "bytes through the door"},
+    "measurements/atoms/checkpoints.py": {"np.load": "bytes through the door"},
     "measurements/force_curves/table.py": {"open": "writes"},
     "measurements/force_curves/page/html.py": {"(place / f'report.{name}').read_text": "of the package"},
 }
@@ -84,6 +86,10 @@ MANY_PARAMETERS = {
     "measurements/tip_force/command.py:force": "one option per physical input of the command",
     "measurements/time_series/command.py:dynamics": "one option per physical input of the command",
     "measurements/tapping/command.py:tapping": "one option per physical input of the command",
+    "measurements/atoms/command.py:mechanics": "one option per physical input of the command",
+    "measurements/atoms/command.py:train": "one option per physical input of the command",
+    "measurements/atoms/command.py:predict": "one option per name of an entry of the file",
+    "measurements/atoms/training.py:train_potential": "the whole way in one call: data, splits, network, time, output",
     "measurements/images/command.py:image": "one option per step of the command",
     "measurements/force_curves/analyze.py:analyze": "the whole way in one call: inputs, model, calibration, output",
     "measurements/force_curves/select.py:select": "data, tip, instrument, what is asked, how the work is shared",

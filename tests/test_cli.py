@@ -93,6 +93,17 @@ def test_what_an_analysis_imports_is_what_it_needs():
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
+@pytest.mark.parametrize("statement", [
+    "from asperity.measurements.force_curves import analyze, fit_curves, score, select",
+    "import asperity.measurements.replay",
+    "import asperity.cli", "import asperity; asperity.report, asperity.analyze, asperity.crystal_mechanics"])
+def test_atoms_and_their_extra_are_loaded_by_the_commands_of_atoms_alone(statement):
+    script = (f"import sys; {statement}; print(sorted({{'ase', 'vesin', 'optax', 'e3nn_jax', 'matscipy', "
+              "'asperity.atomistic.networks', 'asperity.learning.potentials'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
 @pytest.mark.parametrize("command", ["score", "report"])
 def test_stored_results_are_not_loaded_as_a_whole(analyzed, tmp_path, monkeypatch, command):
     path = store.save(store.load(analyzed / "results.nc"), tmp_path / "results.zarr")

@@ -12,11 +12,13 @@ __version__ = "0.1.0"
 #: verb -> its module. A verb must not have the name of a module or folder: the module would take its place when loaded.
 _VERBS = {
     "analyze": "measurements.force_curves.analyze",
+    "crystal_mechanics": "measurements.atoms.mechanics",
     "convert": "measurements.force_curves.read",
     "doctor": "diagnosis",
     "fit": "measurements.force_curves.fit",
     "force_law": "measurements.tip_force.law",
     "predict": "measurements.tip_force.predict",
+    "predict_atoms": "measurements.atoms.prediction",
     "read": "measurements.force_curves.read",
     "read_image": "measurements.images.read",
     "relax": "measurements.rheometry.material",
@@ -26,13 +28,15 @@ _VERBS = {
     "series_model": "measurements.time_series.series",
     "spectrum": "measurements.rheometry.material",
     "tapping": "measurements.tapping.curves",
+    "train_potential": "measurements.atoms.training",
     "virtual_map": "virtual.force_map",
 }
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
-__all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "data", "diagnosis", "doctor",
-           "evaluation", "fit", "force_law", "instrument", "learning", "measurements", "predict", "quantities", "read",
-           "read_image", "relax", "replay", "report", "rheology", "score", "select", "series_model", "spectrum",
-           "tapping", "units", "virtual", "virtual_map"]
+__all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "crystal_mechanics", "data",
+           "diagnosis", "doctor", "evaluation", "fit", "force_law", "instrument", "learning", "measurements",
+           "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay", "report", "rheology",
+           "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units", "virtual",
+           "virtual_map"]
 
 
 def _lazy(package, path):

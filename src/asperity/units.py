@@ -12,7 +12,7 @@ __all__ = ["in_words", "parse"]
 _PREFIX = {"": 0, "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "k": 3, "M": 6, "G": 9}
 #: SI unit -> spelling -> (factor, takes prefixes)
 _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
-    "m": {"m": (1.0, True), "Å": (1e-10, False), "angstrom": (1e-10, False)},
+    "m": {"m": (1.0, True), "Å": (1e-10, False), "A": (1e-10, False), "angstrom": (1e-10, False)},
     "N": {"N": (1.0, True)},
     "Pa": {"Pa": (1.0, True)},
     "Pa s": {"Pa.s": (1.0, True), "Pas": (1.0, True), "Pa·s": (1.0, True)},

@@ -37,7 +37,9 @@ TAKES = {
     "spectrum": {"table"}, "relax": {"relaxation"}, "median_spectrum": {"moduli"},
     "calibrate.spring_constant": {"power", "power file"}, "virtual_map": set(), "doctor": set(),
     "force_law": {"curves"}, "predict": {"law"}, "force_law_of_table": {"force table"},
-    "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set()}
+    "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set(),
+    "crystal_mechanics": {"crystal file", "atoms file", "None", "[]"},
+    "predict_atoms": {"crystal file", "atoms file"}, "train_potential": {"atoms file"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],
@@ -53,13 +55,14 @@ SENSE = {
     ("", "calibration"): {"[]"}, ("", "title"): {"text"}, ("report", "path"): {"text"}, ("analyze", "out"): {"text"},
     ("power_law", "folder"): {"text"}, ("force_law", "folder"): {"text"}, ("", "amplitude"): {"5"},
     ("", "resonance_frequency"): {"5"}, ("tapping", "points"): {"5"}, ("tapping", "amplitude"): set(),
+    ("train_potential", "epochs"): {"5"}, ("train_potential", "minutes"): {"5"}, ("train_potential", "members"): {"5"},
     ("", "contact_point"): set(NONSENSE),  # an array; no curve here has the segment that it is for
 }
 #: what a verb needs beside its data
 NEEDS = {"predict": {"separation": [1e-9]}}
 #: of the data below that a verb takes, which one it gets
 PREFERRED = ("file", "image file", "curves", "image", "results", "power", "table", "relaxation", "force table",
-             "shift table", "motion table", "law")
+             "shift table", "motion table", "law", "crystal file", "atoms file")
 LONGEST = 500  # characters of a message: what fits into a few lines of a terminal
 
 
@@ -101,7 +104,13 @@ def data(tmp_path_factory):
     time = np.arange(400)
     motion.write_text("\n".join(["time (us), deflection (nm)", *(
         f"{t}, {np.cos(0.3 * t) + 1e-3 * np.cos(t**2)}" for t in time)]), encoding="utf-8")
-    return {**tables, "law": _law(), "motion table": str(motion),
+    crystal = folder / "crystal.vasp"
+    crystal.write_text("Si\n5.43\n0 .5 .5\n.5 0 .5\n.5 .5 0\nSi\n2\nDirect\n0 0 0\n.25 .25 .25\n")
+    atoms = folder / "atoms.xyz"
+    cell = 'Lattice="5.43 0 0 0 5.43 0 0 0 5.43" energy={} pbc="T T T" config_type="{}"'
+    atoms.write_text("".join(f"2\n{cell.format(i, i)}\nSi 0 0 0\nSi 1.{i} 1.4 1.4\n" for i in range(4)))
+    return {**tables, "atoms file": str(atoms), "crystal file": str(crystal), "law": _law(),
+            "motion table": str(motion),
             "curves": curves, "image": image, "results": results, "power": power, "empty": xr.Dataset(),
             "no curves": curves.isel(curve=slice(0, 0)), "foreign": xr.Dataset({"a": ("b", [1.0])}),
             "image file": str(picture), "table": spectrum, "relaxation": relaxation,

@@ -73,6 +73,8 @@ WORKING = {
     "spectrum": ["spectrum.csv"], "relax": ["relaxation.csv"], "report": ["results.nc"], "score": ["results.nc"],
     "recipe": ["results.nc"], "cite": ["results.nc"], "replay": ["results.nc"], "models": [], "formats": [],
     "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
+    "atoms mechanics": ["--crystal", "Si"], "atoms train": ["atoms.xyz", "--by", "random", "--epochs", "2"],
+    "atoms predict": ["atoms.xyz", "--potential", "stillinger-weber"],
     "calibrate spring-constant": ["noise.tnd"], "calibrate sensitivity": ["map.csv"],
     "calibrate scanner": ["map.csv"], "calibrate tip": ["picture.spm", "--size", "5"]}
 #: where the work begins, in vain: the arguments are checked before
@@ -80,7 +82,8 @@ WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo"
         "force_curves.select": ("of_sources",), "rheometry.material": ("learnt_error",),
         "rheometry.power_law": ("fit_viscoelastic",), "calibration.tip": ("bound_tip",), "tip_force.law": ("_fitted",),
         "time_series.series": ("_modes",),
-        "tapping.curves": ("_settle",),
+        "tapping.curves": ("_settle",), "atoms.mechanics": ("_found",),
+        "atoms.training": ("_trained",), "atoms.prediction": ("answered",),
         "calibration.cantilever": ("thermal_calibration.calibrate",)}
 
 
@@ -102,6 +105,8 @@ def folder(tmp_path_factory):
     store.save(results, place / "results.nc")
     (place / "motion.csv").write_text("time (us), deflection (nm)\n" + "\n".join(
         f"{t}, {np.cos(0.3 * t)}" for t in range(400)) + "\n")
+    cell = 'Lattice="5.43 0 0 0 5.43 0 0 0 5.43" energy={} pbc="T T T"'
+    (place / "atoms.xyz").write_text("".join(f"2\n{cell.format(i)}\nSi 0 0 0\nSi 1.{i} 1.4 1.4\n" for i in range(4)))
     f = np.geomspace(1, 100, 6)
     for name, title in (("spectrum", "frequency (Hz), storage_modulus (Pa), loss_modulus (Pa)"),
                         ("relaxation", "time (s), relaxation_modulus (Pa)")):

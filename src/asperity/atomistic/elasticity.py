@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -41,7 +42,8 @@ _FORCE = 1e-3  # eV/angstrom, above which atoms are not at rest
 _AT_REST = 1e-10  # eV/angstrom, to which they are brought
 _TURNS = 20  # of Newton's method, of which a few are needed
 
-#: eV, of positions (atom, 3) and the cell's vectors in rows (3, 3), in angstrom
+#: eV, of positions (atom, 3) and the cell's vectors in rows (3, 3), in angstrom. One that is a tree of arrays, as
+#: `jax.tree_util.Partial` of a function and a potential, is compiled once for all potentials of its shapes
 Energy = Callable[[Float[Array, "atom 3"], Float[Array, "3 3"]], Float[Array, ""]]
 
 
@@ -86,24 +88,58 @@ def elastic_constants(energy: Energy, positions: Float[np.ndarray, "atom 3"],
     """
     with jax.enable_x64(True):
         at, box = jnp.asarray(positions, float), jnp.asarray(cell, float)
-        largest = float(jnp.abs(forces(energy, at, box)).max())
+        still, unit = jnp.zeros(6 + at.size), jnp.ones(())
+        largest = float(jnp.abs(_slope(energy, at, box, still, unit)[1][6:]).max())
         if not largest < _FORCE:
             raise DataError(f"the largest force is {largest:.3g} eV/A: bring the atoms to rest first (at_rest)")
 
-        def moved(x: Array) -> tuple[Array, Array]:
-            turned = strained(x[:6])
-            return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
-
-        start = jnp.zeros(6 + at.size)
-        lines = np.asarray(jax.jit(jax.jacrev(lambda x: stress(energy, *moved(x))))(start)) * GPA
+        now, clamped = (np.asarray(part) * GPA for part in _clamped(energy, at, box))
         if len(at) <= _DENSE:
-            whole = np.asarray(jax.jit(jax.hessian(lambda x: energy(*moved(x))))(start))
-            inner, free = yielded(whole[6:, 6:], whole[6:, :6])
+            whole = np.asarray(_curvature(energy, at, box, still, unit))
+            mixed = whole[6:, :6]
+            inner, free = yielded(whole[6:, 6:], mixed)
             soft = free - 3
         else:
-            inner, soft = _iterated(lambda x: energy(*moved(x)), start), 0
-        now = np.asarray(stress(energy, at, box)) * GPA
-        return ElasticConstants(lines[:, :6] - lines[:, 6:] @ inner, lines[:, :6], now, soft)
+            mixed, inner = _iterated(energy, at, box)
+            soft = 0
+        volume = float(jnp.abs(jnp.linalg.det(box)))
+        return ElasticConstants(clamped - mixed.T @ inner * (GPA / volume), clamped, now, soft)
+
+
+def _moved(at: Array, box: Array, x: Array, size: Array | None) -> tuple[Array, Array]:
+    """Positions and cell under the strain and the displacements in ``x``; strains are in 1/``size``, None: none."""
+    turned = jnp.eye(3) if size is None else strained(x[:6] / size)
+    return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
+
+
+@eqx.filter_jit
+def _clamped(energy: Energy, at: Array, box: Array) -> tuple[Array, Array]:
+    """The stress, and how it answers strains of the cell with its atoms."""
+    def under(strain: Array) -> tuple[Array, Array]:
+        now = stress(energy, at @ strained(strain), box @ strained(strain))
+        return now, now
+
+    clamped, now = jax.jacfwd(under, has_aux=True)(jnp.zeros(6))
+    return now, clamped
+
+
+@eqx.filter_jit
+def _curvature(energy: Energy, at: Array, box: Array, x: Array, size: Array | None) -> Array:
+    """All second derivatives of the energy."""
+    return jax.hessian(lambda x: energy(*_moved(at, box, x, size)))(x)
+
+
+@eqx.filter_jit
+def _slope(energy: Energy, at: Array, box: Array, x: Array, size: Array | None) -> tuple[Array, Array]:
+    """The energy and its derivatives."""
+    return jax.value_and_grad(lambda x: energy(*_moved(at, box, x, size)))(x)
+
+
+@eqx.filter_jit
+def _product(energy: Energy, at: Array, box: Array, way: Array) -> Array:
+    """The second derivatives times a ``way``."""
+    gradient = jax.grad(lambda x: energy(*_moved(at, box, x, jnp.ones(()))))
+    return jax.jvp(gradient, (jnp.zeros(6 + at.size),), (way,))[1]
 
 
 def yielded(stiffness: Float[np.ndarray, "way way"], push: Float[np.ndarray, "way case"],
@@ -117,24 +153,23 @@ def yielded(stiffness: Float[np.ndarray, "way way"], push: Float[np.ndarray, "wa
     return turns @ (turns.T @ push / np.where(free, np.inf, values)[:, None]), int(free.sum())
 
 
-def _iterated(total: Callable[[Array], Array], start: Array) -> np.ndarray:
-    """The same by products with H alone."""
-    gradient = jax.grad(total)
-    product = jax.jit(lambda way: jax.jvp(gradient, (start,), (way,))[1])
-    size = len(start) - 6
+def _iterated(energy: Energy, at: Array, box: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Forces by strain, and the displacements that answer them, by products with H alone."""
+    size = at.size
 
     def acted(way: np.ndarray) -> np.ndarray:
-        return np.asarray(product(jnp.concatenate([jnp.zeros(6), jnp.asarray(way).ravel()])))[6:]
+        whole = jnp.concatenate([jnp.zeros(6), jnp.asarray(way).ravel()])
+        return np.asarray(_product(energy, at, box, whole))[6:]
 
     operator = LinearOperator((size, size), matvec=acted, dtype=float)  # pyright: ignore[reportCallIssue]
-    found = np.zeros((size, 6))
+    mixed, found = np.zeros((size, 6)), np.zeros((size, 6))
     for i in range(6):
-        mixed = np.asarray(product(jnp.zeros(len(start)).at[i].set(1.0)))[6:]
-        if np.abs(mixed).max() > 0:
-            found[:, i], stopped = minres(operator, mixed, rtol=_RESIDUAL, maxiter=10 * size)
+        mixed[:, i] = np.asarray(_product(energy, at, box, jnp.zeros(6 + size).at[i].set(1.0)))[6:]
+        if np.abs(mixed[:, i]).max() > 0:
+            found[:, i], stopped = minres(operator, mixed[:, i], rtol=_RESIDUAL, maxiter=10 * size)
             if stopped:
                 raise DataError("the motions of the atoms do not settle: is the crystal stable?")
-    return found
+    return mixed, found
 
 
 def at_rest(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell: Float[np.ndarray, "3 3"], *,
@@ -152,22 +187,21 @@ def at_rest(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell: Float[
     """
     with jax.enable_x64(True):
         at, box = jnp.asarray(positions, float), jnp.asarray(cell, float)
-        size = jnp.cbrt(jnp.abs(jnp.linalg.det(box)))  # so that strains and displacements are alike
+        # so that strains and displacements are alike
+        size = jnp.cbrt(jnp.abs(jnp.linalg.det(box))) if with_cell else None
 
-        def placed(x: Array) -> tuple[Array, Array]:
-            turned = strained(x[:6] / size) if with_cell else jnp.eye(3)
-            return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
+        def value(x: Array) -> tuple[Array, Array]:
+            return _slope(energy, at, box, x, size)
 
-        value = jax.jit(jax.value_and_grad(lambda x: energy(*placed(x))))
         start = np.zeros(6 + at.size)
         found = minimize(lambda x: tuple(map(np.asarray, value(jnp.asarray(x)))), start, jac=True, method="L-BFGS-B",
                          options={"ftol": 0.0, "gtol": _AT_REST, "maxiter": 10_000, "maxfun": 100_000}).x
         if len(at) <= _DENSE:
-            found = _polished(value, jax.jit(jax.hessian(lambda x: energy(*placed(x)))), found)
+            found = _polished(value, lambda x: _curvature(energy, at, box, x, size), found)
         left = float(jnp.abs(value(jnp.asarray(found))[1]).max())
         if not left < _FORCE:
             raise DataError(f"no state of rest was found: forces of {left:.3g} eV/A are left")
-        rested, turned = placed(jnp.asarray(found))
+        rested, turned = _moved(at, box, jnp.asarray(found), size)
         return np.asarray(rested), np.asarray(turned)
 
 

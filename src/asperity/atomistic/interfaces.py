@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,23 +103,40 @@ def _area(cell: np.ndarray) -> float:
     return float(np.abs(np.linalg.det(cell[:2, :2])))
 
 
-def _slid(energy: Energy, positions: np.ndarray, cell: np.ndarray,
-          upper: np.ndarray | None) -> Callable[[Array, Array], Array]:
+class _Slid(eqx.Module):
     """E of a displacement (3,) of what lies above, and displacements (3 N,) of the atoms."""
-    at, box = jnp.asarray(positions), jnp.asarray(cell)
-    if upper is None:
-        return lambda u, away: energy(at + away.reshape(-1, 3), box.at[2].add(u))
-    above = np.asarray(upper, float)[:, None]
-    if not 0 < above.sum() < len(above):
-        raise ArgumentError("upper: some of the atoms, not all, are above an interface")
 
-    def slid(u: Array, away: Array) -> Array:
-        own = away.reshape(-1, 3)  # about the mean of each side, which u alone moves
-        own -= above * (above * own).sum(axis=0) / above.sum()
+    energy: Energy
+    positions: Array
+    cell: Array
+    above: Array | None  # (atom, 1), 1 or 0; None: what lies above is the next cell
+
+    def __call__(self, u: Array, away: Array) -> Array:
+        own, above = away.reshape(-1, 3), self.above
+        if above is None:
+            return self.energy(self.positions + own, self.cell.at[2].add(u))
+        own -= above * (above * own).sum(axis=0) / above.sum()  # about the mean of each side, which u alone moves
         own -= (1 - above) * ((1 - above) * own).sum(axis=0) / (1 - above).sum()
-        return energy(at + own + above * u, box)
+        return self.energy(self.positions + own + above * u, self.cell)
 
-    return slid
+
+def _slid(energy: Energy, positions: np.ndarray, cell: np.ndarray, upper: np.ndarray | None) -> _Slid:
+    if upper is not None and not 0 < np.sum(upper) < len(upper):
+        raise ArgumentError("upper: some of the atoms, not all, are above an interface")
+    above = None if upper is None else jnp.asarray(upper, float)[:, None]
+    return _Slid(energy, jnp.asarray(positions), jnp.asarray(cell), above)
+
+
+@eqx.filter_jit
+def _curvature(slid: _Slid) -> Array:
+    """All second derivatives, of u and then of the atoms."""
+    return jax.hessian(lambda x: slid(x[:3], x[3:]))(jnp.zeros(3 + slid.positions.size))
+
+
+@eqx.filter_jit
+def _slope(slid: _Slid, u: Array) -> tuple[Array, Array]:
+    """The energy and its derivatives by u, with the atoms as they are."""
+    return jax.value_and_grad(lambda u: slid(u, jnp.zeros(slid.positions.size)))(u)
 
 
 def shear_stiffness(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell: Float[np.ndarray, "3 3"],
@@ -137,9 +155,8 @@ def shear_stiffness(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell
         positions, cell = np.asarray(positions, float), np.asarray(cell, float)
         area = _area(cell)
         slid = _slid(energy, positions, cell, upper)
-        start = jnp.zeros(3), jnp.zeros(positions.size)
-        whole = np.asarray(jax.jit(jax.hessian(lambda x: slid(x[:3], x[3:])))(jnp.concatenate(start)))
-        pull = np.asarray(jax.jit(jax.grad(slid))(*start))[2]
+        whole = np.asarray(_curvature(slid))
+        pull = np.asarray(_slope(slid, jnp.zeros(3))[1])[2]
         kept = [0, 1]
         none, gap, every = (part / area * _PER_NM for part in (
             whole[:2, :2], _condensed(whole[:3, :3], kept), _condensed(whole, kept)))
@@ -175,8 +192,10 @@ def slip_energy(energy: Energy, positions: Float[np.ndarray, "atom 3"], cell: Fl
         positions, cell = np.asarray(positions, float), np.asarray(cell, float)
         area = _area(cell)
         slid = _slid(energy, positions, cell, upper)
-        still = jnp.zeros(positions.size)
-        both = jax.jit(jax.value_and_grad(lambda u: slid(u, still)))
+
+        def both(u: Array) -> tuple[Array, Array]:
+            return _slope(slid, u)
+
         opening = np.zeros(len(path))
         for i, u in enumerate(np.asarray(path, float) if normal else ()):
             opening[i] = _height(both, u, opening[max(i - 1, 0)])

@@ -24,8 +24,10 @@ MOST = {
     "columns": 4096,  # of a map
     "curves": 1_000_000,  # of one map
     "draws": 100_000,  # posterior draws; the bands of 1000 are smooth
+    "epochs": 10_000_000,  # passes over a training set
     "level": 30,  # polynomial order of an image's background
     "lines": 30,  # polynomial order along a line
+    "members": 256,  # of an ensemble
     "points": 1_000,  # of a simulated sweep: some minutes
     "reach": 1_000,  # frames
     "rows": 4096,  # of a map

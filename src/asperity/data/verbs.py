@@ -35,8 +35,10 @@ _LEAST = {
     "columns": 1,  # of a map
     "curves": 1,  # of a map
     "draws": 2,  # of which quantiles are taken
+    "epochs": 2,  # passes over a training set: the first one tells little
     "level": 0,  # order of a polynomial over a frame
     "lines": 0,  # order of a polynomial along a line
+    "members": 1,  # of an ensemble
     "points": 2,  # of a simulated sweep
     "reach": 1,  # frames
     "rows": 1,  # of a map
@@ -49,6 +51,7 @@ _LEAST = {
 _ABOVE = {
     "resonance_frequency": (0.0, 1e9),  # Hz
     "features": (0.0, math.inf),  # robust standard deviations
+    "minutes": (0.0, 1e6),  # of a training
     "noise": (0.0, 1.0),  # relative; beyond it nothing was measured
     "pitch": (0.0, 1.0),  # m; no scanner goes so far
     "separation": (0.0, 1e-3),  # m; of surfaces that attract each other

@@ -12,7 +12,9 @@ from asperity import _lazy
 #: the kinds of results (of `asperity.data.kinds`) that have a page of their own -> whose ``page`` makes it
 _PAGES = {"image": "images.page", "drift": "images.drift_page", "calibration": "calibration.page",
           "spectrum": "rheometry.page", "relaxation": "rheometry.page", "holds": "rheometry.page",
-          "law": "tip_force.page", "motion": "time_series.page", "tapping": "tapping.page"}
+          "law": "tip_force.page", "motion": "time_series.page", "tapping": "tapping.page",
+          "mechanics": "atoms.mechanics_page", "training": "atoms.training_page",
+          "prediction": "atoms.prediction_page"}
 
 
 class _Report(ModuleType):

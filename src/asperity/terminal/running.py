@@ -77,14 +77,15 @@ class Progress(logging.Handler):
 
     contents: Any = None
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "curves") -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         super().__init__(WAITED_FOR)
+        self.what = what
         speed = TextColumn("{task.fields[rate]}")
-        what = TextColumn("{task.description}")
-        self.bar = Progress(what, BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn(), console=_err)
-        self.task = self.bar.add_task("curves", total=None, rate="")
+        begun = TextColumn("{task.description}")
+        self.bar = Progress(begun, BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn(), console=_err)
+        self.task = self.bar.add_task(what, total=None, rate="")
         self.begun: tuple[float, int] | None = None  # when, and how many were finished by an earlier run
         self.compiles = False
 
@@ -97,7 +98,7 @@ class Progress(logging.Handler):
         said = f"{rate:.0f}/s" if rate > 9 else f"{rate:.2g}/s"
         self.compiles = done < total and not curves
         self.bar.update(self.task, completed=done, total=total, rate=said if curves else "")
-        self._wait_for("curves")
+        self._wait_for(self.what)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show what is begun, or what was found."""
@@ -110,7 +111,7 @@ class Progress(logging.Handler):
     def stop(self) -> None:
         """Leave the bar as it is, if it ever began."""
         if self.begun is not None:
-            self._wait_for("curves")
+            self._wait_for(self.what)
             self.bar.stop()
 
     def _wait_for(self, what: str) -> None:
@@ -119,9 +120,9 @@ class Progress(logging.Handler):
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """A bar on stderr, from the first call of (done, total) on."""
-    log, bar = logging.getLogger("asperity"), Progress()
+def progress(what: str = "curves") -> Iterator[Progress]:
+    """A bar on stderr, from the first call of (done, total) on; ``what`` is counted."""
+    log, bar = logging.getLogger("asperity"), Progress(what)
     usual = log.level
     log.setLevel(WAITED_FOR)
     log.addHandler(bar)
