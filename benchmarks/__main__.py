@@ -14,6 +14,7 @@ from benchmarks.machine import load, one_core
 
 _PACKAGES = ("asperity", "jax", "numpy", "scipy", "lmfit", "afmformats", "nanite", "pyfmreader", "pyfmrheo",
              "tinygp", "gpjax", "scikit-learn", "gpytorch")
+_MACE = Path(".venv-mace/bin/python")
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -21,12 +22,14 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="asperity against others")
     parser.add_argument("--quick", action="store_true", help="small variants, less than two minutes")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write all numbers there")
-    parser.add_argument("--only", nargs="+", choices=list(_parts(True, _DATA)), help="some parts alone")
+    parser.add_argument("--only", nargs="+", choices=list(_parts(True, _DATA, _MACE)), help="some parts alone")
     parser.add_argument("--data", type=Path, default=_DATA, help="folder of the measured data (%(default)s)")
+    parser.add_argument("--mace", type=Path, default=_MACE, metavar="PYTHON",
+                        help="of an environment with mace-torch (%(default)s)")
     return parser.parse_args()
 
 
-def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
+def _parts(quick: bool, data: Path, mace: Path) -> dict[str, Callable[[], list]]:
     """Name -> what to run; the modules are imported when run."""
 
     def hertz():
@@ -68,9 +71,14 @@ def _parts(quick: bool, data: Path) -> dict[str, Callable[[], list]]:
         return [*processes.linear_cost((2048, 20_000, 100_000), 5), *processes.cubic_cost(2048, 3),
                 *processes.scaling(2000, 100_000, 5), *processes.batch(256, 512, 5, 0.8)]
 
+    def potentials():
+        from benchmarks.potentials import networks
+        return networks(mace, 5 if quick else 15)
+
     repeats = 2 if quick else 3
     return {
         "start": start, "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu, "gp": gp,
+        "potentials": potentials,
         "measured": lambda: measured(lambda m, path: m.fit_measured(path, 256 if quick else 512, repeats + 2)),
         "read": lambda: measured(lambda m, path: m.reading(path, (16, 64) if quick else (16, 256, 1024), repeats)),
         "sizes": sizes,
@@ -102,7 +110,7 @@ def main() -> None:
     """Run the parts, print the table, write the JSON."""
     options = _options()
     about, start, rows = _about(one_core()), time.perf_counter(), []
-    for name, part in _parts(options.quick, options.data).items():
+    for name, part in _parts(options.quick, options.data, options.mace).items():
         if options.only is None or name in options.only:
             print(f"{name} ...", file=sys.stderr, flush=True)
             rows += part()

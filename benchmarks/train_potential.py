@@ -3,7 +3,7 @@
 DATA is the folder of the benchmark of Zuo et al. (J. Phys. Chem. A 124, 731, 2020) with ``Si_training.xyz`` and
 ``Si_test.xyz`` (eV, eV/angstrom, eV/angstrom^3, ASE's sign of stress). Four members learn the training set, each from a
 seed of its own; their spread is calibrated on the test set, which none has seen. Writes
-src/asperity/measurements/atoms/silicon.npz, in about half an hour of one processor. The energies and forces are by
+src/asperity/measurements/atoms/silicon.npz, in some ten minutes of one processor. The energies and forces are by
 density functional theory (PBE) and under the licence that stands in NOTICE.
 """
 
@@ -28,7 +28,7 @@ from asperity.measurements.atoms.weights import write_potential
 _TARGET = Path(__file__).resolve().parents[1] / "src" / "asperity" / "measurements" / "atoms" / "silicon.npz"
 _CUTOFF = 5.0  # angstrom
 _MEMBERS = 4
-_PLAN = TrainingPlan(epochs=80)
+_PLAN = TrainingPlan(epochs=50)
 _BITS = 15  # of the fraction of a weight that are kept: 3e-5 of it, so that the file stays below 300 kB
 _SOURCE = "Zuo et al., J. Phys. Chem. A 124, 731 (2020), silicon, PBE; mlearn, BSD-3-Clause, Materials Virtual Lab"
 

@@ -30,7 +30,7 @@ class _Layer(eqx.Module):
         self.mix = drawn(keys[1], degree + 1, hidden, channels)
         self.own = jax.random.normal(keys[2], (species, scalars), jnp.float32)
         self.update = drawn(keys[3], scalars + known, hidden)
-        self.sent = drawn(keys[4], hidden, hidden)
+        self.sent = drawn(keys[4], hidden, hidden) / 3  # as the third power of what is sent counts
         self.read = drawn(keys[5], hidden, 1)
 
 
@@ -80,7 +80,7 @@ class MomentNet(AbstractNetwork):
             sums = jnp.einsum("nmk,nkq->nmq", angular, weight)
             told = _invariants(_moments(sums, step.mix, self.crowd)) * (seen.species @ step.own)
             changed = bent((jnp.concatenate([told, features], axis=1) if number else told) @ step.update)
-            features = jnp.tanh(changed @ step.sent)
+            features = changed @ step.sent
             total = total + (changed @ step.read)[:, 0]
         return total / self.layers**0.5
 
