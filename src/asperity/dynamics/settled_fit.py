@@ -35,7 +35,7 @@ _SETTLED = 1e-4  # change of chi-square at the end
 _FARTHEST = {"reduced_modulus": 1.5, "pull": 1.5, "range": 0.5, "contact_point": 2.0}  # in one step: logarithms, nm
 _FIRST = 0.5  # step of the profile, standard deviations,
 _GROWTH = 1.4  # by which it grows,
-_LARGEST = 0.7  # to this logarithm at most
+_LARGEST = 1.5  # to this logarithm at most
 _PROFILE = 60  # of them to either side
 
 

@@ -127,7 +127,7 @@ def _gap(used: np.ndarray, begin: float, rate: float, whole: int, noise: float) 
     constant, cosine, sine = (after - early)[[0, 1, _PLAIN + 1]] / (rate * late) * 2 * np.pi
     turn = np.cos(begin), np.sin(begin)
     gap = np.array([constant + turn[0] * cosine + turn[1] * sine, turn[0] * sine - turn[1] * cosine])
-    return gap, noise * float(np.sqrt(4 / count)) / (whole - ends), ends
+    return gap, noise * float(np.sqrt(6 / count)) / (whole - ends), ends
 
 
 def _noise(rest: np.ndarray, per_period: float, largest: int) -> tuple[float, np.ndarray]:
@@ -152,7 +152,7 @@ def phase_rate(values: Float[np.ndarray, " sample"], rate: float) -> float:
         columns = np.stack([np.ones(len(index)), wave.real, wave.imag, index * wave.real, index * wave.imag], axis=1)
         _, real, imaginary, along, across = np.linalg.lstsq(columns, values, rcond=None)[0]
         turn = (imaginary * along - real * across) / (real**2 + imaginary**2)
-        rate -= turn
+        rate += turn
         if abs(turn) * len(values) < 1e-9:
             break
     return float(rate)

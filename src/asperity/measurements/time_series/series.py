@@ -17,7 +17,15 @@ from asperity.contact.named import assumed_inputs, contact_model
 from asperity.data import provenance
 from asperity.data.results import assumed_in_words, flag_attributes
 from asperity.data.verbs import verb
-from asperity.dynamics import force_recovery, hankel, recovered_contact, smoother
+from asperity.dynamics import (
+    force_recovery,
+    hankel,
+    recovered_contact,
+    settled_fit,
+    settled_law,
+    settled_orbit,
+    smoother,
+)
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
@@ -79,7 +87,10 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         over ``mode``: eigenvalues with ``residual``, ``frequency`` and ``damping_rate`` with ``_low`` and ``_high``
         (95 %); over ``step``: the errors of prediction of held-out episodes; over ``point``: ``tip_force`` with its
         ``_std`` and ``tip_force_covariance``; ``modulus``, ``contact_point``, ``contact_attraction`` with ``_std``;
-        ``flag``: misfit where what is left of the deflections is no noise.
+        ``flag``: misfit where what is left of the deflections is no noise. Of settled motions with a ``contact`` the
+        force is that of a law, with ``modulus_low`` and ``modulus_high`` (95 %), ``viscosity``, ``chi_square``, and
+        over ``record`` and ``harmonic`` the ``harmonic_real`` and ``harmonic_imaginary`` that were measured and
+        fitted; ``flag``: misfit where they are not those of the law, bound_hit where the modulus is not told.
 
     Raises:
         ReadError: a table cannot be read. ArgumentError: what is said of the lever or the contact is wrong or not
@@ -95,21 +106,22 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
                             f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
-    flag = Outcome.converged
+    flag, used = Outcome.converged, [hankel]
     if lever is not None and model is not None and repeats(series):
         own, more, flag = settled(series, lever, model)
-        made, said = made | own, [*said, *more, _tip_in_words(model)]
+        made, said, used = made | own, [*said, *more, _tip_in_words(model)], [hankel, settled_law, settled_fit,
+                                                                             settled_orbit]
     elif lever is not None:
         own, more, flag = _forced(series, lever, model)
-        made, said = made | own, said + more
+        made, said, used = made | own, said + more, [hankel, force_recovery, smoother,
+                                                     *([recovered_contact] if model else [])]
     guessed = assumed_inputs(contact) if contact is not None else {}
     said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
     said += [f"Columns that are not known were left out: {', '.join(unused)}."] if unused else []
     named = [str(path) for path in paths]
     attributes = {"file": named[0], "findings": json.dumps(said), "assumed": json.dumps(guessed), "failed_files": "[]",
-                  "citations": json.dumps(citations(hankel, *((force_recovery, smoother) if lever else ()),
-                                                    *((recovered_contact,) if model else ())))}
+                  "citations": json.dumps(citations(*used))}
     dataset = xr.Dataset({**made, "flag": ((), np.int8(flag), flag_attributes())}, attrs=attributes)
     step = provenance.step("series_model", {"source": named if len(named) > 1 else named[0], "lever": lever,
                                             "contact": contact, "draws": draws, "seed": seed}, seed=seed,
@@ -126,7 +138,7 @@ def _forced(series: Sequence[Series], lever: Mapping[str, float],
     if model is not None and flag == Outcome.converged:
         own, more, flag = _touched(found, model)
         return made | own, said + more, flag
-    return made, said + (["No modulus: the force is flagged."] if model is not None else []), flag
+    return made, [*said, *(["No modulus: the force is flagged."] if model is not None else [])], flag
 
 
 def _contact(contact: Mapping[str, Any] | None) -> Any:
