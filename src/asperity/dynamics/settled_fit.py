@@ -27,15 +27,16 @@ CLOSED = 1e-5  #: nm: how well a period is asked to close, at most
 WIDE = float(chi2.ppf(0.95, 1))  #: rise of chi-square at the ends of 95 %
 _OPEN = 1e3, 30.0, 1.0  # times the doubt of a period's end that is granted, on the way
 _LIMITS = 1e4, 1e13  # Pa, between which a reduced modulus is sought
-_STEPS = 60  # of one search
+_STEPS = 100  # of one search
 _DAMPING = 1e-3  # at its beginning
 _ASTRAY = 2  # steps uphill, in which the stiff ones of the conditions are met again
 _STUCK = 1e10  # damping, at which no step is found any more
-_SETTLED = 1e-4  # change of chi-square at the end
+_SETTLED = 1e-3  # change of chi-square at the end
 _FARTHEST = {"reduced_modulus": 1.5, "pull": 1.5, "range": 0.5, "contact_point": 2.0}  # in one step: logarithms, nm
 _FIRST = 0.5  # step of the profile, standard deviations,
 _GROWTH = 1.4  # by which it grows,
 _LARGEST = 1.5  # to this logarithm at most
+_AGAIN = 5  # times that a better state may be met on the way
 _PROFILE = 60  # of them to either side
 
 
@@ -149,12 +150,14 @@ def found(problem: Problem, start: Float[np.ndarray, " unknown"]) -> State:
 
 def ends_of(problem: Problem, best: State) -> tuple[float, float, State]:
     """Logarithms (of GPa) of the ends of 95 %, infinite where there is none, and the best state that was met."""
-    low, better = _end(problem, best, -1.0)
-    if better is None:
-        high, better = _end(problem, best, 1.0)
+    for _ in range(_AGAIN):
+        low, better = _end(problem, best, -1.0)
         if better is None:
-            return low, high, best
-    return ends_of(problem, better)
+            high, better = _end(problem, best, 1.0)
+            if better is None:
+                return low, high, best
+        best = better
+    return -np.inf, np.inf, best._replace(settled=False)
 
 
 def _end(problem: Problem, best: State, side: float) -> tuple[float, State | None]:

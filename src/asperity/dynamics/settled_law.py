@@ -9,10 +9,10 @@ and law, beginning, surface, zero of the deflection and what is not known of lev
 $$\chi^2 = \sum_n \frac{|y_n - x_n(\theta)|^2}{\sigma_n^2} + \frac{|s(2\pi) - s(0) - \Delta|^2}{\sigma_\Delta^2}
            + |\theta|^2_{P^{-1}},$$
 
-with the change $\Delta$ in the mean period that the record shows: it need not be settled altogether. Thermal motion of the
-lever in the mean period is that of a push of variance $4 k_B T k / (Q \omega_0 t)$ at the drive's frequency over the
-time t of the record. Where the search begins is told by the path that is seen: there the law is linear in modulus and
-pull.
+with the change $\Delta$ in the mean period that the record shows: it need not be settled altogether. Thermal motion
+of the lever in the mean period is that of a push of variance $4 k_B T k / (Q \omega_0 t)$ at the drive's frequency over
+the time t of the record. Where the search begins is told by the path that is seen: there the law is linear in modulus
+and pull.
 
 The interval of the modulus is where the least $\chi^2$ at a given modulus rises by 3.84: no parabola is assumed, and
 where it does not rise, the interval has no end there. Whether the law is that of the record is said by $\chi^2$
@@ -30,7 +30,18 @@ from scipy.stats import chi2
 
 from asperity.contact import AbstractElasticContact
 from asperity.dynamics.force_recovery import TappedLever
-from asperity.dynamics.settled_fit import CLOSED, GIGA, NANO, WIDE, Problem, State, covariance_of, ends_of, found, part_of
+from asperity.dynamics.settled_fit import (
+    CLOSED,
+    GIGA,
+    NANO,
+    WIDE,
+    Problem,
+    State,
+    covariance_of,
+    ends_of,
+    found,
+    part_of,
+)
 from asperity.dynamics.settled_motion import FOLDED, Harmonics, harmonics_of, waves
 from asperity.dynamics.settled_orbit import COMMON, OWN, force_law, nodes_of, orbit
 from asperity.messages import DataError
@@ -51,6 +62,7 @@ _APART = 0.3  # logarithm of the depth, by which two must differ
 _BEGUN = 3  # of them, from which it begins
 _LEAST = 1e-3  # GPa, from which it begins
 _EVEN = 1024  # phases, at which a path is seen
+_HOPELESS = 10.0  # chi-square for each harmonic, from which no interval is sought
 _SEEN = 3.0  # standard deviations: a harmonic that stands out
 _DRAWN = 8.0  # ranges of the attraction, to which the law is told
 _POINTS = 201  # of it
@@ -104,7 +116,9 @@ def settled_law(records: Sequence[SettledRecord], lever: TappedLever, contact: A
     if not np.isfinite(best.cost):
         raise DataError("no motion of this lever over such a sample is found in the record: are stiffness, frequency, "
                         "quality and drive those of the lever?")
-    *ends, best = ends_of(problem, best)
+    ends = (-np.inf, np.inf)
+    if best.cost < _HOPELESS * sum(len(one.values) for one in problem.seen):
+        *ends, best = ends_of(problem, best)
     return _told(problem, best, np.array(ends), records[0].interval / records[0].rate)
 
 
@@ -202,8 +216,9 @@ def _start(problem: Problem, row: tuple[float, ...]) -> np.ndarray:
         shape, count = waves(np.array([seen.begin]), seen.largest)[0], seen.largest
         turned = np.concatenate([[0.0], -shape[count + 1:], shape[1 : count + 1]])
         turned[1:] *= np.tile(np.arange(1, count + 1), 2)
-        unknown[part_of(i)] = [shape @ seen.values / NANO, turned @ seen.values / NANO, 0.0, 0.0, 0.0,
-                               _path(seen)[2] + row[1], 0.0]
+        offset = seen.values[0] / NANO  # the mean force bends the lever by less
+        unknown[part_of(i)] = [shape @ seen.values / NANO - offset, turned @ seen.values / NANO, 0.0, 0.0, offset,
+                               _path(seen)[2] + row[1] - offset, 0.0]
     return unknown
 
 
@@ -218,8 +233,9 @@ def _told(problem: Problem, best: State, ends: np.ndarray, pace: float) -> Settl
     at = [part_of(i).start + OWN.index("contact_point") for i in range(len(problem.seen))]
     paths = [_foretold(problem, best, i) for i in range(len(problem.seen))]
     nearest = min(float(path.min()) - best.unknown[i] for (path, _), i in zip(paths, at, strict=True))
+    points = np.stack([best.unknown[at], std[at]], axis=1) * NANO
     return SettledLaw(modulus, float(low), float(high), modulus * float(np.ptp(ends)) / (2 * np.sqrt(WIDE)),
-                      _values(best, std, pace), np.stack([best.unknown[at], std[at]], axis=1) * NANO, best.cost, degrees,
+                      _values(best, std, pace), points, best.cost, degrees,
                       float(chi2.sf(best.cost, degrees)), problem.seen, [shown * NANO for _, shown in paths],
                       *_law(problem, best, covariance, nearest), best.settled)
 

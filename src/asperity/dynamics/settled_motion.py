@@ -49,7 +49,7 @@ class Harmonics(NamedTuple):
     std: Float[np.ndarray, " harmonic"]  # m, of the noise
     fold: Float[np.ndarray, "harmonic wave"]  # of a motion with `FOLDED` harmonics -> what is found of its samples
     begin: float  # phase of the first sample in use, at the upper turning point
-    gap: Float[np.ndarray, "2"]  # m: change of position and of velocity (per radian) in the mean period
+    gap: Float[np.ndarray, 2]  # m: change of position and of velocity (per radian) in the mean period
     gap_std: float  # m, by the noise
     periods: float
     ends: float  # periods at each end of the record, that show its change

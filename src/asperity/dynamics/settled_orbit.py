@@ -95,8 +95,8 @@ def orbit(unknown: Float[np.ndarray, " unknown"], contact: Any, lever: tuple[flo
     Args:
         unknown: `COMMON`, then `OWN`.
         contact: a model without adhesion; its modulus is not used.
-        lever: stiffness (N/m), quality, the drive's frequency over its own, 1 for a drive that is a force, 0 for one that
-            is known by its free amplitude, and the phase at which the period begins.
+        lever: stiffness (N/m), quality, the drive's frequency over its own, 1 for a drive that is a force, 0 for one
+            that is known by its free amplitude, and the phase at which the period begins.
         drive: nm, the force over the stiffness or the free amplitude; times e^(i phase), its real part acts.
     """
     with jax.enable_x64(True):

@@ -1,7 +1,8 @@
 """Settled tapping records with thermal motion and white noise, over levers, samples and instruments of many kinds.
 
 The generator is its own: exact flows of a free oscillator and of a kick that is linear in the velocity (tip, damping,
-viscosity), all draws side by side; a thermal push in each step. It shares nothing with `asperity.dynamics`. Every constant that a user states is wrong by a draw of what is stated of it.
+viscosity), all draws side by side; a thermal push in each step. It shares nothing with `asperity.dynamics`. Every
+constant that a user states is wrong by a draw of what is stated of it.
 
 ``python -m tests.verify.dynamics.settled_draws sphere 100 1`` prints one row of the table.
 """
@@ -15,7 +16,10 @@ import numpy as np
 
 from asperity.contact.hertz import Hertz
 from asperity.dynamics.force_recovery import TappedLever
-from asperity.dynamics.settled_law import SettledLaw, SettledRecord, settled_law
+from asperity.dynamics.settled_law import SettledRecord, settled_law
+from asperity.learning.outcome import Outcome
+from asperity.measurements.time_series.recovery import contradictions
+from asperity.measurements.time_series.settled import judged
 from asperity.messages import DataError
 
 THERMAL = 1.380649e-23 * 295  # J
@@ -25,6 +29,7 @@ DECAYS = 12  # of the motion, before the record begins
 AGAIN = 100  # periods of fine steps before it
 EVERY = (32, 64, 128, 96, 152, 200)  # steps between samples: 128, 64, 32, 42.7, 26.9 and 20.5 of a period
 #: standard uncertainties that are stated: spring constant, frequency, quality, drive, its phase (rad), offset (m)
+KINDS = {"sphere": {}, "viscous": {"viscous": True}, "cone": {"cone": True}}
 STATED = np.array([0.1, 1e-3, 0.05, 0.05, 0.05, 1e-9])
 
 
@@ -122,9 +127,64 @@ def stated(lever: Lever, recorder: Recorder, draw: int, deflection: np.ndarray,
     """One record with its noise, and the lever as a user states it."""
     z = random.standard_normal(6) * STATED
     step = 2 * np.pi * int(recorder.every[draw]) / STEPS
-    ratio, quality, frequency = lever.ratio[draw], lever.quality[draw], lever.frequency[draw]
-    drive = lever.amplitude[draw] * np.exp(-1j * z[4])
-    known = TappedLever(lever.stiffness[draw] * np.exp(z[0]), frequency * np.exp(z[1]), quality * np.exp(z[2]),
-                        STATED[0], STATED[1], STATED[2], STATED[3], STATED[4], STATED[5])
+    frequency = float(lever.frequency[draw])
+    drive = lever.amplitude[draw] * np.exp(z[3] - 1j * z[4])
+    known = TappedLever(lever.stiffness[draw] * np.exp(z[0]), frequency * np.exp(z[1]),
+                        lever.quality[draw] * np.exp(z[2]), *STATED)
     seen = deflection + z[5] + recorder.noise[draw] * random.standard_normal(len(deflection))
-    return SettledRecord(seen, complex(drive * np.exp(z[3])), False, step, step / (2 * np.pi * frequency * ratio)), known
+    return SettledRecord(seen, complex(drive), False, step, step / (2 * np.pi * frequency * lever.ratio[draw])), known
+
+
+class Row(NamedTuple):
+    """What was said of one draw; moduli over the truth."""
+
+    outcome: Outcome | None  # None: refused
+    modulus: float
+    low: float
+    high: float
+    probability: float
+    depth: float  # m, that the tip goes into the sample
+
+
+def row(truth: tuple[Lever, Sample, Recorder], draw: int, deflection: np.ndarray, seed: int) -> Row:
+    """One draw, fitted by a sphere."""
+    lever, sample, recorder = truth
+    record, known = stated(lever, recorder, draw, deflection, np.random.default_rng([seed, draw]))
+    depth = float(sample.cutoff[draw] - lever.height[draw] - deflection.min())
+    try:
+        law = settled_law([record], known, Hertz(radius=sample.radius[draw], poisson_ratio=0.0))
+    except DataError:
+        return Row(None, np.nan, np.nan, np.nan, np.nan, depth)
+    outcome = judged(law, contradictions(law.values, known))[1]
+    true = float(sample.modulus[draw])
+    return Row(outcome, law.modulus / true, law.modulus_low / true, law.modulus_high / true, law.probability, depth)
+
+
+def rows(kind: str, count: int, seed: int) -> list[Row]:
+    """So many draws of one of `KINDS`."""
+    truth = draws(count, seed, **KINDS[kind])
+    found = motions(*truth, seed + 1000)
+    return [row(truth, draw, one, seed) for draw, one in enumerate(found)]
+
+
+def figures(found: list[Row]) -> dict[str, float]:
+    """What the draws say together."""
+    told = [one for one in found if one.outcome == Outcome.converged]
+    open_ = [one for one in found if one.outcome == Outcome.bound_hit]
+
+    def held(part: list[Row]) -> float:
+        return float(np.mean([one.low <= 1 <= one.high for one in part])) if part else float("nan")
+
+    return {"draws": len(found), "told": len(told), "told: held": held(told),
+            "told: median half width": float(np.median([(one.high - one.low) / 2 / one.modulus for one in told])),
+            "told: median error": float(np.median([abs(one.modulus - 1) for one in told])),
+            "told: below the truth": float(np.mean([one.modulus < 1 for one in told])),
+            "not told": len(open_), "not told: held": held(open_),
+            "flagged as another law": sum(one.outcome == Outcome.misfit for one in found),
+            "did not end": sum(one.outcome == Outcome.not_converged for one in found),
+            "refused": sum(one.outcome is None for one in found)}
+
+
+if __name__ == "__main__":
+    for what, number in figures(rows(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))).items():
+        print(f"{what}: {number:.4g}")

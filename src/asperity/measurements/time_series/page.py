@@ -37,10 +37,10 @@ def page(made: xr.Dataset) -> Page:
                     "their mean. With products, the lifted state evolves linearly, or is lifted anew before each step.",
                     (_horizon(made),))]
     if "harmonic_real" in made:
-        panels.append(Panel("harmonics of the settled motion", "Measured and foretold by the law, with the ends of 95 % of "
-                            "the noise; right: what is left over its standard deviation, real and imaginary parts. "
-                            f"Chi-square {float(made['chi_square']):.4g}, {int(made['degrees_of_freedom'])} degrees of "
-                            "freedom.", (_harmonics(made), _rest(made))))
+        panels.append(Panel("harmonics of the settled motion", "Measured and foretold by the law, with the ends of "
+                            "95 % of the noise; right: what is left over its standard deviation, real and imaginary "
+                            f"parts. Chi-square {float(made['chi_square']):.4g}, "
+                            f"{int(made['degrees_of_freedom'])} degrees of freedom.", (_harmonics(made), _rest(made))))
     if "tip_force" in made:
         caption = ("Band: 95 %, of what is stated." if defended(made) else
                    "Not to be used: see what is said above. The band, 95 % of what is stated, does not hold that.")
@@ -104,11 +104,10 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
                                                          [(float(made["tip_force_std"][top]), "")]),
                             f"At {plain(float(made['distance'][top]), 'm', 3)}."))
     if "modulus_high" in made and "modulus" in made:
-        rows.append(Finding("modulus", measurement(float(made["modulus"]), "Pa", [(float(made["modulus_std"]), "")]),
-                            f"{spread(float(made['modulus_low']), float(made['modulus_high']), 'Pa')} (95 %); "
-                            f"{made['modulus'].attrs['long_name']}."))
+        value = measurement(float(made["modulus"]), "Pa", [(float(made["modulus_std"]), "")])
+        rows.append(Finding("modulus", f"{value} ({_interval(made)}, 95 %)", made["modulus"].attrs["long_name"] + "."))
     elif "modulus_high" in made:
-        rows.append(Finding("modulus", _one_end(made), "95 %; the record tells no more."))
+        rows.append(Finding("modulus", f"not told: {_interval(made)} (95 %)", "The interval of it that the record leaves."))
     for name, unit in (("modulus", "Pa"), ("contact_attraction", "N"), ("contact_point", "m")):
         if name in made and not (name == "modulus" and "modulus_high" in made):
             rows.append(Finding(name.replace("_", " "), measurement(
@@ -116,8 +115,8 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
     return tuple(rows)
 
 
-def _one_end(made: xr.Dataset) -> str:
-    """An interval of the modulus that is open, or too wide for a number."""
+def _interval(made: xr.Dataset) -> str:
+    """The interval of the modulus, which may be open."""
     low, high = float(made["modulus_low"]), float(made["modulus_high"])
     if np.isfinite(high):
         return spread(low, high, "Pa") if low > 0 else f"{plain(high, 'Pa', 2)} at most"

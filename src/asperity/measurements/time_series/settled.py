@@ -24,7 +24,7 @@ from asperity.measurements.time_series.recovery import (
 )
 from asperity.report.numbers import count_of, plain, spread
 
-__all__ = ["REPEATS", "repeats", "settled"]
+__all__ = ["REPEATS", "judged", "repeats", "settled"]
 
 #: of the amplitude, by which the lower turning point must move: below it every period is the same one
 REPEATS = 0.01
@@ -34,17 +34,17 @@ _GIVEN = 4.0  # standard uncertainties, by which a viscosity may be below 0
 _STEEP = 0.5  # of the tip's radius: depth from which a paraboloid is no sphere
 _WIDE = 1.96  # standard deviations to the ends of 95 %
 _MOST = 131072  # samples of a record: what comes later is left out
-_FITTED = ("The motion repeats itself. One path does not tell a force that may be anything at every distance, but it tells "
-           "a law: the harmonics of {periods} are fitted by the motion of this lever over this tip, with an attraction "
-           "that falls off with the distance, and a viscosity. Drive {driven}. The errors hold noise, thermal motion, "
-           "any height of the sample, and the standard uncertainties of the lever: {uncertain}.")
+_FITTED = ("The motion repeats itself. One path does not tell a force that may be anything at every distance, but it "
+           "tells a law: the harmonics of {periods} are fitted by the motion of this lever over this tip, with an "
+           "attraction that falls off with the distance, and a viscosity. Drive {driven}. The errors hold noise, "
+           "thermal motion, any height of the sample, and the standard uncertainties of the lever: {uncertain}.")
 _EXACT = ("The spring constant is taken to be exact: a share by which it is wrong is one of the modulus. Give "
           "--spring-constant-std, for example 10%.")
 _MISFIT = ("No modulus: the harmonics are not those of this law (chi-square {chi:.4g}, {degrees} degrees of freedom). "
-           "Another shape of the tip, a sample whose force depends on its history, a layer, other modes of the lever, or "
-           "a drive that is no sine?")
-_UNTOLD = ("The record does not tell the modulus{ends}. It is told by how long and how deep the tip is in contact: lower "
-           "the setpoint, record longer or with less noise, or give records at several amplitudes at once.")
+           "Another shape of the tip, a sample whose force depends on its history, a layer, other modes of the lever, "
+           "or a drive that is no sine?")
+_UNTOLD = ("The record does not tell the modulus{ends}. It is told by how long and how deep the tip is in contact: "
+           "lower the setpoint, record longer or with less noise, or give records at several amplitudes at once.")
 _AGAINST = ("No modulus: the record contradicts what is said of the lever: {}. Correct the constants, or give larger "
             "uncertainties (lever in Python).")
 _DEEP = "The tip goes {depth} deep, more than half of its radius: a paraboloid is no sphere there; try --model sphere."
@@ -72,7 +72,7 @@ def settled(series: Sequence[Series], lever: Mapping[str, float],
     periods = count_of(round(sum(one.periods for one in law.harmonics)), "period")
     words = [_FITTED.format(periods=periods, driven=driven, uncertain=uncertain_of(told))]
     words += [] if "spring_constant_std" in lever else [_EXACT]
-    doubts, outcome = _judged(law, contradictions(law.values, told))
+    doubts, outcome = judged(law, contradictions(law.values, told))
     made = _law(law, height) | _harmonics(law)
     if outcome == Outcome.converged or outcome == Outcome.bound_hit:
         made |= _modulus(law, 1 - float(model.poisson_ratio) ** 2, told=outcome == Outcome.converged)
@@ -83,7 +83,8 @@ def _record(one: Series, said: Mapping[str, Any], height: float) -> SettledRecor
     """Its samples with the drive, as a force or by the free amplitude."""
     deflection = one.deflection[:_MOST] - height
     shown = deflection if one.drive is None else one.drive[:_MOST]
-    frequency = said["drive_frequency"] if one.drive is None and said["drive_frequency"] else dominant(shown, one.interval)
+    given = said["drive_frequency"] if one.drive is None else None
+    frequency = given or dominant(shown, one.interval)
     rate = phase_rate(shown, 2 * np.pi * frequency * one.interval)
     phase = rate * np.arange(len(deflection))
     if one.drive is not None:
@@ -96,17 +97,17 @@ def _record(one: Series, said: Mapping[str, Any], height: float) -> SettledRecor
     return SettledRecord(deflection, amplitude * seen / abs(seen) * np.exp(1j * lag), False, rate, one.interval)
 
 
-def _judged(law: SettledLaw, against: Sequence[str]) -> tuple[list[str], Outcome]:
+def judged(law: SettledLaw, against: Sequence[str]) -> tuple[list[str], Outcome]:
     """What speaks against the law."""
     viscosity, doubt = law.values["viscosity"]
     against = [*against, *([f"the sample gives energy to it (a viscosity of {viscosity:.3g} ± {doubt:.2g} Pa s)"]
                            if viscosity < -_GIVEN * doubt else [])]
     if not law.settled:
         return ["No modulus: the fit of the harmonics did not come to its end."], Outcome.not_converged
-    if law.probability < _UNLIKELY:
-        return [_MISFIT.format(chi=law.chi_square, degrees=law.degrees)], Outcome.misfit
-    if against:
-        return [_AGAINST.format("; ".join(against))], Outcome.misfit
+    wrong = [_MISFIT.format(chi=law.chi_square, degrees=law.degrees)] if law.probability < _UNLIKELY else []
+    wrong += [_AGAINST.format("; ".join(against))] if against else []
+    if wrong:
+        return wrong, Outcome.misfit
     if not law.modulus_high < _TOLD * law.modulus_low:
         return [_UNTOLD.format(ends=_one_end(law))], Outcome.bound_hit
     return [], Outcome.converged
@@ -147,8 +148,8 @@ def _law(law: SettledLaw, height: float) -> dict[str, Any]:
     """The force over the distance, and what it is made of beside the modulus."""
     std = np.sqrt(np.maximum(np.diag(law.covariance), 0.0))
     point, point_std = law.contact_points[0]
-    made = {"distance": _variable("point", law.distance + height + point, "m", "distance of the tip; the zero is that of "
-                                  "the height"),
+    made = {"distance": _variable("point", law.distance + height + point, "m",
+                                  "distance of the tip; the zero is that of the height"),
             "tip_force": _variable("point", law.force, "N", "force at the tip"),
             "tip_force_std": _variable("point", std, "N", "its standard uncertainty"),
             "tip_force_low": _variable("point", law.force - _WIDE * std, "N", "lower end of 95 %"),
