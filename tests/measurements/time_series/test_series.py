@@ -230,7 +230,11 @@ def test_a_motion_that_repeats_itself_does_not_tell_the_force(tmp_path):
     columns = [at / (2 * np.pi * F0) * 1e6, noisy * 1e9, K * FREE / Q * np.cos(at) * 1e9]
     np.savetxt(tmp_path / "s.csv", np.stack(columns, axis=1), delimiter=",", comments="",
                header="time (us), deflection (nm), drive (nN)", fmt="%.10g")
-    made = series_model(tmp_path / "s.csv", lever=LEVER, contact={"name": "hertz", "radius": RADIUS})
+    made = series_model(tmp_path / "s.csv", lever=LEVER)
     assert made["flag"] == Outcome.misfit
-    assert "modulus" not in made
     assert "The motion repeats itself: its lower turning point moves by" in made.attrs["findings"]
+    assert "Give the tip (--radius, --model)" in made.attrs["findings"]
+    told = series_model(tmp_path / "s.csv", lever=LEVER, contact={"name": "hertz", "radius": RADIUS,
+                                                                  "poisson_ratio": 0.3})
+    assert told["flag"] == Outcome.converged
+    assert float(told["modulus_low"]) < 2e9 < float(told["modulus_high"]) < 10 * float(told["modulus_low"])

@@ -17,12 +17,21 @@ from asperity.contact.named import assumed_inputs, contact_model
 from asperity.data import provenance
 from asperity.data.results import assumed_in_words, flag_attributes
 from asperity.data.verbs import verb
-from asperity.dynamics import force_recovery, hankel, recovered_contact, smoother
+from asperity.dynamics import (
+    force_recovery,
+    hankel,
+    recovered_contact,
+    settled_fit,
+    settled_law,
+    settled_orbit,
+    smoother,
+)
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
 from asperity.measurements.time_series.files import Series, read_series
 from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
+from asperity.measurements.time_series.settled import REPEATS, repeats, settled
 from asperity.messages import ArgumentError, AsperityError, DataError, shown
 from asperity.quantities import QUANTITIES
 from asperity.report.citing import citations
@@ -50,10 +59,10 @@ _DOUBT = ("What the force and the motion of one mode leave of the deflections is
           "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
 _AGAINST = ("The record contradicts what is said of the lever: {}. A wrong spring constant or sensitivity of the "
             "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (lever in Python).")
-_REPEATS = 0.01  # of the amplitude, by which the lower turning point must move: below it every period is the same one
 _REPEATING = ("The motion repeats itself: its lower turning point moves by {:.2g} % of the amplitude. One path, "
               "however often it is passed, does not tell where contact begins: such laws were off by a third of the "
-              "peak in bands that did not say so. Record from the start of the motion, or while its amplitude changes.")
+              "peak in bands that did not say so. Give the tip (--radius, --model): a law of contact is fitted to the "
+              "harmonics then. Or record from the start of the motion, or while its amplitude changes.")
 _UNLIKE = 2.0  # chi-square over its degrees of freedom, from which a contact is not that of the force
 _UNLIKE_WORDS = ("No modulus: the force is not that of this contact (chi-square {:.3g} times its degrees of freedom). "
                  "Another shape of the tip, adhesion, or a layer?")
@@ -78,7 +87,10 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         over ``mode``: eigenvalues with ``residual``, ``frequency`` and ``damping_rate`` with ``_low`` and ``_high``
         (95 %); over ``step``: the errors of prediction of held-out episodes; over ``point``: ``tip_force`` with its
         ``_std`` and ``tip_force_covariance``; ``modulus``, ``contact_point``, ``contact_attraction`` with ``_std``;
-        ``flag``: misfit where what is left of the deflections is no noise.
+        ``flag``: misfit where what is left of the deflections is no noise. Of settled motions with a ``contact`` the
+        force is that of a law, with ``modulus_low`` and ``modulus_high`` (95 %), ``viscosity``, ``chi_square``, and
+        over ``record`` and ``harmonic`` the ``harmonic_real`` and ``harmonic_imaginary`` that were measured and
+        fitted; ``flag``: misfit where they are not those of the law, bound_hit where the modulus is not told.
 
     Raises:
         ReadError: a table cannot be read. ArgumentError: what is said of the lever or the contact is wrong or not
@@ -94,30 +106,39 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
                             f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
-    flag = Outcome.converged
-    if lever is not None:
-        found = recovered(series, lever)
-        own, more, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
-                                 stated="spring_constant_std" in lever)
-        made, said = made | own, said + more
-        if model is not None and flag == Outcome.converged:
-            own, more, flag = _touched(found, model)
-            made, said = made | own, said + more
-        elif model is not None:
-            said.append("No modulus: the force is flagged.")
+    flag, used = Outcome.converged, [hankel]
+    if lever is not None and model is not None and repeats(series):
+        own, more, flag = settled(series, lever, model)
+        made, said, used = made | own, [*said, *more, _tip_in_words(model)], [hankel, settled_law, settled_fit,
+                                                                             settled_orbit]
+    elif lever is not None:
+        own, more, flag = _forced(series, lever, model)
+        made, said, used = made | own, said + more, [hankel, force_recovery, smoother,
+                                                     *([recovered_contact] if model else [])]
     guessed = assumed_inputs(contact) if contact is not None else {}
     said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
     said += [f"Columns that are not known were left out: {', '.join(unused)}."] if unused else []
     named = [str(path) for path in paths]
     attributes = {"file": named[0], "findings": json.dumps(said), "assumed": json.dumps(guessed), "failed_files": "[]",
-                  "citations": json.dumps(citations(hankel, *((force_recovery, smoother) if lever else ()),
-                                                    *((recovered_contact,) if model else ())))}
+                  "citations": json.dumps(citations(*used))}
     dataset = xr.Dataset({**made, "flag": ((), np.int8(flag), flag_attributes())}, attrs=attributes)
     step = provenance.step("series_model", {"source": named if len(named) > 1 else named[0], "lever": lever,
                                             "contact": contact, "draws": draws, "seed": seed}, seed=seed,
                            inputs=[provenance.file_record(Path(path)) for path in paths])
     return provenance.record(dataset, step)
+
+
+def _forced(series: Sequence[Series], lever: Mapping[str, float],
+            model: Any) -> tuple[dict[str, Any], list[str], Outcome]:
+    """The recovered force and, where it is to be believed, the contact in it."""
+    found = recovered(series, lever)
+    made, said, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
+                              stated="spring_constant_std" in lever)
+    if model is not None and flag == Outcome.converged:
+        own, more, flag = _touched(found, model)
+        return made | own, said + more, flag
+    return made, [*said, *(["No modulus: the force is flagged."] if model is not None else [])], flag
 
 
 def _contact(contact: Mapping[str, Any] | None) -> Any:
@@ -236,7 +257,7 @@ def _force(found: Recovery, stroke: float, *, stated: bool) -> tuple[dict[str, A
         return made, [*said, *against, "The force did not settle: do not use it."], Outcome.not_converged
     if alike > _WHITE and left > _SILENT * stroke:
         return made, [*said, *against, _DOUBT.format(left=f"{left * 1e12:.3g} pm", alike=alike)], Outcome.misfit
-    repeats = [_REPEATING.format(100 * found.ranging)] if found.ranging < _REPEATS else []
+    repeats = [_REPEATING.format(100 * found.ranging)] if found.ranging < REPEATS else []
     if against or repeats:
         return made, [*said, *against, *repeats], Outcome.misfit
     return made, said, Outcome.converged
