@@ -21,7 +21,7 @@ from asperity.dynamics import force_recovery, hankel, recovered_contact, smoothe
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
-from asperity.measurements.time_series.files import Series, read_series
+from asperity.measurements.time_series.files import Series, in_words, read_series
 from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
 from asperity.messages import ArgumentError, AsperityError, DataError, shown
 from asperity.quantities import QUANTITIES
@@ -44,6 +44,9 @@ _MOST_QUADRATIC = 8  # and of the one with products
 _HORIZON = 240  # steps, at most
 _WHITE = 0.2  # correlation of neighbors in what is left of the deflections, from which it is no noise
 _SILENT = 1e-5  # of the stroke: what is left is rounding
+_SHOWN = 4  # damaged cells that a sentence names
+_CUT = ("The record is cut off: {}. The detector was saturated: amplitudes, damping and force are not those of the "
+        "motion. Lower the amplitude or re-center the laser.")
 _WIDE = 1.96  # standard deviations to the ends of 95 %
 _DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
           "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
@@ -94,11 +97,13 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
                             f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
-    flag = Outcome.converged
+    words, damaged, flag = _damage(series)
+    said = words + said
     if lever is not None:
         found = recovered(series, lever)
-        own, more, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
-                                 stated="spring_constant_std" in lever)
+        own, more, outcome = _force(found, max(float(np.ptp(one.deflection)) for one in series),
+                                    stated="spring_constant_std" in lever)
+        flag = max(flag, outcome)
         made, said = made | own, said + more
         if model is not None and flag == Outcome.converged:
             own, more, flag = _touched(found, model)
@@ -111,6 +116,7 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
     said += [f"Columns that are not known were left out: {', '.join(unused)}."] if unused else []
     named = [str(path) for path in paths]
     attributes = {"file": named[0], "findings": json.dumps(said), "assumed": json.dumps(guessed), "failed_files": "[]",
+                  "damaged": json.dumps(damaged),
                   "citations": json.dumps(citations(hankel, *((force_recovery, smoother) if lever else ()),
                                                     *((recovered_contact,) if model else ())))}
     dataset = xr.Dataset({**made, "flag": ((), np.int8(flag), flag_attributes())}, attrs=attributes)
@@ -118,6 +124,18 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
                                             "contact": contact, "draws": draws, "seed": seed}, seed=seed,
                            inputs=[provenance.file_record(Path(path)) for path in paths])
     return provenance.record(dataset, step)
+
+
+def _damage(series: Sequence[Series]) -> tuple[list[str], list[dict[str, Any]], Outcome]:
+    """What there is to say of cells that were mended and of columns that are cut off."""
+    cells = [cell for one in series for cell in one.damaged]
+    shown_ones = "; ".join(f"{cell.column.replace('_', ' ')} {in_words(cell)}" for cell in cells[:_SHOWN])
+    more = f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else ""
+    cut = [words for one in series for words in one.cut_off]
+    said = [_CUT.format("; ".join(cut))] if cut else []
+    said += [f"{count_of(len(cells), 'sample')} left out, which all others contradict (a spike, or a cell that lost a "
+             f"point, a digit or a sign): {shown_ones}{more}."] if cells else []
+    return said, [cell._asdict() for cell in cells], Outcome.saturated if cut else Outcome.converged
 
 
 def _contact(contact: Mapping[str, Any] | None) -> Any:
