@@ -29,7 +29,7 @@ from asperity.dynamics import (
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
-from asperity.measurements.time_series.files import Series, read_series
+from asperity.measurements.time_series.files import Series, in_words, read_series
 from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
 from asperity.measurements.time_series.settled import REPEATS, repeats, settled
 from asperity.messages import ArgumentError, AsperityError, DataError, shown
@@ -53,6 +53,9 @@ _MOST_QUADRATIC = 8  # and of the one with products
 _HORIZON = 240  # steps, at most
 _WHITE = 0.2  # correlation of neighbors in what is left of the deflections, from which it is no noise
 _SILENT = 1e-5  # of the stroke: what is left is rounding
+_SHOWN = 4  # damaged cells that a sentence names
+_CUT = ("The record is cut off: {}. The detector was saturated: amplitudes, damping and force are not those of the "
+        "motion. Lower the amplitude or re-center the laser.")
 _WIDE = 1.96  # standard deviations to the ends of 95 %
 _DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
           "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
@@ -106,22 +109,23 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
                             f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
-    flag, used = Outcome.converged, [hankel]
+    words, damaged, flag = _damage(series)
+    said, used = words + said, [hankel]
     if lever is not None and model is not None and repeats(series):
-        own, more, flag = settled(series, lever, model)
-        made, said, used = made | own, [*said, *more, _tip_in_words(model)], [hankel, settled_law, settled_fit,
-                                                                             settled_orbit]
+        own, more, outcome = settled(series, lever, model)
+        made, said, flag = made | own, [*said, *more, _tip_in_words(model)], max(flag, outcome)
+        used += [settled_law, settled_fit, settled_orbit]
     elif lever is not None:
-        own, more, flag = _forced(series, lever, model)
-        made, said, used = made | own, said + more, [hankel, force_recovery, smoother,
-                                                     *([recovered_contact] if model else [])]
+        own, more, flag = _forced(series, lever, model, flag)
+        made, said = made | own, said + more
+        used += [force_recovery, smoother, *([recovered_contact] if model else [])]
     guessed = assumed_inputs(contact) if contact is not None else {}
     said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
     said += [f"Columns that are not known were left out: {', '.join(unused)}."] if unused else []
     named = [str(path) for path in paths]
     attributes = {"file": named[0], "findings": json.dumps(said), "assumed": json.dumps(guessed), "failed_files": "[]",
-                  "citations": json.dumps(citations(*used))}
+                  "damaged": json.dumps(damaged), "citations": json.dumps(citations(*used))}
     dataset = xr.Dataset({**made, "flag": ((), np.int8(flag), flag_attributes())}, attrs=attributes)
     step = provenance.step("series_model", {"source": named if len(named) > 1 else named[0], "lever": lever,
                                             "contact": contact, "draws": draws, "seed": seed}, seed=seed,
@@ -129,16 +133,29 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
     return provenance.record(dataset, step)
 
 
-def _forced(series: Sequence[Series], lever: Mapping[str, float],
-            model: Any) -> tuple[dict[str, Any], list[str], Outcome]:
-    """The recovered force and, where it is to be believed, the contact in it."""
+def _forced(series: Sequence[Series], lever: Mapping[str, float], model: Any,
+            flag: Outcome) -> tuple[dict[str, Any], list[str], Outcome]:
+    """The recovered force and, where nothing speaks against it, the contact in it."""
     found = recovered(series, lever)
-    made, said, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
-                              stated="spring_constant_std" in lever)
+    made, said, outcome = _force(found, max(float(np.ptp(one.deflection)) for one in series),
+                                 stated="spring_constant_std" in lever)
+    flag = max(flag, outcome)
     if model is not None and flag == Outcome.converged:
         own, more, flag = _touched(found, model)
         return made | own, said + more, flag
     return made, [*said, *(["No modulus: the force is flagged."] if model is not None else [])], flag
+
+
+def _damage(series: Sequence[Series]) -> tuple[list[str], list[dict[str, Any]], Outcome]:
+    """What there is to say of cells that were mended and of columns that are cut off."""
+    cells = [cell for one in series for cell in one.damaged]
+    shown_ones = "; ".join(f"{cell.column.replace('_', ' ')} {in_words(cell)}" for cell in cells[:_SHOWN])
+    more = f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else ""
+    cut = [words for one in series for words in one.cut_off]
+    said = [_CUT.format("; ".join(cut))] if cut else []
+    said += [f"{count_of(len(cells), 'sample')} left out, which all others contradict (a spike, or a cell that lost a "
+             f"point, a digit or a sign): {shown_ones}{more}."] if cells else []
+    return said, [cell._asdict() for cell in cells], Outcome.saturated if cut else Outcome.converged
 
 
 def _contact(contact: Mapping[str, Any] | None) -> Any:
