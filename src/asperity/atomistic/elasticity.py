@@ -31,11 +31,12 @@ from scipy.sparse.linalg import LinearOperator, minres
 
 from asperity.messages import DataError
 
-__all__ = ["GPA", "ElasticConstants", "Energy", "at_rest", "elastic_constants", "forces", "strained", "stress",
-           "yielded"]
+__all__ = ["GPA", "ElasticConstants", "Energy", "at_rest", "elastic_constants", "forces", "second_derivatives",
+           "strained", "stress", "yielded"]
 
 GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 _DENSE = 64  # atoms, up to which all second derivatives are held at once
+_COLUMNS = 16  # of second derivatives that are made at once
 _SOFT = 1e-9  # of the largest stiffness of H, below which a motion has none
 _RESIDUAL = 1e-12  # of the iteration for large cells
 _FORCE = 1e-3  # eV/angstrom, above which atoms are not at rest
@@ -112,6 +113,12 @@ def _moved(at: Array, box: Array, x: Array, size: Array | None) -> tuple[Array, 
     return (at + x[6:].reshape(-1, 3)) @ turned, box @ turned
 
 
+def second_derivatives(total: Callable[[Array], Array], x: Float[Array, " way"]) -> Float[Array, "way way"]:
+    """All second derivatives of a function, a few columns at a time, so that memory holds."""
+    slope = jax.grad(total)
+    return jax.lax.map(lambda way: jax.jvp(slope, (x,), (way,))[1], jnp.eye(len(x)), batch_size=min(len(x), _COLUMNS))
+
+
 @eqx.filter_jit
 def _clamped(energy: Energy, at: Array, box: Array) -> tuple[Array, Array]:
     """The stress, and how it answers strains of the cell with its atoms."""
@@ -126,7 +133,7 @@ def _clamped(energy: Energy, at: Array, box: Array) -> tuple[Array, Array]:
 @eqx.filter_jit
 def _curvature(energy: Energy, at: Array, box: Array, x: Array, size: Array | None) -> Array:
     """All second derivatives of the energy."""
-    return jax.hessian(lambda x: energy(*_moved(at, box, x, size)))(x)
+    return second_derivatives(lambda x: energy(*_moved(at, box, x, size)), x)
 
 
 @eqx.filter_jit

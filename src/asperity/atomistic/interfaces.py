@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.optimize import root_scalar
 
-from asperity.atomistic.elasticity import GPA, Energy, yielded
+from asperity.atomistic.elasticity import GPA, Energy, second_derivatives, yielded
 from asperity.messages import ArgumentError, DataError
 
 __all__ = ["RegistryStiffness", "ShearStiffness", "SlipEnergy", "registry_stiffness", "shear_stiffness", "slip_energy"]
@@ -130,7 +130,7 @@ def _slid(energy: Energy, positions: np.ndarray, cell: np.ndarray, upper: np.nda
 @eqx.filter_jit
 def _curvature(slid: _Slid) -> Array:
     """All second derivatives, of u and then of the atoms."""
-    return jax.hessian(lambda x: slid(x[:3], x[3:]))(jnp.zeros(3 + slid.positions.size))
+    return second_derivatives(lambda x: slid(x[:3], x[3:]), jnp.zeros(3 + slid.positions.size))
 
 
 @eqx.filter_jit

@@ -177,7 +177,7 @@ def test_intervals_cover_what_was_held_out(x64):
         for row in zip(names, truth, found.value, found.high - found.value, away):
             print(f"| {row[0]} | {row[1]:.2f} | {row[2]:.2f} | {row[3]:.2f} | {'*' if row[4] > 1 else ''} |")
         std = np.sqrt(LEVEL * (1 - LEVEL) / len(truth))
-        fewest = binom.ppf(0.025, len(truth), LEVEL) / len(truth)  # if they were independent; those of a crystal are not
+        fewest = binom.ppf(0.025, len(truth), LEVEL) / len(truth)  # of independent ones
         figures += [Figure(f"quantities {title}", len(truth), 20 if title == "held out" else 0),
                     Figure(f"share inside, {title}", share, fewest if title == "held out" else 0),
                     Figure(f"its standard error if {LEVEL:.0%} are inside", std),

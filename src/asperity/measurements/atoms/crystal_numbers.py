@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import time
 from typing import Any, NamedTuple
 
 import jax
@@ -18,8 +20,10 @@ from asperity.atomistic.neighbors import Neighbors, neighbors_within
 from asperity.atomistic.potentials import AbstractPotential
 from asperity.messages import ArgumentError, DataError
 
+_log = logging.getLogger("asperity")
 __all__ = [
     "GRID",
+    "MOST_LAYER",
     "POINTS",
     "Glide",
     "Rested",
@@ -41,6 +45,10 @@ _THICK = 9.0  # angstrom, of a crystal between two planes that slide: further th
 _SETTLED = 1e-6  # of the cell, by which it may still change
 _TURNS = 5  # of coming to rest with a new table of neighbors; two are usual
 _MOST_SLAB = 120  # atoms, whose second derivatives are held at once
+#: atoms of a crystal's smallest cell, up to which a plane slides unasked
+MOST_LAYER = 24
+_LONG = 60.0  # s, from which the time that a large cell takes is told beforehand
+_CALLS = 2000  # forces of it, about as many as it takes to come to rest and to answer six strains
 _ALONG = 4  # lattice vectors, of a plane, among which a direction is looked for
 
 
@@ -76,6 +84,26 @@ def _valued(energy: Any, positions: Any, cell: Any) -> Any:
     return energy(positions, cell)
 
 
+@jax.jit
+def _sloped(energy: Any, positions: Any, cell: Any) -> Any:
+    return jax.grad(energy)(positions, cell)
+
+
+def _tell_time(potential: AbstractPotential, crystal: Cell) -> None:
+    """Say beforehand how long a large cell takes."""
+    if len(crystal.kinds) <= _MOST_SLAB:
+        return
+    with jax.enable_x64(True):
+        asked = energy_of(potential, crystal, _MARGIN), jnp.asarray(crystal.positions), jnp.asarray(crystal.cell)
+        jax.block_until_ready(_sloped(*asked))
+        begun = time.monotonic()
+        jax.block_until_ready(_sloped(*asked))
+    seconds = _CALLS * (time.monotonic() - begun)
+    if seconds > _LONG:
+        _log.warning("%d atoms without a smaller cell: about %.0f min for each potential; a crystal without defects "
+                     "needs one cell only", len(crystal.kinds), seconds / 60)
+
+
 def rested(potential: AbstractPotential, crystal: Cell, *, keep_cell: bool) -> Rested:
     """The crystal with its atoms, and unless it is kept the cell, at rest.
 
@@ -83,6 +111,7 @@ def rested(potential: AbstractPotential, crystal: Cell, *, keep_cell: bool) -> R
         DataError: no state of rest is found.
     """
     own = crystal
+    _tell_time(potential, crystal)
     for _ in range(_TURNS):
         energy = energy_of(potential, own, _MARGIN)
         positions, cell = at_rest(energy, own.positions, own.cell, with_cell=not keep_cell)

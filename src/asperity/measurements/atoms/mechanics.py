@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from asperity.measurements.atoms.crystal_numbers import Glide
     from asperity.measurements.atoms.structures import Crystal
 
+_log = logging.getLogger("asperity")
 __all__ = ["MODULI", "VOIGT", "Stability", "crystal_mechanics", "miller"]
 
 #: the order of strains and stresses; shears count twice
@@ -170,6 +172,7 @@ def _found(members: Members, own: Crystal, planes: tuple[Any, Any], keep_cell: b
     """What each member says, and the plane and the way of the first one."""
     from asperity.atomistic.lattices import primitive
     from asperity.measurements.atoms.crystal_numbers import (
+        MOST_LAYER,
         elastic_numbers,
         plane_numbers,
         rested,
@@ -179,12 +182,16 @@ def _found(members: Members, own: Crystal, planes: tuple[Any, Any], keep_cell: b
 
     tell = progress or (lambda done, total: None)
     small, lattice = primitive(own.cell), own.cell.cell
-    plane = widest_plane(small, lattice) if planes[0] is None else planes[0]
+    plane = widest_plane(small, lattice) if planes[0] is None and len(small.kinds) <= MOST_LAYER else (
+        planes[0] or (1, 1, 1))
     parts = 2 if plane == "none" else 3
     found, slab = [], None
     for number, potential in enumerate(members.potentials):
         tell(parts * number, parts * len(members.potentials))
         rest = rested(potential, small, keep_cell=keep_cell)
+        if planes[0] is None and plane != "none" and len(small.kinds) > MOST_LAYER:
+            _log.warning("%d atoms in the smallest cell: no plane slides unless --plane names it", len(small.kinds))
+            plane, parts = "none", 2
         way = None if plane == "none" else way_in(rest.cell, lattice @ rest.change, plane, planes[1])
         tell(parts * number + 1, parts * len(members.potentials))
         told = elastic_numbers(potential, rest, lattice)
