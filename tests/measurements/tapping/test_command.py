@@ -50,7 +50,7 @@ def test_a_page_shows_both_branches_and_flags_what_has_not_settled():
     (("--from", "5nm", "--to", "12nm"), "give the larger one in --from"),
     (("--height", "5nm", "--from", "12nm"), "one of the two"),
     (("--lowest", "290kHz", "--highest", "300kHz"), "give --height"),
-    (("--height", "5nm", "--lowest", "290kHz"), "belong together"),
+    (("--height", "5nm", "--lowest", "400kHz"), "must be below the highest"),
     (("--height", "5nm", "--lowest", "310kHz", "--highest", "290kHz"), "must be below"),
     (("--model", "jkr", "--hamaker", "64zJ"), "count that twice"),
     (("--model", "nonsense"), "there is no contact model"),

@@ -37,9 +37,10 @@ From = Annotated[float | None, option("m", "LENGTH", "Height above the sample wh
                                       "(default: 1.2 amplitudes)", ("1pm", "1mm"), "--from")]
 To = Annotated[float | None, option("m", "LENGTH", "Height where it turns. (default: 0.2 amplitudes)", ("1pm", "1mm"))]
 Height = Annotated[float | None, option("m", "LENGTH", "Sweep over the frequency, at this height.", ("1pm", "1mm"))]
-Lowest = Annotated[float | None, option("Hz", "FREQUENCY", "Of that sweep, the lowest. (default: 1.5 widths of the "
-                                        "resonance below it)", ("1Hz", "10GHz"))]
-Highest = Annotated[float | None, option("Hz", "FREQUENCY", "And the highest.", ("1Hz", "10GHz"))]
+Lowest = Annotated[float | None, option("Hz", "FREQUENCY", "Of that sweep, the lowest. (default: below where the "
+                                        "resonance bends and jumps, 1.5 of its widths at least)", ("1Hz", "10GHz"))]
+Highest = Annotated[float | None, option("Hz", "FREQUENCY", "And the highest. (default: above where it bends and "
+                                         "jumps)", ("1Hz", "10GHz"))]
 Points = Annotated[int, typer.Option(min=2, max=1000, help="Of each sweep.")]
 Out = Annotated[Path, output("Ends in .nc; the page in .html and the table in .csv beside it.", ".nc", ".zarr")]
 
@@ -88,7 +89,7 @@ def _where(heights: tuple[float | None, float | None], height: float | None,
     """Over what the sweep goes, as the verb takes it.
 
     Raises:
-        ArgumentError: half of a range, one the wrong way round, or both kinds of sweeps.
+        ArgumentError: a range the wrong way round, or both kinds of sweeps.
     """
     from asperity.measurements.tapping.curves import USUAL_AMPLITUDE, USUAL_HEIGHTS
     from asperity.messages import ArgumentError
@@ -107,12 +108,10 @@ def _where(heights: tuple[float | None, float | None], height: float | None,
         raise ArgumentError("--height asks for a sweep over the frequency, --from and --to for one over the height: "
                             "give one of the two")
     low, high = band
-    if (low is None) != (high is None):
-        raise ArgumentError("--lowest and --highest belong together: give both, or neither")
     if low is not None and high is not None and not low < high:
         raise ArgumentError(f"--lowest {in_words(low, 'Hz')} --highest {in_words(high, 'Hz')}: the lowest frequency "
                             "must be below the highest")
-    return {"height": height} | ({} if low is None else {"frequencies": (low, high)})
+    return {"height": height} | ({} if band == (None, None) else {"frequencies": band})
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asperity.dynamics.force_recovery import Recovered, TappedLever, TappingRecord, recover_force
+from asperity.measurements.time_series.damage import dominant_period
 from asperity.measurements.time_series.files import Series
 from asperity.messages import ArgumentError, shown
 
@@ -89,7 +90,7 @@ def _driven(series: Sequence[Series], said: Mapping[str, float | None]) -> str:
     """Where a drive that was not recorded is sought."""
     if said["drive_frequency"]:
         return f"not recorded, sought at {said['drive_frequency']:.6g} Hz"
-    at = next(_dominant(one.deflection, one.interval) for one in series if one.drive is None)
+    at = next(1 / (dominant_period(one.deflection) * one.interval) for one in series if one.drive is None)
     return (f"not recorded, sought at {at:.6g} Hz, where the deflection is strongest (a motion that settles beats: "
             "give --drive-frequency, if you know it)")
 
@@ -130,7 +131,8 @@ def _drive(one: Series, lever: TappedLever, said: Mapping[str, float | None]) ->
     if amplitude is None:
         why = "the drive is in volts" if one.drive is not None else "no drive was recorded"
         raise ArgumentError(f"lever: {why}: the free_amplitude of the lever lacks, which tells its size")
-    frequency = said["drive_frequency"] or _dominant(one.deflection if one.drive is None else one.drive, one.interval)
+    told = one.deflection if one.drive is None else one.drive
+    frequency = said["drive_frequency"] or 1 / (dominant_period(told) * one.interval)
     ratio = frequency / lever.frequency
     size = amplitude * abs(1 - ratio**2 + 1j * ratio / lever.quality)
     phase = 2 * np.pi * frequency * one.interval * np.arange(len(one.deflection))
@@ -146,13 +148,3 @@ def _component(values: np.ndarray, phase: np.ndarray) -> complex:
     columns = np.stack([np.cos(phase), -np.sin(phase), np.ones(len(phase))], axis=1)
     real, imaginary, _ = np.linalg.lstsq(columns, values, rcond=None)[0]
     return complex(real, imaginary)
-
-
-def _dominant(values: np.ndarray, interval: float) -> float:
-    """The frequency of the largest line, by its phase over the record."""
-    window = np.hanning(len(values))
-    spectrum = np.abs(np.fft.rfft((values - values.mean()) * window))
-    top = int(np.argmax(spectrum[1:-1])) + 1
-    around = np.log(np.maximum(spectrum[top - 1 : top + 2], 1e-300))
-    off = 0.5 * (around[0] - around[2]) / min(around[0] - 2 * around[1] + around[2], -1e-12)
-    return float((top + off) / (len(values) * interval))

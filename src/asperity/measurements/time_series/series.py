@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.signal import detrend
 
 from asperity.contact.named import assumed_inputs, contact_model
 from asperity.data import provenance
@@ -21,6 +20,7 @@ from asperity.dynamics import force_recovery, hankel, recovered_contact, smoothe
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
+from asperity.measurements.time_series.damage import dominant_period
 from asperity.measurements.time_series.files import Series, in_words, read_series
 from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
 from asperity.messages import ArgumentError, AsperityError, DataError, shown
@@ -169,7 +169,7 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
     interval = series[0].interval
     if any(abs(one.interval / interval - 1) > 1e-6 for one in series):
         raise DataError("source: the records have different sampling rates; give them one at a time")
-    period = _period(series[0].deflection)
+    period = dominant_period(series[0].deflection)
     every = max(int(min(period / _PER_PERIOD, min(len(one.deflection) for one in series) / _LEAST)), 1)
     thin = [_thinned(one.deflection, every) for one in series]
     most = -(-_EPISODES // len(thin))
@@ -194,12 +194,6 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
             f"{count_of(len(held), 'episode')} held out, predicted over {count_of(steps, 'step')}."]
     said += [f"Nothing above {plain(_PASSED / (2 * interval * every), 'Hz', 3)} is sought."] if every > 1 else []
     return made, said
-
-
-def _period(values: np.ndarray) -> float:
-    """Samples of the dominant period, a drift aside."""
-    power = np.abs(np.fft.rfft(np.asarray(detrend(values), float) * np.hanning(len(values))))
-    return len(values) / float(np.argmax(power[1:]) + 1)
 
 
 def _thinned(values: np.ndarray, every: int) -> np.ndarray:
