@@ -54,7 +54,10 @@ def test_a_page_shows_both_branches_and_flags_what_has_not_settled():
     (("--height", "5nm", "--lowest", "310kHz", "--highest", "290kHz"), "must be below"),
     (("--model", "jkr", "--hamaker", "64zJ"), "count that twice"),
     (("--model", "nonsense"), "there is no contact model"),
-    (("--half-angle", "20deg"), "has no half_angle")])
+    (("--half-angle", "20deg"), "has no --half-angle"),
+    (("--model", "jkr", "--work-of-adhesion", "0"), "--work-of-adhesion = 0 J/m^2"),
+    (("--model", "hertz_bonded_layer"), "needs --thickness"),
+    (("--quality", "400nm"), "where nothing belongs")])
 def test_what_makes_no_sense_is_said(options, said, tmp_path):
     code, _, err = run("tapping", *options, "--out", tmp_path / "t.nc")
     assert code == 2

@@ -7,11 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.terminal.options import HalfAngle, Json, PunchRadius, Thickness, given, option, output
+from asperity.terminal.options import HalfAngle, Json, PunchRadius, Thickness, given, in_options, option, output
 from asperity.terminal.running import guarded, progress, say
 from asperity.units import in_words
 
 __all__ = ["tapping"]
+
+#: what the verb calls an input -> its option
+_OPTIONS = {name: "--" + name.replace("_", "-") for name in (
+    "spring_constant", "quality", "modes", "amplitude", "radius", "half_angle", "punch_radius", "modulus",
+    "poisson_ratio", "thickness", "work_of_adhesion", "hamaker", "viscosity")} | {
+    "frequencies": "--lowest and --highest", "heights": "--from and --to"}
 
 Contact = Annotated[str, typer.Option(help="Contact model, see 'asperity models'.")]
 SpringConstant = Annotated[float | None, option("N/m", "STIFFNESS", "Of the lever's first mode. (default: 40N/m)")]
@@ -72,16 +78,25 @@ def tapping(
     as_json: Json = False,
 ) -> None:
     """Simulate a tip that taps on a sample: amplitude and phase against the height or the frequency, both branches."""
-    from asperity.measurements.tapping.curves import tapping
-
     sample = {"name": model} | given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, modulus=modulus,
                                      poisson_ratio=poisson_ratio, thickness=thickness, hamaker=hamaker,
                                      work_of_adhesion=work_of_adhesion, viscosity=viscosity)
     lever = given(spring_constant=spring_constant, frequency=frequency, quality=quality, modes=modes)
     where = given(amplitude=amplitude) | _where((from_, to), height, (lowest, highest), amplitude)
-    with progress() as tell:
-        made = tapping(sample, lever=lever or None, points=points, progress=tell, **where)
+    made = _simulated(sample, lever, points, where)
     raise typer.Exit(_done(made, out, as_json))
+
+
+def _simulated(sample: dict[str, Any], lever: dict[str, float], points: int, where: dict[str, Any]) -> Any:
+    """The curves; what is wrong with an argument is told of the option that it came from."""
+    from asperity.measurements.tapping.curves import tapping
+    from asperity.messages import ArgumentError
+
+    try:
+        with progress() as tell:
+            return tapping(sample, lever=lever or None, points=points, progress=tell, **where)
+    except ArgumentError as error:
+        raise ArgumentError(in_options(str(error), _OPTIONS)) from error
 
 
 def _where(heights: tuple[float | None, float | None], height: float | None,

@@ -11,6 +11,7 @@ from asperity.dynamics.force_recovery import Recovered, TappedLever, TappingReco
 from asperity.measurements.time_series.damage import dominant_period
 from asperity.measurements.time_series.files import Series
 from asperity.messages import ArgumentError, shown
+from asperity.report.numbers import plain
 
 __all__ = ["KNOWN", "NEEDED", "Recovery", "recovered"]
 
@@ -69,6 +70,7 @@ def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
     used = sum(len(one.drive) for one in records) * every * interval * told.frequency
     words = _driven(series, said) if free else "of the record"
     uncertain = ", ".join(f"{name.replace('_', ' ')} {_share(*limit)}" for name, limit in _limits(told).items())
+    uncertain += f", height {plain(said['height_std'], 'm')}" if said["height_std"] else ""
     return Recovery(law, used, any(len(one.deflection) > most for one in series), words, uncertain,
                     _against(law, told), _ranging([record.seen[:, 0] for record in records]))
 
@@ -130,7 +132,7 @@ def _drive(one: Series, lever: TappedLever, said: Mapping[str, float | None]) ->
     amplitude = said["free_amplitude"]
     if amplitude is None:
         why = "the drive is in volts" if one.drive is not None else "no drive was recorded"
-        raise ArgumentError(f"lever: {why}: the free_amplitude of the lever lacks, which tells its size")
+        raise ArgumentError(f"lever: {why}: give the free_amplitude of the lever, which tells the size of the drive")
     told = one.deflection if one.drive is None else one.drive
     frequency = said["drive_frequency"] or 1 / (dominant_period(told) * one.interval)
     ratio = frequency / lever.frequency
