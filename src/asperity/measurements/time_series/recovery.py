@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from asperity.dynamics.force_recovery import Recovered, TappedLever, TappingRecord, recover_force
+from asperity.measurements.time_series.damage import dominant_period
 from asperity.measurements.time_series.files import Series
 from asperity.messages import ArgumentError, shown
+from asperity.report.numbers import plain
 
 __all__ = ["KNOWN", "NEEDED", "Recovery", "component", "contradictions", "dominant", "known_of", "lever_of", "ranging",
            "recovered", "size_of", "uncertain_of"]
@@ -60,7 +62,8 @@ def recovered(series: Sequence[Series], lever: Mapping[str, float]) -> Recovery:
     law = recover_force(records, told, height, height_std=said["height_std"])
     used = sum(len(one.drive) for one in records) * every * interval * told.frequency
     words = _driven(series, said) if any(one.drive is None for one in series) else "of the record"
-    return Recovery(law, used, any(len(one.deflection) > most for one in series), words, uncertain_of(told),
+    uncertain = uncertain_of(told) + (f", height {plain(said['height_std'], 'm')}" if said["height_std"] else "")
+    return Recovery(law, used, any(len(one.deflection) > most for one in series), words, uncertain,
                     contradictions(law.departures, told), ranging([record.seen[:, 0] for record in records]))
 
 
@@ -178,10 +181,5 @@ def component(values: np.ndarray, phase: np.ndarray) -> complex:
 
 
 def dominant(values: np.ndarray, interval: float) -> float:
-    """The frequency of the largest line, by its phase over the record."""
-    window = np.hanning(len(values))
-    spectrum = np.abs(np.fft.rfft((values - values.mean()) * window))
-    top = int(np.argmax(spectrum[1:-1])) + 1
-    around = np.log(np.maximum(spectrum[top - 1 : top + 2], 1e-300))
-    off = 0.5 * (around[0] - around[2]) / min(around[0] - 2 * around[1] + around[2], -1e-12)
-    return float((top + off) / (len(values) * interval))
+    """Hz, the frequency of the largest line."""
+    return 1 / (dominant_period(values) * interval)

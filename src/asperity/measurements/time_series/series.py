@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.signal import detrend
 
 from asperity.contact.named import assumed_inputs, contact_model
 from asperity.data import provenance
@@ -29,10 +28,11 @@ from asperity.dynamics import (
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
+from asperity.measurements.time_series.damage import dominant_period
 from asperity.measurements.time_series.files import Series, in_words, read_series
 from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
 from asperity.measurements.time_series.settled import REPEATS, repeats, settled
-from asperity.messages import ArgumentError, AsperityError, DataError, shown
+from asperity.messages import ArgumentError, AsperityError, DataError, number, shown
 from asperity.quantities import QUANTITIES
 from asperity.report.citing import citations
 from asperity.report.numbers import count_of, plain
@@ -56,16 +56,19 @@ _SILENT = 1e-5  # of the stroke: what is left is rounding
 _SHOWN = 4  # damaged cells that a sentence names
 _CUT = ("The record is cut off: {}. The detector was saturated: amplitudes, damping and force are not those of the "
         "motion. Lower the amplitude or re-center the laser.")
+_LARGEST = 1e12  # of any number that is said of a lever, SI
 _WIDE = 1.96  # standard deviations to the ends of 95 %
 _DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
           "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
           "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
 _AGAINST = ("The record contradicts what is said of the lever: {}. A wrong spring constant or sensitivity of the "
-            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (lever in Python).")
+            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (--quality-std and "
+            "its like; lever in Python).")
 _REPEATING = ("The motion repeats itself: its lower turning point moves by {:.2g} % of the amplitude. One path, "
               "however often it is passed, does not tell where contact begins: such laws were off by a third of the "
               "peak in bands that did not say so. Give the tip (--radius, --model): a law of contact is fitted to the "
               "harmonics then. Or record from the start of the motion, or while its amplitude changes.")
+_DEFLECTIONS = ["No height of the lever: distances are its deflections."]
 _UNLIKE = 2.0  # chi-square over its degrees of freedom, from which a contact is not that of the force
 _UNLIKE_WORDS = ("No modulus: the force is not that of this contact (chi-square {:.3g} times its degrees of freedom). "
                  "Another shape of the tip, adhesion, or a layer?")
@@ -82,6 +85,7 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         lever: what is known of it, SI: ``spring_constant``, ``resonance_frequency`` and ``quality`` for the force;
             ``free_amplitude``, ``drive_frequency``, ``height``, ``temperature``; and standard uncertainties with
             ``_std``, relative (those of ``drive_phase`` in rad, of ``height`` in m).
+            Without a height, or with 0, distances are deflections.
         contact: a model without adhesion for the force: ``name``, ``radius`` ..., as `asperity.fit` takes one.
         draws: of the episodes, for intervals.
         seed: of them.
@@ -119,6 +123,8 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         own, more, flag = _forced(series, lever, model, flag)
         made, said = made | own, said + more
         used += [force_recovery, smoother, *([recovered_contact] if model else [])]
+    if lever is not None:
+        said += _DEFLECTIONS * (not lever.get("height") and not series[0].of_tip)
     guessed = assumed_inputs(contact) if contact is not None else {}
     said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
@@ -176,8 +182,8 @@ def _checked(lever: Mapping[str, float] | None) -> None:
         if name not in KNOWN:
             raise ArgumentError(f"lever holds {shown(name)}: nothing of that name is known of a lever; known are "
                                 f"{', '.join(KNOWN)}")
-        if not np.isfinite(value) or (value <= 0 and name != "height" and not name.endswith("_std")):
-            raise ArgumentError(f"lever holds {name} = {shown(value)}: must be above 0")
+        least = {"least": 0.0} if name == "height" or name.endswith("_std") else {"above": 0.0}
+        number(f"{name} in lever", value, most=_LARGEST, **least)
 
 
 def _variable(dims: tuple[str, ...] | str, values: Any, unit: str, meaning: str) -> tuple[Any, Any, dict[str, str]]:
@@ -189,7 +195,7 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
     interval = series[0].interval
     if any(abs(one.interval / interval - 1) > 1e-6 for one in series):
         raise DataError("source: the records have different sampling rates; give them one at a time")
-    period = _period(series[0].deflection)
+    period = dominant_period(series[0].deflection)
     every = max(int(min(period / _PER_PERIOD, min(len(one.deflection) for one in series) / _LEAST)), 1)
     thin = [_thinned(one.deflection, every) for one in series]
     most = -(-_EPISODES // len(thin))
@@ -214,12 +220,6 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
             f"{count_of(len(held), 'episode')} held out, predicted over {count_of(steps, 'step')}."]
     said += [f"Nothing above {plain(_PASSED / (2 * interval * every), 'Hz', 3)} is sought."] if every > 1 else []
     return made, said
-
-
-def _period(values: np.ndarray) -> float:
-    """Samples of the dominant period, a drift aside."""
-    power = np.abs(np.fft.rfft(np.asarray(detrend(values), float) * np.hanning(len(values))))
-    return len(values) / float(np.argmax(power[1:]) + 1)
 
 
 def _thinned(values: np.ndarray, every: int) -> np.ndarray:
