@@ -198,7 +198,7 @@ def _balance(problem: Problem, depth: float) -> tuple[float, float, float, float
         weight = (n > 1) / (np.abs(back) * seen.std[: len(n)] / NANO)
         left.append(back * values * weight)
         parts.append(np.stack(made, axis=1) * weight[:, None])
-    whole, right = (np.concatenate([np.concatenate(rows).real, np.concatenate(rows).imag]) for rows in (parts, left))
+    whole, right = (np.concatenate([np.real(rows), np.imag(rows)]) for rows in map(np.concatenate, (parts, left)))
     modulus, pull = np.linalg.lstsq(whole, right, rcond=None)[0]
     if pull < _WEAKEST:
         pull = _WEAKEST
@@ -232,7 +232,7 @@ def _told(problem: Problem, best: State, ends: np.ndarray, pace: float) -> Settl
     degrees = told + len(problem.ties) - int(free.sum())
     at = [part_of(i).start + OWN.index("contact_point") for i in range(len(problem.seen))]
     paths = [_foretold(problem, best, i) for i in range(len(problem.seen))]
-    nearest = min(float(path.min()) - best.unknown[i] for (path, _), i in zip(paths, at, strict=True))
+    nearest = min(float(path.min() - best.unknown[i]) for (path, _), i in zip(paths, at, strict=True))
     points = np.stack([best.unknown[at], std[at]], axis=1) * NANO
     return SettledLaw(modulus, float(low), float(high), modulus * float(np.ptp(ends)) / (2 * np.sqrt(WIDE)),
                       _values(best, std, pace), points, best.cost, degrees,

@@ -148,8 +148,8 @@ def phase_rate(values: Float[np.ndarray, " sample"], rate: float) -> float:
     """The rate (rad from sample to sample) at which the first harmonic of the values does not turn, near ``rate``."""
     index = np.arange(len(values)) - (len(values) - 1) / 2
     for _ in range(_ROUNDS):
-        wave = np.exp(1j * rate * index)
-        columns = np.stack([np.ones(len(index)), wave.real, wave.imag, index * wave.real, index * wave.imag], axis=1)
+        cosine, sine = np.cos(rate * index), np.sin(rate * index)
+        columns = np.stack([np.ones(len(index)), cosine, sine, index * cosine, index * sine], axis=1)
         _, real, imaginary, along, across = np.linalg.lstsq(columns, values, rcond=None)[0]
         turn = (imaginary * along - real * across) / (real**2 + imaginary**2)
         rate += turn

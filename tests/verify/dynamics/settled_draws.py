@@ -22,6 +22,7 @@ from asperity.measurements.time_series.recovery import contradictions
 from asperity.measurements.time_series.settled import judged
 from asperity.messages import DataError
 
+CALIBRATED = 0.02
 THERMAL = 1.380649e-23 * 295  # J
 STEPS = 4096  # of a period that is recorded
 COARSE = 512  # of one before
@@ -29,7 +30,8 @@ DECAYS = 12  # of the motion, before the record begins
 AGAIN = 100  # periods of fine steps before it
 EVERY = (32, 64, 128, 96, 152, 200)  # steps between samples: 128, 64, 32, 42.7, 26.9 and 20.5 of a period
 #: standard uncertainties that are stated: spring constant, frequency, quality, drive, its phase (rad), offset (m)
-KINDS = {"sphere": {}, "viscous": {"viscous": True}, "cone": {"cone": True}}
+#: what is drawn; calibrated: of levers whose spring constant is known to 2 %
+KINDS = {"sphere": {}, "calibrated": {}, "viscous": {"viscous": True}, "cone": {"cone": True}}
 STATED = np.array([0.1, 1e-3, 0.05, 0.05, 0.05, 1e-9])
 
 
@@ -123,14 +125,15 @@ def motions(lever: Lever, sample: Sample, recorder: Recorder, seed: int) -> list
 
 
 def stated(lever: Lever, recorder: Recorder, draw: int, deflection: np.ndarray,
-           random: np.random.Generator) -> tuple[SettledRecord, TappedLever]:
+           random: np.random.Generator, stiffness_std: float = STATED[0]) -> tuple[SettledRecord, TappedLever]:
     """One record with its noise, and the lever as a user states it."""
-    z = random.standard_normal(6) * STATED
+    std = np.array([stiffness_std, *STATED[1:]])
+    z = random.standard_normal(6) * std
     step = 2 * np.pi * int(recorder.every[draw]) / STEPS
     frequency = float(lever.frequency[draw])
     drive = lever.amplitude[draw] * np.exp(z[3] - 1j * z[4])
     known = TappedLever(lever.stiffness[draw] * np.exp(z[0]), frequency * np.exp(z[1]),
-                        lever.quality[draw] * np.exp(z[2]), *STATED)
+                        lever.quality[draw] * np.exp(z[2]), *std)
     seen = deflection + z[5] + recorder.noise[draw] * random.standard_normal(len(deflection))
     return SettledRecord(seen, complex(drive), False, step, step / (2 * np.pi * frequency * lever.ratio[draw])), known
 
@@ -146,10 +149,11 @@ class Row(NamedTuple):
     depth: float  # m, that the tip goes into the sample
 
 
-def row(truth: tuple[Lever, Sample, Recorder], draw: int, deflection: np.ndarray, seed: int) -> Row:
+def row(truth: tuple[Lever, Sample, Recorder], draw: int, deflection: np.ndarray, seed: int,
+        stiffness_std: float = STATED[0]) -> Row:
     """One draw, fitted by a sphere."""
     lever, sample, recorder = truth
-    record, known = stated(lever, recorder, draw, deflection, np.random.default_rng([seed, draw]))
+    record, known = stated(lever, recorder, draw, deflection, np.random.default_rng([seed, draw]), stiffness_std)
     depth = float(sample.cutoff[draw] - lever.height[draw] - deflection.min())
     try:
         law = settled_law([record], known, Hertz(radius=sample.radius[draw], poisson_ratio=0.0))
@@ -164,7 +168,8 @@ def rows(kind: str, count: int, seed: int) -> list[Row]:
     """So many draws of one of `KINDS`."""
     truth = draws(count, seed, **KINDS[kind])
     found = motions(*truth, seed + 1000)
-    return [row(truth, draw, one, seed) for draw, one in enumerate(found)]
+    known = CALIBRATED if kind == "calibrated" else STATED[0]
+    return [row(truth, draw, one, seed, known) for draw, one in enumerate(found)]
 
 
 def figures(found: list[Row]) -> dict[str, float]:
