@@ -16,10 +16,10 @@ from jaxtyping import Float
 from scipy.stats import chi2
 
 from asperity.contact import AbstractElasticContact
-from asperity.dynamics.settled_motion import Harmonics
+from asperity.dynamics.settled_motion import MotionHarmonics
 from asperity.dynamics.settled_orbit import COMMON, OWN, orbit
 
-__all__ = ["CLOSED", "GIGA", "NANO", "WIDE", "Problem", "State", "covariance_of", "ends_of", "found", "part_of"]
+__all__ = ["CLOSED", "GIGA", "NANO", "WIDE", "Descent", "Problem", "covariance_of", "ends_of", "found", "part_of"]
 
 NANO = 1e-9  #: m in the unit of lengths, N in that of forces
 GIGA = 1e9  #: Pa in the unit of moduli
@@ -32,6 +32,7 @@ _DAMPING = 1e-3  # at its beginning
 _ASTRAY = 2  # steps uphill, in which the stiff ones of the conditions are met again
 _STUCK = 1e10  # damping, at which no step is found any more
 _SETTLED = 1e-3  # change of chi-square at the end
+_STILL = 0.1  # change of it over the second half of the steps, below which it does not matter
 _FARTHEST = {"reduced_modulus": 1.5, "pull": 1.5, "range": 0.5, "contact_point": 2.0}  # in one step: logarithms, nm
 _FIRST = 0.5  # step of the profile, standard deviations,
 _GROWTH = 1.4  # by which it grows,
@@ -43,7 +44,7 @@ _PROFILE = 60  # of them to either side
 class Problem(NamedTuple):
     """What is held; lengths in nm, forces in nN, moduli in GPa."""
 
-    seen: list[Harmonics]
+    seen: list[MotionHarmonics]
     maps: list[Float[np.ndarray, "harmonic node"]]  # of the nodes of a period to what is found of its samples
     levers: list[tuple[float, ...]]  # as `asperity.dynamics.settled_orbit.orbit` takes them,
     drives: list[complex]  # and these
@@ -54,7 +55,7 @@ class Problem(NamedTuple):
     ties: Float[np.ndarray, "tie unknown"]  # sums that are 0 within a standard deviation of 1
 
 
-class State(NamedTuple):
+class Descent(NamedTuple):
     """Where the search stands."""
 
     unknown: Float[np.ndarray, " unknown"]  # `COMMON`, and `OWN` of every record
@@ -90,22 +91,23 @@ def _rows(problem: Problem, unknown: np.ndarray, opened: float) -> tuple[np.ndar
             np.concatenate([*slopes, prior, problem.ties]))
 
 
-def _at(problem: Problem, unknown: np.ndarray, opened: float) -> State:
+def _at(problem: Problem, unknown: np.ndarray, opened: float) -> Descent:
     with np.errstate(over="ignore", invalid="ignore"):
         rows, slopes = _rows(problem, unknown, opened)
         cost = float(rows @ rows)
         if not (np.isfinite(cost) and np.isfinite(slopes).all()):
-            return State(unknown, np.inf, np.eye(len(unknown)), np.zeros(len(unknown)))
-        return State(unknown, cost, slopes.T @ slopes, slopes.T @ rows)
+            return Descent(unknown, np.inf, np.eye(len(unknown)), np.zeros(len(unknown)))
+        return Descent(unknown, cost, slopes.T @ slopes, slopes.T @ rows)
 
 
-def _descended(problem: Problem, unknown: np.ndarray, opened: float, *, fixed: bool = False) -> State:
+def _descended(problem: Problem, unknown: np.ndarray, opened: float, *, fixed: bool = False) -> Descent:
     """The least chi-square that is found from here; ``fixed``: the modulus stays."""
     free = problem.std > 0
     free[0] = not fixed
     best = now = _at(problem, unknown, opened)
-    damping, astray = _DAMPING, 0
-    for _ in range(_STEPS):
+    damping, astray, midway = _DAMPING, 0, np.inf
+    for count in range(_STEPS):
+        midway = best.cost if count == _STEPS // 2 else midway
         step, gain = _step(now, free, damping)
         if gain < _SETTLED and damping <= _DAMPING and not astray:
             return best
@@ -118,10 +120,10 @@ def _descended(problem: Problem, unknown: np.ndarray, opened: float, *, fixed: b
             now, damping, astray = best, max(damping, 1e-6) * 10, 0
         if damping > _STUCK:
             return best
-    return best._replace(settled=False)
+    return best._replace(settled=midway - best.cost < _STILL)
 
 
-def _step(now: State, free: np.ndarray, damping: float) -> tuple[np.ndarray, float]:
+def _step(now: Descent, free: np.ndarray, damping: float) -> tuple[np.ndarray, float]:
     """A step of those unknowns that are free, and by how much chi-square should fall."""
     size = 1 / np.sqrt(np.maximum(np.diag(now.curvature)[free], 1e-300))
     scaled = now.curvature[np.ix_(free, free)] * np.outer(size, size) + damping * np.eye(len(size))
@@ -140,7 +142,7 @@ def _share(step: np.ndarray) -> float:
     return most
 
 
-def found(problem: Problem, start: Float[np.ndarray, " unknown"]) -> State:
+def found(problem: Problem, start: Float[np.ndarray, " unknown"]) -> Descent:
     """The state that a search from here ends in."""
     state = _at(problem, start, 1.0)
     for opened in _OPEN:
@@ -148,7 +150,7 @@ def found(problem: Problem, start: Float[np.ndarray, " unknown"]) -> State:
     return state
 
 
-def ends_of(problem: Problem, best: State) -> tuple[float, float, State]:
+def ends_of(problem: Problem, best: Descent) -> tuple[float, float, Descent]:
     """Logarithms (of GPa) of the ends of 95 %, infinite where there is none, and the best state that was met."""
     for _ in range(_AGAIN):
         low, better = _end(problem, best, -1.0)
@@ -160,7 +162,7 @@ def ends_of(problem: Problem, best: State) -> tuple[float, float, State]:
     return -np.inf, np.inf, best._replace(settled=False)
 
 
-def _end(problem: Problem, best: State, side: float) -> tuple[float, State | None]:
+def _end(problem: Problem, best: Descent, side: float) -> tuple[float, Descent | None]:
     """Where chi-square has risen by 3.84, going from the best modulus to one side; or a better state."""
     limit = np.log(_LIMITS[int(side > 0)] / GIGA)
     step = min(max(_FIRST * float(np.sqrt(covariance_of(problem, best)[0, 0])), 1e-6), _LARGEST)
@@ -181,7 +183,7 @@ def _end(problem: Problem, best: State, side: float) -> tuple[float, State | Non
     return side * np.inf, None
 
 
-def covariance_of(problem: Problem, state: State) -> Float[np.ndarray, "unknown unknown"]:
+def covariance_of(problem: Problem, state: Descent) -> Float[np.ndarray, "unknown unknown"]:
     """Of all unknowns, by the parabola of chi-square."""
     free = np.flatnonzero(problem.std > 0)
     curvature = state.curvature[np.ix_(free, free)]

@@ -35,14 +35,14 @@ from asperity.dynamics.settled_fit import (
     GIGA,
     NANO,
     WIDE,
+    Descent,
     Problem,
-    State,
     covariance_of,
     ends_of,
     found,
     part_of,
 )
-from asperity.dynamics.settled_motion import FOLDED, Harmonics, harmonics_of, waves
+from asperity.dynamics.settled_motion import FOLDED, MotionHarmonics, harmonics_of, waves
 from asperity.dynamics.settled_orbit import COMMON, OWN, force_law, nodes_of, orbit
 from asperity.messages import DataError
 
@@ -90,7 +90,7 @@ class SettledLaw(NamedTuple):
     chi_square: float
     degrees: int
     probability: float  # of a larger chi-square, were the law right
-    harmonics: list[Harmonics]
+    harmonics: list[MotionHarmonics]
     foretold: list[Float[np.ndarray, " harmonic"]]  # m
     distance: Float[np.ndarray, " point"]  # m, from where contact begins
     force: Float[np.ndarray, " point"]  # N
@@ -145,7 +145,7 @@ def _problem(records: Sequence[SettledRecord], lever: TappedLever, contact: Abst
                    np.array(center), np.array(std), ties)
 
 
-def _map(seen: Harmonics) -> np.ndarray:
+def _map(seen: MotionHarmonics) -> np.ndarray:
     """Of the deflections at the nodes to what is found of the samples."""
     phase, weight = nodes_of(seen.begin)
     made = 2 * waves(phase, FOLDED).T * weight
@@ -159,7 +159,7 @@ def _thermal(lever: TappedLever, time: float) -> float:
     return float(np.sqrt(density / time)) / NANO
 
 
-def _open(lever: TappedLever, seen: Harmonics) -> float:
+def _open(lever: TappedLever, seen: MotionHarmonics) -> float:
     """How well the change in one period is known, nm: noise, and thermal motion along the ends that show it."""
     walk = 2 * np.pi * _BOLTZMANN * lever.temperature / (lever.stiffness * lever.quality)  # m^2 in a period
     return max(float(np.hypot(seen.gap_std, np.sqrt(2 / 3 * walk * seen.ends) / seen.periods)) / NANO, CLOSED)
@@ -176,7 +176,7 @@ def _starts(problem: Problem) -> list[np.ndarray]:
     return [_start(problem, row) for row in kept[:_BEGUN]]
 
 
-def _path(seen: Harmonics) -> tuple[np.ndarray, float, float]:
+def _path(seen: MotionHarmonics) -> tuple[np.ndarray, float, float]:
     """The deflections of the harmonics that stand out of the noise (nm) at even phases, their stroke, the lowest."""
     told = np.where(np.abs(seen.values) > _SEEN * seen.std, seen.values, 0.0) / NANO
     path = waves(2 * np.pi / _EVEN * np.arange(_EVEN), seen.largest) @ told
@@ -198,7 +198,7 @@ def _balance(problem: Problem, depth: float) -> tuple[float, float, float, float
         weight = (n > 1) / (np.abs(back) * seen.std[: len(n)] / NANO)
         left.append(back * values * weight)
         parts.append(np.stack(made, axis=1) * weight[:, None])
-    whole, right = (np.concatenate([np.concatenate(rows).real, np.concatenate(rows).imag]) for rows in (parts, left))
+    whole, right = (np.concatenate([np.real(rows), np.imag(rows)]) for rows in map(np.concatenate, (parts, left)))
     modulus, pull = np.linalg.lstsq(whole, right, rcond=None)[0]
     if pull < _WEAKEST:
         pull = _WEAKEST
@@ -222,7 +222,7 @@ def _start(problem: Problem, row: tuple[float, ...]) -> np.ndarray:
     return unknown
 
 
-def _told(problem: Problem, best: State, ends: np.ndarray, pace: float) -> SettledLaw:
+def _told(problem: Problem, best: Descent, ends: np.ndarray, pace: float) -> SettledLaw:
     """The law; ``pace``: s for a radian of the drive."""
     covariance = covariance_of(problem, best)
     std = np.sqrt(np.maximum(np.diag(covariance), 0.0))
@@ -232,7 +232,7 @@ def _told(problem: Problem, best: State, ends: np.ndarray, pace: float) -> Settl
     degrees = told + len(problem.ties) - int(free.sum())
     at = [part_of(i).start + OWN.index("contact_point") for i in range(len(problem.seen))]
     paths = [_foretold(problem, best, i) for i in range(len(problem.seen))]
-    nearest = min(float(path.min()) - best.unknown[i] for (path, _), i in zip(paths, at, strict=True))
+    nearest = min(float(path.min() - best.unknown[i]) for (path, _), i in zip(paths, at, strict=True))
     points = np.stack([best.unknown[at], std[at]], axis=1) * NANO
     return SettledLaw(modulus, float(low), float(high), modulus * float(np.ptp(ends)) / (2 * np.sqrt(WIDE)),
                       _values(best, std, pace), points, best.cost, degrees,
@@ -240,7 +240,7 @@ def _told(problem: Problem, best: State, ends: np.ndarray, pace: float) -> Settl
                       *_law(problem, best, covariance, nearest), best.settled)
 
 
-def _foretold(problem: Problem, best: State, record: int) -> tuple[np.ndarray, np.ndarray]:
+def _foretold(problem: Problem, best: Descent, record: int) -> tuple[np.ndarray, np.ndarray]:
     """The path of one record and the harmonics that its samples would show, nm."""
     own = part_of(record)
     path = orbit(best.unknown[np.r_[: len(COMMON), own]], problem.contact, problem.levers[record],
@@ -250,18 +250,19 @@ def _foretold(problem: Problem, best: State, record: int) -> tuple[np.ndarray, n
     return path, shown
 
 
-def _values(best: State, std: np.ndarray, pace: float) -> dict[str, tuple[float, float]]:
+def _values(best: Descent, std: np.ndarray, pace: float) -> dict[str, tuple[float, float]]:
     """What was found beside modulus and surfaces; of the zero of the deflection and the phase that of the first."""
     names = [*COMMON, *OWN]
     at = {name: (float(best.unknown[i]), float(std[i])) for i, name in enumerate(names)}
     scales = {"viscosity": GIGA * pace, "offset": NANO}
-    plain = ("viscosity", "quality", "frequency", "drive", "stiffness", "drive_phase", "offset")
-    sizes = {name: float(np.exp(at[name][0])) * NANO for name in ("pull", "range")}
-    return {**{name: (size, size * at[name][1]) for name, size in sizes.items()},
+    plain = ("viscosity", "drive", "drive_phase", "offset")
+    sizes = {name: float(np.exp(at[name][0])) for name in ("pull", "range", "quality", "frequency", "stiffness")}
+    return {**{name: (sizes[name] * NANO, sizes[name] * NANO * at[name][1]) for name in ("pull", "range")},
+            **{name: (sizes[name] - 1, sizes[name] * at[name][1]) for name in ("quality", "frequency", "stiffness")},
             **{name: (at[name][0] * scales.get(name, 1.0), at[name][1] * scales.get(name, 1.0)) for name in plain}}
 
 
-def _law(problem: Problem, best: State, covariance: np.ndarray,
+def _law(problem: Problem, best: Descent, covariance: np.ndarray,
          nearest: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distances from the nearest one to where the law is weak, its force, and the covariance by its parameters."""
     count = len(COMMON)

@@ -7,8 +7,8 @@ $$y(\varphi) = c_0 + \sum_{n=1}^{m} (a_n \cos n\varphi + b_n \sin n\varphi)$$
 
 is found by least squares over whole periods, from an upper turning point on. The mean period need not close: it is
 open by the change over the whole record, over the number of periods, which the ends of the record show. The noise of
-each harmonic is the median of the spectrum of what is left, about it. Harmonics above m are not left out:
-`Harmonics.fold` says how samples of this rate show a motion that has them.
+each harmonic is the median of the spectrum of what is left, about it. MotionHarmonics above m are not left out:
+`MotionHarmonics.fold` says how samples of this rate show a motion that has them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from asperity.messages import DataError
 
-__all__ = ["FOLDED", "Harmonics", "harmonics_of", "phase_rate", "waves"]
+__all__ = ["FOLDED", "MotionHarmonics", "harmonics_of", "phase_rate", "waves"]
 
 _MOST = 40  # harmonics that are found
 #: harmonics of a motion whose samples are foretold
@@ -42,7 +42,7 @@ _LEAST = 1e-7  # of the stroke: the least error of a harmonic, that of a foretol
 _ROUNDS = 8  # by which a frequency is refined
 
 
-class Harmonics(NamedTuple):
+class MotionHarmonics(NamedTuple):
     """What one record tells; the order is constant, cosines, sines."""
 
     values: Float[np.ndarray, " harmonic"]  # m
@@ -67,7 +67,7 @@ def waves(phase: Float[np.ndarray, " sample"], count: int) -> Float[np.ndarray, 
     return np.concatenate([np.ones((len(phase), 1)), np.cos(angle), np.sin(angle)], axis=1)
 
 
-def harmonics_of(deflection: Float[np.ndarray, " sample"], rate: float) -> Harmonics:
+def harmonics_of(deflection: Float[np.ndarray, " sample"], rate: float) -> MotionHarmonics:
     """The harmonics of even samples.
 
     Args:
@@ -96,8 +96,9 @@ def harmonics_of(deflection: Float[np.ndarray, " sample"], rate: float) -> Harmo
     size, stroke = np.sqrt(np.diag(inverse)), float(np.ptp(deflection))
     noise, levels = _noise(rest, per_period, largest)
     gap, gap_std, ends = _gap(used, begin, rate, whole, noise)
-    return Harmonics(found, np.maximum(size * np.concatenate([levels, levels[1:]]), _LEAST * stroke), inverse @ folded,
-                     begin, gap, max(gap_std, _LEAST * stroke / whole), whole, ends, noise)
+    std = np.maximum(size * np.concatenate([levels, levels[1:]]), _LEAST * stroke)
+    return MotionHarmonics(found, std, inverse @ folded, begin, gap, max(gap_std, _LEAST * stroke / whole), whole, ends,
+                           noise)
 
 
 def _blocks(count: int, begin: float, rate: float, largest: int) -> Iterator[np.ndarray]:
@@ -148,8 +149,8 @@ def phase_rate(values: Float[np.ndarray, " sample"], rate: float) -> float:
     """The rate (rad from sample to sample) at which the first harmonic of the values does not turn, near ``rate``."""
     index = np.arange(len(values)) - (len(values) - 1) / 2
     for _ in range(_ROUNDS):
-        wave = np.exp(1j * rate * index)
-        columns = np.stack([np.ones(len(index)), wave.real, wave.imag, index * wave.real, index * wave.imag], axis=1)
+        cosine, sine = np.cos(rate * index), np.sin(rate * index)
+        columns = np.stack([np.ones(len(index)), cosine, sine, index * cosine, index * sine], axis=1)
         _, real, imaginary, along, across = np.linalg.lstsq(columns, values, rcond=None)[0]
         turn = (imaginary * along - real * across) / (real**2 + imaginary**2)
         rate += turn

@@ -22,6 +22,8 @@ from asperity.measurements.time_series.recovery import contradictions
 from asperity.measurements.time_series.settled import judged
 from asperity.messages import DataError
 
+SECOND = 6.267  # frequency of the second mode of a uniform beam over the first's
+CALIBRATED = 0.02
 THERMAL = 1.380649e-23 * 295  # J
 STEPS = 4096  # of a period that is recorded
 COARSE = 512  # of one before
@@ -29,7 +31,9 @@ DECAYS = 12  # of the motion, before the record begins
 AGAIN = 100  # periods of fine steps before it
 EVERY = (32, 64, 128, 96, 152, 200)  # steps between samples: 128, 64, 32, 42.7, 26.9 and 20.5 of a period
 #: standard uncertainties that are stated: spring constant, frequency, quality, drive, its phase (rad), offset (m)
-KINDS = {"sphere": {}, "viscous": {"viscous": True}, "cone": {"cone": True}}
+#: what is drawn; calibrated: of levers whose spring constant is known to 2 %
+KINDS = {"sphere": {"longest": 500}, "calibrated": {}, "viscous": {"viscous": True}, "cone": {"cone": True},
+         "memory": {"memory": True}, "modes": {"modes": 2}}
 STATED = np.array([0.1, 1e-3, 0.05, 0.05, 0.05, 1e-9])
 
 
@@ -42,6 +46,7 @@ class Lever(NamedTuple):
     ratio: np.ndarray  # of the drive's frequency to it
     amplitude: np.ndarray  # m, free
     height: np.ndarray  # m
+    modes: int = 1  # 2: with the second mode of a uniform beam, as stiff as its frequency says
 
 
 class Sample(NamedTuple):
@@ -53,6 +58,8 @@ class Sample(NamedTuple):
     cutoff: np.ndarray  # m
     viscosity: np.ndarray  # Pa s
     cone: bool = False  # of 45 degrees
+    arm: float = 0.0  # of a standard linear solid: a Maxwell arm of so many times the modulus,
+    time: float = 0.0  # rad of the drive, in which it relaxes
 
 
 class Recorder(NamedTuple):
@@ -63,7 +70,8 @@ class Recorder(NamedTuple):
     periods: np.ndarray
 
 
-def draws(count: int, seed: int, *, viscous: bool = False, cone: bool = False) -> tuple[Lever, Sample, Recorder]:
+def draws(count: int, seed: int, *, viscous: bool = False, cone: bool = False, memory: bool = False,
+          modes: int = 1, longest: float = 200) -> tuple[Lever, Sample, Recorder]:
     """So many levers, samples and recorders."""
     random = np.random.default_rng(seed)
 
@@ -72,50 +80,72 @@ def draws(count: int, seed: int, *, viscous: bool = False, cone: bool = False) -
 
     free, quality, frequency = log(5e-9, 60e-9), log(30, 500), log(50e3, 400e3)
     lever = Lever(log(2, 50), quality, frequency, 1 + random.uniform(-0.3, 0.3, count) / quality, free,
-                  free * random.uniform(0.5, 0.95, count))
+                  free * random.uniform(0.5, 0.95, count), modes)
     modulus = log(1e8, 1e10)
     loss = log(0.05, 1.0) if viscous else np.zeros(count)
     sample = Sample(modulus, log(5e-9, 50e-9), log(1e-20, 2e-19), random.uniform(0.12e-9, 0.3e-9, count),
-                    loss * modulus / (2 * np.pi * frequency), cone)
-    return lever, sample, Recorder(log(1e-12, 10e-12), random.choice(EVERY, count), log(50, 500).astype(int))
+                    loss * modulus / (2 * np.pi * frequency), cone, 2.0 * memory, 0.3)
+    return lever, sample, Recorder(log(1e-12, 10e-12), random.choice(EVERY, count), log(50, longest).astype(int))
 
 
-def _kick(lever: Lever, sample: Sample, place: np.ndarray, pace: np.ndarray, push: np.ndarray,
-          time: float) -> np.ndarray:
-    """The velocity (per radian of the drive) after a time (rad) with forces, at a place that stays."""
-    distance = lever.height + place
+class Motion(NamedTuple):
+    """Deflections and velocities (per radian of the drive), (mode, draw), and the force of the sample's arm (N)."""
+
+    x: np.ndarray
+    v: np.ndarray
+    arm: np.ndarray
+
+
+def _kicked(lever: Lever, sample: Sample, now: Motion, push: np.ndarray, time: float) -> Motion:
+    """After a time (rad) with forces, at a place that stays."""
+    distance = lever.height + now.x.sum(0)
     depth = np.maximum(sample.cutoff - distance, 0.0)
     radius = depth * 2 / np.pi if sample.cone else np.sqrt(sample.radius * depth)
     pressed = sample.modulus * (2 / np.pi * depth**2 if sample.cone else 4 / 3 * radius * depth)
-    force = pressed - sample.hamaker * sample.radius / 6 / np.maximum(distance, sample.cutoff) ** 2
+    arm = now.arm
+    if sample.arm:
+        arm = (depth > 0) * (now.arm - 2 * sample.arm * sample.modulus * radius * now.v.sum(0) * time) * np.exp(
+            -time / sample.time)
+    force = pressed + arm - sample.hamaker * sample.radius / 6 / np.maximum(distance, sample.cutoff) ** 2
     speed = 2 * np.pi * lever.frequency * lever.ratio
-    drag = 1 / (lever.ratio * lever.quality) + sample.viscosity * speed * radius / lever.stiffness / lever.ratio**2
-    pulled = (push + force / lever.stiffness) / lever.ratio**2
-    return pace * np.exp(-drag * time) - pulled * np.expm1(-drag * time) / drag
+    lost = sample.viscosity * speed * radius
+    moved = []
+    for mode, pace in enumerate(now.v):
+        higher = SECOND**2 if mode else 1.0
+        stiffness = lever.stiffness * higher
+        inertia = lever.ratio**2 / higher
+        drag = 1 / (lever.ratio * lever.quality) * (SECOND if mode else 1.0) + lost / stiffness / inertia
+        pulled = (push * (mode == 0) + force / stiffness) / inertia
+        moved.append(pace * np.exp(-drag * time) - pulled * np.expm1(-drag * time) / drag)
+    return Motion(now.x, np.array(moved), arm)
 
 
 def motions(lever: Lever, sample: Sample, recorder: Recorder, seed: int) -> list[np.ndarray]:
     """The deflections of each draw (m), from the phase 0 of the drive on."""
-    random = np.random.default_rng(seed)
+    random, own = np.random.default_rng(seed), np.array([1.0, SECOND])[: lever.modes, None] / lever.ratio
     drive = lever.amplitude * np.abs(1 - lever.ratio**2 + 1j * lever.ratio / lever.quality)
     free = drive / (1 - lever.ratio**2 + 1j * lever.ratio / lever.quality)
-    x, v = free.real.copy(), -free.imag
+    none = np.zeros((lever.modes - 1, len(free)))
+    now = Motion(np.array([free.real, *none]), np.array([-free.imag, *none]), np.zeros(len(free)))
     waits, longest = int(DECAYS * lever.quality.max() / np.pi), int(recorder.periods.max())
     kept: dict[int, list[np.ndarray]] = {every: [] for every in np.unique(recorder.every)}
     for periods, steps, keeps in ((waits, COARSE, False), (AGAIN, STEPS, False), (longest, STEPS, True)):
         h = 2 * np.pi / steps
         thermal = np.sqrt(2 * THERMAL * h / (lever.stiffness * lever.quality * lever.ratio**3))
-        cosine, sine = np.cos(h / 2 / lever.ratio), np.sin(h / 2 / lever.ratio)
-        up, down = sine * lever.ratio, sine / lever.ratio
+        cosine, sine = np.cos(own * h / 2), np.sin(own * h / 2)
+        up, down = sine / own, sine * own
+
+        def half(at: Motion, cosine: np.ndarray = cosine, up: np.ndarray = up, down: np.ndarray = down) -> Motion:
+            return Motion(cosine * at.x + up * at.v, cosine * at.v - down * at.x, at.arm)
+
         for step in range(periods * steps):
             for every, rows in kept.items() if keeps else ():
                 if step % every == 0:
-                    rows.append(x[recorder.every == every])
-            x, v = cosine * x + up * v, cosine * v - down * x
-            v = _kick(lever, sample, x, v, drive * np.cos((step + 0.5) * h), h)
-            v = v + thermal * random.standard_normal(len(v))
-            x, v = cosine * x + up * v, cosine * v - down * x
-    found = [np.empty(0)] * len(x)
+                    rows.append(now.x.sum(0)[recorder.every == every])
+            now = _kicked(lever, sample, half(now), drive * np.cos((step + 0.5) * h), h)
+            now.v[0] += thermal * random.standard_normal(len(free))
+            now = half(now)
+    found = [np.empty(0)] * len(free)
     for every, rows in kept.items():
         for column, draw in enumerate(np.flatnonzero(recorder.every == every)):
             found[draw] = np.array([row[column] for row in rows])[: int(recorder.periods[draw]) * STEPS // every]
@@ -123,14 +153,15 @@ def motions(lever: Lever, sample: Sample, recorder: Recorder, seed: int) -> list
 
 
 def stated(lever: Lever, recorder: Recorder, draw: int, deflection: np.ndarray,
-           random: np.random.Generator) -> tuple[SettledRecord, TappedLever]:
+           random: np.random.Generator, stiffness_std: float = STATED[0]) -> tuple[SettledRecord, TappedLever]:
     """One record with its noise, and the lever as a user states it."""
-    z = random.standard_normal(6) * STATED
+    std = np.array([stiffness_std, *STATED[1:]])
+    z = random.standard_normal(6) * std
     step = 2 * np.pi * int(recorder.every[draw]) / STEPS
     frequency = float(lever.frequency[draw])
     drive = lever.amplitude[draw] * np.exp(z[3] - 1j * z[4])
     known = TappedLever(lever.stiffness[draw] * np.exp(z[0]), frequency * np.exp(z[1]),
-                        lever.quality[draw] * np.exp(z[2]), *STATED)
+                        lever.quality[draw] * np.exp(z[2]), *std)
     seen = deflection + z[5] + recorder.noise[draw] * random.standard_normal(len(deflection))
     return SettledRecord(seen, complex(drive), False, step, step / (2 * np.pi * frequency * lever.ratio[draw])), known
 
@@ -146,10 +177,11 @@ class Row(NamedTuple):
     depth: float  # m, that the tip goes into the sample
 
 
-def row(truth: tuple[Lever, Sample, Recorder], draw: int, deflection: np.ndarray, seed: int) -> Row:
+def row(truth: tuple[Lever, Sample, Recorder], draw: int, deflection: np.ndarray, seed: int,
+        stiffness_std: float = STATED[0]) -> Row:
     """One draw, fitted by a sphere."""
     lever, sample, recorder = truth
-    record, known = stated(lever, recorder, draw, deflection, np.random.default_rng([seed, draw]))
+    record, known = stated(lever, recorder, draw, deflection, np.random.default_rng([seed, draw]), stiffness_std)
     depth = float(sample.cutoff[draw] - lever.height[draw] - deflection.min())
     try:
         law = settled_law([record], known, Hertz(radius=sample.radius[draw], poisson_ratio=0.0))
@@ -164,7 +196,8 @@ def rows(kind: str, count: int, seed: int) -> list[Row]:
     """So many draws of one of `KINDS`."""
     truth = draws(count, seed, **KINDS[kind])
     found = motions(*truth, seed + 1000)
-    return [row(truth, draw, one, seed) for draw, one in enumerate(found)]
+    known = CALIBRATED if kind == "calibrated" else STATED[0]
+    return [row(truth, draw, one, seed, known) for draw, one in enumerate(found)]
 
 
 def figures(found: list[Row]) -> dict[str, float]:

@@ -107,7 +107,7 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
         value = measurement(float(made["modulus"]), "Pa", [(float(made["modulus_std"]), "")])
         rows.append(Finding("modulus", f"{value} ({_interval(made)}, 95 %)", made["modulus"].attrs["long_name"] + "."))
     elif "modulus_high" in made:
-        rows.append(Finding("modulus", f"not told: {_interval(made)} (95 %)", "The interval of it that the record leaves."))
+        rows.append(Finding("modulus", f"not told: {_interval(made)} (95 %)", "What the record leaves of it."))
     for name, unit in (("modulus", "Pa"), ("contact_attraction", "N"), ("contact_point", "m")):
         if name in made and not (name == "modulus" and "modulus_high" in made):
             rows.append(Finding(name.replace("_", " "), measurement(
@@ -182,13 +182,13 @@ def _harmonics(made: xr.Dataset) -> figure:
         one = made.isel(record=record)
         seen, foretold = (np.hypot(one[f"harmonic_{kind}real"].values, one[f"harmonic_{kind}imaginary"].values) * 1e12
                           for kind in ("", "fitted_"))
-        half, number = _TWO * one["harmonic_std"].values * 1e12, np.arange(len(seen))
+        half, number = _TWO * one["harmonic_std"].values * 1e12, np.arange(float(len(seen)))
         use = np.isfinite(seen) & (number > 0)
         low = np.maximum((seen - half)[use], 0.01 * half[use])
         plot.segment(number[use], low, number[use], (seen + half)[use], color=DATA)
         plot.scatter(number[use], seen[use], size=5, color=DATA, legend_label="measured, 95 %")
         plot.scatter(number[use], foretold[use], size=9, color=FIT, marker="cross", legend_label="law")
-    plot.legend.update(label_text_font_size="11px", border_line_color=None)
+    _name(plot)
     return plot
 
 
@@ -196,14 +196,21 @@ def _rest(made: xr.Dataset) -> figure:
     """What the law leaves of the harmonics, over its standard deviation."""
     plot = quiet_figure("what is left", "multiple of the drive's frequency", "standard deviations", frame_width=270,
                         frame_height=300)
-    number = np.tile(np.arange(made.sizes["harmonic"]), made.sizes["record"])
+    number = np.tile(np.arange(float(made.sizes["harmonic"])), made.sizes["record"])
     for part, color in (("real", DATA), ("imaginary", FIT)):
         left = (made[f"harmonic_{part}"] - made[f"harmonic_fitted_{part}"]) / made["harmonic_std"]
         plot.scatter(number, left.values.ravel(), size=5, color=color, legend_label=part)
     for end in (-_TWO, _TWO):
         plot.line([0, number.max()], [end, end], color=MUTED, line_dash="dotted")
-    plot.legend.update(label_text_font_size="11px", border_line_color=None)
+    _name(plot)
     return plot
+
+
+def _name(plot: figure) -> None:
+    """The legend above the figure."""
+    plot.legend.update(label_text_font_size="11px", border_line_color=None, orientation="horizontal", padding=0,
+                       margin=0)
+    plot.add_layout(plot.legend[0], "above")
 
 
 def _law(made: xr.Dataset) -> figure:

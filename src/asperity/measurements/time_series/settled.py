@@ -76,7 +76,7 @@ def settled(series: Sequence[Series], lever: Mapping[str, float],
     made = _law(law, height) | _harmonics(law)
     if outcome == Outcome.converged or outcome == Outcome.bound_hit:
         made |= _modulus(law, 1 - float(model.poisson_ratio) ** 2, told=outcome == Outcome.converged)
-    return made, [*words, *doubts, *_deep(law, model)], outcome
+    return made, [*words, *doubts, *(_deep(law, model) if outcome == Outcome.converged else [])], outcome
 
 
 def _record(one: Series, said: Mapping[str, Any], height: float) -> SettledRecord:
