@@ -23,7 +23,7 @@ from asperity.measurements.time_series.damage import cut_off, damage_of, stands_
 from asperity.messages import quoted
 from asperity.report.numbers import plain
 
-__all__ = ["Cell", "Series", "in_words", "read_series"]
+__all__ = ["DamagedCell", "Series", "in_words", "read_series"]
 
 _NAMES = {"time": ("time", "t"), "deflection": ("deflection", "defl", "cantilever_deflection"),
           "tip_position": ("tip_position", "tip"), "velocity": ("velocity", "v", "tip_velocity"),
@@ -39,7 +39,7 @@ _FEW_OF = 0.01  # or so many of a column
 _WANTED = "Name the columns, with units, for example: time (us), deflection (nm), drive (V)."
 
 
-class Cell(NamedTuple):
+class DamagedCell(NamedTuple):
     """One value of a table, in SI."""
 
     column: str
@@ -60,7 +60,7 @@ class Series(NamedTuple):
     drive_unit: str  # N or V; "" without a drive
     force: Float[np.ndarray, " sample"] | None  # N, of a simulation
     unused: tuple[str, ...]  # titles of columns that are not known
-    damaged: tuple[Cell, ...]  # cells that all others contradict: what those tell stands in their place
+    damaged: tuple[DamagedCell, ...]  # cells that all others contradict: what those tell stands in their place
     cut_off: tuple[str, ...]  # columns whose largest or smallest values are cut off, in words
 
 
@@ -96,7 +96,7 @@ def read_series(path: str | PathLike[str]) -> Series:
     own = "deflection" if "deflection" in columns else "tip_position"
     if np.ptp(columns[own]) == 0:
         raise CorruptFile(path, f"its {own.replace('_', ' ')} never changes.", "Is this the column that was measured?")
-    damaged: list[Cell] = []
+    damaged: list[DamagedCell] = []
     for name in sorted(_MEASURED & set(columns)):
         columns[name], cells = _mended(path, name, columns["time"], columns[name], units[name])
         damaged += cells
@@ -107,7 +107,8 @@ def read_series(path: str | PathLike[str]) -> Series:
                   tuple(damaged), tuple(filter(None, cut)))
 
 
-def _mended(path: Path, name: str, time: np.ndarray, values: np.ndarray, unit: str) -> tuple[np.ndarray, list[Cell]]:
+def _mended(path: Path, name: str, time: np.ndarray, values: np.ndarray,
+            unit: str) -> tuple[np.ndarray, list[DamagedCell]]:
     """The column with what the others tell in place of damaged cells, and these.
 
     Raises:
@@ -121,7 +122,7 @@ def _mended(path: Path, name: str, time: np.ndarray, values: np.ndarray, unit: s
                           "values of a motion that moves all the time.",
                           "Was the detector read then? Give what is before and behind as files of their own.")
     found = damage_of(values, adjacent=name != "drive")
-    cells = [Cell(name, *(float(one) for one in (time[at], seen, told)), unit)
+    cells = [DamagedCell(name, *(float(one) for one in (time[at], seen, told)), unit)
              for at, seen, told in zip(*found, strict=True)]
     if len(cells) > max(_FEW_DAMAGED, _FEW_OF * len(values)):
         raise CorruptFile(path, f"{len(cells)} of {len(values)} values of its {words} are not those of its motion, "
@@ -132,7 +133,7 @@ def _mended(path: Path, name: str, time: np.ndarray, values: np.ndarray, unit: s
     return mended, cells
 
 
-def in_words(cell: Cell) -> str:
+def in_words(cell: DamagedCell) -> str:
     """A damaged cell, for people."""
     return (f"{plain(cell.value, cell.unit)} at {plain(cell.time, 's', 6)} (the others tell "
             f"{plain(cell.expected, cell.unit)})")

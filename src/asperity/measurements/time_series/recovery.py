@@ -169,7 +169,7 @@ def size_of(one: Series, said: Mapping[str, Any]) -> float:
     """
     if said["free_amplitude"] is None:
         why = "the drive is in volts" if one.drive is not None else "no drive was recorded"
-        raise ArgumentError(f"lever: {why}: the free_amplitude of the lever lacks, which tells its size")
+        raise ArgumentError(f"lever: {why}: give the free_amplitude of the lever, which tells the size of the drive")
     return said["free_amplitude"]
 
 
