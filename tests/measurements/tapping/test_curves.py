@@ -73,9 +73,9 @@ def test_the_usual_sweep_of_frequencies_holds_both_jumps():
 
 def test_an_end_of_the_sweep_is_not_a_jump():
     lever = {"name": "hertz", "modulus": 1e9}
-    made = asperity.tapping(lever, lever=LEVER, amplitude=10e-9, height=7e-9, frequencies=(None, 3.03e5), points=9)
-    assert float(made["frequency"][-1]) == 3.03e5
-    assert "at least to 303.00 kHz (end of the sweep)" in json.loads(made.attrs["findings"])[0]
+    made = asperity.tapping(lever, lever=LEVER, amplitude=10e-9, height=7e-9, frequencies=(None, 3.013e5), points=9)
+    assert float(made["frequency"][-1]) == 3.013e5
+    assert "301.300 kHz (end of the sweep)" in json.loads(made.attrs["findings"])[0]
     for wrong in ((3e5,), (3.1e5, 3e5)):
         with pytest.raises(AsperityError, match="frequencies"):
             asperity.tapping("hertz", height=7e-9, frequencies=wrong)

@@ -56,7 +56,7 @@ def test_uncertainties_are_options(tmp_path):
                            "0.2%", "--drive-phase-std", "0.1rad", "--height-std", "1nm", "--out", tmp_path / "d.nc")
         assert code == 0
         assert "quality " + size.replace("%", " %") in out
-        assert "drive phase 0.1 rad, height 1" in " ".join(out.split())
+        assert "drive phase 0.1 rad, height 1.00 nm" in " ".join(out.split())
         with xr.open_dataset(tmp_path / "d.nc") as made:
             stds.append(float(made["tip_force_std"].max()))
             lever = json.loads(made.attrs["history"])[-1]["arguments"]["lever"]
