@@ -10,9 +10,13 @@ constant that a user states is wrong by a draw of what is stated of it.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from asperity.contact.hertz import Hertz
 from asperity.dynamics.force_recovery import TappedLever
@@ -91,65 +95,77 @@ def draws(count: int, seed: int, *, viscous: bool = False, cone: bool = False, m
 class Motion(NamedTuple):
     """Deflections and velocities (per radian of the drive), (mode, draw), and the force of the sample's arm (N)."""
 
-    x: np.ndarray
-    v: np.ndarray
-    arm: np.ndarray
+    x: Array
+    v: Array
+    arm: Array
 
 
-def _kicked(lever: Lever, sample: Sample, now: Motion, push: np.ndarray, time: float) -> Motion:
+def _kicked(lever: Lever, sample: Sample, now: Motion, push: Array, time: float) -> Motion:
     """After a time (rad) with forces, at a place that stays."""
     distance = lever.height + now.x.sum(0)
-    depth = np.maximum(sample.cutoff - distance, 0.0)
-    radius = depth * 2 / np.pi if sample.cone else np.sqrt(sample.radius * depth)
+    depth = jnp.maximum(sample.cutoff - distance, 0.0)
+    radius = depth * 2 / np.pi if sample.cone else jnp.sqrt(sample.radius * depth)
     pressed = sample.modulus * (2 / np.pi * depth**2 if sample.cone else 4 / 3 * radius * depth)
     arm = now.arm
     if sample.arm:
         arm = (depth > 0) * (now.arm - 2 * sample.arm * sample.modulus * radius * now.v.sum(0) * time) * np.exp(
             -time / sample.time)
-    force = pressed + arm - sample.hamaker * sample.radius / 6 / np.maximum(distance, sample.cutoff) ** 2
-    speed = 2 * np.pi * lever.frequency * lever.ratio
-    lost = sample.viscosity * speed * radius
+    force = pressed + arm - sample.hamaker * sample.radius / 6 / jnp.maximum(distance, sample.cutoff) ** 2
+    lost = sample.viscosity * 2 * np.pi * lever.frequency * lever.ratio * radius
     moved = []
     for mode, pace in enumerate(now.v):
-        higher = SECOND**2 if mode else 1.0
-        stiffness = lever.stiffness * higher
-        inertia = lever.ratio**2 / higher
-        drag = 1 / (lever.ratio * lever.quality) * (SECOND if mode else 1.0) + lost / stiffness / inertia
-        pulled = (push * (mode == 0) + force / stiffness) / inertia
-        moved.append(pace * np.exp(-drag * time) - pulled * np.expm1(-drag * time) / drag)
-    return Motion(now.x, np.array(moved), arm)
+        higher = SECOND if mode else 1.0
+        inertia = lever.ratio**2 / higher**2
+        drag = higher / (lever.ratio * lever.quality) + lost / lever.stiffness / lever.ratio**2
+        pulled = (push * (mode == 0) + force / lever.stiffness / higher**2) / inertia
+        moved.append(pace * jnp.exp(-drag * time) - pulled * jnp.expm1(-drag * time) / drag)
+    return Motion(now.x, jnp.stack(moved), arm)
+
+
+@partial(jax.jit, static_argnames=("steps", "modes", "cone", "arm", "time"))
+def _period(lever: Lever, sample: Sample, now: Motion, key: Array, *, steps: int, modes: int, cone: bool, arm: float,
+            time: float) -> tuple[Motion, Array]:
+    """One period, and the deflections every eighth step."""
+    sample = sample._replace(cone=cone, arm=arm, time=time)
+    drive = lever.amplitude * jnp.hypot(1 - lever.ratio**2, lever.ratio / lever.quality)
+    h = 2 * np.pi / steps
+    thermal = jnp.sqrt(2 * THERMAL * h / (lever.stiffness * lever.quality * lever.ratio**3))
+    own = jnp.array([1.0, SECOND])[:modes, None] / lever.ratio
+    cosine, sine = jnp.cos(own * h / 2), jnp.sin(own * h / 2)
+
+    def half(at: Motion) -> Motion:
+        return Motion(cosine * at.x + sine / own * at.v, cosine * at.v - sine * own * at.x, at.arm)
+
+    def step(at: Motion, row: tuple[Array, Array]) -> tuple[Motion, None]:
+        moved = _kicked(lever, sample, half(at), drive * row[0], h)
+        return half(moved._replace(v=moved.v.at[0].add(thermal * row[1]))), None
+
+    def eight(at: Motion, rows: tuple[Array, Array]) -> tuple[Motion, Array]:
+        return jax.lax.scan(step, at, rows)[0], at.x.sum(0)
+
+    pushes = jnp.cos((jnp.arange(steps) + 0.5) * h).reshape(-1, 8)
+    normal = jax.random.normal(key, (steps // 8, 8, len(lever.height)))
+    return jax.lax.scan(eight, now, (pushes, normal))
 
 
 def motions(lever: Lever, sample: Sample, recorder: Recorder, seed: int) -> list[np.ndarray]:
     """The deflections of each draw (m), from the phase 0 of the drive on."""
-    random, own = np.random.default_rng(seed), np.array([1.0, SECOND])[: lever.modes, None] / lever.ratio
     drive = lever.amplitude * np.abs(1 - lever.ratio**2 + 1j * lever.ratio / lever.quality)
     free = drive / (1 - lever.ratio**2 + 1j * lever.ratio / lever.quality)
     none = np.zeros((lever.modes - 1, len(free)))
-    now = Motion(np.array([free.real, *none]), np.array([-free.imag, *none]), np.zeros(len(free)))
     waits, longest = int(DECAYS * lever.quality.max() / np.pi), int(recorder.periods.max())
-    kept: dict[int, list[np.ndarray]] = {every: [] for every in np.unique(recorder.every)}
-    for periods, steps, keeps in ((waits, COARSE, False), (AGAIN, STEPS, False), (longest, STEPS, True)):
-        h = 2 * np.pi / steps
-        thermal = np.sqrt(2 * THERMAL * h / (lever.stiffness * lever.quality * lever.ratio**3))
-        cosine, sine = np.cos(own * h / 2), np.sin(own * h / 2)
-        up, down = sine / own, sine * own
-
-        def half(at: Motion, cosine: np.ndarray = cosine, up: np.ndarray = up, down: np.ndarray = down) -> Motion:
-            return Motion(cosine * at.x + up * at.v, cosine * at.v - down * at.x, at.arm)
-
-        for step in range(periods * steps):
-            for every, rows in kept.items() if keeps else ():
-                if step % every == 0:
-                    rows.append(now.x.sum(0)[recorder.every == every])
-            now = _kicked(lever, sample, half(now), drive * np.cos((step + 0.5) * h), h)
-            now.v[0] += thermal * random.standard_normal(len(free))
-            now = half(now)
-    found = [np.empty(0)] * len(free)
-    for every, rows in kept.items():
-        for column, draw in enumerate(np.flatnonzero(recorder.every == every)):
-            found[draw] = np.array([row[column] for row in rows])[: int(recorder.periods[draw]) * STEPS // every]
-    return found
+    kinds = {"modes": lever.modes, "cone": sample.cone, "arm": sample.arm, "time": sample.time}
+    kept = []
+    with jax.enable_x64(True):
+        now = Motion(jnp.array([free.real, *none]), jnp.array([-free.imag, *none]), jnp.zeros(len(free)))
+        for period, key in enumerate(jax.random.split(jax.random.key(seed), waits + AGAIN + longest)):
+            steps = COARSE if period < waits else STEPS
+            now, seen = _period(lever, sample, now, key, steps=steps, **kinds)
+            if period >= waits + AGAIN:
+                kept.append(np.asarray(seen))
+    whole = np.concatenate(kept)
+    return [whole[:: every // 8, draw][: int(periods) * STEPS // every]
+            for draw, (every, periods) in enumerate(zip(recorder.every, recorder.periods, strict=True))]
 
 
 def stated(lever: Lever, recorder: Recorder, draw: int, deflection: np.ndarray,
