@@ -36,7 +36,7 @@ __all__ = ["GPA", "ElasticConstants", "Energy", "at_rest", "elastic_constants", 
 
 GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 _DENSE = 64  # atoms, up to which all second derivatives are held at once
-_COLUMNS = 16  # of second derivatives that are made at once
+_COLUMNS = 24  # of second derivatives that are made at once
 _SOFT = 1e-9  # of the largest stiffness of H, below which a motion has none
 _RESIDUAL = 1e-12  # of the iteration for large cells
 _FORCE = 1e-3  # eV/angstrom, above which atoms are not at rest
@@ -115,8 +115,11 @@ def _moved(at: Array, box: Array, x: Array, size: Array | None) -> tuple[Array, 
 
 def second_derivatives(total: Callable[[Array], Array], x: Float[Array, " way"]) -> Float[Array, "way way"]:
     """All second derivatives of a function, a few columns at a time, so that memory holds."""
-    slope = jax.grad(total)
-    return jax.lax.map(lambda way: jax.jvp(slope, (x,), (way,))[1], jnp.eye(len(x)), batch_size=min(len(x), _COLUMNS))
+    slope, count = jax.grad(total), -(-len(x) // _COLUMNS)
+    width = -(-len(x) // count)  # all parts alike: another last one would be compiled, too
+    ways = jnp.eye(count * width, len(x), dtype=x.dtype).reshape(count, width, len(x))
+    found = jax.lax.map(jax.vmap(lambda way: jax.jvp(slope, (x,), (way,))[1]), ways)
+    return found.reshape(-1, len(x))[:len(x)]
 
 
 @eqx.filter_jit

@@ -20,6 +20,7 @@ import numpy as np
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.measurements.atoms.structures import checked_atoms, frames
 from asperity.messages import known_keys, one_of
+from asperity.report.numbers import count_of
 
 if TYPE_CHECKING:
     from asperity.learning.potentials.configurations import Configuration
@@ -173,13 +174,14 @@ def _group(atoms: Any, key: str | None, path: Path, where: str) -> str:
 
 def _remarks(path: Path, found: Sequence[Any], used: Mapping[str, Any], without: Mapping[str, int]) -> list[str]:
     """What a reader of the file should know."""
-    said = [f"{path.name}: {len(found)} configurations, {sum(len(one.kinds) for one in found):,} atoms, "
-            f"{len({one.group for one in found})} trajectories; "
+    count = len({one.group for one in found})
+    said = [f"{path.name}: {count_of(len(found), 'configuration')}, {sum(len(one.kinds) for one in found):,} atoms, "
+            f"{count} {'trajectory' if count == 1 else 'trajectories'}; "
             + ", ".join(f"{name} from {' and '.join(entries)}" for name, entries in used.items()) + "."]
     if some := [f"{count} without {name}" for name, count in without.items() if 0 < count < len(found)]:
         said.append(f"{path.name}: {', '.join(some)}; they count for the rest.")
     if found and without["stress"] == len(found):
-        said.append(f"{path.name}: no stress is read; elastic constants are then learnt from forces alone.")
+        said.append(f"{path.name}: no stress is read.")
     return said
 
 

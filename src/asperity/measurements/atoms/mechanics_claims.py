@@ -84,6 +84,8 @@ def claims(table: xr.Dataset) -> list[str]:
 
 def _headline(table: xr.Dataset) -> str:
     c, low, high = (table[f"elastic_constant{end}"].values for end in ("", "_low", "_high"))
+    if int(table["flag"]) == 3:
+        return "The crystal is unstable in this potential: there is a strain that gains energy, and no modulus."
     if _is_cubic(table):
         parts = [f"C{i + 1}{j + 1} = {with_band(c[i, j], low[i, j], high[i, j], '').strip()}"
                  for i, j in ((0, 0), (0, 1), (3, 3))]
@@ -119,8 +121,8 @@ def _bracketed(indices: str, brackets: str) -> str:
 def _doubts(table: xr.Dataset) -> list[str]:
     said, flag = [], int(table["flag"])
     if flag == 3:
-        said.append("The crystal is unstable (flag unstable): a strain of it gains energy; moduli have no meaning. Is "
-                    "it a crystal that this potential knows?")
+        said.append(f"Least stiffness of any strain: {told(table, 'least_stiffness')} (flag unstable). Is it a crystal "
+                    "that this potential knows? Another cell may let it find its stable form.")
     if flag == 2:
         said.append(f"{count_of(int(float(table['soft_motions'].max())) or 1, 'motion')} of the atoms cost nothing "
                     "(flag soft): the crystal is about to change, or the potential does not know a stiffness there.")

@@ -188,8 +188,11 @@ def _leaks(train: Sequence[Configuration], parts: Mapping[str, Sequence[Configur
 
 def _scarce(train: Sequence[Configuration]) -> list[str]:
     without = sum(one.forces is None for one in train)
-    return [f"{without} of {len(train)} training configurations have no forces: energies alone teach little."] if (
-        without > len(train) / 2) else []
+    said = [] if any(one.stress is not None for one in train) else [
+        "No stress was learnt: elastic constants follow from forces alone, and are less sure."]
+    if without > len(train) / 2:
+        said.append(f"{without} of {len(train)} training configurations have no forces: energies alone teach little.")
+    return said
 
 
 class _Trained(NamedTuple):
