@@ -30,7 +30,7 @@ class PairNetwork(AbstractNetwork):
         return {"radial": self.radial}
 
     def learned(self, seen):
-        return (seen.radial @ self.weights.astype(seen.radial.dtype)).sum(axis=1)
+        return (seen.radial @ self.weights.astype(seen.radial.dtype)).reshape(seen.neighbor.shape).sum(axis=1)
 
 
 def pair_network(seed=0, radial=6):
