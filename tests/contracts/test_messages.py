@@ -145,7 +145,8 @@ def test_wrong_data_are_named(name, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where there is no file "text"
     own = list(parameters(EVERY[name]))
     tables = set() if name.startswith("force_law_of") else {"force table", "shift table"}
-    taken = {*TAKES[name], "file", *tables}
+    atoms = {"crystal file", "atoms file"} if "file" in TAKES[name] else set()  # whose refusal lists all formats
+    taken = {*TAKES[name], "file", *tables, *atoms}
     wrong = {kind: value for kind, value in {**NONSENSE, **data}.items() if kind not in taken}
     for value in wrong.values():
         given = {own[0]: value, **NEEDS.get(name, {}),

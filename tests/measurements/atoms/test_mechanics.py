@@ -11,6 +11,7 @@ from asperity.atomistic.potentials import StillingerWeber
 from asperity.measurements.atoms import ensemble, mechanics
 from asperity.measurements.atoms.ensemble import Members
 from asperity.measurements.atoms.mechanics import crystal_mechanics, miller
+from asperity.measurements.replay import differences, replay
 from asperity.messages import ArgumentError, AsperityError
 from tests.test_cli import run
 
@@ -74,6 +75,11 @@ def test_an_ensemble_has_intervals_by_its_spread(monkeypatch):
     assert float(made["length_std"].max()) < 1e-6
     assert "multiplied by 1.7 as calibrated" in made.attrs["findings"]
     assert "interfacial_stiffness" not in made
+
+
+def test_it_is_replayed_with_the_same_numbers():
+    made = crystal_mechanics(crystal="Si", potential="stillinger-weber", plane="none")
+    assert set(differences(made, replay(made)).values()) == {0.0}
 
 
 def test_a_kept_cell_is_under_pressure_and_says_so():
