@@ -56,8 +56,8 @@ _KNOWN = ("Amplitude, spring constant and resonance frequency are taken as exact
           "approach.")
 _ILL = ("At this amplitude the inversion of Sader and Jarvis, drawn as dots, is ill-posed for this law (its test of "
         "inflection points): do not trust the dots.")
-_CANCELED = ("The table ends near where repulsion and attraction cancel: there the inversion of Sader and Jarvis, drawn "
-             "as dots, is off by up to 12 % of the largest attraction, as it has each of them to 5 %.")
+_CANCELED = ("The table ends near where repulsion and attraction cancel: there the inversion of Sader and Jarvis, "
+             "drawn as dots, is off by up to 12 % of the largest attraction, as it has each of them to 5 %.")
 
 
 class _Shifts(NamedTuple):
