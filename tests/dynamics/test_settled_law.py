@@ -94,7 +94,7 @@ def test_two_amplitudes_tell_more_and_heights_that_are_known_even_more(noisy):
     free, tied = (settled_law(records, LEVER, TIP, height_std=std) for std in (None, 0.0))
     for one in (free, tied):
         assert one.modulus_low < MODULUS < one.modulus_high
-    assert tied.modulus_std < free.modulus_std < 0.8 * noisy.modulus_std
+    assert 2 * tied.modulus_std < free.modulus_std < 0.8 * noisy.modulus_std
     assert tied.contact_points[0, 0] == pytest.approx(tied.contact_points[1, 0], abs=1e-13)
 
 
@@ -108,13 +108,15 @@ def test_a_viscosity_is_found_beside_the_modulus():
 
 
 @pytest.mark.study  # more than 10 s
-def test_another_tip_is_told_by_chi_square():
-    """A cone's motion at 0.03 pm: a sphere leaves more than noise, the cone does not."""
-    seen = record(noise=3e-14, shape="cone")
-    assert settled_law([seen], LEVER, TIP).probability < 1e-3
+def test_the_tip_has_to_be_known():
+    """A cone's motion at 0.3 pm: the cone gives its modulus; a sphere fits as well, and gives its own, a third of it."""
+    seen = record(noise=3e-13, shape="cone")
     cone = settled_law([seen], LEVER, Cone(half_angle=np.pi / 4, poisson_ratio=0.0))
     assert cone.probability > 1e-3
     assert cone.modulus_low < MODULUS < cone.modulus_high
+    sphere = settled_law([seen], LEVER, TIP)
+    assert sphere.probability > 1e-3
+    assert sphere.modulus < 0.5 * MODULUS
 
 
 def test_a_motion_that_touches_nothing_tells_no_modulus():

@@ -150,30 +150,53 @@ def found(problem: Problem, start: Float[np.ndarray, " unknown"]) -> Descent:
     return state
 
 
-def ends_of(problem: Problem, best: Descent) -> tuple[float, float, Descent]:
-    """Logarithms (of GPa) of the ends of 95 %, infinite where there is none, and the best state that was met."""
+def ends_of(problem: Problem, states: list[Descent]) -> tuple[float, float, Descent]:
+    """Logarithms (of GPa) of the ends of 95 %, infinite where there is none, and the best state that was met.
+
+    Other states that the data allow as well (less than 3.84 above the best) and that lie outside widen the interval:
+    a tip that does not touch goes with every modulus.
+    """
     for _ in range(_AGAIN):
-        low, better = _end(problem, best, -1.0)
+        best = min(states, key=lambda state: state.cost)
+        ends = [-np.inf, np.inf]
+        inside = [state for state in states if state.cost - best.cost < WIDE]
+        if any(_apart(problem, state) for state in inside):
+            return -np.inf, np.inf, best
+        better = None
+        for k, side in enumerate((-1.0, 1.0)):
+            from_here = max(inside, key=lambda state: side * float(state.unknown[0]))
+            ends[k], better = _end(problem, from_here, side, best.cost)
+            if better is not None:
+                break
         if better is None:
-            high, better = _end(problem, best, 1.0)
-            if better is None:
-                return low, high, best
-        best = better
+            return ends[0], ends[1], best
+        states = [*states, better]
     return -np.inf, np.inf, best._replace(settled=False)
 
 
-def _end(problem: Problem, best: Descent, side: float) -> tuple[float, Descent | None]:
-    """Where chi-square has risen by 3.84, going from the best modulus to one side; or a better state."""
+def _apart(problem: Problem, state: Descent) -> bool:
+    """Whether no record touches: then its modulus is any."""
+    at = OWN.index("contact_point")
+    for i in range(len(problem.seen)):
+        index = np.r_[: len(COMMON), part_of(i)]
+        path = orbit(state.unknown[index], problem.contact, problem.levers[i], problem.drives[i])[0][:-2]
+        if path.min() < state.unknown[index][len(COMMON) + at]:
+            return False
+    return True
+
+
+def _end(problem: Problem, state: Descent, side: float, least: float) -> tuple[float, Descent | None]:
+    """Where chi-square has risen to 3.84 above the least, going from a state to one side; or a better state."""
     limit = np.log(_LIMITS[int(side > 0)] / GIGA)
-    step = min(max(_FIRST * float(np.sqrt(covariance_of(problem, best)[0, 0])), 1e-6), _LARGEST)
-    at, rise, state = float(best.unknown[0]), 0.0, best
+    step = min(max(_FIRST * float(np.sqrt(covariance_of(problem, state)[0, 0])), 1e-6), _LARGEST)
+    at, rise = float(state.unknown[0]), state.cost - least
     for _ in range(_PROFILE):
         then = state.unknown.copy()
         then[0] += side * step
         if (then[0] - limit) * side > 0:
             return side * np.inf, None
         state = _descended(problem, then, 1.0, fixed=True)
-        risen = state.cost - best.cost
+        risen = state.cost - least
         if risen < -10 * _SETTLED:
             return 0.0, _descended(problem, state.unknown, 1.0)
         if risen >= WIDE:

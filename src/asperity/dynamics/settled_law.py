@@ -60,6 +60,7 @@ _ABOVE = 0.3  # to this share of the stroke above it,
 _CLOSEST = 0.1  # nm, of the first two,
 _APART = 0.3  # logarithm of the depth, by which two must differ
 _BEGUN = 3  # of them, from which it begins
+_GAPS = 0.2, 1.0  # nm, and from these without contact
 _LEAST = 1e-3  # GPa, from which it begins
 _EVEN = 1024  # phases, at which a path is seen
 _HOPELESS = 10.0  # chi-square for each harmonic, from which no interval is sought
@@ -112,13 +113,14 @@ def settled_law(records: Sequence[SettledRecord], lever: TappedLever, contact: A
         DataError: too few samples or periods, or no motion of this lever agrees with the records.
     """
     problem = _problem(records, lever, contact, height_std)
-    best = min((found(problem, start) for start in _starts(problem)), key=lambda state: state.cost)
+    states = [found(problem, start) for start in _starts(problem)]
+    best = min(states, key=lambda state: state.cost)
     if not np.isfinite(best.cost):
         raise DataError("no motion of this lever over such a sample is found in the record: are stiffness, frequency, "
                         "quality and drive those of the lever?")
     ends = (-np.inf, np.inf)
     if best.cost < _HOPELESS * sum(len(one.values) for one in problem.seen):
-        *ends, best = ends_of(problem, best)
+        *ends, best = ends_of(problem, states)
     return _told(problem, best, np.array(ends), records[0].interval / records[0].rate)
 
 
@@ -173,7 +175,13 @@ def _starts(problem: Problem) -> list[np.ndarray]:
     for row in sorted(_balance(problem, depth) for depth in depths):
         if all(abs(np.log((row[1] + _APART) / (other[1] + _APART))) > _APART for other in kept):
             kept.append(row)
-    return [_start(problem, row) for row in kept[:_BEGUN]]
+    return [_start(problem, row) for row in (*kept[:_BEGUN], *(_apart(problem, gap) for gap in _GAPS))]
+
+
+def _apart(problem: Problem, gap: float) -> tuple[float, float, float, float]:
+    """A start of a tip that does not touch."""
+    cost, depth, _, pull = _balance(problem, -gap)
+    return cost, depth, 0.0, pull
 
 
 def _path(seen: MotionHarmonics) -> tuple[np.ndarray, float, float]:

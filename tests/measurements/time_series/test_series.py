@@ -242,4 +242,4 @@ def test_a_motion_that_repeats_itself_does_not_tell_the_force(tmp_path):
     told = series_model(tmp_path / "s.csv", lever=LEVER, contact={"name": "hertz", "radius": RADIUS,
                                                                   "poisson_ratio": 0.3})
     assert told["flag"] == Outcome.converged
-    assert float(told["modulus_low"]) < 2e9 < float(told["modulus_high"]) < 10 * float(told["modulus_low"])
+    assert 2 * float(told["modulus_low"]) < float(told["modulus_high"]) < 10 * float(told["modulus_low"])

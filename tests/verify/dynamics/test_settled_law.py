@@ -13,8 +13,8 @@ SEEDS = {"sphere": 1, "calibrated": 2, "viscous": 3, "cone": 4, "memory": 5, "mo
 _HELD = {"told: held": (0.9, 1.0), "not told: held": (0.95, 1.0), "told": (60, 100), "flagged as another law": (0, 3),
          "refused": (0, 0)}
 LIMITS = {"sphere": (100, _HELD), "calibrated": (60, _HELD | {"told": (30, 60)}),
-          "viscous": (40, {"told: held": (0.85, 1.0), "refused": (0, 0)}), "cone": (40, {"refused": (0, 0)}),
-          "memory": (40, {"refused": (0, 0)}), "modes": (40, {"refused": (0, 0)})}
+          "viscous": (30, {"told: held": (0.85, 1.0), "refused": (0, 0)}), "cone": (30, {"refused": (0, 0)}),
+          "memory": (30, {"refused": (0, 0)}), "modes": (30, {"refused": (0, 0)})}
 
 
 @pytest.mark.study

@@ -37,7 +37,8 @@ _MOST = 131072  # samples of a record: what comes later is left out
 _FITTED = ("The motion repeats itself. One path does not tell a force that may be anything at every distance, but it "
            "tells a law: the harmonics of {periods} are fitted by the motion of this lever over this tip, with an "
            "attraction that falls off with the distance, and a viscosity. Drive {driven}. The errors hold noise, "
-           "thermal motion, any height of the sample, and the standard uncertainties of the lever: {uncertain}.")
+           "thermal motion, any height of the sample, and the standard uncertainties of the lever: {uncertain}. The "
+           "tip is taken as given: such a record does not tell a cone from a sphere.")
 _EXACT = ("The spring constant is taken to be exact: a share by which it is wrong is one of the modulus. Give "
           "--spring-constant-std, for example 10%.")
 _MISFIT = ("No modulus: the harmonics are not those of this law (chi-square {chi:.4g}, {degrees} degrees of freedom). "
