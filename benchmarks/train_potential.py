@@ -28,7 +28,7 @@ from asperity.measurements.atoms.weights import write_potential
 _TARGET = Path(__file__).resolve().parents[1] / "src" / "asperity" / "measurements" / "atoms" / "silicon.npz"
 _CUTOFF = 5.0  # angstrom
 _MEMBERS = 4
-_PLAN = TrainingPlan(epochs=50)
+_PLAN = TrainingPlan(epochs=120)
 _BITS = 15  # of the fraction of a weight that are kept: 3e-5 of it, so that the file stays below 300 kB
 _SOURCE = "Zuo et al., J. Phys. Chem. A 124, 731 (2020), silicon, PBE; mlearn, BSD-3-Clause, Materials Virtual Lab"
 

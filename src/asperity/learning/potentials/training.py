@@ -147,11 +147,10 @@ def train(network: AbstractNetwork, configurations: Sequence[Configuration], pla
     for epoch in range(first, plan.epochs):
         with jax.enable_x64(False):
             state, loss = _passed(state, own, room, plan)
-        deviations = judged_graphs(state.average, watched)[0][3:] if watched else ()
+        away = [one.mean for one in judged_graphs(state.average, watched)[0][3:]] if watched else [np.nan] * 3
         spent = time.monotonic() - start
-        row = [loss, *(one.mean for one in deviations)] if watched else [loss, np.nan, np.nan, np.nan]
         curve = np.array(state.curve)
-        curve[epoch] = [*row, before + spent]
+        curve[epoch] = [loss, *away, before + spent]
         state = state._replace(epoch=np.array(epoch + 1), curve=curve)
         if keep is not None:
             keep(state)
@@ -174,8 +173,8 @@ def _passed(state: Training, own: list[Graph], room: Room, plan: TrainingPlan) -
     order = np.random.default_rng([plan.seed, _STREAM, epoch]).permutation(len(own))
     batches, losses = packed(own, order, room), []
     carried: Any = state.network, state.average, state.moments
-    for number_, members in enumerate(batches):
-        share = (epoch + number_ / len(batches)) / plan.epochs
+    for turn, members in enumerate(batches):
+        share = (epoch + turn / len(batches)) / plan.epochs
         numbers = jnp.asarray([*_weights(plan, share), _rate(plan, share), plan.memory, plan.bend], jnp.float32)
         carried, loss = _step(carried, together([own[i] for i in members], room), numbers)
         losses.append(loss)
