@@ -30,7 +30,7 @@ def rattled(times: tuple[int, int, int], seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def by_itself(works: dict[str, Callable[[], Any]], repeats: int) -> dict[str, Timing]:
-    """Each work again and again, as in a motion of atoms; in turn, one would pay for the memory that another gave back."""
+    """Each work again and again, as in a motion of atoms; in turn, one pays for the memory that another gave back."""
     return {what: compare({what: (work, 1)}, repeats)[what] for what, work in works.items()}
 
 
