@@ -162,8 +162,10 @@ def _checked(lever: Mapping[str, float] | None) -> None:
         if name not in KNOWN:
             raise ArgumentError(f"lever holds {shown(name)}: nothing of that name is known of a lever; known are "
                                 f"{', '.join(KNOWN)}")
-        least = {"least": 0.0} if name == "height" or name.endswith("_std") else {"above": 0.0}
-        number(f"{name} in lever", value, most=_LARGEST, **least)
+        if name == "height" or name.endswith("_std"):
+            number(f"{name} in lever", value, least=0.0, most=_LARGEST)
+        else:
+            number(f"{name} in lever", value, above=0.0, most=_LARGEST)
 
 
 def _variable(dims: tuple[str, ...] | str, values: Any, unit: str, meaning: str) -> tuple[Any, Any, dict[str, str]]:
