@@ -62,7 +62,7 @@ def weak_shift(force: Callable[[Array], Array], at: ArrayLike, amplitude: ArrayL
     force over a length) are in units of one length and one force.
     """
     u = equal_times(count)
-    return -jnp.mean(u * jax.vmap(force)(at + amplitude * (1 + u))) / (amplitude * stiffness)
+    return -jnp.mean(u * jax.vmap(force)(jnp.asarray(at + amplitude * (1 + u)))) / (amplitude * stiffness)
 
 
 @jax.jit

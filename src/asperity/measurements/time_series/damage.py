@@ -213,7 +213,7 @@ def _mend_one(values: np.ndarray, rules: list[_Rule], at: int, limits: _Limits, 
     """
     near = np.arange(max(at - 2 * _NEAR, 0), min(at + 2 * _NEAR + 1, len(values)))
     left = _residual(values, rules, near)
-    push = np.stack([_pushed(rules, near, one, len(values)) for one in near], axis=1)
+    push = np.stack([_pushed(rules, near, int(one), len(values)) for one in near], axis=1)
     out, rest, change = _left_out(left, push, (int(np.flatnonzero(near == at)[0]), limits.together), _LEFT * noise)
     if np.diff(np.sort(out)).min(initial=len(near)) < limits.apart:
         return False

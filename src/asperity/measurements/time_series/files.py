@@ -122,8 +122,8 @@ def _mended(path: Path, name: str, time: np.ndarray, values: np.ndarray,
                           "values of a motion that moves all the time.",
                           "Was the detector read then? Give what is before and behind as files of their own.")
     found = damage_of(values, adjacent=name != "drive")
-    cells = [DamagedCell(name, *(float(one) for one in (time[at], seen, told)), unit)
-             for at, seen, told in zip(*found, strict=True)]
+    cells = [DamagedCell(name, float(time[at]), float(seen), float(told), unit)
+             for at, seen, told in zip(found.at, found.seen, found.expected, strict=True)]
     if len(cells) > max(_FEW_DAMAGED, _FEW_OF * len(values)):
         raise CorruptFile(path, f"{len(cells)} of {len(values)} values of its {words} are not those of its motion, "
                           f"first {in_words(cells[0])}.", "Spikes of the detector, or cells that lost a point, a digit "

@@ -32,7 +32,7 @@ from asperity.measurements.time_series.damage import dominant_period
 from asperity.measurements.time_series.files import Series, in_words, read_series
 from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
 from asperity.measurements.time_series.settled import REPEATS, repeats, settled
-from asperity.messages import ArgumentError, AsperityError, DataError, number, shown
+from asperity.messages import ArgumentError, AsperityError, DataError, number, quoted, shown
 from asperity.quantities import QUANTITIES
 from asperity.report.citing import citations
 from asperity.report.numbers import count_of, plain
@@ -113,7 +113,7 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
                             f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
-    words, damaged, flag = _damage(series)
+    words, damaged, flag = _damage(dict(zip(map(str, paths), series, strict=True)))
     said, used = words + said, [hankel]
     if lever is not None and model is not None and repeats(series):
         own, more, outcome = settled(series, lever, model)
@@ -152,16 +152,18 @@ def _forced(series: Sequence[Series], lever: Mapping[str, float], model: Any,
     return made, [*said, *(["No modulus: the force is flagged."] if model is not None else [])], flag
 
 
-def _damage(series: Sequence[Series]) -> tuple[list[str], list[dict[str, Any]], Outcome]:
-    """What there is to say of cells that were mended and of columns that are cut off."""
-    cells = [cell for one in series for cell in one.damaged]
-    shown_ones = "; ".join(f"{cell.column.replace('_', ' ')} {in_words(cell)}" for cell in cells[:_SHOWN])
+def _damage(series: Mapping[str, Series]) -> tuple[list[str], list[dict[str, Any]], Outcome]:
+    """What there is to say of cells that were mended and of columns that are cut off; records by their files."""
+    of = {path: f"{quoted(Path(path).name)}: " if len(series) > 1 else "" for path in series}
+    cells = [(path, cell) for path, one in series.items() for cell in one.damaged]
+    named = "; ".join(f"{of[path]}{cell.column.replace('_', ' ')} {in_words(cell)}" for path, cell in cells[:_SHOWN])
     more = f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else ""
-    cut = [words for one in series for words in one.cut_off]
+    cut = [of[path] + words for path, one in series.items() for words in one.cut_off]
     said = [_CUT.format("; ".join(cut))] if cut else []
     said += [f"{count_of(len(cells), 'sample')} left out, which all others contradict (a spike, or a cell that lost a "
-             f"point, a digit or a sign): {shown_ones}{more}."] if cells else []
-    return said, [cell._asdict() for cell in cells], Outcome.saturated if cut else Outcome.converged
+             f"point, a digit or a sign): {named}{more}."] if cells else []
+    return said, [{"file": path, **cell._asdict()} for path, cell in cells], (
+        Outcome.saturated if cut else Outcome.converged)
 
 
 def _contact(contact: Mapping[str, Any] | None) -> Any:
@@ -182,8 +184,10 @@ def _checked(lever: Mapping[str, float] | None) -> None:
         if name not in KNOWN:
             raise ArgumentError(f"lever holds {shown(name)}: nothing of that name is known of a lever; known are "
                                 f"{', '.join(KNOWN)}")
-        least = {"least": 0.0} if name == "height" or name.endswith("_std") else {"above": 0.0}
-        number(f"{name} in lever", value, most=_LARGEST, **least)
+        if name == "height" or name.endswith("_std"):
+            number(f"{name} in lever", value, least=0.0, most=_LARGEST)
+        else:
+            number(f"{name} in lever", value, above=0.0, most=_LARGEST)
 
 
 def _variable(dims: tuple[str, ...] | str, values: Any, unit: str, meaning: str) -> tuple[Any, Any, dict[str, str]]:
