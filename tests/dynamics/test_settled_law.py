@@ -109,7 +109,7 @@ def test_a_viscosity_is_found_beside_the_modulus():
 
 @pytest.mark.study  # more than 10 s
 def test_the_tip_has_to_be_known():
-    """A cone's motion at 0.3 pm: the cone gives its modulus; a sphere fits as well, and gives its own, a third of it."""
+    """A cone's motion at 0.3 pm: the cone gives its modulus; a sphere fits as well and gives a third of it."""
     seen = record(noise=3e-13, shape="cone")
     cone = settled_law([seen], LEVER, Cone(half_angle=np.pi / 4, poisson_ratio=0.0))
     assert cone.probability > 1e-3

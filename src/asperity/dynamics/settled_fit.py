@@ -171,7 +171,7 @@ def ends_of(problem: Problem, states: list[Descent]) -> tuple[float, float, Desc
         if better is None:
             return ends[0], ends[1], best
         states = [*states, better]
-    return -np.inf, np.inf, best._replace(settled=False)
+    return -np.inf, np.inf, min(states, key=lambda state: state.cost)._replace(settled=False)
 
 
 def _apart(problem: Problem, state: Descent) -> bool:

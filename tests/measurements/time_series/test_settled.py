@@ -18,11 +18,11 @@ from tests.test_cli import run
 TIP = {"name": "hertz", "radius": RADIUS, "poisson_ratio": 0.0}
 
 
-def table(path, drive="nN", noise=3e-12, **about):
+def table(path, drive="nN", noise=3e-12, free=FREE, **about):
     """60 periods of a settled motion; ``drive``: its unit, "" for none."""
-    seen = settled_motion(noise=noise, **about)
+    seen = settled_motion(noise=noise, free=free, **about)
     at = np.arange(len(seen)) / 64 / F0
-    columns = [at * 1e6, seen * 1e9] + ([K * FREE / Q * np.cos(2 * np.pi * F0 * at) * 1e9] if drive else [])
+    columns = [at * 1e6, seen * 1e9] + ([K * free / Q * np.cos(2 * np.pi * F0 * at) * 1e9] if drive else [])
     title = "time (us), deflection (nm)" + (f", drive ({drive})" if drive else "")
     np.savetxt(path, np.stack(columns, axis=1), delimiter=",", header=title, comments="", fmt="%.12g")
     return path
@@ -86,3 +86,21 @@ def test_a_settled_motion_becomes_a_page(tmp_path, made):
     assert "harmonics of the settled motion" in (tmp_path / "d.html").read_text(encoding="utf-8")
     assert (tmp_path / "d_force.csv").exists()
     assert json.loads(made.attrs["citations"])
+
+
+def test_a_record_of_few_periods_says_what_lacks(tmp_path):
+    path = table(tmp_path / "short.csv")
+    lines = path.read_text().split("\n")
+    path.write_text("\n".join(lines[: 1 + 5 * 64]))
+    found = series_model(path, lever=LEVER, contact=TIP)
+    assert found["flag"] == Outcome.not_converged
+    assert "the harmonics of a settled motion need 8 and 8 at least" in found.attrs["findings"]
+    assert "tip_force" not in found
+
+
+def test_records_of_two_amplitudes_enter_one_fit(tmp_path, made):
+    paths = [table(tmp_path / f"{nm}.csv", free=nm * 1e-9) for nm in (20, 30)]
+    found = series_model(paths, lever={**LEVER, "spring_constant_std": 0.05}, contact=TIP)
+    assert found.sizes["record"] == 2
+    assert float(found["modulus_low"]) < MODULUS < float(found["modulus_high"])
+    assert float(found["modulus_std"]) < float(made["modulus_std"])

@@ -28,7 +28,7 @@ _OFFSET = 0.1  # of the stroke: standard deviation of the zero of the deflection
 _FARTHEST = 4.0  # standard uncertainties, by which the record may differ from what is given
 _PER_PERIOD = 64  # samples of a period are used, about: more are thinned out
 _MOST = 16384  # samples in all; what comes later is left out
-_PARTS = 8  # of a record, whose amplitudes are compared
+_PARTS = 8  # of a record, at most, whose amplitudes are compared
 
 
 class Recovery(NamedTuple):
@@ -93,14 +93,17 @@ def lever_of(series: Sequence[Series], said: Mapping[str, Any]) -> TappedLever:
 def ranging(deflections: Sequence[np.ndarray]) -> float:
     """How far the lower turning point moves in the records, over the largest amplitude."""
     lowest, largest = [], 0.0
-    for part in (part for one in deflections for part in np.array_split(one, _PARTS)):
-        weight = np.hanning(len(part) + 2)[1:-1]
-        weight /= weight.sum()
-        mean = float(weight @ part)
-        amplitude = float(np.sqrt(2 * (weight @ (part - mean) ** 2)))
-        lowest.append(mean - amplitude)
-        largest = max(largest, amplitude)
-    return float(np.ptp(lowest)) / largest
+    for one in deflections:
+        rate = 2 * np.pi * dominant(one, 1.0)
+        parts = int(np.clip(len(one) * rate / (4 * np.pi), 1, _PARTS))  # of two periods at least
+        for part in np.array_split(one, parts):
+            angle = rate * np.arange(len(part))
+            columns = np.stack([np.ones(len(part)), np.cos(angle), np.sin(angle)], axis=1)
+            mean, cosine, sine = np.linalg.lstsq(columns, part, rcond=None)[0]
+            amplitude = float(np.hypot(cosine, sine))
+            lowest.append(float(mean) - amplitude)
+            largest = max(largest, amplitude)
+    return float(np.ptp(lowest)) / max(largest, 1e-300)
 
 
 def _driven(series: Sequence[Series], said: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from asperity.measurements.time_series.recovery import (
     size_of,
     uncertain_of,
 )
+from asperity.messages import DataError
 from asperity.report.numbers import count_of, plain, spread
 
 __all__ = ["REPEATS", "judged", "repeats", "settled"]
@@ -61,18 +62,23 @@ def settled(series: Sequence[Series], lever: Mapping[str, float],
     """Variables of the result, what is said of them, and how it ended.
 
     Raises:
-        ArgumentError: what is said of the lever is not enough. DataError: see `settled_law`.
+        ArgumentError: what is said of the lever is not enough.
     """
     said = known_of(lever)
     told = lever_of(series, said)
     height = said["height"] if not series[0].of_tip else float(series[0].deflection.mean())
     records = [_record(one, said, height * one.of_tip) for one in series]
-    law = settled_law(records, told, model, height_std=said["height_std"] if series[0].of_tip else None)
+    try:
+        law = settled_law(records, told, model, height_std=said["height_std"] if series[0].of_tip else None)
+    except DataError as error:
+        return {}, [f"No modulus of this settled motion: {error}."], Outcome.not_converged
     driven = "of the record" if all(one.drive is not None for one in series) else (
         f"not recorded, taken at {records[0].rate / (2 * np.pi * records[0].interval):.7g} Hz")
     periods = count_of(round(sum(one.periods for one in law.harmonics)), "period")
     words = [_FITTED.format(periods=periods, driven=driven, uncertain=uncertain_of(told))]
     words += [] if "spring_constant_std" in lever else [_EXACT]
+    words += [f"The end of a record was left out: {_MOST} samples are used."] if any(
+        len(one.deflection) > _MOST for one in series) else []
     doubts, outcome = judged(law, contradictions(law.values, told))
     made = _law(law, height) | _harmonics(law)
     if outcome == Outcome.converged or outcome == Outcome.bound_hit:
