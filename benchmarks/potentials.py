@@ -24,8 +24,8 @@ from asperity.atomistic.neighbors import neighbors_within, vectors
 from asperity.atomistic.networks import AbstractNetwork, DistanceGNN, EquivariantGNN, MomentNet, Scales
 from asperity.learning.potentials.batches import Batch, energies_forces_stresses, graphs, room_for, together
 from asperity.learning.potentials.configurations import Configuration
-from benchmarks.mace_timings import CUTOFF, TRAINED, rattled
-from benchmarks.machine import Timing, compare, seconds
+from benchmarks.mace_timings import CUTOFF, TRAINED, by_itself, rattled
+from benchmarks.machine import Timing, seconds
 from benchmarks.table import Row, limit, note, ratio
 
 __all__ = ["networks"]
@@ -46,8 +46,7 @@ def networks(python: Path, repeats: int) -> list[Row]:
     rows: list[Row] = []
     for name, network in _NETWORKS.items():
         works, (wall, spent) = _works(network)
-        times = compare({what: (work, 1) for what, work in works.items()}, repeats)
-        for what, own in times.items():
+        for what, own in by_itself(works, repeats).items():
             known = theirs.get(what) if name == _LIKE else None
             title = f"{name}: {what}"
             rows.append(ratio(title, own, "mace-torch", known, _GOALS[what]) if known else note(

@@ -14,9 +14,13 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+import hypothesis
 import pytest
 import typer.testing
 
+# what the machine does beside the tests is no fault of an example
+hypothesis.settings.register_profile("asperity", deadline=None)
+hypothesis.settings.load_profile("asperity")
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _STUDIES = Path(__file__).parent / "verify"
 #: the commands are built once in a worker and not anew, in a tenth of a second, for each line that a test types

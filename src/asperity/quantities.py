@@ -39,6 +39,7 @@ _ALL = (
     Quantity("poisson_ratio", "1", "nu", "Poisson's ratio of the sample", -1.0, 0.5, ends="(]"),
     Quantity("work_of_adhesion", "J/m^2", "w", "work of adhesion per unit area", 0.0, scale=1e-3),
     Quantity("maugis_parameter", "1", "lambda", "Maugis (elasticity) parameter", 0.0),
+    Quantity("tabor_parameter", "1", "mu", "Tabor's parameter", 0.0),
     Quantity("thickness", "m", "h", "thickness of the sample layer on its rigid base", 0.0, scale=1e-6, ends="(]"),
     # viscoelastic
     Quantity("viscosity", "Pa s", "eta", "viscosity", 0.0, scale=1e2),

@@ -35,7 +35,7 @@ _OFTEN = {"m": ("um", "nm"), "N": ("nN", "pN"), "Pa": ("kPa", "MPa"), "Pa s": ("
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
 
 
-def parse(text: str, unit: str) -> float:
+def parse(text: str, unit: str, expected: str = "") -> float:
     """The number of ``unit`` (SI) that ``text`` says.
 
     A number without its unit is refused, for nobody knows what it counts; 0 is the same in every unit.
@@ -43,21 +43,26 @@ def parse(text: str, unit: str) -> float:
     >>> parse("5um", "m"), parse("30 mN/m", "N/m"), parse("10%", "1"), parse("0", "m")
     (5e-06, 0.03, 0.1, 0.0)
 
+    Args:
+        text: what is written.
+        unit: in SI; "1" of plain numbers and shares.
+        expected: an example for messages, where the usual one would be wrong: of a plain number that is no share.
+
     Raises:
         ValueError: not a number, no unit, or another one; the message says what is expected.
     """
-    match = _NUMBER.match(text)
+    match, example = _NUMBER.match(text), expected or _example(unit)
     if match is None:
-        raise ArgumentError(f"'{text}' is not a number with a unit; expected for example {_example(unit)}")
+        raise ArgumentError(f"'{text}' is not a number with a unit; expected for example {example}")
     number, written = match.groups()
     if not written and unit != "1" and float(number):
         raise ArgumentError(f"'{text}' lacks its unit: {' or '.join(number + often for often in _OFTEN[unit])}?")
     factor = 1.0 if not written else _factors(unit).get(written)
     if factor is None:
-        raise ArgumentError(f"'{text}' has '{written}' where {_words(unit)} belongs; expected for example "
-                            f"{_example(unit)}")
+        raise ArgumentError(f"'{text}' has '{written}' where {'nothing' if expected else _words(unit)} belongs; "
+                            f"expected for example {example}")
     if not math.isfinite(found := float(f"{float(number) * factor:.15g}")):
-        raise ArgumentError(f"'{text}' is too large for a number; expected for example {_example(unit)}")
+        raise ArgumentError(f"'{text}' is too large for a number; expected for example {example}")
     return found
 
 

@@ -108,7 +108,7 @@ def test_complex_modulus_obeys_kramers_and_kronig(name, x64):
 
 
 @each_model
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_dissipation_and_monotony(name, data):
     """E'' >= 0, E' grows with frequency, E(t) falls, J(t) rises, E(t) J(t) <= 1, whatever the parameters."""
@@ -166,7 +166,7 @@ def in_other_units(name, field, length_of_time, unit):
 
 
 @each_model
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seconds=st.floats(-2, 2), pascals=st.floats(-3, 3))
 def test_results_do_not_depend_on_the_units(name, seconds, pascals):
     seconds, pascals = 10**seconds, 10**pascals

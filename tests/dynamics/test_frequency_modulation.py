@@ -9,7 +9,7 @@ import pytest
 
 from asperity.contact import Hertz
 from asperity.dynamics.cantilever import Cantilever
-from asperity.dynamics.frequency_modulation import locked
+from asperity.dynamics.frequency_modulation import bent, locked, weak_shift
 from asperity.dynamics.oscillation import Drive, free_motion, steady
 from asperity.dynamics.tip_force import TipForce
 from asperity.learning.gp.frequency_shift import oscillating
@@ -104,3 +104,20 @@ def test_losses_ask_for_drive_and_hardly_shift_the_frequency():
     assert float(lossy.oscillation.dissipation) > 100 * abs(float(plain.oscillation.dissipation))
     virial = float(lossy.oscillation.virial)
     assert rate**2 == pytest.approx(1 - 2 * virial / (K * 1e-16), abs=1e-5)
+
+
+def test_the_shift_of_first_order_is_the_closed_form_of_van_der_waals():
+    shift = weak_shift(lambda z: -HAMAKER * RADIUS / 6 / z**2, 1e-9, 10e-9, K, 256)
+    assert float(shift) == pytest.approx(closed_form(HAMAKER, 1e-9, 10e-9), rel=1e-9)
+    amplitudes = np.array([2e-9, 5e-9])
+    found = bent(Cantilever(K, F0, 400.0), sample(HAMAKER), 9e-9, amplitudes)
+    np.testing.assert_allclose(found, closed_form(HAMAKER, 9e-9 - amplitudes, amplitudes), rtol=1e-9)
+
+
+def test_the_bent_resonance_is_that_of_the_phase_held():
+    """In contact, where the force is not weak: the frequency at 90 degrees within a tenth of its shift."""
+    lever, amplitude = Cantilever(K, F0, 400.0), 10e-9
+    exact = found(HAMAKER, 9.5e-9, amplitude)
+    assert bool(exact.found)
+    first = float(bent(lever, sample(HAMAKER), 9.5e-9, np.array([amplitude]))[0]) * F0
+    assert first == pytest.approx(float(exact.shift), rel=0.1, abs=5.0)

@@ -1,16 +1,27 @@
 """The motion between samples, against a matrix exponential and exact integrals."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from asperity.dynamics.lever_motion import between, path, step_rule
+from asperity.dynamics.lever_motion import between, free_flow, path, step_rule
 
 A = np.array([[0.0, 1.0], [-1.0, -1 / 7.0]])
 
 
 def test_the_flow_is_the_matrix_exponential():
     np.testing.assert_allclose(step_rule(7.0, 0.3).flow, expm(0.3 * A), rtol=1e-13)
+
+
+def test_one_flow_of_any_rate_for_both_kinds_of_arrays():
+    quality, rate = np.array([7.0, 0.6, 400.0]), np.array([1.0, 6.3, 0.2])
+    exact = [expm(0.3 * np.array([[0.0, 1.0], [-(r**2), -r / q]])) for q, r in zip(quality, rate, strict=True)]
+    np.testing.assert_allclose(free_flow(quality, rate, 0.3), exact, rtol=1e-12)
+    with jax.enable_x64(True):
+        found = free_flow(jnp.asarray(quality), jnp.asarray(rate), 0.3, jnp)
+    np.testing.assert_allclose(found, free_flow(quality, rate, 0.3), rtol=1e-14)
 
 
 def test_a_constant_force_pushes_as_it_does_exactly():

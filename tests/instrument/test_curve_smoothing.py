@@ -41,7 +41,7 @@ def test_an_exact_contact_is_kept(exponent, start):
     np.testing.assert_allclose(found.baseline, 0.2 * X - 0.1, atol=5e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 200), adhesive=st.booleans(), baseline=st.sampled_from([None, 0, 1]))
 def test_every_constraint_holds_whatever_the_data(seed, adhesive, baseline):
     """Nothing but a random walk: the result is still a line and then a convex rise."""

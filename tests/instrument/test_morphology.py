@@ -70,7 +70,7 @@ def test_golden_erosions(x64, frame):
     assert np.abs(np.asarray(erode(image, tip[::-1, ::-1])) - golden).max() > 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6))
 def test_adjunction_and_opening(seed):
     with jax.enable_x64(True):

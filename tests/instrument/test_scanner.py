@@ -24,7 +24,7 @@ from asperity.instrument.scanner_memory import Memory, filled, valid_plays
 
 pytestmark = pytest.mark.usefixtures("x64")
 seeds = st.integers(0, 2**31)
-few = settings(max_examples=10, deadline=None)
+few = settings(max_examples=10)
 
 
 def wandering(rng, samples, turns):

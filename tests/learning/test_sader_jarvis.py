@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ive
 
-from asperity.learning.sader_jarvis import ill_posed, inflections, sader_jarvis
+from asperity.learning.sader_jarvis import canceled, ill_posed, inflections, sader_jarvis
 from asperity.messages import ArgumentError, DataError
 
 DECAY = 0.2  # nm
@@ -53,6 +53,7 @@ def test_a_morse_force_comes_back_to_a_share_of_its_largest(a, first, share):
     force = near * np.exp(-2 * z / DECAY) - far * np.exp(-z / DECAY)
     shift = near * np.exp(-2 * z / DECAY) * ive(1, 2 * a / DECAY) / a - far * shifts(z, a)
     assert np.abs(sader_jarvis(z, shift, a, 1.0) - force).max() < share * np.abs(force).max()
+    assert canceled(force) == (first == 0.4)
 
 
 def test_what_lies_beyond_the_last_point_is_missing():

@@ -79,7 +79,7 @@ def drawn(seed):
     return strength, np.logspace(-4, 4, count), spring, viscosity
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=PARAMETERS)
 def test_passive_whatever_the_parameters(seed):
     strength, tau, spring, viscosity = drawn(seed)

@@ -175,6 +175,8 @@ OUTPUTS = [(command, "out") for command, found in COMMANDS.items() if "out" in f
                                             ("notes.txt/page.html", "")])
 def test_where_to_write_is_asked_before_the_work(command, name, value, why, folder, monkeypatch):
     """A whole fit was lost to a name that nothing can be stored by."""
+    if command == ("atoms", "train"):  # weights are no dataset
+        value = value.replace(".nc", ".npz")
     if COMMANDS[command][name].option == "--out":
         assert why in refused(command, name, value, folder, monkeypatch) or command == ("report",)
 

@@ -19,6 +19,7 @@ from asperity.contact.layered import ConeBondedLayer as ConeBondedLayer
 from asperity.contact.layered import ConeUnbondedLayer as ConeUnbondedLayer
 from asperity.contact.layered import HertzBondedLayer as HertzBondedLayer
 from asperity.contact.layered import HertzUnbondedLayer as HertzUnbondedLayer
+from asperity.contact.lennard_jones_contact import LennardJonesContact as LennardJonesContact
 from asperity.contact.maugis_dugdale import MaugisDugdale as MaugisDugdale
 from asperity.contact.pyramid import Pyramid3 as Pyramid3
 from asperity.contact.pyramid import Pyramid4 as Pyramid4

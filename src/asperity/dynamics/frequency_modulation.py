@@ -5,27 +5,35 @@ are given. The periodic motion is found by Newton's method on one period: the sa
 first harmonic, and a phase of 90 degrees. No transient is waited for, so that a lever in vacuum (Q of 1e5) takes no
 longer than one in air, and branches that an open loop would leave are followed too.
 
-For small forces the frequency shift is that of first-order perturbation,
-$\Delta f / f_0 = -\langle F u \rangle / k a$ (`asperity.learning.gp.frequency_shift`), for van der Waals forces
-$-HR / 6k\,[z(z + 2a)]^{3/2}$ at the closest approach z.
+For small forces the frequency shift is that of first-order perturbation (`weak_shift`), with the closest approach z and
+the path $z + a (1 + u)$, $u = \cos \tau$, of a sine:
 
-Source: Albrecht, Grutter, Horne, Rugar, J. Appl. Phys. 69, 668 (1991); Giessibl, Phys. Rev. B 56, 16010 (1997).
+$$\frac{\Delta f}{f_0} = -\frac{\langle u F \rangle}{a k}, \qquad
+  \langle u F \rangle(z) = \frac1\pi \int_{-1}^1 F(z + a(1+u)) \frac{u}{\sqrt{1-u^2}}\,du$$
+
+For van der Waals forces it is $-HR / 6k\,[z(z + 2a)]^{3/2}$.
+
+Source: Albrecht, Grutter, Horne, Rugar, J. Appl. Phys. 69, 668 (1991); Giessibl, Phys. Rev. B 56, 16010 (1997);
+Giessibl, Appl. Phys. Lett. 78, 123 (2001) (the integral).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from asperity.dynamics.cantilever import Cantilever
 from asperity.dynamics.oscillation import Drive, Motion, SteadyOscillation, free_motion, steady
 from asperity.dynamics.tip_force import TipForce
 
-__all__ = ["LockedOscillation", "locked"]
+__all__ = ["LockedOscillation", "bent", "equal_times", "locked", "weak_shift"]
 
+_PATH = 512  # nodes of half a period, for forces with a kink
 _NEWTON = 30  # steps of Newton's method, at most
 _FOUND = 1e-12  # of the amplitude, by which the periodic motion is off
 _FURTHEST = 0.1  # of an unknown of order one, by which a step of Newton's method moves it at most
@@ -39,6 +47,39 @@ class LockedOscillation(NamedTuple):
     drive: Float[Array, ""]  # N, on the first mode: k a / Q without losses at the sample
     oscillation: SteadyOscillation
     found: Bool[Array, ""]  # whether the motion repeats itself to 1e-12 of the amplitude
+
+
+def equal_times(count: int) -> Float[np.ndarray, " node"]:
+    """Where a sine is at so many equal times of half a period, between -1 and 1 (nodes of Gauss and Chebyshev)."""
+    return np.cos((2 * np.arange(count) + 1) * np.pi / (2 * count))
+
+
+def weak_shift(force: Callable[[Array], Array], at: ArrayLike, amplitude: ArrayLike, stiffness: ArrayLike,
+               count: int) -> Array:
+    """The relative frequency shift of an oscillation whose closest approach is ``at``, by ``count`` nodes of its path.
+
+    By the formula of Gauss and Chebyshev, <u F> is the mean of u F over the nodes. Lengths, forces and the stiffness (a
+    force over a length) are in units of one length and one force.
+    """
+    u = equal_times(count)
+    return -jnp.mean(u * jax.vmap(force)(jnp.asarray(at + amplitude * (1 + u)))) / (amplitude * stiffness)
+
+
+@jax.jit
+def bent(lever: Cantilever, force: TipForce, height: ArrayLike, amplitudes: Float[Array, " point"]) -> Array:
+    """The relative shift of the first resonance at each of these amplitudes (m), to first order in the force.
+
+    The frequency at which the oscillation lags by 90 degrees: the curve (backbone) that a resonance over a sample
+    follows. Forces with a memory are those of the way in. Right to some 10 % where the force is not weak.
+    """
+
+    def law(distance: Array) -> Array:
+        return force.force(distance, jnp.zeros_like(distance), (distance <= force.cutoff) * 1.0)
+
+    def one(amplitude: Array) -> Array:
+        return weak_shift(law, height - amplitude, amplitude, lever.stiffness[0], _PATH)
+
+    return jax.vmap(one)(jnp.asarray(amplitudes))
 
 
 def locked(lever: Cantilever, force: TipForce, height: Float[Array, ""], amplitude: Float[Array, ""], *,

@@ -10,12 +10,12 @@ linear part is taken off, and linear in whatever F is linear in.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["StepRule", "between", "path", "step_rule"]
+__all__ = ["StepRule", "between", "free_flow", "path", "step_rule"]
 
 _GAUSS = 4  # nodes in one step
 
@@ -34,18 +34,29 @@ def step_rule(quality: float, length: float) -> StepRule:
     """The rule of a step of this ``length`` (rad) for a lever with this ``quality``."""
     nodes, weights = np.polynomial.legendre.leggauss(_GAUSS)
     share, weights = (nodes + 1) / 2, weights * length / 2
-    moved = _exponential(quality, np.append(length * (1 - share), length))
+    moved = free_flow(quality, 1.0, np.append(length * (1 - share), length))
     late = moved[:-1, :, 1]
     return StepRule(length, share, moved[-1], weights[:, None] * late, np.einsum("q,qi,qj->ij", weights, late, late))
 
 
-def _exponential(quality: float, times: np.ndarray) -> np.ndarray:
-    """e^(A t) of the damped oscillator, (time, 2, 2)."""
-    decay = 1 / (2 * quality)
-    turn = np.sqrt(1 - decay**2)
-    cosine, sine, fall = np.cos(turn * times), np.sin(turn * times) / turn, np.exp(-decay * times)
-    return fall[:, None, None] * np.stack([np.stack([cosine + decay * sine, sine], -1),
-                                           np.stack([-sine, cosine - decay * sine], -1)], -2)
+def free_flow(quality: Any, rate: Any, step: Any, array: Any = np) -> Any:
+    r"""The exact motion of $\ddot x + (r / Q)\,\dot x + r^2 x = 0$ over a step h, (..., 2, 2) for $(x, \dot x)$.
+
+    $$e^{Ah} = e^{-\gamma h} \begin{pmatrix} \cos \nu h + \frac\gamma\nu \sin \nu h & \frac1\nu \sin \nu h \\
+      -\frac{r^2}{\nu} \sin \nu h & \cos \nu h - \frac\gamma\nu \sin \nu h \end{pmatrix}, \qquad
+      \gamma = \frac{r}{2Q}, \quad \nu = \sqrt{r^2 - \gamma^2}$$
+
+    Args:
+        quality: Q, above 1/2.
+        rate: r, the angular frequency without damping, in radians of what the step counts.
+        step: h; all three broadcast.
+        array: numpy, or jax.numpy.
+    """
+    decay = rate / (2 * quality)
+    turn = array.sqrt(rate**2 - decay**2)
+    cosine, sine, fall = array.cos(turn * step), array.sin(turn * step) / turn, array.exp(-decay * step)
+    rows = [array.stack([cosine + decay * sine, sine], -1), array.stack([-(rate**2) * sine, cosine - decay * sine], -1)]
+    return fall[..., None, None] * array.stack(rows, -2)
 
 
 def path(rule: StepRule) -> Float[np.ndarray, "4 node"]:

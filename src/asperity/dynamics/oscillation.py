@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from asperity.dynamics.cantilever import Cantilever
+from asperity.dynamics.lever_motion import free_flow
 from asperity.dynamics.tip_force import TipForce
 from asperity.messages import ArgumentError
 
@@ -121,18 +122,6 @@ def _rates(drive: Drive) -> Array:
     return drive.frequency / drive.frequency[0]
 
 
-def _flow(lever: Cantilever, drive: Drive, step: float) -> Array:
-    """The exact motion of each mode without forces over one step (rad of the drive), (mode, 2, 2)."""
-    rate = lever.frequency / drive.frequency[0]
-    decay = rate / (2 * lever.quality)
-    turn = jnp.sqrt(rate**2 - decay**2)
-    cosine, sine = jnp.cos(turn * step), jnp.sin(turn * step)
-    fall = jnp.exp(-decay * step)
-    own = decay / turn * sine
-    return fall[:, None, None] * jnp.stack([jnp.stack([cosine + own, sine / turn], -1),
-                                            jnp.stack([-(rate**2) / turn * sine, cosine - own], -1)], -2)
-
-
 class _Sums(NamedTuple):
     """What a lock-in adds up along a period."""
 
@@ -162,7 +151,8 @@ def _frame(lever: Cantilever, drive: Drive, force: TipForce, height: Array, moti
            *, measured: bool) -> tuple[Motion, _Sums]:
     """One frame, with the sums of a lock-in if ``measured``; ``clock`` is (steps of a period, periods)."""
     h = 2 * jnp.pi / clock[0]
-    flow, response, rates = _flow(lever, drive, h), _response(lever, drive).sum(1), _rates(drive)
+    flow = free_flow(lever.quality, lever.frequency / drive.frequency[0], h, jnp)  # (mode, 2, 2), h in rad of the drive
+    response, rates = _response(lever, drive).sum(1), _rates(drive)
     kick = h * (lever.frequency / drive.frequency[0]) ** 2 / lever.stiffness  # m per radian and N
     turn = jnp.exp(1j * h * rates)
     speed = 2 * jnp.pi * drive.frequency[0]  # rad/s

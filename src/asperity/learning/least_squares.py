@@ -43,6 +43,7 @@ _WEAK_SIGNAL = 30.0  # ratio of the force's range to its residual, below which o
 _SHAPE_NODES = {
     "log_displacement_scale": np.log(np.geomspace(3e-3, 0.5, 6)),
     "log_maugis_parameter": np.log([0.1, 0.5, 2.0]),
+    "log_tabor_parameter": np.log([0.1, 0.5, 2.0]),
 }
 
 

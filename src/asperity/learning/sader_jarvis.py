@@ -22,12 +22,13 @@ from scipy.interpolate import PPoly, make_interp_spline
 
 from asperity.messages import ArgumentError, DataError
 
-__all__ = ["Inflection", "ill_posed", "inflections", "sader_jarvis"]
+__all__ = ["Inflection", "canceled", "ill_posed", "inflections", "sader_jarvis"]
 
 _ORDER = 3  # of the spline through the frequency shift
 _NODES = 4  # of Gauss's formula in each interval: exact for polynomials of the seventh degree, which the integrand has
 _TEST_ORDER = 5  # of the spline through the force, whose third derivative is wanted
 _FLAT = 1e-6  # of the steepest slope: where the force is flatter it bends by rounding, and does nothing
+_RETURNED = 0.2  # of the largest attraction, by which the first force is above it, of a law that cancels there
 
 
 class Inflection(NamedTuple):
@@ -84,6 +85,16 @@ def inflections(z: Float[np.ndarray, " point"], force: Float[np.ndarray, " point
     roots = PPoly.from_spline(spline.derivative(2)).roots(extrapolate=False)
     roots = roots[np.abs(slope(roots)) > _FLAT * np.abs(slope(z)).max()]
     return [_inflection(float(at), float(at - z[0]), float(third(at) / slope(at))) for at in roots]
+
+
+def canceled(force: Float[np.ndarray, " point"]) -> bool:
+    """Whether a force law at ascending separations begins where its repulsion and attraction nearly cancel.
+
+    The formula has each to 5 %, of what is then much larger than their sum: it is off by up to 12 % of the largest
+    force. Beyond a fifth of the attraction's way back from its largest, and until the repulsion is as large as that.
+    """
+    largest = -float(np.min(force))
+    return bool(largest > 0 and _RETURNED * largest < force[0] + largest < 2 * largest)
 
 
 def ill_posed(found: list[Inflection], amplitude: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +14,14 @@ from asperity.units import parse
 __all__ = ["CLUSTER", "Batch", "Calibration", "Channel", "Check", "HalfAngle", "Images", "Json", "Model", "Out",
            "Paths", "Pixel", "PlanOnly", "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart",
            "Results", "Scheduler", "Segment", "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd",
-           "Stored", "Thickness", "Unit", "Workers", "given", "option", "output"]
+           "Stored", "Thickness", "Unit", "Workers", "given", "in_options", "option",
+           "output"]
 
 
 #: unit -> the least and the most that a person can mean: what lies beyond is a slip of the sign or of the unit
 _WITHIN = {"m": ("1pm", "100mm"), "rad": ("0deg", "89deg"), "N/m": ("1uN/m", "1MN/m"), "m/V": ("1pm/V", "1mm/V"),
            "K": ("1K", "2000K"), "1": ("0%", "100%")}
+_PLAIN = "400, a plain number"  # of a factor that is no share
 
 
 def option(unit: str, metavar: str, text: str, within: tuple[str, str] | None = None, *names: str) -> Any:
@@ -27,10 +30,11 @@ def option(unit: str, metavar: str, text: str, within: tuple[str, str] | None = 
     ``names`` are given where that of the parameter cannot be it, as ``--from``.
     """
     least, most = within or _WITHIN[unit]
+    example = _PLAIN if unit == "1" and parse(least, unit) > 0.5 else ""
 
     def parser(written: str) -> float:
         try:
-            found = parse(written, unit)
+            found = parse(written, unit, example)
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         if not parse(least, unit) <= found <= parse(most, unit):
@@ -133,3 +137,14 @@ Channel = Annotated[str, typer.Option(help="The channel, see 'asperity image FIL
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def in_options(text: str, options: dict[str, str]) -> str:
+    """A message about arguments of a verb in the words of the command line.
+
+    Args:
+        text: the message; where in the verb's dictionaries the argument stands is left out.
+        options: argument -> option.
+    """
+    text = re.sub(r"^(lever|sample|contact)( = \{[^}]*\})?: | in (lever|sample)\b", "", text)
+    return re.sub(r"\b\w+\b", lambda word: options.get(word[0], word[0]), text)

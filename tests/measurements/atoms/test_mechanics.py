@@ -82,6 +82,12 @@ def test_it_is_replayed_with_the_same_numbers():
     assert set(differences(made, replay(made)).values()) == {0.0}
 
 
+def test_a_cell_that_swells_is_told(tmp_path):
+    (tmp_path / "POSCAR").write_text(POSCAR.replace("5.5\n", "5.1\n"))
+    made = crystal_mechanics(tmp_path / "POSCAR", potential="stillinger-weber", plane="none")
+    assert "the volume became 1.21 times that of" in made.attrs["findings"]
+
+
 def test_a_kept_cell_is_under_pressure_and_says_so():
     made = crystal_mechanics(crystal="Si", potential="stillinger-weber", plane="none", keep_cell=True)
     assert int(made["flag"]) == 0  # 5.43 and 5.431 angstrom

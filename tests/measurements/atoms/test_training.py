@@ -104,8 +104,9 @@ def test_stopped_and_asked_again_it_ends_with_the_same_weights(folder, tmp_path,
 
     monkeypatch.setattr(training, "_teller", fragile)
     given = {"network": NETWORK, "epochs": 4, "members": 2, "weights": tmp_path / "own.npz"}
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stop:
         train_potential(tmp_path / "data.xyz", **given)
+    assert "is kept in" in stop.value.__notes__[0]
     assert sorted(one.name for one in (tmp_path / "own.npz.work").iterdir()) == [
         "job.json", "member-000.npz", "member-001.npz"]
     monkeypatch.setattr(training, "_teller", usual)

@@ -135,6 +135,7 @@ def test_errors_are_within_the_stated_uncertainty(retract):
         assert np.sqrt(np.mean((error / std) ** 2)) < 1.9  # 1 + 4 / sqrt(2 * 12)
 
 
+@pytest.mark.study  # more than 10 s
 def test_another_material_is_flagged_and_its_own_is_not(x64):
     """A single relaxation time of the length of the contact, noise of 1 to 3 in 1000 of the largest force."""
     zener = StandardLinearSolid(equilibrium_modulus=4.0, relaxing_modulus=6.0, relaxation_time=0.03)

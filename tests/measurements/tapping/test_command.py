@@ -50,11 +50,14 @@ def test_a_page_shows_both_branches_and_flags_what_has_not_settled():
     (("--from", "5nm", "--to", "12nm"), "give the larger one in --from"),
     (("--height", "5nm", "--from", "12nm"), "one of the two"),
     (("--lowest", "290kHz", "--highest", "300kHz"), "give --height"),
-    (("--height", "5nm", "--lowest", "290kHz"), "belong together"),
+    (("--height", "5nm", "--lowest", "400kHz"), "must be below the highest"),
     (("--height", "5nm", "--lowest", "310kHz", "--highest", "290kHz"), "must be below"),
     (("--model", "jkr", "--hamaker", "64zJ"), "count that twice"),
     (("--model", "nonsense"), "there is no contact model"),
-    (("--half-angle", "20deg"), "has no half_angle")])
+    (("--half-angle", "20deg"), "has no --half-angle"),
+    (("--model", "jkr", "--work-of-adhesion", "0"), "--work-of-adhesion = 0 J/m^2"),
+    (("--model", "hertz_bonded_layer"), "needs --thickness"),
+    (("--quality", "400nm"), "where nothing belongs")])
 def test_what_makes_no_sense_is_said(options, said, tmp_path):
     code, _, err = run("tapping", *options, "--out", tmp_path / "t.nc")
     assert code == 2

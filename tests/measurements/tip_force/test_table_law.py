@@ -121,7 +121,10 @@ def test_titles_as_people_write_them(tmp_path):
     np.testing.assert_allclose(found["separation"], 1e-9 * np.arange(1, 12))
 
 
-@pytest.mark.parametrize("spoiled", [lambda z: 0.1 + 0 * z, lambda z: 0.002 * z, lambda z: 0.3 - 0.004 * z])
+@pytest.mark.parametrize("spoiled", [
+    pytest.param(lambda z: 0.1 + 0 * z, marks=pytest.mark.study),  # some 10 s each, and the third has both
+    pytest.param(lambda z: 0.002 * z, marks=pytest.mark.study),
+    lambda z: 0.3 - 0.004 * z])
 def test_a_level_and_a_tilt_are_no_force(spoiled, tmp_path):
     """They are told and taken off, and the law is that without them."""
     z = np.linspace(0.4, 40.0, 200)
@@ -148,6 +151,7 @@ def test_waves_are_no_force(tmp_path):
     assert not about.findings
 
 
+@pytest.mark.study  # more than 10 s each
 @pytest.mark.parametrize("length", [3.0, 10.0])
 def test_a_drift_is_no_force(length, tmp_path):
     """A bend of two or less than one period, as large as five times the noise: bands hold the law, or it is doubted."""
@@ -161,6 +165,7 @@ def test_a_drift_is_no_force(length, tmp_path):
     assert held.mean() > 0.9 or int(made["flag"][0]) == 2
 
 
+@pytest.mark.study  # more than 10 s
 def test_noise_that_follows_from_row_to_row_is_told(tmp_path):
     rng = np.random.default_rng(7)
     z, noise = np.linspace(0.4, 10.0, 200), lfilter([np.sqrt(1 - 0.81)], [1, -0.9], rng.standard_normal(700))[500:]

@@ -38,8 +38,9 @@ class DistanceGNN(AbstractNetwork):
     $$h_i \to h_i + U\!\left(\frac{o_{s_i}}{n} \sum_j R(r_{ij}) \odot W h_j\right),$$
 
     of which each layer gives a part of the energy. It knows no angle between bonds: where all neighbors are of the
-    first shell of a diamond crystal, it has no shear stiffness whatever it has learned, and some different surroundings
-    are the same to it at any cutoff (Pozdnyakov, Ceriotti, arXiv 2201.07136). It is here to be compared with.
+    first shell of a diamond crystal without stress, it has no shear stiffness whatever it has learned, and some
+    different surroundings are the same to it at any cutoff (Pozdnyakov, Ceriotti, arXiv 2201.07136). It is here to be
+    compared with.
 
     Source: Schutt, Sauceda, Kindermans, Tkatchenko, Muller, J. Chem. Phys. 148, 241722 (2018) (SchNet).
     """

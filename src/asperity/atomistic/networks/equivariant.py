@@ -54,8 +54,7 @@ class EquivariantGNN(AbstractNetwork):
 
     with gates g that a layer of silu makes of the scalars $M_0$, $|M_l|^2$ and $h_0$; each layer gives a part of the
     energy. Every feature has the parity $(-1)^l$. Its vectors and tensors turn with the atoms under rotations and
-    reflections: dipoles, displacements, charges of Born, stress of an atom. For energies alone `MomentNet` is as
-    accurate and faster.
+    reflections: dipoles, displacements, charges of Born, stress of an atom. For energies alone `MomentNet` is faster.
 
     Source: Batzner and others, Nat. Commun. 13, 2453 (2022) (NequIP).
     """

@@ -14,8 +14,8 @@ given either is the posterior of a Gaussian process at any amplitude, and no for
 `rows` writes the functionals as sums over nodes that all points share: in panels that widen with the separation F is
 the polynomial through eight nodes, and the integral is that of these polynomials. The likelihood then takes one
 evaluation of the kernel for each pair of some 100 nodes. `oscillating` is the same functional point by point, by
-the formula of Gauss and Chebyshev with m nodes, $\langle u F \rangle \approx \frac1m \sum_i u_i F(z + a(1+u_i))$,
-$u_i = \cos\frac{(2i-1)\pi}{2m}$, and takes $n^2 m^2$ evaluations.
+the formula of Gauss and Chebyshev with m nodes (`asperity.dynamics.frequency_modulation.weak_shift`), and takes
+$n^2 m^2$ evaluations.
 
 All are in units of one length and one force; a stiffness is a force over a length.
 
@@ -28,12 +28,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 from numpy.polynomial import chebyshev
 from scipy.special import ive
 
+from asperity.dynamics.frequency_modulation import equal_times, weak_shift
 from asperity.learning.gp.dense import Functional, LinearRows
 from asperity.messages import ArgumentError
 
@@ -60,8 +60,7 @@ def small_amplitude(stiffness: ArrayLike) -> Functional:
 
 def oscillating(amplitude: ArrayLike, stiffness: ArrayLike, count: int) -> Functional:
     """The relative frequency shift at a closest approach z, by ``count`` nodes (see `nodes`)."""
-    u = _path(count)
-    return lambda force, at: -jnp.mean(u * jax.vmap(force)(at + amplitude * (1 + u))) / (amplitude * stiffness)
+    return lambda force, at: weak_shift(force, at, amplitude, stiffness, count)
 
 
 def nodes(amplitude: float, decay: float, nearest: float, tolerance: float = 1e-10) -> int:
@@ -144,11 +143,6 @@ def drive(free_amplitude: float, stiffness: float, quality: float, frequency: fl
     return float(stiffness * free_amplitude * np.hypot(1 - frequency**2, frequency / quality))
 
 
-def _path(count: int) -> np.ndarray:
-    """Where a sine is at equal times, -1 to 1."""
-    return np.cos((2 * np.arange(count) + 1) * np.pi / (2 * count))
-
-
 def _first_harmonic(z: Float[np.ndarray, " point"], amplitude: ArrayLike,
                     average: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Nodes, and weights with which the values there are <u F> of each point, or averages of these."""
@@ -156,8 +150,8 @@ def _first_harmonic(z: Float[np.ndarray, " point"], amplitude: ArrayLike,
     if not (z.min() > 0 and a.min() > 0):
         raise ArgumentError(f"closest approach {z.min():g}, amplitude {a.min():g}: both must be positive; measure "
                             "separations from where the force would be infinite, some 0.1 nm below the closest one")
-    edges, u = _edges(z if average is None else average @ z, z.min(), (z + 2 * a).max()), _path(_PATH)
-    reference = np.sort(_path(_IN_PANEL))
+    edges, u = _edges(z if average is None else average @ z, z.min(), (z + 2 * a).max()), equal_times(_PATH)
+    reference = np.sort(equal_times(_IN_PANEL))
     half = np.diff(edges) / 2
     at = (edges[:-1] + half)[:, None] + half[:, None] * reference
     there = z[:, None] + a[:, None] * (1 + u)

@@ -9,8 +9,8 @@ import logging
 import struct
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -114,6 +114,15 @@ class Checkpoints:
             return None
         return jax.tree.unflatten(tree, [np.asarray(leaf, np.asarray(shape).dtype)
                                          for leaf, shape in zip(leaves, shapes)])
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Who interrupts the work is told that its states are kept."""
+        try:
+            yield
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"What was learnt until some seconds ago is kept in {self.folder}: the same command goes on.")
+            raise
 
     def discard(self) -> None:
         """Remove what was kept."""

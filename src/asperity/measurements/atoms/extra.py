@@ -9,7 +9,7 @@ from asperity.messages import AsperityError
 __all__ = ["MissingExtra", "insist_on_extra"]
 
 _NEEDED = ("ase", "vesin")  # files and elements; neighbors
-_TO_LEARN = ("optax", "e3nn_jax")  # steps of a training; angular functions of the networks
+_TO_LEARN = ("optax",)  # steps of a training
 
 
 class MissingExtra(AsperityError, ImportError):
@@ -17,8 +17,9 @@ class MissingExtra(AsperityError, ImportError):
 
 
 def insist_on_extra(*, networks: bool = False) -> None:
-    """Raise MissingExtra, which says what to install, where the chapter cannot work; ``networks``: with these."""
+    """Raise MissingExtra, which says what to install, where the chapter cannot work, or not learn (``networks``)."""
     missing = [name for name in (*_NEEDED, *(_TO_LEARN if networks else ())) if find_spec(name) is None]
     if missing:
-        raise MissingExtra(f"atoms: {' and '.join(missing).replace('_', '-')} not installed here. Install the extra: "
-                           "pip install 'asperity[atomistic]'")
+        verb = "is" if len(missing) == 1 else "are"
+        raise MissingExtra(f"atoms: {' and '.join(missing)} {verb} not installed here. Install the extra: pip install "
+                           "'asperity[atomistic]'")

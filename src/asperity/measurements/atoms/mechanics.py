@@ -118,7 +118,9 @@ def crystal_mechanics(paths: str | PathLike[str] | Sequence[str | PathLike[str]]
     check_species(members, own.cell.kinds, own.source)
     found, slab = _found(members, own, planes, keep_cell, progress)
     table = _table(found, members, slab).assign_attrs(
-        source=own.source, formula=own.name, atoms=len(own.cell.kinds), potential=json.dumps(list(members.names)),
+        source=own.source, formula=own.name, atoms=len(own.cell.kinds),
+        given_volume=abs(float(np.linalg.det(own.cell.cell))) / len(own.cell.kinds),
+        potential=json.dumps(list(members.names)),
         reference=json.dumps(dict(reference or {})), factor=members.factor, **_about(slab, planes))
     table = table.assign_attrs(findings=json.dumps(_said(table)), citations=json.dumps(_cited(members)))
     inputs = [provenance.file_record(path) for path in (*([structure] if structure else []), *weights)]

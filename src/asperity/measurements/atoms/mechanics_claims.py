@@ -13,6 +13,7 @@ from asperity.report.numbers import count_of, decimals_of, rounded
 __all__ = ["ConstantRow", "claims", "constant_rows", "reference_of", "with_band"]
 
 _EQUAL = 2e-3  # of the largest constant, within which two are one, and below which one is 0
+_SWOLLEN = 0.1  # by which the volume may change on the way to rest before it is said
 _NOTHING = 1e-6  # in any of the units here, what is less is rounding
 
 
@@ -129,6 +130,10 @@ def _doubts(table: xr.Dataset) -> list[str]:
     if flag == 1:
         said.append(f"The cell is not at rest (flag under_pressure): pressure {told(table, 'pressure')}; the constants "
                     "are coefficients of stress by strain at this pressure.")
+    ratio = float(table["volume_per_atom"]) / float(table.attrs["given_volume"])
+    if abs(ratio - 1) > _SWOLLEN:
+        said.append(f"On the way to rest the volume became {ratio:.3g} times that of {table.attrs['source']}: was the "
+                    "cell in angstrom, and is the potential one for this crystal?")
     if "gamma_energy" in table and not np.isfinite(table["gamma_energy"].values).all():
         said.append("Somewhere the gap finds no height within 2 Å while the plane slides: its energies with the gap at "
                     "rest are left out.")

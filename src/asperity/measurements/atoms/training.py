@@ -219,8 +219,9 @@ def _trained(what: Mapping[str, Any], sets: _Sets, work: Checkpoints, how: tuple
         state = work.state(m, begun(network, plan))
         tell = _teller(progress, m, count, epochs)
         tell(None if state is None else state)
-        done: Training = train(network, sets.train, plan, validation=sets.validation, state=state,
-                               keep=work.keep(m, last=epochs), progress=tell)
+        with work.noted():
+            done: Training = train(network, sets.train, plan, validation=sets.validation, state=state,
+                                   keep=work.keep(m, last=epochs), progress=tell)
         members.append(_plain(done.average))
         curves.append(np.asarray(done.curve))
     calibration = None

@@ -50,7 +50,8 @@ def headline(made: xr.Dataset) -> str:
         but = f", but {count_of(unsettled, 'oscillation')} of {made['flag'].size} did not settle" if unsettled else ""
         return (f"At each {axis} one oscillation is found, from all four beginnings{but}; another that none of them "
                 "reaches is not excluded.")
-    where = " and ".join(_between(x, first, last, made[axis].attrs["units"]) for first, last in found)
+    where = " and ".join(_as_far(_between(x, first, last, made[axis].attrs["units"]), first == 0, last == len(x) - 1)
+                         for first, last in found)
     if axis == "height" and (kinds := _kinds(made, other)):
         return f"Bistable {where}: {kinds}."
     return f"Bistable {where}: two oscillations are stable there."
@@ -79,6 +80,19 @@ def _between(x: np.ndarray, first: int, last: int, unit: str) -> str:
     if first == last:
         return f"at {plain(x[first], unit, 6 if unit == 'Hz' else 3)}"
     return f"from {spread(x[first], x[last], unit)}"
+
+
+def _as_far(words: str, first: bool, last: bool) -> str:
+    """The words of a range that the first or the last point of the sweep ends, with that said.
+
+    >>> _as_far("from 300.38 to 301.12 kHz", False, True)
+    'from 300.38 at least to 301.12 kHz (end of the sweep)'
+    """
+    if last:
+        words = words.replace(" to ", " at least to ") + " (end of the sweep)"
+    if first:
+        words = words.replace("from ", "from at most ") + " (beginning of the sweep)"
+    return words
 
 
 def _regime(phase: np.ndarray) -> str:
@@ -147,9 +161,9 @@ def _about_steps(made: xr.Dataset) -> str:
     if not len(a):
         return "No oscillation settled; nothing is said of the numerical error."
     (middle, most), (turn, largest) = ((float(np.median(some)), float(some.max())) for some in (a, np.degrees(phase)))
-    return (f"Half or three eighths of the {int(made.attrs['steps'])} steps of a period change the amplitude by "
-            f"{plain(middle, 'm', 2)} in the median and {plain(most, 'm', 2)} at most, the phase by "
-            f"{plain(turn, '°', 2)} and {plain(largest, '°', 2)}.")
+    return (f"Numerical error of the amplitude: {plain(middle, 'm', 2)} in the median, {plain(most, 'm', 2)} at most, "
+            f"of the phase {plain(turn, '°', 2)} and {plain(largest, '°', 2)} (twice the change with half or three "
+            f"eighths of the {int(made.attrs['steps'])} steps of a period).")
 
 
 def _taken(made: xr.Dataset) -> list[str]:

@@ -7,11 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.terminal.options import HalfAngle, Json, PunchRadius, Thickness, given, option, output
+from asperity.terminal.options import HalfAngle, Json, PunchRadius, Thickness, given, in_options, option, output
 from asperity.terminal.running import guarded, progress, say
 from asperity.units import in_words
 
 __all__ = ["tapping"]
+
+#: what the verb calls an input -> its option
+_OPTIONS = {name: "--" + name.replace("_", "-") for name in (
+    "spring_constant", "quality", "modes", "amplitude", "radius", "half_angle", "punch_radius", "modulus",
+    "poisson_ratio", "thickness", "work_of_adhesion", "hamaker", "viscosity")} | {
+    "frequencies": "--lowest and --highest", "heights": "--from and --to"}
 
 Contact = Annotated[str, typer.Option(help="Contact model, see 'asperity models'.")]
 SpringConstant = Annotated[float | None, option("N/m", "STIFFNESS", "Of the lever's first mode. (default: 40N/m)")]
@@ -37,9 +43,10 @@ From = Annotated[float | None, option("m", "LENGTH", "Height above the sample wh
                                       "(default: 1.2 amplitudes)", ("1pm", "1mm"), "--from")]
 To = Annotated[float | None, option("m", "LENGTH", "Height where it turns. (default: 0.2 amplitudes)", ("1pm", "1mm"))]
 Height = Annotated[float | None, option("m", "LENGTH", "Sweep over the frequency, at this height.", ("1pm", "1mm"))]
-Lowest = Annotated[float | None, option("Hz", "FREQUENCY", "Of that sweep, the lowest. (default: 1.5 widths of the "
-                                        "resonance below it)", ("1Hz", "10GHz"))]
-Highest = Annotated[float | None, option("Hz", "FREQUENCY", "And the highest.", ("1Hz", "10GHz"))]
+Lowest = Annotated[float | None, option("Hz", "FREQUENCY", "Of that sweep, the lowest. (default: below where the "
+                                        "resonance bends and jumps, 1.5 of its widths at least)", ("1Hz", "10GHz"))]
+Highest = Annotated[float | None, option("Hz", "FREQUENCY", "And the highest. (default: above where it bends and "
+                                         "jumps)", ("1Hz", "10GHz"))]
 Points = Annotated[int, typer.Option(min=2, max=1000, help="Of each sweep.")]
 Out = Annotated[Path, output("Ends in .nc; the page in .html and the table in .csv beside it.", ".nc", ".zarr")]
 
@@ -71,16 +78,25 @@ def tapping(
     as_json: Json = False,
 ) -> None:
     """Simulate a tip that taps on a sample: amplitude and phase against the height or the frequency, both branches."""
-    from asperity.measurements.tapping.curves import tapping
-
     sample = {"name": model} | given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, modulus=modulus,
                                      poisson_ratio=poisson_ratio, thickness=thickness, hamaker=hamaker,
                                      work_of_adhesion=work_of_adhesion, viscosity=viscosity)
     lever = given(spring_constant=spring_constant, frequency=frequency, quality=quality, modes=modes)
     where = given(amplitude=amplitude) | _where((from_, to), height, (lowest, highest), amplitude)
-    with progress() as tell:
-        made = tapping(sample, lever=lever or None, points=points, progress=tell, **where)
+    made = _simulated(sample, lever, points, where)
     raise typer.Exit(_done(made, out, as_json))
+
+
+def _simulated(sample: dict[str, Any], lever: dict[str, float], points: int, where: dict[str, Any]) -> Any:
+    """The curves; what is wrong with an argument is told of the option that it came from."""
+    from asperity.measurements.tapping.curves import tapping
+    from asperity.messages import ArgumentError
+
+    try:
+        with progress() as tell:
+            return tapping(sample, lever=lever or None, points=points, progress=tell, **where)
+    except ArgumentError as error:
+        raise ArgumentError(in_options(str(error), _OPTIONS)) from error
 
 
 def _where(heights: tuple[float | None, float | None], height: float | None,
@@ -88,7 +104,7 @@ def _where(heights: tuple[float | None, float | None], height: float | None,
     """Over what the sweep goes, as the verb takes it.
 
     Raises:
-        ArgumentError: half of a range, one the wrong way round, or both kinds of sweeps.
+        ArgumentError: a range the wrong way round, or both kinds of sweeps.
     """
     from asperity.measurements.tapping.curves import USUAL_AMPLITUDE, USUAL_HEIGHTS
     from asperity.messages import ArgumentError
@@ -107,12 +123,10 @@ def _where(heights: tuple[float | None, float | None], height: float | None,
         raise ArgumentError("--height asks for a sweep over the frequency, --from and --to for one over the height: "
                             "give one of the two")
     low, high = band
-    if (low is None) != (high is None):
-        raise ArgumentError("--lowest and --highest belong together: give both, or neither")
     if low is not None and high is not None and not low < high:
         raise ArgumentError(f"--lowest {in_words(low, 'Hz')} --highest {in_words(high, 'Hz')}: the lowest frequency "
                             "must be below the highest")
-    return {"height": height} | ({} if low is None else {"frequencies": (low, high)})
+    return {"height": height} | ({} if band == (None, None) else {"frequencies": band})
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:

@@ -19,23 +19,27 @@ from asperity.data.results import flag_attributes, gravest
 from asperity.data.verbs import verb
 from asperity.dynamics import cantilever, oscillation
 from asperity.dynamics.cantilever import Cantilever
+from asperity.dynamics.frequency_modulation import bent
 from asperity.dynamics.oscillation import Drive, Motion, SteadyOscillation, at_rest, free_motion, moved_to, steady
 from asperity.dynamics.tip_force import TipForce
 from asperity.measurements.tapping.claims import claims
 from asperity.measurements.tapping.setup import Setup, setup
-from asperity.messages import ArgumentError, number
+from asperity.messages import ArgumentError, number, shown
 from asperity.report.citing import citations
 
 __all__ = ["USUAL_AMPLITUDE", "USUAL_HEIGHTS", "Settling", "tapping"]
 
 _STEPS = 512  # of a period; the amplitude is then right to some 1e-4 of the free one, and what it is off is told
-_COARSER = (256, 192)  # steps, whose larger change tells that; one alone may agree by chance
+_COARSER = (256, 192)  # steps, whose larger change tells that; one alone may agree by chance,
+_SAFE = 2.0  # times it: once held 87 % of the errors of peak forces, and 90 % of those of amplitudes
 _LARGEST = 1e-3  # m, of an amplitude or height: no lever swings so far
 #: m, free
 USUAL_AMPLITUDE = 10e-9
 #: of the free amplitude, the usual sweep: from far in to where the tip is free
 USUAL_HEIGHTS = (0.2, 1.2)
-_BAND = 1.5  # widths of the resonance (f/Q) to both sides, the usual sweep of frequencies
+_BAND = 1.5  # widths of the resonance (f/Q) to both sides, the usual sweep of frequencies at least,
+_AMPLITUDES = 64  # at which the shift is worked out that widens it,
+_MARGIN = 0.1  # of which so much is added to it: the shift is one of first order
 _WIDEST = 10.0  # times the first resonance, the largest frequency of a drive
 _LEAST = 1e-2  # times the first resonance, the smallest
 #: how a point begins that does not begin with the motion of another
@@ -90,7 +94,7 @@ class _Sweep(NamedTuple):
 @verb()
 def tapping(sample: str | Mapping[str, Any] = "hertz", *, lever: Mapping[str, float] | None = None,
             amplitude: float = USUAL_AMPLITUDE, heights: tuple[float, float] | None = None,
-            frequencies: tuple[float, float] | None = None, height: float | None = None, points: int = 31,
+            frequencies: tuple[float | None, float | None] | None = None, height: float | None = None, points: int = 31,
             progress: Progress | None = None) -> xr.Dataset:
     """The oscillation of a driven tip over a sample, simulated: down and up again, or over frequencies and back.
 
@@ -106,15 +110,16 @@ def tapping(sample: str | Mapping[str, Any] = "hertz", *, lever: Mapping[str, fl
         amplitude: m, of the free lever at the frequency of its first mode.
         heights: m, the smallest and the largest distance of the undeflected tip from the sample; by default 0.2 and 1.2
             times the amplitude.
-        frequencies: Hz, the smallest and the largest; then the sweep is over the frequency, at one ``height``.
+        frequencies: Hz, the smallest and the largest; then the sweep is over the frequency, at one ``height``. None for
+            either: as far as the oscillation bends the resonance (`bent`), and 1.5 widths of it at least.
         height: m, of a sweep over frequencies.
         points: of each sweep.
         progress: called with (finished points, all points).
 
     Returns:
         over ``sweep`` (there, back, free, rest) and ``height`` or ``frequency``: amplitude, phase and what a lock-in
-        amplifier shows besides; ``_error`` of some, by how much they change with half of the steps or fewer; ``flag``,
-        of points that have not settled or graze; and the attribute ``findings``.
+        amplifier shows besides; ``_error`` of some, twice by how much they change with half of the steps or fewer;
+        ``flag``, of points that have not settled or graze; and the attribute ``findings``.
 
     Raises:
         ArgumentError: an input that there is not, or that cannot be.
@@ -147,7 +152,7 @@ def _sweep(made: Setup, amplitude: float, heights: Any, frequencies: Any, height
     Raises:
         ArgumentError: in the sample, too far, or both kinds of sweeps.
     """
-    first, quality = made.named["frequency"], made.named["quality"]
+    first = made.named["frequency"]
     if frequencies is None and height is None:
         low, high = tuple(part * amplitude for part in USUAL_HEIGHTS) if heights is None else heights
         number("heights", low, above=0.0, most=_LARGEST, unit="m")
@@ -159,11 +164,33 @@ def _sweep(made: Setup, amplitude: float, heights: Any, frequencies: Any, height
     if height is None:
         raise ArgumentError("height = None: a sweep over frequencies is at one height above the sample; give it, in m")
     number("height", height, above=0.0, most=_LARGEST, unit="m")
-    width = _BAND * first / quality
-    low, high = (max(first - width, _LEAST * first), first + width) if frequencies is None else frequencies
+    if frequencies is not None and len(frequencies) != 2:
+        raise ArgumentError(f"frequencies = {shown(frequencies)}: must be two numbers, the smaller first; None for "
+                            "either is where the resonance over the sample ends")
+    low, high = (None, None) if frequencies is None else frequencies
+    if low is None or high is None:
+        usual = _usual_band(made, amplitude, height)
+        low, high = usual[0] if low is None else low, usual[1] if high is None else high
     for value in (low, high):
         number("frequencies", value, least=_LEAST * first, most=_WIDEST * first, unit="Hz")
+    if not low < high:
+        raise ArgumentError(f"frequencies: the lowest, {low:.6g} Hz, must be below the highest, {high:.6g} Hz; one "
+                            "that is not given is where the resonance over the sample ends")
     return _Sweep("frequency", np.linspace(low, high, points), height)
+
+
+def _usual_band(made: Setup, amplitude: float, height: float) -> tuple[float, float]:
+    """The smallest and the largest frequency (Hz) between which the resonance bends, with its jumps.
+
+    The jumps lie near where the shift by the sample is least and largest of all amplitudes up to the free one.
+    """
+    first, width = made.named["frequency"], made.named["frequency"] / made.named["quality"]
+    with jax.enable_x64(True):
+        amplitudes = amplitude * np.arange(1, _AMPLITUDES + 1) / _AMPLITUDES
+        shifts = first * np.asarray(bent(made.lever, made.force, height, amplitudes))
+    low = min(-_BAND * width, shifts.min() - width)
+    high = max(_BAND * width, (1 + _MARGIN) * shifts.max() + width)
+    return max(first + low, _LEAST * first), min(first + high, _WIDEST * first)
 
 
 @functools.partial(jax.jit, static_argnames="steps")
@@ -214,8 +241,9 @@ def _table(sweep: _Sweep, found: list[SteadyOscillation], rough: list[list[Stead
     for name in _CHECKED:
         off = [told[name][1] - ordered([getattr(one[i], name) for one in rough]) for i in range(len(_COARSER))]
         off = [np.angle(np.exp(1j * one)) for one in off] if name == "phase" else off
-        told[f"{name}_error"] = (dims, np.abs(off).max(axis=0), {
-            "units": _TOLD[name][0], "long_name": f"change of the {name} with half of the steps, or fewer"})
+        told[f"{name}_error"] = (dims, _SAFE * np.abs(off).max(axis=0), {
+            "units": _TOLD[name][0],
+            "long_name": f"numerical error of the {name}: twice its change with half or three eighths of the steps"})
         told[name][2]["ancillary_variables"] = f"{name}_error flag"
     flag = gravest({Settling.grazing: ordered([one.grazing for one in found]) > 0,
                     Settling.unsettled: ordered([~one.settled for one in found]) > 0})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
-_TOLD = 3.0  # times the change with fewer steps, from which a dissipation is told
+_TOLD = 1.5  # times its numerical error, from which a dissipation is told
 _ELECTRON = 1.602176634e-19  # C
 _INPUTS = (("model", "", "contact model"), ("spring_constant", "N/m", "spring constant"),
            ("frequency", "Hz", "first resonance"), ("quality", "1", "quality factor"), ("modes", "1", "modes"),

@@ -19,9 +19,11 @@ from asperity.data.readers._errors import CorruptFile, NotRecognized, Unsupporte
 from asperity.data.readers._table import left_out, parse_rows, separator_of, split_cells, unit_factor
 from asperity.data.readers._text import read_head, read_text
 from asperity.data.readers._titles import quantity_of
+from asperity.measurements.time_series.damage import cut_off, damage_of, stands_still
 from asperity.messages import quoted
+from asperity.report.numbers import plain
 
-__all__ = ["Series", "read_series"]
+__all__ = ["DamagedCell", "Series", "in_words", "read_series"]
 
 _NAMES = {"time": ("time", "t"), "deflection": ("deflection", "defl", "cantilever_deflection"),
           "tip_position": ("tip_position", "tip"), "velocity": ("velocity", "v", "tip_velocity"),
@@ -31,7 +33,20 @@ _UNITS = {"time": ("s",), "deflection": ("m",), "tip_position": ("m",), "velocit
           "force": ("N",)}
 _FEWEST = 256  # samples
 _UNEVEN = 0.2  # of a step, by which a sample's time may be off
+_MEASURED = {"deflection", "tip_position", "velocity", "drive"}  # columns that are looked through for damage
+_FEW_DAMAGED = 3  # cells that all others contradict are mended,
+_FEW_OF = 0.01  # or so many of a column
 _WANTED = "Name the columns, with units, for example: time (us), deflection (nm), drive (V)."
+
+
+class DamagedCell(NamedTuple):
+    """One value of a table, in SI."""
+
+    column: str
+    time: float
+    value: float
+    expected: float  # what the others tell
+    unit: str
 
 
 class Series(NamedTuple):
@@ -45,6 +60,8 @@ class Series(NamedTuple):
     drive_unit: str  # N or V; "" without a drive
     force: Float[np.ndarray, " sample"] | None  # N, of a simulation
     unused: tuple[str, ...]  # titles of columns that are not known
+    damaged: tuple[DamagedCell, ...]  # cells that all others contradict: what those tell stands in their place
+    cut_off: tuple[str, ...]  # columns whose largest or smallest values are cut off, in words
 
 
 def read_series(path: str | PathLike[str]) -> Series:
@@ -52,7 +69,7 @@ def read_series(path: str | PathLike[str]) -> Series:
 
     Raises:
         ReadError: the file cannot be read, has no such columns or one twice, no unit or an unknown one, cells without a
-            number, fewer than 256 samples, or uneven times.
+            number, fewer than 256 samples, uneven times, values that stand still, or many that all others contradict.
     """
     path = Path(path)
     if is_foreign(head := read_head(path)):
@@ -79,9 +96,55 @@ def read_series(path: str | PathLike[str]) -> Series:
     own = "deflection" if "deflection" in columns else "tip_position"
     if np.ptp(columns[own]) == 0:
         raise CorruptFile(path, f"its {own.replace('_', ' ')} never changes.", "Is this the column that was measured?")
+    damaged: list[DamagedCell] = []
+    for name in sorted(_MEASURED & set(columns)):
+        columns[name], cells = _mended(path, name, columns["time"], columns[name], units[name])
+        damaged += cells
+    cut = [_cut_off(name, columns["time"], columns[name], units[name]) for name in sorted(_MEASURED & set(columns))]
     return Series(interval, columns[own], own == "tip_position", columns.get("velocity"), columns.get("drive"),
                   units.get("drive", ""), columns.get("force"),
-                  tuple(title for title, (name, _) in zip(titles, named, strict=True) if not name))
+                  tuple(title for title, (name, _) in zip(titles, named, strict=True) if not name),
+                  tuple(damaged), tuple(filter(None, cut)))
+
+
+def _mended(path: Path, name: str, time: np.ndarray, values: np.ndarray,
+            unit: str) -> tuple[np.ndarray, list[DamagedCell]]:
+    """The column with what the others tell in place of damaged cells, and these.
+
+    Raises:
+        CorruptFile: more than three, and one of a hundred; or it stands still for a while.
+    """
+    words = name.replace("_", " ")
+    if name != "drive" and (still := stands_still(values)):
+        first, last = still
+        raise CorruptFile(path, f"its {words} stands still at {plain(values[first], unit)} from "
+                          f"{plain(time[first], 's', 6)} to {plain(time[last], 's', 6)}: {last - first + 1} equal "
+                          "values of a motion that moves all the time.",
+                          "Was the detector read then? Give what is before and behind as files of their own.")
+    found = damage_of(values, adjacent=name != "drive")
+    cells = [DamagedCell(name, float(time[at]), float(seen), float(told), unit)
+             for at, seen, told in zip(found.at, found.seen, found.expected, strict=True)]
+    if len(cells) > max(_FEW_DAMAGED, _FEW_OF * len(values)):
+        raise CorruptFile(path, f"{len(cells)} of {len(values)} values of its {words} are not those of its motion, "
+                          f"first {in_words(cells[0])}.", "Spikes of the detector, or cells that lost a point, a digit "
+                          "or a sign? Record again, or mend the table.")
+    mended = values.copy()
+    mended[found.at] = found.expected
+    return mended, cells
+
+
+def in_words(cell: DamagedCell) -> str:
+    """A damaged cell, for people."""
+    return (f"{plain(cell.value, cell.unit)} at {plain(cell.time, 's', 6)} (the others tell "
+            f"{plain(cell.expected, cell.unit)})")
+
+
+def _cut_off(name: str, time: np.ndarray, values: np.ndarray, unit: str) -> str:
+    """In words where the column is cut off, "" where it is not."""
+    found = cut_off(values)
+    if found is None:
+        return ""
+    return f"{name.replace('_', ' ')} at {plain(found[2], unit)}, first from {plain(time[found[0]], 's', 6)} on"
 
 
 def _named(title: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from asperity.learning.outcome import Outcome
 from asperity.report.numbers import count_of, measurement, plain, prefix, spread
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, lines
-from asperity.report.style import quiet_figure
+from asperity.report.style import DATA, FIT, MUTED, quiet_figure
 
 if TYPE_CHECKING:
     from bokeh.plotting import figure
@@ -22,6 +22,7 @@ __all__ = ["defended", "page"]
 
 _CERTAIN = 0.05  # residual, to which a mode is named
 _ROWS = 8  # modes in the table
+_TWO = 1.96  # standard deviations to the ends of 95 %
 _BEYOND = 1.0  # depths of contact, to which the force is drawn
 
 
@@ -35,6 +36,11 @@ def page(made: xr.Dataset) -> Page:
               Panel("prediction", "Held-out episodes, predicted from windows in their first half; 1 is as good as "
                     "their mean. With products, the lifted state evolves linearly, or is lifted anew before each step.",
                     (_horizon(made),))]
+    if "harmonic_real" in made:
+        panels.append(Panel("harmonics of the settled motion", "Measured and foretold by the law, with the ends of "
+                            "95 % of the noise; right: what is left over its standard deviation, real and imaginary "
+                            f"parts. Chi-square {float(made['chi_square']):.4g}, "
+                            f"{int(made['degrees_of_freedom'])} degrees of freedom.", (_harmonics(made), _rest(made))))
     if "tip_force" in made:
         caption = ("Band: 95 %, of what is stated." if defended(made) else
                    "Not to be used: see what is said above. The band, 95 % of what is stated, does not hold that.")
@@ -49,11 +55,22 @@ def _headline(made: xr.Dataset) -> str:
              if len(sure) else "No frequency is verified")
     if "tip_force" not in made:
         return f"{words}."
+    if "harmonic_real" in made:
+        return f"{words}; {_of_law(made)}"
     if made["flag"] == Outcome.converged:
         return f"{words}; the force at the tip is recovered."
     if defended(made):
         return f"{words}; the force at the tip is recovered, but it is not that of this contact."
     return f"{words}; no force that can be defended."
+
+
+def _of_law(made: xr.Dataset) -> str:
+    """What a settled motion tells of its contact."""
+    if made["flag"] == Outcome.converged:
+        return "a law of contact fits its harmonics, and they tell the modulus."
+    if made["flag"] == Outcome.bound_hit:
+        return "a law of contact fits its harmonics, but they do not tell the modulus."
+    return "no law of this contact that can be defended."
 
 
 def defended(made: xr.Dataset) -> bool:
@@ -86,11 +103,24 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
         rows.append(Finding("largest force", measurement(float(made["tip_force"][top]), "N",
                                                          [(float(made["tip_force_std"][top]), "")]),
                             f"At {plain(float(made['distance'][top]), 'm', 3)}."))
+    if "modulus_high" in made and "modulus" in made:
+        value = measurement(float(made["modulus"]), "Pa", [(float(made["modulus_std"]), "")])
+        rows.append(Finding("modulus", f"{value} ({_interval(made)}, 95 %)", made["modulus"].attrs["long_name"] + "."))
+    elif "modulus_high" in made:
+        rows.append(Finding("modulus", f"not told: {_interval(made)} (95 %)", "What the record leaves of it."))
     for name, unit in (("modulus", "Pa"), ("contact_attraction", "N"), ("contact_point", "m")):
-        if name in made:
+        if name in made and not (name == "modulus" and "modulus_high" in made):
             rows.append(Finding(name.replace("_", " "), measurement(
                 float(made[name]), unit, [(float(made[f"{name}_std"]), "")]), made[name].attrs["long_name"] + "."))
     return tuple(rows)
+
+
+def _interval(made: xr.Dataset) -> str:
+    """The interval of the modulus, which may be open."""
+    low, high = float(made["modulus_low"]), float(made["modulus_high"])
+    if np.isfinite(high):
+        return spread(low, high, "Pa") if low > 0 else f"{plain(high, 'Pa', 2)} at most"
+    return f"{plain(low, 'Pa', 2)} at least" if low > 0 else "anything"
 
 
 def _ends(one: xr.Dataset, name: str) -> str:
@@ -142,6 +172,45 @@ def _horizon(made: xr.Dataset) -> figure:
               "prediction_error_relifted": "with products, re-lifted"}
     return lines([Line(label, ahead / factor, made[name].values) for name, label in labels.items()], "error ahead",
                  f"time ahead ({unit})", "rms error over rms signal", logarithmic=True)
+
+
+def _harmonics(made: xr.Dataset) -> figure:
+    """Amplitudes of the harmonics of every record, measured and foretold."""
+    plot = quiet_figure("harmonics", "multiple of the drive's frequency", "amplitude (pm)", frame_width=330,
+                        frame_height=300, y_axis_type="log")
+    for record in range(made.sizes["record"]):
+        one = made.isel(record=record)
+        seen, foretold = (np.hypot(one[f"harmonic_{kind}real"].values, one[f"harmonic_{kind}imaginary"].values) * 1e12
+                          for kind in ("", "fitted_"))
+        half, number = _TWO * one["harmonic_std"].values * 1e12, np.arange(float(len(seen)))
+        use = np.isfinite(seen) & (number > 0)
+        low = np.maximum((seen - half)[use], 0.01 * half[use])
+        plot.segment(number[use], low, number[use], (seen + half)[use], color=DATA)
+        plot.scatter(number[use], seen[use], size=5, color=DATA, legend_label="measured, 95 %")
+        plot.scatter(number[use], foretold[use], size=9, color=FIT, marker="cross", legend_label="law")
+    _name(plot)
+    return plot
+
+
+def _rest(made: xr.Dataset) -> figure:
+    """What the law leaves of the harmonics, over its standard deviation."""
+    plot = quiet_figure("what is left", "multiple of the drive's frequency", "standard deviations", frame_width=270,
+                        frame_height=300)
+    number = np.tile(np.arange(float(made.sizes["harmonic"])), made.sizes["record"])
+    for part, color in (("real", DATA), ("imaginary", FIT)):
+        left = (made[f"harmonic_{part}"] - made[f"harmonic_fitted_{part}"]) / made["harmonic_std"]
+        plot.scatter(number, left.values.ravel(), size=5, color=color, legend_label=part)
+    for end in (-_TWO, _TWO):
+        plot.line([0, number.max()], [end, end], color=MUTED, line_dash="dotted")
+    _name(plot)
+    return plot
+
+
+def _name(plot: figure) -> None:
+    """The legend above the figure."""
+    plot.legend.update(label_text_font_size="11px", border_line_color=None, orientation="horizontal", padding=0,
+                       margin=0)
+    plot.add_layout(plot.legend[0], "above")
 
 
 def _law(made: xr.Dataset) -> figure:

@@ -11,19 +11,28 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.signal import detrend
 
 from asperity.contact.named import assumed_inputs, contact_model
 from asperity.data import provenance
 from asperity.data.results import assumed_in_words, flag_attributes
 from asperity.data.verbs import verb
-from asperity.dynamics import force_recovery, hankel, recovered_contact, smoother
+from asperity.dynamics import (
+    force_recovery,
+    hankel,
+    recovered_contact,
+    settled_fit,
+    settled_law,
+    settled_orbit,
+    smoother,
+)
 from asperity.dynamics.hankel import HankelModes, coordinates_of, modes_of, prediction_errors
 from asperity.dynamics.recovered_contact import RecoveredContact, contact_in
 from asperity.learning.outcome import Outcome
-from asperity.measurements.time_series.files import Series, read_series
+from asperity.measurements.time_series.damage import dominant_period
+from asperity.measurements.time_series.files import Series, in_words, read_series
 from asperity.measurements.time_series.recovery import KNOWN, NEEDED, Recovery, recovered
-from asperity.messages import ArgumentError, AsperityError, DataError, shown
+from asperity.measurements.time_series.settled import REPEATS, repeats, settled
+from asperity.messages import ArgumentError, AsperityError, DataError, number, quoted, shown
 from asperity.quantities import QUANTITIES
 from asperity.report.citing import citations
 from asperity.report.numbers import count_of, plain
@@ -44,16 +53,22 @@ _MOST_QUADRATIC = 8  # and of the one with products
 _HORIZON = 240  # steps, at most
 _WHITE = 0.2  # correlation of neighbors in what is left of the deflections, from which it is no noise
 _SILENT = 1e-5  # of the stroke: what is left is rounding
+_SHOWN = 4  # damaged cells that a sentence names
+_CUT = ("The record is cut off: {}. The detector was saturated: amplitudes, damping and force are not those of the "
+        "motion. Lower the amplitude or re-center the laser.")
+_LARGEST = 1e12  # of any number that is said of a lever, SI
 _WIDE = 1.96  # standard deviations to the ends of 95 %
 _DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
           "{alike:.2f} between neighbors): other modes of the lever, a force that depends on more than the distance "
           "(viscosity, hysteresis), or wrong constants. The bands do not hold that: take the law as a sketch.")
 _AGAINST = ("The record contradicts what is said of the lever: {}. A wrong spring constant or sensitivity of the "
-            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (lever in Python).")
-_REPEATS = 0.01  # of the amplitude, by which the lower turning point must move: below it every period is the same one
+            "detector shows as a wrong drive. Correct the constants, or give larger uncertainties (--quality-std and "
+            "its like; lever in Python).")
 _REPEATING = ("The motion repeats itself: its lower turning point moves by {:.2g} % of the amplitude. One path, "
               "however often it is passed, does not tell where contact begins: such laws were off by a third of the "
-              "peak in bands that did not say so. Record from the start of the motion, or while its amplitude changes.")
+              "peak in bands that did not say so. Give the tip (--radius, --model): a law of contact is fitted to the "
+              "harmonics then. Or record from the start of the motion, or while its amplitude changes.")
+_DEFLECTIONS = ["No height of the lever: distances are its deflections."]
 _UNLIKE = 2.0  # chi-square over its degrees of freedom, from which a contact is not that of the force
 _UNLIKE_WORDS = ("No modulus: the force is not that of this contact (chi-square {:.3g} times its degrees of freedom). "
                  "Another shape of the tip, adhesion, or a layer?")
@@ -70,6 +85,7 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         lever: what is known of it, SI: ``spring_constant``, ``resonance_frequency`` and ``quality`` for the force;
             ``free_amplitude``, ``drive_frequency``, ``height``, ``temperature``; and standard uncertainties with
             ``_std``, relative (those of ``drive_phase`` in rad, of ``height`` in m).
+            Without a height, or with 0, distances are deflections.
         contact: a model without adhesion for the force: ``name``, ``radius`` ..., as `asperity.fit` takes one.
         draws: of the episodes, for intervals.
         seed: of them.
@@ -78,7 +94,10 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         over ``mode``: eigenvalues with ``residual``, ``frequency`` and ``damping_rate`` with ``_low`` and ``_high``
         (95 %); over ``step``: the errors of prediction of held-out episodes; over ``point``: ``tip_force`` with its
         ``_std`` and ``tip_force_covariance``; ``modulus``, ``contact_point``, ``contact_attraction`` with ``_std``;
-        ``flag``: misfit where what is left of the deflections is no noise.
+        ``flag``: misfit where what is left of the deflections is no noise. Of settled motions with a ``contact`` the
+        force is that of a law, with ``modulus_low`` and ``modulus_high`` (95 %), ``viscosity``, ``chi_square``, and
+        over ``record`` and ``harmonic`` the ``harmonic_real`` and ``harmonic_imaginary`` that were measured and
+        fitted; ``flag``: misfit where they are not those of the law, bound_hit where the modulus is not told.
 
     Raises:
         ReadError: a table cannot be read. ArgumentError: what is said of the lever or the contact is wrong or not
@@ -94,30 +113,57 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
                             f"{', '.join(NEEDED)} of the lever must be known, too")
     series = [read_series(path) for path in paths]
     made, said = _modes(series, draws, seed)
-    flag = Outcome.converged
-    if lever is not None:
-        found = recovered(series, lever)
-        own, more, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
-                                 stated="spring_constant_std" in lever)
+    words, damaged, flag = _damage(dict(zip(map(str, paths), series, strict=True)))
+    said, used = words + said, [hankel]
+    if lever is not None and model is not None and repeats(series):
+        own, more, outcome = settled(series, lever, model)
+        made, said, flag = made | own, [*said, *more, _tip_in_words(model)], max(flag, outcome)
+        used += [settled_law, settled_fit, settled_orbit]
+    elif lever is not None:
+        own, more, flag = _forced(series, lever, model, flag)
         made, said = made | own, said + more
-        if model is not None and flag == Outcome.converged:
-            own, more, flag = _touched(found, model)
-            made, said = made | own, said + more
-        elif model is not None:
-            said.append("No modulus: the force is flagged.")
+        used += [force_recovery, smoother, *([recovered_contact] if model else [])]
+    if lever is not None:
+        said += _DEFLECTIONS * (not lever.get("height") and not series[0].of_tip)
     guessed = assumed_inputs(contact) if contact is not None else {}
     said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
     said += [f"Columns that are not known were left out: {', '.join(unused)}."] if unused else []
     named = [str(path) for path in paths]
     attributes = {"file": named[0], "findings": json.dumps(said), "assumed": json.dumps(guessed), "failed_files": "[]",
-                  "citations": json.dumps(citations(hankel, *((force_recovery, smoother) if lever else ()),
-                                                    *((recovered_contact,) if model else ())))}
+                  "damaged": json.dumps(damaged), "citations": json.dumps(citations(*used))}
     dataset = xr.Dataset({**made, "flag": ((), np.int8(flag), flag_attributes())}, attrs=attributes)
     step = provenance.step("series_model", {"source": named if len(named) > 1 else named[0], "lever": lever,
                                             "contact": contact, "draws": draws, "seed": seed}, seed=seed,
                            inputs=[provenance.file_record(Path(path)) for path in paths])
     return provenance.record(dataset, step)
+
+
+def _forced(series: Sequence[Series], lever: Mapping[str, float], model: Any,
+            flag: Outcome) -> tuple[dict[str, Any], list[str], Outcome]:
+    """The recovered force and, where nothing speaks against it, the contact in it."""
+    found = recovered(series, lever)
+    made, said, outcome = _force(found, max(float(np.ptp(one.deflection)) for one in series),
+                                 stated="spring_constant_std" in lever)
+    flag = max(flag, outcome)
+    if model is not None and flag == Outcome.converged:
+        own, more, flag = _touched(found, model)
+        return made | own, said + more, flag
+    return made, [*said, *(["No modulus: the force is flagged."] if model is not None else [])], flag
+
+
+def _damage(series: Mapping[str, Series]) -> tuple[list[str], list[dict[str, Any]], Outcome]:
+    """What there is to say of cells that were mended and of columns that are cut off; records by their files."""
+    of = {path: f"{quoted(Path(path).name)}: " if len(series) > 1 else "" for path in series}
+    cells = [(path, cell) for path, one in series.items() for cell in one.damaged]
+    named = "; ".join(f"{of[path]}{cell.column.replace('_', ' ')} {in_words(cell)}" for path, cell in cells[:_SHOWN])
+    more = f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else ""
+    cut = [of[path] + words for path, one in series.items() for words in one.cut_off]
+    said = [_CUT.format("; ".join(cut))] if cut else []
+    said += [f"{count_of(len(cells), 'sample')} left out, which all others contradict (a spike, or a cell that lost a "
+             f"point, a digit or a sign): {named}{more}."] if cells else []
+    return said, [{"file": path, **cell._asdict()} for path, cell in cells], (
+        Outcome.saturated if cut else Outcome.converged)
 
 
 def _contact(contact: Mapping[str, Any] | None) -> Any:
@@ -138,8 +184,10 @@ def _checked(lever: Mapping[str, float] | None) -> None:
         if name not in KNOWN:
             raise ArgumentError(f"lever holds {shown(name)}: nothing of that name is known of a lever; known are "
                                 f"{', '.join(KNOWN)}")
-        if not np.isfinite(value) or (value <= 0 and name != "height" and not name.endswith("_std")):
-            raise ArgumentError(f"lever holds {name} = {shown(value)}: must be above 0")
+        if name == "height" or name.endswith("_std"):
+            number(f"{name} in lever", value, least=0.0, most=_LARGEST)
+        else:
+            number(f"{name} in lever", value, above=0.0, most=_LARGEST)
 
 
 def _variable(dims: tuple[str, ...] | str, values: Any, unit: str, meaning: str) -> tuple[Any, Any, dict[str, str]]:
@@ -151,7 +199,7 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
     interval = series[0].interval
     if any(abs(one.interval / interval - 1) > 1e-6 for one in series):
         raise DataError("source: the records have different sampling rates; give them one at a time")
-    period = _period(series[0].deflection)
+    period = dominant_period(series[0].deflection)
     every = max(int(min(period / _PER_PERIOD, min(len(one.deflection) for one in series) / _LEAST)), 1)
     thin = [_thinned(one.deflection, every) for one in series]
     most = -(-_EPISODES // len(thin))
@@ -176,12 +224,6 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
             f"{count_of(len(held), 'episode')} held out, predicted over {count_of(steps, 'step')}."]
     said += [f"Nothing above {plain(_PASSED / (2 * interval * every), 'Hz', 3)} is sought."] if every > 1 else []
     return made, said
-
-
-def _period(values: np.ndarray) -> float:
-    """Samples of the dominant period, a drift aside."""
-    power = np.abs(np.fft.rfft(np.asarray(detrend(values), float) * np.hanning(len(values))))
-    return len(values) / float(np.argmax(power[1:]) + 1)
 
 
 def _thinned(values: np.ndarray, every: int) -> np.ndarray:
@@ -236,7 +278,7 @@ def _force(found: Recovery, stroke: float, *, stated: bool) -> tuple[dict[str, A
         return made, [*said, *against, "The force did not settle: do not use it."], Outcome.not_converged
     if alike > _WHITE and left > _SILENT * stroke:
         return made, [*said, *against, _DOUBT.format(left=f"{left * 1e12:.3g} pm", alike=alike)], Outcome.misfit
-    repeats = [_REPEATING.format(100 * found.ranging)] if found.ranging < _REPEATS else []
+    repeats = [_REPEATING.format(100 * found.ranging)] if found.ranging < REPEATS else []
     if against or repeats:
         return made, [*said, *against, *repeats], Outcome.misfit
     return made, said, Outcome.converged

@@ -34,7 +34,7 @@ from asperity.learning.gp.force_table import (
 from asperity.learning.gp.hyperparameters import Draws
 from asperity.learning.gp.observed import Observed, PartPosterior
 from asperity.learning.gp.tempering import tempered
-from asperity.learning.sader_jarvis import ill_posed, inflections, sader_jarvis
+from asperity.learning.sader_jarvis import canceled, ill_posed, inflections, sader_jarvis
 from asperity.measurements.tip_force.doubts import related, slow, spikes, stays, steps, turns, waves
 from asperity.measurements.tip_force.law_table import together
 from asperity.measurements.tip_force.table_law import (
@@ -56,6 +56,8 @@ _KNOWN = ("Amplitude, spring constant and resonance frequency are taken as exact
           "approach.")
 _ILL = ("At this amplitude the inversion of Sader and Jarvis, drawn as dots, is ill-posed for this law (its test of "
         "inflection points): do not trust the dots.")
+_CANCELED = ("The table ends near where repulsion and attraction cancel: there the inversion of Sader and Jarvis, "
+             "drawn as dots, is off by up to 12 % of the largest attraction, as it has each of them to 5 %.")
 
 
 class _Shifts(NamedTuple):
@@ -139,7 +141,7 @@ def force_law_of_frequency_shift(source: str | PathLike[str], *, amplitude: floa
     level = float(fit["bin_frequency_shift_level"][-1])
     off = f"; a level of {plain(level, 'Hz', 2)} at the last one is taken off" if abs(level) > noise else ""
     said = [*doubts, f"The noise of the frequency shifts is {plain(noise, 'Hz', 2)}{off}.", *([_ILL] if bad else []),
-            _KNOWN, SAID]
+            *([_CANCELED] if canceled(law["force"][inside]) else []), _KNOWN, SAID]
     made = dataset_of(law, single, source, said, doubted=bool(doubts)).assign_attrs(observed="frequency_shift", **lever)
     arguments = {"source": str(source), **{name: value for name, value in given.items() if value is not None},
                  "draws": count, "seed": seed}
