@@ -1,15 +1,14 @@
-"""Distances alone against distances and angles, on graphs of the first shell and of 5 angstrom: what each knows of shear.
+"""Distances alone against distances and angles, on graphs of the first shell and of 5 angstrom.
 
     python -m tests.verify.atomistic.test_distances_and_angles [MomentNet-3.77] [DistanceGNN-5.0] ...
 
-400 structures of silicon by Stillinger and Weber, whose constants are 151.42, 76.42, 56.45 GPa and whose shuffle plane has
-0.09953 eV/A^4 (matscipy). The same of silicon by density functional theory is in `test_zuo`.
+What each knows of the shear of silicon by Stillinger and Weber, from 400 structures: its constants are 151.42, 76.42
+and 56.45 GPa, its shuffle plane has 0.09953 eV/A^4 (matscipy). Of silicon by density functional theory: `test_zuo`.
 """
 
 import sys
 import time
 
-import ase.calculators.calculator
 import jax
 import numpy as np
 import pytest
