@@ -105,7 +105,7 @@ def test_a_soft_sample_of_strong_adhesion_is_that_of_jkr(x64):
     given = {"radius": 1e-6, "modulus": 1e5, "work_of_adhesion": 1e-3, "poisson_ratio": 0.5}
     own, limit = LennardJonesContact(**given, tabor_parameter=5.0), JKR(**given)
     size = -limit.jump_off_indentation() / 0.9086
-    for at, share in ((10.0, 1e-3), (40.0, 2e-4)):
+    for at, share in ((10.0, 1e-3), (40.0, 2e-4), (1000.0, 2e-3)):  # the last beyond the table
         assert float(own.force(at * size)) == pytest.approx(float(limit.force(at * size)), rel=share)
     assert float(own.pull_off_force() / limit.pull_off_force()) == pytest.approx(1.0, abs=0.02)
 
@@ -145,7 +145,6 @@ def test_the_separation_of_the_surfaces(x64):
     z0 = float(model.equilibrium_separation())
     reduced = 1e9 / (1 - 0.09)
     assert (20e-9 * 0.05**2 / reduced**2 / z0**3) ** (1 / 3) == pytest.approx(0.8)
-    assert float(model.largest_indentation()) > 40 * z0
 
 
 @pytest.mark.study

@@ -124,9 +124,9 @@ def branches(log_parameter: Scalar) -> Branches:
     log = within(log_parameter)
     parameter = jnp.exp(log)
     across = jnp.cos(jnp.arange(_ACROSS) * jnp.arccos(2 * (log - _MADE[0]) / (_MADE[1] - _MADE[0]) - 1))
-    digits = jnp.result_type(log)
-    separation, force = (jnp.asarray(one, digits) @ across for one in tabulated())
-    value, slope = (jnp.asarray(one, digits) for one in _nodes())
+    digits = np.float32 if log.dtype == jnp.float32 else np.float64  # of which JAX may keep half
+    separation, force = (jnp.asarray(one.astype(digits)) @ across for one in tabulated())
+    value, slope = (jnp.asarray(one.astype(digits)) for one in _nodes())
     size = -(1 + parameter) / (_SCALE * parameter)
     nodes = size * (value @ separation), value @ force, size * (slope @ separation), slope @ force
     first, begins, end, last = _turns(nodes[0], nodes[2])

@@ -32,8 +32,8 @@ class LennardJonesContact(AbstractAdhesiveContact):
     Its pull-off force is up to 6 % above that of `MaugisDugdale` at lambda = 1.157 mu. The limits are
     $2 \pi w R$ (mu -> 0; the interface is compliant, and the contact thereby softer than `DMT`) and `JKR`.
     Validity: 0.01 < mu < 5 (a mu out of range acts as one at its end), no friction, small strain, contact much
-    smaller than R and the sample thickness, w > 0, forces up to some 200 pi w R (``largest_indentation``; beyond
-    they rise as those of `Hertz`).
+    smaller than R and the sample thickness, w > 0. The curve is solved up to some 450 pi w R; beyond, the force rises
+    as that of `Hertz`, from the same value and slope.
     Shape parameters: the logarithms of $\delta_c = (\pi^2w^2R/K^2)^{1/3}$ in m and of mu; amplitude $\pi wR$ in N.
     Source: Greenwood, Proc. R. Soc. A 453, 1277 (1997); Tabor, J. Colloid Interface Sci. 58, 2 (1977).
     """
@@ -61,10 +61,6 @@ class LennardJonesContact(AbstractAdhesiveContact):
     def end_of_contact(self, theta: tuple[Scalar, ...]) -> Scalar:
         """The displacement instability in m; where there is none, where the attraction is 4 % of pi w R."""
         return branches(theta[1]).end * jnp.exp(theta[0])
-
-    def largest_indentation(self) -> Scalar:
-        """The end of the table in m, some 40 to 70 delta_c."""
-        return branches(jnp.log(self.tabor_parameter)).displacement[-1] * jnp.exp(log_displacement_scale(self))
 
     def basis(self, indentation: Scalar, theta: tuple[Scalar, ...]) -> tuple[Scalar, ...]:
         """``(P(delta / delta_c; mu),)``, a pure number."""

@@ -79,7 +79,7 @@ def harmonics_of(deflection: Float[np.ndarray, " sample"], rate: float) -> Motio
     """
     count, per_period = len(deflection), 2 * np.pi / rate
     periods = count / per_period
-    if per_period < _SAMPLES or periods < _PERIODS:
+    if per_period < _SAMPLES or count + 1 < _PERIODS * per_period:
         raise DataError(f"{per_period:.3g} samples for a period of the drive, and {periods:.3g} periods: the harmonics "
                         f"of a settled motion need {_SAMPLES} and {_PERIODS} at least; sample faster, or record longer")
     largest = int(min(_MOST, _SHARE * per_period / 2))

@@ -25,7 +25,9 @@ KNOWN = {"spring_constant": None, "resonance_frequency": None, "quality": None, 
          "height_std": 0.0}
 _ANY_PHASE = 0.5  # rad, of a drive that was not recorded
 _OFFSET = 0.1  # of the stroke: standard deviation of the zero of the deflection
-_FARTHEST = 4.0  # standard uncertainties, by which the record may differ from what is given
+_FARTHEST = 4.0  # standard uncertainties, by which the record may differ from what is given,
+_TOGETHER = 18.5  # and the sum of their squares: what four numbers exceed once in a thousand;
+_NOTED = 2.0  # then these are named
 _PER_PERIOD = 64  # samples of a period are used, about: more are thinned out
 _MOST = 16384  # samples in all; what comes later is left out
 _PARTS = 8  # of a record, at most, whose amplitudes are compared
@@ -127,11 +129,13 @@ def uncertain_of(told: TappedLever) -> str:
 
 
 def contradictions(departures: Mapping[str, tuple[float, float]], told: TappedLever) -> tuple[str, ...]:
-    """What of the lever is found farther from what was given than its uncertainty allows."""
+    """What of the lever is found farther from what was given than its uncertainty allows, alone or together."""
+    limits = {name: limit for name, limit in _limits(told).items() if name in departures and limit[0] > 0}
+    away = {name: abs(departures[name][0]) / std for name, (std, _) in limits.items()}
+    together = sum(one**2 for one in away.values()) > _TOGETHER
     return tuple(f"{name.replace('_', ' ')} {departures[name][0] * (100 if unit == '1' else 1):+.3g} "
                  f"{'%' if unit == '1' else unit} from what was given, +- {_share(std, unit)}"
-                 for name, (std, unit) in _limits(told).items()
-                 if name in departures and abs(departures[name][0]) > _FARTHEST * std)
+                 for name, (std, unit) in limits.items() if away[name] > (_NOTED if together else _FARTHEST))
 
 
 def _share(value: float, unit: str) -> str:

@@ -48,7 +48,7 @@ _MISFIT = ("No modulus: the harmonics are not those of this law (chi-square {chi
 _UNTOLD = ("The record does not tell the modulus{ends}. It is told by how long and how deep the tip is in contact: "
            "lower the setpoint, record longer or with less noise, or give records at several amplitudes at once.")
 _AGAINST = ("No modulus: the record contradicts what is said of the lever: {}. Correct the constants, or give larger "
-            "uncertainties (lever in Python).")
+            "uncertainties (--quality-std and its like; lever in Python).")
 _DEEP = "The tip goes {depth} deep, more than half of its radius: a paraboloid is no sphere there; try --model sphere."
 
 
