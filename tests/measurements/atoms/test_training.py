@@ -9,6 +9,7 @@ import xarray as xr
 from asperity.data.disk import StoreError
 from asperity.data.readers._errors import ReadError
 from asperity.measurements.atoms.training import train_potential
+from asperity.measurements.atoms.training_claims import claims
 from asperity.measurements.atoms.weights import read_potential, write_potential
 from asperity.messages import ArgumentError, DataError
 from tests.measurements.atoms.silicon_file import extxyz, some
@@ -57,6 +58,15 @@ def test_a_training_gives_weights_page_errors_and_a_dataset(folder):
     assert "inside of 95" in page
     assert (folder / "own.csv").read_text().startswith("configurations,number,error_energy (eV)")
     assert not (folder / "own.npz.work").exists()
+
+
+def test_stresses_of_the_other_sign_are_told(folder):
+    """Whatever was learnt, energies and forces make stresses whose sign is theirs."""
+    with xr.open_dataset(folder / "own.nc") as stored:
+        made = stored.load()
+    right, wrong = (made.assign(stress_reference=made["stress"] * factor) for factor in (0.9, -0.9))
+    assert "train with --stress vasp" not in " ".join(claims(right))
+    assert "The given stresses have the wrong sign" in claims(wrong)[1]
 
 
 def test_predictions_with_intervals_flags_and_files(folder):

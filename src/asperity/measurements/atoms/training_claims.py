@@ -11,6 +11,7 @@ import xarray as xr
 __all__ = ["claims", "error_words"]
 
 _WORSE = 1.5  # times the errors in training, from which new configurations are said to be harder
+_REVERSED = 0.7  # of the error of the stresses, below which it must come with the sign changed
 _FALLING = 0.05  # of the error of the forces, by which the last tenth of the training still lowered it
 
 
@@ -26,8 +27,8 @@ def error_words(table: xr.Dataset, choice: str) -> str:
 
 def claims(table: xr.Dataset) -> list[str]:
     """One sentence each, the headline first."""
-    return [_headline(table), *_splits(table), *json.loads(table.attrs["remarks"]), *_intervals(table),
-            *_unfinished(table)]
+    return [_headline(table), *_reversed(table), *_splits(table), *json.loads(table.attrs["remarks"]),
+            *_intervals(table), *_unfinished(table)]
 
 
 def _names(table: xr.Dataset) -> list[str]:
@@ -40,6 +41,17 @@ def _headline(table: xr.Dataset) -> str:
     fresh = new != "test" or table.attrs["by"] == "trajectory"
     what = "configurations of new trajectories" if fresh else "configurations between known ones"
     return f"Mean errors on {count} {what}: {error_words(table, new)}."
+
+
+def _reversed(table: xr.Dataset) -> list[str]:
+    """Whether the stresses are rather those of the other sign: energies and forces know it."""
+    own, given = table["stress"].values, table["stress_reference"].values
+    if not np.isfinite(given).any():
+        return []
+    off, other = (float(np.nanmean(np.abs(own - sign * given))) for sign in (1, -1))
+    return [f"The given stresses have the wrong sign: energies and forces tell others, off by {off:.3g} GPa from the "
+            f"given ones, and by {other:.3g} GPa with the sign changed. Do not use this potential; where stresses are "
+            "positive in compression, as VASP writes them, train with --stress vasp."] if other < _REVERSED * off else []
 
 
 def _splits(table: xr.Dataset) -> list[str]:
