@@ -51,7 +51,8 @@ def _reversed(table: xr.Dataset) -> list[str]:
     off, other = (float(np.nanmean(np.abs(own - sign * given))) for sign in (1, -1))
     return [f"The given stresses have the wrong sign: energies and forces tell others, off by {off:.3g} GPa from the "
             f"given ones, and by {other:.3g} GPa with the sign changed. Do not use this potential; where stresses are "
-            "positive in compression, as VASP writes them, train with --stress vasp."] if other < _REVERSED * off else []
+            "positive in compression, as VASP writes them, train with --stress vasp."
+            ] if other < _REVERSED * off else []
 
 
 def _splits(table: xr.Dataset) -> list[str]:
