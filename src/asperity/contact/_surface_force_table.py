@@ -30,7 +30,6 @@ from numpy.polynomial import chebyshev
 
 from asperity.contact._model import Scalar
 from asperity.contact._roots import implicit_root
-from asperity.contact.surface_forces import surface_force_curve
 
 __all__ = ["RANGE", "Branches", "branches", "force_at", "least_force", "tabulated", "within"]
 
@@ -80,6 +79,8 @@ def _off(gap: float, parameter: float, goal: float) -> float:
 def _made() -> tuple[np.ndarray, np.ndarray]:
     """Coefficients of (H_0 - 1) / (1 + mu) and of the force, (along, across)."""
     from scipy.optimize import brentq
+
+    from asperity.contact.surface_forces import surface_force_curve
 
     place = np.cos(np.pi * (np.arange(_SEEN) + 0.5) / _SEEN)[::-1]
     across = np.cos(np.pi * (np.arange(_ACROSS) + 0.5) / _ACROSS)
