@@ -98,6 +98,7 @@ def test_two_amplitudes_tell_more_and_heights_that_are_known_even_more(noisy):
     assert tied.contact_points[0, 0] == pytest.approx(tied.contact_points[1, 0], abs=1e-13)
 
 
+@pytest.mark.study  # some 5 s
 def test_a_viscosity_is_found_beside_the_modulus():
     """0.2 of the modulus, times the radian frequency of the drive."""
     found = settled_law([record(noise=1e-12, viscosity=0.2 * MODULUS)], LEVER, TIP)

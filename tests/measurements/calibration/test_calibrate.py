@@ -168,7 +168,7 @@ def test_no_calibration_shows_more_digits_than_its_error_carries(stiff, sensitiv
             assert max(len(row[4].replace(".", "").lstrip("0")), len(row[5].replace(".", "").lstrip("0"))) <= 2
 
 
-@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("as_json", [False, pytest.param(True, marks=pytest.mark.study)])  # some 6 s
 def test_a_file_that_contradicts_its_only_method_gets_no_number(tmp_path, as_json):
     """The measured spectrum in air: 8.9 N/m by equipartition, 27.13 N/m in its header."""
     code, out, _ = run("calibrate", "spring-constant", shared_data("force/thermal/thermal.nid"), "--out",

@@ -70,6 +70,7 @@ def test_a_lever_that_the_record_contradicts_gives_no_modulus(tmp_path):
     assert float(found["drive_departure"]) > 4 * 0.05
 
 
+@pytest.mark.study  # some 10 s
 def test_a_motion_that_touches_nothing(tmp_path):
     """Neither end of the modulus is told, and that is said; nothing is written of the force."""
     path = table(tmp_path / "far.csv", height=60e-9)
@@ -98,6 +99,7 @@ def test_a_record_of_few_periods_says_what_lacks(tmp_path):
     assert "tip_force" not in found
 
 
+@pytest.mark.study  # some 10 s
 def test_records_of_two_amplitudes_enter_one_fit(tmp_path, made):
     paths = [table(tmp_path / f"{nm}.csv", free=nm * 1e-9) for nm in (20, 30)]
     found = series_model(paths, lever={**LEVER, "spring_constant_std": 0.05}, contact=TIP)

@@ -140,6 +140,7 @@ def test_a_level_and_a_tilt_are_no_force(spoiled, tmp_path):
     assert float(made["level_std"][0]) < 1e-11
 
 
+@pytest.mark.study  # some 5 s
 def test_waves_are_no_force(tmp_path):
     z = np.linspace(0.4, 40.0, 200)
     noise = 0.02 * np.random.default_rng(1).standard_normal(200)
