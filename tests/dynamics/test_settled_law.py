@@ -120,6 +120,7 @@ def test_the_tip_has_to_be_known():
     assert sphere.modulus < 0.5 * MODULUS
 
 
+@pytest.mark.study  # some 10 s
 def test_a_motion_that_touches_nothing_tells_no_modulus():
     """Far from the sample: nothing but the linear motion; neither end of the modulus is told."""
     found = settled_law([record(noise=3e-12, height=60e-9)], LEVER, TIP)

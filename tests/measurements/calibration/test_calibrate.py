@@ -237,6 +237,7 @@ def test_the_digits_of_the_radius_are_those_that_the_pixel_allows():
     assert float(found["radius_std"]) > 19.5e-9**2 / (2 * 70e-9)
 
 
+@pytest.mark.study  # some 5 s
 def test_a_radius_beyond_its_own_limit_is_none():
     """Steps of a grating make a bound of no round shape: 167 um were given beside "at most 273 nm"."""
     found = calibrate.tip(shared_data("image/height/mi-1.mi"))

@@ -10,6 +10,7 @@ from asperity.messages import DataError
 from tests.measurements.rheometry.test_power_law import COUNT, RADIUS, virtual_curves
 
 
+@pytest.mark.study  # some 7 s
 def test_times_of_few_digits_give_the_same_material(caplog):
     """Rounded to 1 ms, a hundredth of the ramp, moduli change by less than a hundredth; stretched in time, by half."""
     data = virtual_curves(COUNT, 0)

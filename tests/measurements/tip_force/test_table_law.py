@@ -214,6 +214,7 @@ def test_steps_spikes_and_two_recordings_are_told():
     assert not slow(np.full(8, 2.0), "beyond the data")
 
 
+@pytest.mark.study  # some 5 s
 def test_values_in_coarse_steps_have_no_law(tmp_path):
     """Attraction rounded to 0.2 nN: the far rows are all zero, and no noise is left by which to tell the law."""
     z = np.linspace(0.4, 10.0, 60)
