@@ -13,11 +13,16 @@ from scipy.special import ellipk
 
 from asperity.contact import JKR, LennardJonesContact, MaugisDugdale, _surface_force_table, surface_forces
 from asperity.contact._surface_force_table import branches, force_at, least_force
-from asperity.contact.surface_forces import rigid_force, surface_force_curve
+from asperity.contact.surface_forces import surface_force_curve
 from asperity.messages import DataError
 from tests.learning.test_least_squares import fitted, forces
 
 SCALE = (9 * math.pi**2 / 16) ** (1 / 3)  # delta_c over mu z_0
+
+
+def rigid_force(separation):
+    """Of rigid surfaces, in pi w R, at separations in z_0."""
+    return 2 / 3 * separation**-8.0 - 8 / 3 * separation**-2.0
 
 
 def pull_off(parameter, width):

@@ -66,9 +66,8 @@ class Branches(NamedTuple):
 def _ends(parameter: float) -> tuple[float, float]:
     """phi at both ends of the table."""
     pressed = 1 + 3 / 8 * _STRESS / parameter  # G^-9, at a stress of the center of 7 / mu
-    far = 8 / 3 * parameter * (_FARTHEST**-9.0 - 1) - _LOGARITHM * math.log(_FARTHEST)
     near = _STRESS + 8 / 3 * parameter * (pressed ** (1 / 3) - 1) + _LOGARITHM / 9 * math.log(pressed)
-    return far, near
+    return _off(_FARTHEST, parameter, 0.0), near
 
 
 def _off(gap: float, parameter: float, goal: float) -> float:

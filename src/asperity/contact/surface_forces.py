@@ -32,7 +32,7 @@ from scipy.special import ellipe, ellipkm1
 
 from asperity.messages import DataError
 
-__all__ = ["SurfaceForceCurve", "rigid_force", "surface_force_curve"]
+__all__ = ["SurfaceForceCurve", "surface_force_curve"]
 
 _FINE = 0.08  # width of a ring at the edge of contact, of the length mu^(-3/2) over which stress there changes,
 _WIDEST = 0.02  # but not above it
@@ -62,11 +62,6 @@ class _Surface(NamedTuple):
     radius: Float[np.ndarray, " ring"]  # where the gap is looked at
     bending: Float[np.ndarray, "ring ring"]  # gap by a unit of stress on each ring
     edge: float  # where they are finest
-
-
-def rigid_force(separation: Float[np.ndarray, " h"]) -> Float[np.ndarray, " h"]:
-    """The force of rigid surfaces, in pi w R, at separations in z_0."""
-    return 2 / 3 * separation**-8.0 - 8 / 3 * separation**-2.0
 
 
 def surface_force_curve(tabor_parameter: float, gaps: Float[np.ndarray, " gap"], *,

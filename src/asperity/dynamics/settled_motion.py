@@ -7,7 +7,7 @@ $$y(\varphi) = c_0 + \sum_{n=1}^{m} (a_n \cos n\varphi + b_n \sin n\varphi)$$
 
 is found by least squares over whole periods, from an upper turning point on. The mean period need not close: it is
 open by the change over the whole record, over the number of periods, which the ends of the record show. The noise of
-each harmonic is the median of the spectrum of what is left, about it. MotionHarmonics above m are not left out:
+each harmonic is the median of the spectrum of what is left, about it. Harmonics above m are not left out:
 `MotionHarmonics.fold` says how samples of this rate show a motion that has them.
 """
 

@@ -39,7 +39,7 @@ _NANO = 1e-9
 
 
 def _force(contact: Any, common: Float[Array, " common"], distance: Float[Array, ""],
-                 pace: Float[Array, ""]) -> Float[Array, ""]:
+           pace: Float[Array, ""]) -> Float[Array, ""]:
     """Force (nN) at a distance (nm) from where contact begins, and its change (nm per rad)."""
     depth = jnp.maximum(-distance, _SHALLOWEST)
     shape, slope = jax.jvp(lambda at: contact.shape(at * _NANO) / _NANO**2, (depth,), (jnp.ones_like(depth),))

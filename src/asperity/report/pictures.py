@@ -13,7 +13,7 @@ from asperity.report.style import DATA, FIT, MISSING, MUTED, quiet_figure
 if TYPE_CHECKING:
     from bokeh.plotting import figure
 
-__all__ = ["Line", "lines", "picture"]
+__all__ = ["Line", "legend_above", "lines", "picture"]
 
 _SIDE = 290  # CSS pixels of the longer side
 _COLOR_RANGE = (0.005, 0.995)  # quantiles that the colors span
@@ -84,14 +84,19 @@ def lines(found: Sequence[Line], title: str, x_label: str, y_label: str, *, loga
         else:
             plot.line(line.x[index], line.y[index], color=color, line_width=1.8, legend_label=line.label)
     if found:
-        plot.legend.update(label_text_font_size="11px", border_line_color=None, orientation="horizontal", padding=0,
-                           margin=0, spacing=12)
-        plot.add_layout(plot.legend[0], "above")  # not over what it names
+        legend_above(plot)
     for axis, here, values in ((plot.xaxis[0], along, [line.x for line in found]),
                                (plot.yaxis[0], logarithmic, [line.y for line in found])):
         if here and found:
             _tick(axis, np.concatenate(values))
     return plot
+
+
+def legend_above(plot: figure) -> None:
+    """Put the legend above the figure, not over what it names."""
+    plot.legend.update(label_text_font_size="11px", border_line_color=None, orientation="horizontal", padding=0,
+                       margin=0, spacing=12)
+    plot.add_layout(plot.legend[0], "above")
 
 
 def _tick(axis: Any, values: np.ndarray) -> None:

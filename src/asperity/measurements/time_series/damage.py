@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
+from scipy.ndimage import find_objects, label, maximum_filter1d, minimum_filter1d
 from scipy.signal import detrend
 
 __all__ = ["Damage", "cut_off", "damage_of", "dominant_period", "stands_still"]
@@ -298,8 +298,7 @@ def _higher(values: np.ndarray, first: int, last: int) -> float:
 
 def _runs(inside: np.ndarray) -> list[tuple[int, int]]:
     """First and last sample of each run of True."""
-    edges = np.diff(np.concatenate([[0], inside.astype(int), [0]]))
-    return [(int(a), int(b) - 1) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]
+    return [(one.start, one.stop - 1) for (one,) in find_objects(label(inside)[0])]
 
 
 def stands_still(values: Float[np.ndarray, " sample"]) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ import xarray as xr
 from asperity.learning.outcome import Outcome
 from asperity.report.numbers import count_of, measurement, plain, prefix, spread
 from asperity.report.page import Finding, Page, Panel
-from asperity.report.pictures import Line, lines
+from asperity.report.pictures import Line, legend_above, lines
 from asperity.report.style import DATA, FIT, MUTED, quiet_figure
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _harmonics(made: xr.Dataset) -> figure:
         plot.segment(number[use], low, number[use], (seen + half)[use], color=DATA)
         plot.scatter(number[use], seen[use], size=5, color=DATA, legend_label="measured, 95 %")
         plot.scatter(number[use], foretold[use], size=9, color=FIT, marker="cross", legend_label="law")
-    _name(plot)
+    legend_above(plot)
     return plot
 
 
@@ -202,15 +202,8 @@ def _rest(made: xr.Dataset) -> figure:
         plot.scatter(number, left.values.ravel(), size=5, color=color, legend_label=part)
     for end in (-_TWO, _TWO):
         plot.line([0, number.max()], [end, end], color=MUTED, line_dash="dotted")
-    _name(plot)
+    legend_above(plot)
     return plot
-
-
-def _name(plot: figure) -> None:
-    """The legend above the figure."""
-    plot.legend.update(label_text_font_size="11px", border_line_color=None, orientation="horizontal", padding=0,
-                       margin=0)
-    plot.add_layout(plot.legend[0], "above")
 
 
 def _law(made: xr.Dataset) -> figure:
