@@ -101,14 +101,15 @@ def legend_above(plot: figure) -> None:
 
 def _tick(axis: Any, values: np.ndarray) -> None:
     """Ticks at 1, 2 and 5 on a logarithmic axis of a few decades, where the usual ones are crowded at one end."""
-    from bokeh.models import BasicTickFormatter, FixedTicker
+    from bokeh.models import FixedTicker
 
     use = values[np.isfinite(values) & (values > 0)]
     if not len(use) or np.log10(use.max() / use.min()) > _FEW_DECADES:
         return
     decades = 10.0 ** np.arange(np.floor(np.log10(use.min())) - 1, np.ceil(np.log10(use.max())) + 2)
-    axis.ticker = FixedTicker(ticks=np.outer(decades, [1, 2, 5]).round(15).ravel().tolist())
-    axis.formatter = BasicTickFormatter(use_scientific=False)
+    ticks = np.outer(decades, [1, 2, 5]).round(15).ravel().tolist()
+    axis.ticker = FixedTicker(ticks=ticks)
+    axis.major_label_overrides = {tick: f"{tick:.12g}" for tick in ticks}  # a formatter makes 0 of 0.0002
 
 
 def _spread(x: np.ndarray, logarithmic: bool) -> np.ndarray:

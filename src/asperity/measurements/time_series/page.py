@@ -209,7 +209,7 @@ def _rest(made: xr.Dataset) -> figure:
 def _law(made: xr.Dataset) -> figure:
     """The force where it is large, with its band."""
     at, force = made["distance"].values, made["tip_force"].values
-    (length, metre), (factor, unit) = prefix(float(np.ptp(at)) / 10, "m"), prefix(float(np.abs(force).max()), "N")
+    (length, metre), (factor, unit) = prefix(float(np.ptp(at)), "m"), prefix(float(np.abs(force).max()), "N")
     end = at[int(np.argmin(force))] if force.min() < 0 else at[int(np.argmax(force < 0.02 * force[0]))]
     use = at <= end + _BEYOND * max(end - at[0], 0.05 * np.ptp(at))
     low, high = (made[f"tip_force_{side}"].values[use] / factor for side in ("low", "high"))
