@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from asperity.atomistic.moduli import GPA
 from asperity.data.results import flag_attributes, gravest
 from asperity.measurements.atoms.ensemble import Members, summary
 from asperity.measurements.atoms.mechanics import VOIGT
@@ -27,7 +28,6 @@ __all__ = [
     "structure_table",
 ]
 
-_GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 AXES = ("x", "y", "z")
 _FAR_SPREAD = 3.0  # times the largest usual spread of members, above which they extrapolate
 _USUAL = 0.99  # quantile of the spreads of forces that is the largest usual one
@@ -89,8 +89,8 @@ def structure_table(configurations: Sequence[Configuration], answers: Replies, f
         "force": (("atom", "axis"), "eV/angstrom", "force on an atom", np.concatenate(answers.forces, axis=1),
                   np.concatenate([np.full((len(one.kinds), 3), np.nan) if one.forces is None else one.forces
                                   for one in configurations])),
-        "stress": (("structure", "row"), "GPa", "stress, tension positive", answers.stress * _GPA,
-                   _GPA * np.array([np.full(6, np.nan) if one.stress is None else one.stress
+        "stress": (("structure", "row"), "GPa", "stress, tension positive", answers.stress * GPA,
+                   GPA * np.array([np.full(6, np.nan) if one.stress is None else one.stress
                                     for one in configurations]).reshape(-1, 6))}
     for name, (dims, unit, meaning, values, reference) in quantities.items():
         for end, part in summary(values, factor).items():

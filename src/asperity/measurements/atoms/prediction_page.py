@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from asperity.atomistic.moduli import GPA
 from asperity.data import disk
 from asperity.data.results import codes, listed
 from asperity.measurements.atoms.mechanics import VOIGT
@@ -22,7 +23,6 @@ from asperity.report.page import Page, Panel
 __all__ = ["page", "write_csv", "write_extxyz"]
 
 _ROWS = 40  # configurations in the table of the page
-_GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 
 
 def page(made: xr.Dataset) -> Page:
@@ -109,12 +109,12 @@ def write_extxyz(made: xr.Dataset, path: str | PathLike[str]) -> Path:
     path, owner = Path(path), made["structure_of_atom"].values
     several = []
     for i, atoms in enumerate(frames(made.attrs["file"])):
-        energy, stress = made["energy"].values[i] * len(atoms), made["stress"].values[i] / _GPA
+        energy, stress = made["energy"].values[i] * len(atoms), made["stress"].values[i] / GPA
         own = atoms.copy()
         own.info = {key: value for key, value in own.info.items() if isinstance(value, str | int | float)}
         own.info["flag"] = codes(made)[int(made["flag"].values[i])].name
         for key, values in (("REF_energy", made["energy_reference"].values[i] * len(atoms)),
-                            ("REF_stress", made["stress_reference"].values[i] / _GPA)):
+                            ("REF_stress", made["stress_reference"].values[i] / GPA)):
             if np.isfinite(values).all():
                 own.info[key] = values
         if np.isfinite(made["energy_std"].values[i]):
