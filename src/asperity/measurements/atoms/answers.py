@@ -11,7 +11,7 @@ import xarray as xr
 
 from asperity.atomistic.moduli import GPA
 from asperity.data.results import flag_attributes, gravest
-from asperity.measurements.atoms.ensemble import Members, summary
+from asperity.measurements.atoms.ensemble import Members, with_intervals
 from asperity.measurements.atoms.mechanics import VOIGT
 
 if TYPE_CHECKING:
@@ -93,11 +93,7 @@ def structure_table(configurations: Sequence[Configuration], answers: Replies, f
                    GPA * np.array([np.full(6, np.nan) if one.stress is None else one.stress
                                     for one in configurations]).reshape(-1, 6))}
     for name, (dims, unit, meaning, values, reference) in quantities.items():
-        for end, part in summary(values, factor).items():
-            words = {"": "", "_std": ": standard uncertainty by the members", "_low": ": lower end of 95 %",
-                     "_high": ": upper end of 95 %"}[end]
-            told[name + end] = (dims, part, {"units": unit, "long_name": meaning + words})
-        told[name][2]["ancillary_variables"] = f"{name}_std {name}_low {name}_high"
+        told |= with_intervals(name, values, factor, dims=dims, unit=unit, meaning=meaning)
         told[f"{name}_reference"] = (dims, reference, {"units": unit, "long_name": f"{meaning}: as the file has it"})
     coords = {"row": list(VOIGT), "axis": list(AXES), "structure": np.arange(len(sizes)),
               "atoms": ("structure", sizes), "structure_of_atom": ("atom", np.repeat(np.arange(len(sizes)), sizes)),

@@ -18,7 +18,7 @@ from asperity.data import provenance
 from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes
 from asperity.data.verbs import verb
-from asperity.measurements.atoms.ensemble import Members, check_species, members_of, summary
+from asperity.measurements.atoms.ensemble import Members, check_species, members_of, with_intervals
 from asperity.measurements.atoms.extra import insist_on_extra
 from asperity.messages import ArgumentError, known_keys, shown
 from asperity.report.citing import citations
@@ -213,12 +213,8 @@ def _table(found: list[dict[str, np.ndarray]], members: Members, slab: tuple[Any
     for name in found[0]:
         dims, unit, meaning = _TOLD[name]
         values = np.stack([one[name] for one in found])
-        parts = summary(values, members.factor)
-        for end, part in parts.items():
-            words = {"": "", "_std": ": standard uncertainty by the members", "_low": ": lower end of 95 %",
-                     "_high": ": upper end of 95 %"}[end]
-            told[name + end] = (dims, part, {"units": unit, "long_name": meaning + words})
-        told[name][2]["ancillary_variables"] = f"{name}_std {name}_low {name}_high flag"
+        told |= with_intervals(name, values, members.factor, dims=dims, unit=unit, meaning=meaning)
+        told[name][2]["ancillary_variables"] += " flag"
         if several:
             told[f"{name}_member"] = (("member", *dims), values, {"units": unit, "long_name": f"{meaning}: of each "
                                                                   "member"})
