@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +20,7 @@ from asperity.measurements.atoms.mechanics_claims import with_band
 from asperity.measurements.atoms.parity import error_panel, parity_panel
 from asperity.measurements.atoms.prediction import rows_of
 from asperity.report.page import Page, Panel
+from asperity.report.tables import write_table
 
 __all__ = ["page", "write_csv", "write_extxyz"]
 
@@ -73,24 +75,21 @@ def write_csv(made: xr.Dataset, path: str | PathLike[str]) -> Path:
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
-    path, text = Path(path), io.StringIO()
+    header = ["configuration", "group", "atoms", "energy_per_atom (eV)", "energy_per_atom_std (eV)",
+              "energy_per_atom_reference (eV)", "largest_force (eV/A)", "largest_force_std (eV/A)",
+              *(f"stress_{way} (GPa)" for way in VOIGT), *(f"stress_{way}_std (GPa)" for way in VOIGT), "flag"]
+    return write_table(path, header, _rows(made))
+
+
+def _rows(made: xr.Dataset) -> Iterator[list[Any]]:
     words = {code: one.name for code, one in codes(made).items()}
-    rows = csv.writer(text)
-    rows.writerow(["configuration", "group", "atoms", "energy_per_atom (eV)", "energy_per_atom_std (eV)",
-                   "energy_per_atom_reference (eV)", "largest_force (eV/A)", "largest_force_std (eV/A)",
-                   *(f"stress_{way} (GPa)" for way in VOIGT), *(f"stress_{way}_std (GPa)" for way in VOIGT), "flag"])
     owner = made["structure_of_atom"].values
     for i in range(made.sizes["structure"]):
         force, spread = (np.linalg.norm(made[f"force{end}"].values[owner == i], axis=1) for end in ("", "_std"))
-        numbers = [made["energy"].values[i], made["energy_std"].values[i], made["energy_reference"].values[i],
-                   force.max(), spread[int(np.nan_to_num(force).argmax())], *made["stress"].values[i],
-                   *made["stress_std"].values[i]]
-        rows.writerow([i + 1, str(made["group"].values[i]), int(made["atoms"][i]),
-                       *(repr(float(one)) if np.isfinite(one) else "" for one in numbers),
-                       words[int(made["flag"].values[i])]])
-    with disk.replacing(path) as temporary:
-        temporary.write_bytes(text.getvalue().encode("utf-8"))
-    return path
+        yield [i + 1, str(made["group"].values[i]), int(made["atoms"][i]), made["energy"].values[i],
+               made["energy_std"].values[i], made["energy_reference"].values[i], force.max(),
+               spread[int(np.nan_to_num(force).argmax())], *made["stress"].values[i], *made["stress_std"].values[i],
+               words[int(made["flag"].values[i])]]
 
 
 def write_extxyz(made: xr.Dataset, path: str | PathLike[str]) -> Path:
