@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,8 @@ from asperity.messages import ArgumentError, DataError, shown
 if TYPE_CHECKING:
     from asperity.atomistic.potentials import AbstractPotential
 
-__all__ = ["NAMED", "Members", "check_species", "default_potential", "members_of", "named_members", "with_intervals"]
+__all__ = ["NAMED", "Members", "apart", "check_species", "default_potential", "members_of", "named_members",
+           "with_intervals"]
 
 #: name -> the elements that the classical potential of this name is of
 NAMED = {"stillinger-weber": (14,), "lennard-jones": (18,)}
@@ -34,6 +36,13 @@ class Members(NamedTuple):
     factor: float  # by which the spread of members is multiplied
     abouts: tuple[dict[str, Any], ...]  # the headers of the files, none of named ones
     files: tuple[Path, ...]
+
+
+def apart(paths: str | PathLike[str] | Sequence[str | PathLike[str]] | None) -> tuple[list[Path], list[Path]]:
+    """The files of weights (.npz) among some paths, and the others."""
+    several = () if paths is None else [paths] if isinstance(paths, str | PathLike) else paths
+    files = [Path(one) for one in several]
+    return [one for one in files if one.suffix == ".npz"], [one for one in files if one.suffix != ".npz"]
 
 
 def default_potential() -> str:
