@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from asperity.atomistic import elasticity
-from asperity.atomistic.elasticity import GPA, at_rest, elastic_constants, stress
+from asperity.atomistic.elasticity import at_rest, elastic_constants, stress
+from asperity.atomistic.moduli import GPA
 from asperity.atomistic.neighbors import neighbors_within
 from asperity.atomistic.potentials import AbstractLocalPotential, LennardJones, StillingerWeber
 from asperity.messages import DataError

@@ -29,12 +29,12 @@ from jaxtyping import Array, Float
 from scipy.optimize import minimize
 from scipy.sparse.linalg import LinearOperator, minres
 
+from asperity.atomistic.moduli import GPA
 from asperity.messages import DataError
 
-__all__ = ["GPA", "ElasticConstants", "Energy", "at_rest", "elastic_constants", "forces", "second_derivatives",
+__all__ = ["ElasticConstants", "Energy", "at_rest", "elastic_constants", "forces", "second_derivatives",
            "strained", "stress", "yielded"]
 
-GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 _DENSE = 64  # atoms, up to which all second derivatives are held at once
 _COLUMNS = 24  # of second derivatives that are made at once
 _SOFT = 1e-9  # of the largest stiffness of H, below which a motion has none

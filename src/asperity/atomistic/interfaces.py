@@ -30,7 +30,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 from scipy.optimize import root_scalar
 
-from asperity.atomistic.elasticity import GPA, Energy, second_derivatives, yielded
+from asperity.atomistic.elasticity import Energy, second_derivatives, yielded
+from asperity.atomistic.moduli import GPA
 from asperity.messages import ArgumentError, DataError
 
 __all__ = ["RegistryStiffness", "ShearStiffness", "SlipEnergy", "registry_stiffness", "shear_stiffness", "slip_energy"]

@@ -22,7 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["Moduli", "moduli"]
+__all__ = ["GPA", "Moduli", "moduli"]
+
+GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 
 
 class Moduli(NamedTuple):

@@ -148,9 +148,12 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
 
 
 def test_one_member_has_no_interval_and_more_have_students():
-    alone = ensemble.summary(np.array([[1.0, 2.0]]), 1.0)
-    assert np.isnan(alone["_std"]).all()
+    def told(values):
+        return ensemble.with_intervals("q", values, 1.0, dims=("place",), unit="1", meaning="a number")
+
+    alone = told(np.array([[1.0, 2.0]]))
+    assert np.isnan(alone["q_std"][1]).all()
     rng = np.random.default_rng(0)
     drawn = rng.standard_normal((4, 20_000))
-    several = ensemble.summary(drawn * 2.0, 1.0)
-    assert np.all(several["_low"] < several[""])
+    several = told(drawn * 2.0)
+    assert np.all(several["q_low"][1] < several["q"][1])

@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.stats import binom
 
-from asperity.atomistic.elasticity import GPA, strained
+from asperity.atomistic.elasticity import strained
+from asperity.atomistic.moduli import GPA
 from asperity.atomistic.neighbors import neighbors_within
 from asperity.atomistic.networks import MomentNet
 from asperity.atomistic.potentials import StillingerWeber

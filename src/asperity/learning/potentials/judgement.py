@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asperity.atomistic.elasticity import GPA
+from asperity.atomistic.moduli import GPA
 from asperity.atomistic.potentials import AbstractPotential
 from asperity.learning.potentials.batches import Graph, Prediction, graphs, predicted_graphs
 

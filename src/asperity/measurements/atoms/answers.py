@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from asperity.atomistic.moduli import GPA
 from asperity.data.results import flag_attributes, gravest
-from asperity.measurements.atoms.ensemble import Members, summary
+from asperity.measurements.atoms.ensemble import Members, with_intervals
 from asperity.measurements.atoms.mechanics import VOIGT
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = [
     "structure_table",
 ]
 
-_GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 AXES = ("x", "y", "z")
 _FAR_SPREAD = 3.0  # times the largest usual spread of members, above which they extrapolate
 _USUAL = 0.99  # quantile of the spreads of forces that is the largest usual one
@@ -89,15 +89,11 @@ def structure_table(configurations: Sequence[Configuration], answers: Replies, f
         "force": (("atom", "axis"), "eV/angstrom", "force on an atom", np.concatenate(answers.forces, axis=1),
                   np.concatenate([np.full((len(one.kinds), 3), np.nan) if one.forces is None else one.forces
                                   for one in configurations])),
-        "stress": (("structure", "row"), "GPa", "stress, tension positive", answers.stress * _GPA,
-                   _GPA * np.array([np.full(6, np.nan) if one.stress is None else one.stress
+        "stress": (("structure", "row"), "GPa", "stress, tension positive", answers.stress * GPA,
+                   GPA * np.array([np.full(6, np.nan) if one.stress is None else one.stress
                                     for one in configurations]).reshape(-1, 6))}
     for name, (dims, unit, meaning, values, reference) in quantities.items():
-        for end, part in summary(values, factor).items():
-            words = {"": "", "_std": ": standard uncertainty by the members", "_low": ": lower end of 95 %",
-                     "_high": ": upper end of 95 %"}[end]
-            told[name + end] = (dims, part, {"units": unit, "long_name": meaning + words})
-        told[name][2]["ancillary_variables"] = f"{name}_std {name}_low {name}_high"
+        told |= with_intervals(name, values, factor, dims=dims, unit=unit, meaning=meaning)
         told[f"{name}_reference"] = (dims, reference, {"units": unit, "long_name": f"{meaning}: as the file has it"})
     coords = {"row": list(VOIGT), "axis": list(AXES), "structure": np.arange(len(sizes)),
               "atoms": ("structure", sizes), "structure_of_atom": ("atom", np.repeat(np.arange(len(sizes)), sizes)),

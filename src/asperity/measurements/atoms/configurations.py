@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from asperity.atomistic.moduli import GPA
 from asperity.data.readers._errors import CorruptFile, Unsupported
 from asperity.measurements.atoms.structures import checked_atoms, frames
 from asperity.messages import known_keys, one_of
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["STRESSES", "Recorded", "read_configurations"]
 
-_GPA = 1 / 160.21766208  # eV/angstrom^3
 #: how a stress may be written -> eV/angstrom^3 of its unit, tension positive; "vasp" has the order xx yy zz xy yz zx
-STRESSES = {"eV/A^3": 1.0, "GPa": _GPA, "kbar": 0.1 * _GPA, "vasp": -0.1 * _GPA, "none": 0.0}
+STRESSES = {"eV/A^3": 1.0, "GPa": 1 / GPA, "kbar": 0.1 / GPA, "vasp": -0.1 / GPA, "none": 0.0}
 _VASP = (0, 1, 2, 4, 5, 3)  # where xx yy zz yz xz xy stand in that order
 _KEYS = {
     "energy": ("energy", "REF_energy", "ref_energy", "dft_energy", "DFT_energy", "Energy", "free_energy"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,11 +15,15 @@ from asperity.messages import ArgumentError, DataError, shown
 if TYPE_CHECKING:
     from asperity.atomistic.potentials import AbstractPotential
 
-__all__ = ["NAMED", "Members", "check_species", "default_potential", "members_of", "named_members", "summary"]
+__all__ = ["NAMED", "Members", "apart", "check_species", "default_potential", "members_of", "named_members",
+           "with_intervals"]
 
 #: name -> the elements that the classical potential of this name is of
 NAMED = {"stillinger-weber": (14,), "lennard-jones": (18,)}
 _SHIPPED = "silicon.npz"  # the ensemble that comes with asperity
+#: end of a variable's name -> what it is, in the order of `asperity.learning.potentials.ensembles.MemberInterval`
+_ENDS = {"": "", "_std": ": standard uncertainty by the members", "_low": ": lower end of 95 %",
+         "_high": ": upper end of 95 %"}
 _ARGON = (0.0104, 3.40, 8.5)  # eV, angstrom, angstrom: depth, size and cutoff of two atoms of argon
 
 
@@ -31,6 +36,13 @@ class Members(NamedTuple):
     factor: float  # by which the spread of members is multiplied
     abouts: tuple[dict[str, Any], ...]  # the headers of the files, none of named ones
     files: tuple[Path, ...]
+
+
+def apart(paths: str | PathLike[str] | Sequence[str | PathLike[str]] | None) -> tuple[list[Path], list[Path]]:
+    """The files of weights (.npz) among some paths, and the others."""
+    several = () if paths is None else [paths] if isinstance(paths, str | PathLike) else paths
+    files = [Path(one) for one in several]
+    return [one for one in files if one.suffix == ".npz"], [one for one in files if one.suffix != ".npz"]
 
 
 def default_potential() -> str:
@@ -95,16 +107,22 @@ def check_species(members: Members, kinds: np.ndarray, where: str) -> None:
                         "that was trained on structures of all its elements")
 
 
-def summary(values: np.ndarray, factor: float) -> dict[str, np.ndarray]:
-    """What members (the first axis) say together: the mean, its standard uncertainty and the ends of 95 %.
+def with_intervals(name: str, values: np.ndarray, factor: float, *, dims: tuple[str, ...], unit: str,
+                   meaning: str) -> dict[str, Any]:
+    """The variable ``name`` of what members (the first axis) say together, with ``_std``, ``_low`` and ``_high``.
 
-    Student's distribution of the spread of the members times the calibrated ``factor``; NaN of one member alone.
+    The mean, its standard uncertainty and the ends of 95 % by Student's distribution of the spread of the members times
+    the calibrated ``factor``; NaN of one member alone.
     """
     values = np.asarray(values, float)
     if len(values) < 2:
         nothing = np.full(values.shape[1:], np.nan)
-        return {"": values.mean(axis=0), "_std": nothing, "_low": nothing, "_high": nothing}
-    from asperity.learning.potentials.ensembles import interval
+        parts = values.mean(axis=0), nothing, nothing, nothing
+    else:
+        from asperity.learning.potentials.ensembles import interval
 
-    found = interval(values, factor)
-    return {"": found.value, "_std": found.std, "_low": found.low, "_high": found.high}
+        parts = interval(values, factor)
+    told: dict[str, Any] = {name + end: (dims, part, {"units": unit, "long_name": meaning + words})
+                            for (end, words), part in zip(_ENDS.items(), parts)}
+    told[name][2]["ancillary_variables"] = f"{name}_std {name}_low {name}_high"
+    return told

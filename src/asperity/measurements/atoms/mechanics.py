@@ -18,7 +18,7 @@ from asperity.data import provenance
 from asperity.data.jobs import Progress
 from asperity.data.results import flag_attributes
 from asperity.data.verbs import verb
-from asperity.measurements.atoms.ensemble import Members, check_species, members_of, summary
+from asperity.measurements.atoms.ensemble import Members, apart, check_species, members_of, with_intervals
 from asperity.measurements.atoms.extra import insist_on_extra
 from asperity.messages import ArgumentError, known_keys, shown
 from asperity.report.citing import citations
@@ -111,10 +111,10 @@ def crystal_mechanics(paths: str | PathLike[str] | Sequence[str | PathLike[str]]
         DataError: an element that a potential does not know, or no state of rest.
     """
     insist_on_extra()
-    structure, weights = _sorted(paths)
+    weights, structures = apart(paths)
     known_keys("reference", reference, (*_CONSTANTS, *MODULI, "a", "b", "c"))
     planes = _planes(plane, direction)
-    own, members = _crystal(structure, crystal), members_of(weights, potential)
+    own, members = _crystal(structures, crystal), members_of(weights, potential)
     check_species(members, own.cell.kinds, own.source)
     found, slab = _found(members, own, planes, keep_cell, progress)
     table = _table(found, members, slab).assign_attrs(
@@ -123,29 +123,21 @@ def crystal_mechanics(paths: str | PathLike[str] | Sequence[str | PathLike[str]]
         potential=json.dumps(list(members.names)),
         reference=json.dumps(dict(reference or {})), factor=members.factor, **_about(slab, planes))
     table = table.assign_attrs(findings=json.dumps(_said(table)), citations=json.dumps(_cited(members)))
-    inputs = [provenance.file_record(path) for path in (*([structure] if structure else []), *weights)]
+    inputs = [provenance.file_record(path) for path in (*structures, *weights)]
     given = {"paths": [entry["file"] for entry in inputs] or None, "crystal": crystal or (
-        None if structure else _ELEMENT), "potential": potential, "plane": plane, "direction": direction,
+        None if structures else _ELEMENT), "potential": potential, "plane": plane, "direction": direction,
         "keep_cell": keep_cell, "reference": reference}
     return provenance.record(table, provenance.step("crystal_mechanics", given, inputs=inputs))
 
 
-def _sorted(paths: Any) -> tuple[Path | None, list[Path]]:
-    """The structure file, if there is one, and the files of weights."""
-    given = [Path(one) for one in ([] if paths is None else [paths] if isinstance(paths, str | PathLike) else paths)]
-    weights = [path for path in given if path.suffix == ".npz"]
-    rest = [path for path in given if path not in weights]
-    if len(rest) > 1:
-        raise ArgumentError(f"paths: '{rest[0]}' and '{rest[1]}' are two structures; give one at a time")
-    return (rest[0] if rest else None), weights
-
-
-def _crystal(structure: Path | None, crystal: str | None) -> Crystal:
+def _crystal(structures: Sequence[Path], crystal: str | None) -> Crystal:
     from asperity.measurements.atoms.structures import crystal_of, named_crystal
 
-    if structure is not None and crystal is not None:
+    if len(structures) > 1:
+        raise ArgumentError(f"paths: '{structures[0]}' and '{structures[1]}' are two structures; give one at a time")
+    if structures and crystal is not None:
         raise ArgumentError(f"crystal = {shown(crystal)}: there is a structure file, too; give one of the two")
-    return crystal_of(structure) if structure is not None else named_crystal(crystal or _ELEMENT)
+    return crystal_of(structures[0]) if structures else named_crystal(crystal or _ELEMENT)
 
 
 def miller(name: str, text: str) -> tuple[int, int, int]:
@@ -184,16 +176,17 @@ def _found(members: Members, own: Crystal, planes: tuple[Any, Any], keep_cell: b
 
     tell = progress or (lambda done, total: None)
     small, lattice = primitive(own.cell), own.cell.cell
-    plane = widest_plane(small, lattice) if planes[0] is None and len(small.kinds) <= MOST_LAYER else (
-        planes[0] or (1, 1, 1))
+    plane = planes[0]
+    if plane is None and len(small.kinds) <= MOST_LAYER:
+        plane = widest_plane(small, lattice)
+    elif plane is None:
+        _log.warning("%d atoms in the smallest cell: no plane slides unless --plane names it", len(small.kinds))
+        plane = "none"
     parts = 2 if plane == "none" else 3
     found, slab = [], None
     for number, potential in enumerate(members.potentials):
         tell(parts * number, parts * len(members.potentials))
         rest = rested(potential, small, keep_cell=keep_cell)
-        if planes[0] is None and plane != "none" and len(small.kinds) > MOST_LAYER:
-            _log.warning("%d atoms in the smallest cell: no plane slides unless --plane names it", len(small.kinds))
-            plane, parts = "none", 2
         way = None if plane == "none" else way_in(rest.cell, lattice @ rest.change, plane, planes[1])
         tell(parts * number + 1, parts * len(members.potentials))
         told = elastic_numbers(potential, rest, lattice)
@@ -213,12 +206,8 @@ def _table(found: list[dict[str, np.ndarray]], members: Members, slab: tuple[Any
     for name in found[0]:
         dims, unit, meaning = _TOLD[name]
         values = np.stack([one[name] for one in found])
-        parts = summary(values, members.factor)
-        for end, part in parts.items():
-            words = {"": "", "_std": ": standard uncertainty by the members", "_low": ": lower end of 95 %",
-                     "_high": ": upper end of 95 %"}[end]
-            told[name + end] = (dims, part, {"units": unit, "long_name": meaning + words})
-        told[name][2]["ancillary_variables"] = f"{name}_std {name}_low {name}_high flag"
+        told |= with_intervals(name, values, members.factor, dims=dims, unit=unit, meaning=meaning)
+        told[name][2]["ancillary_variables"] += " flag"
         if several:
             told[f"{name}_member"] = (("member", *dims), values, {"units": unit, "long_name": f"{meaning}: of each "
                                                                   "member"})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from asperity.data import disk
+from asperity.report.tables import write_table
 
 __all__ = ["write_csv"]
 
@@ -21,19 +21,16 @@ def write_csv(made: xr.Dataset, path: str | PathLike[str]) -> Path:
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
-    path, text = Path(path), io.StringIO()
-    rows = csv.writer(text)
-    rows.writerow(["quantity", "where", "value", "std", "low", "high", "unit"])
+    return write_table(path, ["quantity", "where", "value", "std", "low", "high", "unit"], _rows(made))
+
+
+def _rows(made: xr.Dataset) -> Iterator[list[Any]]:
     for name in (str(one) for one in made.data_vars if f"{one}_std" in made):
         parts = [made[name + end].values for end in ("", "_std", "_low", "_high")]
         axes = [made[dim].values for dim in made[name].dims]
         for index in np.ndindex(parts[0].shape):
             where = " ".join(_word(axis[i]) for axis, i in zip(axes, index))
-            numbers = [repr(float(part[index])) if np.isfinite(part[index]) else "" for part in parts]
-            rows.writerow([name, where, *numbers, made[name].attrs["units"]])
-    with disk.replacing(path) as temporary:
-        temporary.write_bytes(text.getvalue().encode("utf-8"))
-    return path
+            yield [name, where, *(part[index] for part in parts), made[name].attrs["units"]]
 
 
 def _word(value: object) -> str:

@@ -57,6 +57,11 @@ def _beside(made: xr.Dataset, *names: str) -> tuple[str, ...]:
     return ("" if found is None else f"{found:.4g}",)
 
 
+def _title(made: xr.Dataset, words: str) -> tuple[str, ...]:
+    """What stands over the cells of the reference, where there are any."""
+    return (words,) if reference_of(made) else ()
+
+
 def _constants(made: xr.Dataset) -> Panel:
     rows = []
     for row in constant_rows(made):
@@ -68,7 +73,7 @@ def _constants(made: xr.Dataset) -> Panel:
     words = ("Those that are not named are 0 (below 0.2 % of the largest). Strains in the order xx, yy, zz, yz, xz, xy "
              "of the axes in which the crystal was given.")
     return Panel("Elastic constants", words, (), ("constants", "atoms at rest", "atoms strained like the cell",
-                                                  *(("reference (GPa)",) if reference_of(made) else ())), tuple(rows))
+                                                  *_title(made, "reference (GPa)")), tuple(rows))
 
 
 def _moduli(made: xr.Dataset) -> Panel:
@@ -80,19 +85,16 @@ def _moduli(made: xr.Dataset) -> Panel:
                       f"{with_band(float(made[f'{name}_voigt']), np.nan, np.nan, 'GPa')}")
         rows.append((word, told(made, name), bounds, *_beside(made, symbol)))
     return Panel("Moduli of a polycrystal", "Between the bounds of equal stress (Reuss) and equal strain (Voigt).", (),
-                 ("modulus", "Hill's mean", "bounds", *(("reference (GPa)",) if reference_of(made) else ())),
-                 tuple(rows))
+                 ("modulus", "Hill's mean", "bounds", *_title(made, "reference (GPa)")), tuple(rows))
 
 
 def _rest(made: xr.Dataset) -> Panel:
     rows = [(f"length {name}", told(made, "length", vector=name), *_beside(made, name)) for name in "abc"]
-    rows += [(f"angle at {name}", told(made, "angle", vector=name), *_beside(made)[:0],
-              *(("",) if reference_of(made) else ())) for name in "abc"]
-    more = (("",) if reference_of(made) else ())
+    more = _beside(made)
+    rows += [(f"angle at {name}", told(made, "angle", vector=name), *more) for name in "abc"]
     rows += [("volume of an atom", told(made, "volume_per_atom"), *more),
              ("energy of an atom", told(made, "energy_per_atom"), *more), ("pressure", told(made, "pressure"), *more)]
-    return Panel("The crystal at rest", "", (), ("", "value", *(("reference",) if reference_of(made) else ())),
-                 tuple(rows))
+    return Panel("The crystal at rest", "", (), ("", "value", *_title(made, "reference")), tuple(rows))
 
 
 def _stiffness(made: xr.Dataset) -> Panel:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from asperity.data.jobs import Progress
 from asperity.data.verbs import verb
 from asperity.measurements.atoms.answers import Extrapolation, answered, error_rows, flags, structure_table
 from asperity.measurements.atoms.configurations import read_configurations
-from asperity.measurements.atoms.ensemble import members_of
+from asperity.measurements.atoms.ensemble import apart, members_of
 from asperity.measurements.atoms.extra import insist_on_extra
 from asperity.messages import ArgumentError, DataError
 from asperity.report.citing import citations
@@ -49,9 +48,7 @@ def predict_atoms(paths: str | PathLike[str] | Sequence[str | PathLike[str]], *,
         DataError: no configuration has elements that the potential knows.
     """
     insist_on_extra()
-    given = [Path(one) for one in ([paths] if isinstance(paths, str | PathLike) else paths)]
-    weights = [path for path in given if path.suffix == ".npz"]
-    data = [path for path in given if path not in weights]
+    weights, data = apart(paths)
     if len(data) != 1:
         raise ArgumentError(f"paths: {count_of(len(data), 'file')} of configurations; give one, and files of weights "
                             "(.npz)")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from asperity.atomistic.moduli import GPA
 from asperity.data import disk
 from asperity.data.results import codes, listed
 from asperity.measurements.atoms.mechanics import VOIGT
@@ -18,11 +20,11 @@ from asperity.measurements.atoms.mechanics_claims import with_band
 from asperity.measurements.atoms.parity import error_panel, parity_panel
 from asperity.measurements.atoms.prediction import rows_of
 from asperity.report.page import Page, Panel
+from asperity.report.tables import write_table
 
 __all__ = ["page", "write_csv", "write_extxyz"]
 
 _ROWS = 40  # configurations in the table of the page
-_GPA = 160.21766208  # GPa, of 1 eV/angstrom^3
 
 
 def page(made: xr.Dataset) -> Page:
@@ -73,24 +75,21 @@ def write_csv(made: xr.Dataset, path: str | PathLike[str]) -> Path:
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
-    path, text = Path(path), io.StringIO()
+    header = ["configuration", "group", "atoms", "energy_per_atom (eV)", "energy_per_atom_std (eV)",
+              "energy_per_atom_reference (eV)", "largest_force (eV/A)", "largest_force_std (eV/A)",
+              *(f"stress_{way} (GPa)" for way in VOIGT), *(f"stress_{way}_std (GPa)" for way in VOIGT), "flag"]
+    return write_table(path, header, _rows(made))
+
+
+def _rows(made: xr.Dataset) -> Iterator[list[Any]]:
     words = {code: one.name for code, one in codes(made).items()}
-    rows = csv.writer(text)
-    rows.writerow(["configuration", "group", "atoms", "energy_per_atom (eV)", "energy_per_atom_std (eV)",
-                   "energy_per_atom_reference (eV)", "largest_force (eV/A)", "largest_force_std (eV/A)",
-                   *(f"stress_{way} (GPa)" for way in VOIGT), *(f"stress_{way}_std (GPa)" for way in VOIGT), "flag"])
     owner = made["structure_of_atom"].values
     for i in range(made.sizes["structure"]):
         force, spread = (np.linalg.norm(made[f"force{end}"].values[owner == i], axis=1) for end in ("", "_std"))
-        numbers = [made["energy"].values[i], made["energy_std"].values[i], made["energy_reference"].values[i],
-                   force.max(), spread[int(np.nan_to_num(force).argmax())], *made["stress"].values[i],
-                   *made["stress_std"].values[i]]
-        rows.writerow([i + 1, str(made["group"].values[i]), int(made["atoms"][i]),
-                       *(repr(float(one)) if np.isfinite(one) else "" for one in numbers),
-                       words[int(made["flag"].values[i])]])
-    with disk.replacing(path) as temporary:
-        temporary.write_bytes(text.getvalue().encode("utf-8"))
-    return path
+        yield [i + 1, str(made["group"].values[i]), int(made["atoms"][i]), made["energy"].values[i],
+               made["energy_std"].values[i], made["energy_reference"].values[i], force.max(),
+               spread[int(np.nan_to_num(force).argmax())], *made["stress"].values[i], *made["stress_std"].values[i],
+               words[int(made["flag"].values[i])]]
 
 
 def write_extxyz(made: xr.Dataset, path: str | PathLike[str]) -> Path:
@@ -109,12 +108,12 @@ def write_extxyz(made: xr.Dataset, path: str | PathLike[str]) -> Path:
     path, owner = Path(path), made["structure_of_atom"].values
     several = []
     for i, atoms in enumerate(frames(made.attrs["file"])):
-        energy, stress = made["energy"].values[i] * len(atoms), made["stress"].values[i] / _GPA
+        energy, stress = made["energy"].values[i] * len(atoms), made["stress"].values[i] / GPA
         own = atoms.copy()
         own.info = {key: value for key, value in own.info.items() if isinstance(value, str | int | float)}
         own.info["flag"] = codes(made)[int(made["flag"].values[i])].name
         for key, values in (("REF_energy", made["energy_reference"].values[i] * len(atoms)),
-                            ("REF_stress", made["stress_reference"].values[i] / _GPA)):
+                            ("REF_stress", made["stress_reference"].values[i] / GPA)):
             if np.isfinite(values).all():
                 own.info[key] = values
         if np.isfinite(made["energy_std"].values[i]):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,8 +34,9 @@ from asperity.messages import WAITED_FOR, ArgumentError, DataError, known_keys, 
 from asperity.report.citing import citations
 
 if TYPE_CHECKING:
+    from asperity.atomistic.networks import Scales
     from asperity.learning.potentials.configurations import Configuration
-    from asperity.learning.potentials.training import Training, TrainingPlan
+    from asperity.learning.potentials.training import Epoch, Training, TrainingPlan
 
 __all__ = ["NETWORK", "train_potential"]
 
@@ -99,14 +100,15 @@ def train_potential(data: str | PathLike[str], *, validation: str | PathLike[str
     read = {name: read_configurations(path, keys) for name, path in
             (("data", data), ("validation", validation), ("test", test)) if path is not None}
     sets = _sets(read, by, seed)
+    inputs = [provenance.file_record(one.path) for one in read.values()]
     job = {"network": what, "members": members, "seed": seed, "minutes": minutes if epochs is None else None,
            "passes": epochs, "training": _digest(sets.train), "watched": _digest(sets.validation)}
     with lock.held(Path(f"{out}.work")):
         work = Checkpoints(Path(f"{out}.work"), job, restart=restart)
         trained = _trained(what, sets, work, (members, seed, minutes, epochs), progress)
-        made, about = _judged(sets, trained, what)
-        about |= {"seed": seed, "epochs": work.epochs, "data": [provenance.file_record(one.path)
-                                                               for one in read.values()]}
+        made, about = _judged(sets, trained)
+        about |= {"configurations": len(sets.train), "digest": job["training"], "network": what, "seed": seed,
+                  "epochs": work.epochs, "data": inputs}
         write_potential(out, trained.members, {"training": about, "calibration": trained.calibration})
         work.discard()
     work.leave()
@@ -119,7 +121,7 @@ def train_potential(data: str | PathLike[str], *, validation: str | PathLike[str
     from asperity.measurements.atoms.training_claims import claims
 
     return provenance.record(made.assign_attrs(findings=json.dumps(claims(made))), provenance.step(
-        "train_potential", arguments, inputs=[provenance.file_record(one.path) for one in read.values()], seed=seed))
+        "train_potential", arguments, inputs=inputs, seed=seed))
 
 
 def _network(given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -172,11 +174,12 @@ def _sets(read: Mapping[str, Recorded], by: str, seed: int) -> _Sets:
 
 def _leaks(train: Sequence[Configuration], parts: Mapping[str, Sequence[Configuration]]) -> list[str]:
     """What of the held-out configurations is known from the training, in sentences."""
-    said = []
+    said, known = [], [_digest([one]) for one in train]
     for name, part in parts.items():
         both = [*train, *part]
         split = Split(np.arange(len(train)), np.arange(len(train), len(both)))
-        places = {"trajectory": [one.group for one in both], "configuration": [_digest([one]) for one in both]}
+        places = {"trajectory": [one.group for one in both],
+                  "configuration": [*known, *(_digest([one]) for one in part)]}
         for leak in find_leaks(split, groups=places):
             what = leak.kind.removeprefix("same ")
             said.append(f"{100 * leak.share:.3g} % of the {name} configurations are "
@@ -205,23 +208,26 @@ class _Trained(NamedTuple):
 def _trained(what: Mapping[str, Any], sets: _Sets, work: Checkpoints, how: tuple[int, int, float, int | None],
              progress: Progress | None) -> _Trained:
     """All members, each from where it was kept."""
+    from asperity.learning.potentials.configurations import scales_of
     from asperity.learning.potentials.ensembles import calibrated
     from asperity.learning.potentials.training import begun, train
 
     count, seed, minutes, passes = how
-    first = _fresh(what, sets, seed)
+    scales = scales_of(sets.train, float(what["cutoff"]))
+    first = _fresh(what, scales, seed)
     epochs = work.settle(work.epochs or passes or _affordable(first, sets, minutes / count))
     if work.resumed:
         _log.info("going on with a training of %d passes that was begun", epochs)
     members, curves, spent = [], [], time.monotonic()
     for m in range(count):
-        network, plan = (first if m == 0 else _fresh(what, sets, seed + m)), _plan(epochs, seed + m)
+        network, plan = (first if m == 0 else _fresh(what, scales, seed + m)), _plan(epochs, seed + m)
         state = work.state(m, begun(network, plan))
-        tell = _teller(progress, m, count, epochs)
-        tell(None if state is None else state)
+        if progress is not None:
+            progress(m * epochs + (0 if state is None else int(state.epoch)), count * epochs)
         with work.noted():
             done: Training = train(network, sets.train, plan, validation=sets.validation, state=state,
-                                   keep=work.keep(m, last=epochs), progress=tell)
+                                   keep=work.keep(m, last=epochs),
+                                   progress=None if progress is None else _teller(progress, m, count, epochs))
         members.append(_plain(done.average))
         curves.append(np.asarray(done.curve))
     calibration = None
@@ -245,13 +251,10 @@ def _plan(epochs: int, seed: int) -> TrainingPlan:
     return TrainingPlan(epochs=epochs, seed=seed)
 
 
-def _fresh(what: Mapping[str, Any], sets: _Sets, seed: int) -> Any:
+def _fresh(what: Mapping[str, Any], scales: Scales, seed: int) -> Any:
     import jax
 
-    from asperity.learning.potentials.configurations import scales_of
-
     settings = {name: value for name, value in what.items() if name not in ("kind", "cutoff")}
-    scales = scales_of(sets.train, float(what["cutoff"]))
     return network_kinds()[what["kind"]](scales, jax.random.key(seed), **settings)
 
 
@@ -266,21 +269,19 @@ def _affordable(network: Any, sets: _Sets, minutes: float) -> int:
     return max(2, int(60 * minutes / max(times[1] - times[0], 1e-3)))
 
 
-def _teller(progress: Progress | None, member: int, count: int, epochs: int) -> Any:
+def _teller(progress: Progress, member: int, count: int, epochs: int) -> Callable[[Epoch], None]:
     """What tells of a pass: how many are done of all members, and how far it is off now."""
-    def tell(told: Any) -> None:
-        if progress is None:
-            return
-        progress(member * epochs + (0 if told is None else int(told.epoch)), count * epochs)
-        if told is not None and hasattr(told, "forces"):
-            which = f"member {member + 1} of {count}, " if count > 1 else ""
-            _log.log(WAITED_FOR, "%sloss %.3g, validation %.3g meV an atom, %.3g meV/Å", which, told.loss,
-                     1e3 * told.energy, 1e3 * told.forces)
+    which = f"member {member + 1} of {count}, " if count > 1 else ""
+
+    def tell(told: Epoch) -> None:
+        progress(member * epochs + told.epoch, count * epochs)
+        _log.log(WAITED_FOR, "%sloss %.3g, validation %.3g meV an atom, %.3g meV/Å", which, told.loss,
+                 1e3 * told.energy, 1e3 * told.forces)
 
     return tell
 
 
-def _judged(sets: _Sets, trained: _Trained, what: Mapping[str, Any]) -> tuple[xr.Dataset, dict[str, Any]]:
+def _judged(sets: _Sets, trained: _Trained) -> tuple[xr.Dataset, dict[str, Any]]:
     """The held-out configurations as the potential sees them, the errors, the curve; and what its file says of it."""
     factor = 1.0 if trained.calibration is None else float(trained.calibration["factor"])
     species = trained.members[0].species
@@ -302,8 +303,7 @@ def _judged(sets: _Sets, trained: _Trained, what: Mapping[str, Any]) -> tuple[xr
     table = table.assign({**_errors(rows), **_curve(trained.curves)}).assign_attrs(
         member_count=len(members.potentials), factor=factor, seconds=trained.seconds)
     told = {row["name"]: {name: row[name] for name in ("structures", "energy", "force", "stress")} for row in rows[:3]}
-    about = {"errors": told, "nearest": nearest_distances(sets.train), "spread": usual_spread(answers, where != "test"),
-             "configurations": len(sets.train), "digest": _digest(sets.train), "network": dict(what)}
+    about = {"errors": told, "nearest": nearest_distances(sets.train), "spread": usual_spread(answers, where != "test")}
     return table.sel(structure=np.flatnonzero(where != "training"), atom=np.flatnonzero(
         where[table["structure_of_atom"].values] != "training")), _finite(about)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
-from asperity.data import disk
+from asperity.report.tables import write_table
 
 __all__ = ["write_csv"]
 
@@ -21,14 +18,7 @@ def write_csv(made: xr.Dataset, path: str | PathLike[str]) -> Path:
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
-    path, text = Path(path), io.StringIO()
     names = [str(name) for name in made.data_vars if str(name).startswith("error_")]
-    rows = csv.writer(text)
-    rows.writerow(["configurations", "number", *(f"{name} ({made[name].attrs['units']})" for name in names)])
-    for i, choice in enumerate(made["choice"].values):
-        numbers = [float(made[name][i]) for name in names]
-        rows.writerow([str(choice), int(made["structures"][i]),
-                       *(repr(one) if np.isfinite(one) else "" for one in numbers)])
-    with disk.replacing(path) as temporary:
-        temporary.write_bytes(text.getvalue().encode("utf-8"))
-    return path
+    header = ["configurations", "number", *(f"{name} ({made[name].attrs['units']})" for name in names)]
+    columns = [made[name].values for name in ("choice", "structures", *names)]
+    return write_table(path, header, zip(*columns))

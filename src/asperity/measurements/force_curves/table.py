@@ -13,6 +13,7 @@ import xarray as xr
 
 from asperity.data import disk
 from asperity.data.results import IDENTITY, Code, codes
+from asperity.report.tables import harmless
 
 __all__ = ["write_csv"]
 
@@ -54,15 +55,6 @@ def _write(writer: Any, part: xr.Dataset, names: list[str]) -> None:
         writer.writerows(zip(*cells, strict=True))
 
 
-#: what makes a spreadsheet take a cell for a formula; the apostrophe that prevents it
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
-
-
-def _text(cell: str) -> str:
-    """A text that no spreadsheet runs."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
 def _columns(results: xr.Dataset) -> list[str]:
     plain = [
         str(name)
@@ -76,7 +68,7 @@ def _columns(results: xr.Dataset) -> list[str]:
 
 def _title(results: xr.Dataset, name: str) -> str:
     unit = results[name].attrs.get("units", "")
-    return _text(f"{name} ({unit})" if unit not in ("", "1") else name)
+    return harmless(f"{name} ({unit})" if unit not in ("", "1") else name)
 
 
 def _flags(values: np.ndarray, meant: Mapping[int, Code]) -> list[str]:
@@ -86,7 +78,7 @@ def _flags(values: np.ndarray, meant: Mapping[int, Code]) -> list[str]:
 def _cells(values: np.ndarray) -> list[str]:
     """The texts of a column, numbers with the digits that tell them from their neighbors."""
     if values.dtype.kind not in "iufb":
-        return [_text(str(cell)) for cell in values]
+        return [harmless(str(cell)) for cell in values]
     if values.dtype.kind != "f":
         return [str(cell) for cell in values.tolist()]
     if values.dtype != np.float64:  # has fewer digits
