@@ -298,7 +298,7 @@ def _higher(values: np.ndarray, first: int, last: int) -> float:
 
 def _runs(inside: np.ndarray) -> list[tuple[int, int]]:
     """First and last sample of each run of True."""
-    return [(one.start, one.stop - 1) for (one,) in find_objects(label(inside)[0])]
+    return [(one.start, one.stop - 1) for (one,) in find_objects(label(inside)[0])]  # pyright: ignore
 
 
 def stands_still(values: Float[np.ndarray, " sample"]) -> tuple[int, int] | None:
