@@ -35,7 +35,7 @@ MAY_IMPORT = {
 #: kind of measurement -> the other kinds it may import
 KINDS = {"force_curves": set(), "images": set(), "rheometry": {"force_curves"},
          "calibration": {"force_curves", "images"}, "tip_force": {"force_curves"}, "time_series": set(),
-         "tapping": set(), "atoms": set()}
+         "tapping": set(), "atoms": set(), "discovery": {"force_curves"}}
 #: the kit of every page is, called, the verb that writes the page of a result
 EXCEPTIONS = {("report/__init__.py", "asperity.measurements.force_curves.page.html")}
 KNOWS_NO_FILES = {*PHYSICS, "learning", "evaluation", "quantities", "messages"}
