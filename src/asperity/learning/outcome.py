@@ -27,6 +27,7 @@ class Outcome(IntEnum):
     uncalibrated = 11
     unreadable = 12
     not_fitted = 13
+    excluded = 14
 
     @property
     def meaning(self) -> str:
@@ -69,5 +70,6 @@ _MEANING = {
                           "--sensitivity.",
     Outcome.unreadable: "The data of this curve could not be read, or broke its fit; the cause is named with the "
                         "curve.",
+    Outcome.excluded: "Left out by the person who asked for the analysis; the reason is kept with the results.",
     Outcome.not_fitted: "The method does not apply to this curve; the findings name the cause.",
 }

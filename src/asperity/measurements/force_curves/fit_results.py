@@ -66,6 +66,7 @@ class Fitted(NamedTuple):
     half_depth: np.ndarray  # (batch,) Pa, the modulus of a fit that ends at half of the depth
     adhesion: Adhesion  # of the retraction, whatever segment is fitted
     pull_calibration: np.ndarray  # (batch, source) N, of the model's pull-off, per standard uncertainty of each source
+    excluded: np.ndarray  # (batch,) bool, by a person
 
 
 class _Residuals(NamedTuple):
@@ -260,6 +261,7 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
         Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
         Outcome.too_few_samples: number < _FEWEST,
         Outcome.uncalibrated: number == 0,
+        Outcome.excluded: fitted.excluded,
     }
     return gravest(conditions)
 
