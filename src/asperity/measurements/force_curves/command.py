@@ -147,22 +147,10 @@ def analyze(
 
     tip = given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
                  poisson_ratio=poisson_ratio)
-    options = given(
-        segment=segment,
-        calibration=calibration,
-        spring_constant=spring_constant,
-        sensitivity=sensitivity,
-        batch=batch,
-        spring_constant_std=spring_constant_std,
-        sensitivity_std=sensitivity_std,
-        radius_std=radius_std,
-        window=window,
-        baseline=baseline,
-        exclude=exclude,
-        check=check or None,
-        workers=workers,
-        scheduler=scheduler,
-    )
+    options = given(segment=segment, calibration=calibration, spring_constant=spring_constant, sensitivity=sensitivity,
+                    batch=batch, spring_constant_std=spring_constant_std, sensitivity_std=sensitivity_std,
+                    radius_std=radius_std, window=window, baseline=baseline, exclude=exclude, check=check or None,
+                    workers=workers, scheduler=scheduler)
     try:
         with progress() as tell:
             results = (_planned if plan_only else asperity.analyze)(

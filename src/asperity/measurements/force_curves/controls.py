@@ -1,9 +1,10 @@
 """What a person decides about a fit: which part of a curve counts, and which curves do not.
 
 A window is a range with a unit: ``0..500nm`` of indentation, ``0.1..2nN`` of force, ``10%..90%`` of the largest force
-of each curve. Indentation and force are those of a first fit to the whole curve; a second fit sees, of the samples in contact, only those in the window. A lower end of 0 is the begin of contact, with
-all that adhesion does there. Samples before contact count whatever the window is; a baseline ``200nm..2um`` keeps
-those so far before the contact point.
+of each curve. Indentation and force are those of a fit, of the whole curve at first; the next one sees, of the samples
+in contact, only those in the window. A lower end of 0 is the begin of contact, with all that adhesion does there.
+Samples before contact count whatever the window is; a baseline ``200nm..2um`` keeps those so far before the contact
+point.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ class Controls(NamedTuple):
     excluded: tuple[tuple[str, int, str], ...] = ()  # file, number of the curve in it, reason
 
     def counted(self, depth: np.ndarray, force: np.ndarray, contact: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        """Which samples count in the second fit, (batch, sample) bool.
+        """Which samples count in the next fit, (batch, sample) bool.
 
         Args:
-            depth: m, below the contact point of the first fit.
+            depth: m, below the contact point of the fit before.
             force: N, fitted: were the recorded one to choose, its noise would choose the samples of one sign.
-            contact: whether the first fit has a sample in contact.
+            contact: whether that has a sample in contact.
             counted: whether it counted.
         """
         kept = counted.copy()
@@ -81,7 +82,7 @@ class Controls(NamedTuple):
 
     @property
     def of_samples(self) -> bool:
-        """Whether a second fit is needed."""
+        """Whether a part of each curve is to count."""
         return self.window is not None or self.baseline is not None
 
 
@@ -141,6 +142,8 @@ def excluded_entries(exclude: Exclusions | None) -> list[dict[str, Any]]:
     if exclude is None:
         return []
     rows = _table(Path(exclude)) if isinstance(exclude, str | PathLike) else [dict(entry) for entry in exclude]
+    if not rows:
+        raise ArgumentError(f"exclude = {shown(exclude)}: names no curve; leave it out where all count")
     if len(rows) > _MOST_EXCLUDED:
         raise ArgumentError(f"exclude names {len(rows)} curves; {_MOST_EXCLUDED} are the most")
     return [dict(zip(("file", "curve_in_file", "reason"), _entry(row))) for row in rows]
@@ -189,7 +192,8 @@ def resolved_exclusions(asked: Controls, datasets: Iterable[xr.Dataset]) -> Cont
         same = [file] if file in there else ends.get(Path(file).name, [])
         if len(same) != 1 or number not in there[same[0]]:
             raise ArgumentError(f"exclude: curve {number} of {shown(file)}: " + (
-                "several files have this name" if len(same) > 1 else "that file is not among the data" if not same else
+                "several files have this name" if len(same) > 1 else
+                f"that file is not among the data ({', '.join(map(shown, list(there)[:_NAMED]))})" if not same else
                 f"that file has the curves {min(there[same[0]])} to {max(there[same[0]])}"))
         named.append((same[0], number, reason))
     return asked._replace(excluded=tuple(named))

@@ -57,7 +57,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     segment = one_of("segment", segment or usual_segment(model), dataset["segment"].values)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
-    asked = resolved_exclusions(controls(window, baseline, entries := excluded_entries(exclude)), [dataset])
+    asked = resolved_exclusions(controls(window, baseline, entries := excluded_entries(exclude) or None), [dataset])
     sources = list(by_session(Source(dataset, {})))
     template = resolved(model, [dataset])
     noise = SessionNoise(sources, template, segment, asked)
@@ -66,7 +66,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
                   progress=progress) as finished:
         results = join(list(finished))
     unreadable.say(results.attrs)
-    said = {"window": window, "baseline": baseline, "exclude": entries or None}
+    said = {"window": window, "baseline": baseline, "exclude": entries}
     step = provenance.step("fit", {"model": template.record, **options, **said, "batch": batch})
     named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment) | decisions(asked))
     return provenance.record(named, step, before=dataset)

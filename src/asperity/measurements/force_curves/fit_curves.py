@@ -35,6 +35,7 @@ __all__ = ["Learnt", "fit_curves", "learn_noise", "session_noises"]
 
 _log = logging.getLogger("asperity")
 
+_AGAIN = 3  # fits to a window: each moves the contact point that it is counted from by a fraction of the last one
 _GIVEN = {"units": "1", "long_name": "relative standard uncertainty that was given"}
 
 
@@ -202,7 +203,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     given = {f"{name}_std": ((), std, _GIVEN) for name, std in relative.items() if std > 0}
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
                                           _of_sessions(noise, dataset), shallow, adhesion, pull.calibration,
-                                          asked.left_out(dataset))).assign_coords(given)
+                                          asked.left_out(dataset), asked.window is not None)).assign_coords(given)
 
 
 def _relative(model: AbstractContactModel, spring_constant: float = 0.0, sensitivity: float = 0.0,
@@ -294,16 +295,20 @@ def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:
 def _solve(segment: Segment, model: AbstractContactModel, name: str, tilt: bool, asked: Controls) -> _Solution:
     """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on.
 
-    Where only a part of the curve is to count, all that again for what is in it.
+    Where only a part of the curve is to count, all that again for what is in it, `_AGAIN` times: the contact point of
+    a model that is wrong for the whole curve is off.
     """
-    whole = _solved(segment, model, name, tilt)
-    if not asked.of_samples:
-        return whole
-    scaled, fit = whole.scaled, whole.fit
-    contact = contact_force(model, scaled, fit) * scaled.force_scale[:, None]
-    depth = (scaled.x - fit.nonlinear[:, :1]) * scaled.span[:, None]
-    kept = asked.counted(depth, contact, touching(contact), whole.segment.counted)
-    return _solved(segment._replace(counted=segment.counted & kept), model, name, tilt)
+    whole = part = _solved(segment, model, name, tilt)
+    for _ in range(_AGAIN if asked.of_samples else 0):
+        scaled, fit = part.scaled, part.fit
+        position = part.segment.height + part.segment.force / segment.spring_constant[:, None]
+        x = np.where(whole.segment.counted, (scaled.top[:, None] - position) / scaled.span[:, None], 0.0)
+        every = whole.scaled._replace(x=x, **{own: getattr(scaled, own) for own in ("top", "span", "force_scale")})
+        contact = contact_force(model, every, fit) * scaled.force_scale[:, None]
+        depth = (x - fit.nonlinear[:, :1]) * scaled.span[:, None]
+        kept = asked.counted(depth, contact, touching(contact), whole.segment.counted)
+        part = _solved(segment._replace(counted=segment.counted & kept), model, name, tilt)
+    return part
 
 
 def _solved(segment: Segment, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
