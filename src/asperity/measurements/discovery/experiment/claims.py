@@ -18,8 +18,8 @@ _LITTLE = 0.04  # of the variance, below which noise decides nothing: 2 % of the
 #: constraint -> (how it is broken, by a factor; what would hold it)
 _BROKEN = {
     "mean pressure": ("the mean pressure is {} above the 1.1 yield stresses at which the sample flows",
-                      "a blunter tip on a stiffer lever, or nanoindentation, which takes the modulus from the unloading "
-                      "of a contact that has flowed"),
+                      "a blunter tip on a stiffer lever, or nanoindentation, which takes the modulus from the "
+                      "unloading of a contact that has flowed"),
     "contact radius over tip radius": ("the contact radius is {} above the 0.3 tip radii up to which the tip is a "
                                        "paraboloid", "a larger tip"),
     "contact radius over thickness": ("the contact radius is {} above the part of the thickness from which on the base "
@@ -58,7 +58,7 @@ def answered(plan: xr.Dataset) -> bool:
 
 
 def at_design(plan: xr.Dataset) -> tuple[int, int]:
-    """Lever and load of the answer: over the range of a lever if one is feasible there, else with its nominal values."""
+    """Lever and load of the answer: over the range of a lever if one is feasible there, else with nominal values."""
     return best(plan, "_robust") or best(plan) or nearest(plan)
 
 
@@ -117,8 +117,8 @@ def _ranges(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
                     f"{plain(radius[2], 'm', 2)}) it is {percent(float(plan['std_robust'].values[design]))} at worst, "
                     f"and with the nominal one {percent(float(plan['std'].values[design]))}.")
     else:
-        said.append(f"No lever of the table keeps all constraints over its whole range (here {ends}): calibrate the one "
-                    "that you get first, and plan again with --spring-constant and --radius.")
+        said.append(f"No lever of the table keeps all constraints over its whole range (here {ends}): calibrate the "
+                    "one that you get first, and plan again with --spring-constant and --radius.")
     if nominal and nominal != design and plan["std"].values[nominal] < (1 - _NOTICED) * plan["std"].values[design]:
         said.append(f"Of levers with their nominal values the best is {_named(plan, nominal)}, "
                     f"{percent(float(plan['std'].values[nominal]))}.")
@@ -202,8 +202,8 @@ def _forbid(plan: xr.Dataset) -> list[str]:
     """Constraints that are broken by some lever where its worst one is broken least."""
     edge = plan["margin"].values
     loads = edge.max(-1).argmin(1)
-    rows = edge[np.arange(len(edge)), loads]
-    return [str(name) for name, broken in zip(plan["constraint"].values, (rows > 0).any(0)) if broken]
+    broken = np.any(edge[np.arange(len(edge)), loads] > 0, axis=0)
+    return [str(plan["constraint"].values[i]) for i in np.flatnonzero(broken)]
 
 
 def _times(edge: float) -> str:
