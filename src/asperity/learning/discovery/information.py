@@ -84,9 +84,11 @@ def expected_information(forward: Callable[[Array], Array], outlook: Outlook, ke
     def one(both: Array, draws: Array) -> Array:
         truth, error = both[:dimension], both[dimension:]
         data = forward(outlook.mean + outlook.std * truth) + outlook.noise * error
-        told = -(error**2).sum() / 2 if of is None else _evidence(
-            lambda place: residual(jnp.insert(place, of, truth[of]), data), jnp.delete(truth, of),
-            draws[:, : dimension - 1])
+        told = -(error**2).sum() / 2
+        if of is not None:
+            rest = jnp.array([i for i in range(dimension) if i != of])
+            told = _evidence(lambda place: residual(truth.at[rest].set(place), data), truth[rest],
+                             draws[:, : dimension - 1])
         return told - _evidence(lambda place: residual(place, data), truth, draws)
 
     return jnp.mean(jax.vmap(one)(jnp.concatenate([drawn, -drawn]), jnp.concatenate([within, within])))

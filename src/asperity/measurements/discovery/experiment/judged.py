@@ -178,7 +178,8 @@ def _information(asked: Asked, plan: xr.Dataset, layered: bool) -> Any:
         at = Pressed(asked.modulus[1], asked.sample["poisson_ratio"], asked.sample["thickness"],
                      asked.sample["yield_stress"], jnp.asarray(plan["spring_constant"].values[:, 1]),
                      jnp.asarray(plan["radius"].values[:, 1]), jnp.asarray([LOADS[load or 0] for load in loads]))
-        nats = np.asarray(_nats(at, asked.known, asked.signal, spread, layered=layered))
+        none = all(load is None for load in loads)
+        nats = np.nan if none else np.asarray(_nats(at, asked.known, asked.signal, spread, layered=layered))
     return ("lever", np.where([load is None for load in loads], np.nan, nats), {
         "units": "1", "long_name": f"expected information on ln modulus (nats) at the best load, which was known to "
         f"{spread:.2g}"})

@@ -13,7 +13,7 @@ import xarray as xr
 
 from asperity.data import provenance
 from asperity.data.verbs import verb
-from asperity.learning.discovery import experiment_budget
+from asperity.learning.discovery import experiment_budget, information
 from asperity.learning.discovery.experiment_budget import RelativeStd, SignalNoise
 from asperity.measurements.discovery.experiment.claims import claims
 from asperity.measurements.discovery.experiment.judged import Asked, judged
@@ -79,7 +79,7 @@ def plan_experiment(modulus: float | tuple[float, float], *, want: float = 0.05,
                 for key, value in asked.known._asdict().items()},
              **{f"{key}_noise" if key in ("detector", "height") else key: float(value)
                 for key, value in asked.signal._asdict().items()},
-             "citations": json.dumps(citations(experiment_budget, plan_experiment))}
+             "citations": json.dumps(citations(experiment_budget, information))}
     found = found.assign_attrs(named)
     said = claims(found)
     return provenance.record(found.assign_attrs(findings=json.dumps(said)), provenance.step("plan_experiment", step))
