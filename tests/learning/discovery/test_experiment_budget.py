@@ -74,9 +74,10 @@ def test_what_is_told_does_not_depend_on_units():
 def test_a_thick_layer_is_a_half_space_and_a_thin_one_is_not():
     thick, thin = GEL._replace(thickness=1e-2), GEL._replace(thickness=5e-6)
     noise = SignalNoise()
-    for a, b in zip(factors(thick, noise, layered=True), factors(GEL, noise)):
+    of_layer = jax.jit(lambda pressed: factors(pressed, noise, layered=True))
+    for a, b in zip(of_layer(thick), factors(GEL, noise)):
         assert float(a) == pytest.approx(float(b), abs=2e-3)
-    by = factors(thin, noise, layered=True)
+    by = of_layer(thin)
     assert float(by.thickness) > 0.05  # a layer that is thicker than is believed seems softer: E must be larger
     at = contacted(thin, layered=True)
     assert float(force(at.indentation, thin, layered=True)) == pytest.approx(GEL.load, rel=1e-10)
@@ -91,7 +92,7 @@ def test_every_constraint_is_broken_where_it_should_be():
               "smallest deflection": GEL._replace(spring_constant=2.0),
               "largest deflection": GEL._replace(spring_constant=1e-3),
               "smallest indentation": GEL._replace(modulus=1e8),
-              "lever too soft for the contact": GEL._replace(modulus=1e7),
+              "lever too soft for the contact": GEL._replace(modulus=1e8),
               "lever too stiff for the contact": GEL._replace(spring_constant=2.0)}
     assert set(broken) == set(CONSTRAINTS)
     assert float(margins(GEL).max()) < 0.1

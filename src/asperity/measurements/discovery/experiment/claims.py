@@ -78,24 +78,24 @@ def _named(plan: xr.Dataset, design: tuple[int, int]) -> str:
 
 def _of_what(plan: xr.Dataset) -> str:
     low, high = float(plan.attrs["modulus_low"]), float(plan.attrs["modulus_high"])
-    return plain(low, "Pa") if low == high else f"{plain(low, 'Pa')} to {plain(high, 'Pa')}"
+    return f"of {plain(low, 'Pa')}" if low == high else f"between {plain(low, 'Pa')} and {plain(high, 'Pa')}"
 
 
 def _answer(plan: xr.Dataset, verdict: str, design: tuple[int, int]) -> str:
     want, robust = percent(float(plan.attrs["want"])), float(plan["std_robust"].values[design])
     std = float(plan["std"].values[design])
     if verdict == "yes":
-        return (f"Yes: {_named(plan, design)} tells a modulus of {_of_what(plan)} to {percent(robust)}, whatever lever "
+        return (f"Yes: {_named(plan, design)} tells a modulus {_of_what(plan)} to {percent(robust)}, whatever lever "
                 f"of this kind you get; wanted are {want}.")
     if verdict == "near":
         near = best(plan)
         assert near is not None
-        return (f"Yes, with a lever near its nominal values: {_named(plan, near)} tells a modulus of {_of_what(plan)} "
+        return (f"Yes, with a lever near its nominal values: {_named(plan, near)} tells a modulus {_of_what(plan)} "
                 f"to {percent(float(plan['std'].values[near]))}; wanted are {want}. Not every lever of the kind does.")
     there = float(plan["std_better"].sel(better="all").values[design])
     how = ("These calibrations are the limit, not the lever: " if there <= float(plan.attrs["want"]) else
            f"Not even with the best usual calibrations, {percent(there)}: ")
-    return (f"No: {want} are out of reach. {how}the best, {_named(plan, design)}, tells a modulus of {_of_what(plan)} "
+    return (f"No: {want} are out of reach. {how}the best, {_named(plan, design)}, tells a modulus {_of_what(plan)} "
             f"to {percent(std)}.")
 
 
@@ -189,7 +189,7 @@ def _refusal(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
     broken = [(str(plan["constraint"].values[i]), float(edge[i])) for i in np.argsort(-edge) if edge[i] > 0]
     why = "; ".join(_BROKEN[name][0].format(_times(by)) for name, by in broken)
     needs = "; ".join(dict.fromkeys(_BROKEN[name][1] for name, _ in broken))
-    said = [f"No: {which} can measure a modulus of {_of_what(plan)} here, at any load.",
+    said = [f"No: {which} can measure a modulus {_of_what(plan)} here, at any load.",
             f"The nearest is {_named(plan, design)}; but {why}."]
     others = [str(name) for name in _forbid(plan) if str(name) not in dict(broken)]
     if others:
