@@ -16,7 +16,8 @@ from asperity.messages import ArgumentError
 from tests.test_cli import run
 
 TABLE = """# mine
-name;spring constant (mN/m);radius (um);lowest spring constant (mN/m);highest spring constant (mN/m);lowest radius (nm);highest radius (nm);source
+name;spring constant (mN/m);radius (um);lowest spring constant (mN/m);highest spring constant (mN/m);\
+lowest radius (nm);highest radius (nm);source
 soft;60;2,5;50;70;;;a label
 stiff;3000;0.5;1000;7000;450;550;a label
 sharp;40000;0.01;;;;;
@@ -99,7 +100,8 @@ def test_a_thin_hard_film_is_refused_with_the_reason():
 
 
 @pytest.mark.parametrize(("given", "why"), [
-    ({"sample": {"thicknes": 1e-6}}, "sample has no thicknes"), ({"lever": "mine"}, "lever = 'mine' is not in the table"),
+    ({"sample": {"thicknes": 1e-6}}, "sample has no thicknes"),
+    ({"lever": "mine"}, "lever = 'mine' is not in the table"),
     ({"calibration": {"thermal": True, "spring_constant_std": 0.05}}, "spring_constant_std in calibration = 0.05"),
     ({"lever": {"spring_constant": 0.1}}, "give a name of the table"), ({"want": 0.0}, "want = 0"),
     ({"signal": {"curves": 0}}, "curves in signal = 0")])
