@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from asperity.learning.discovery.small_systems import lower_root, solved, solved_lower, solved_upper
 from asperity.messages import ArgumentError
 
 __all__ = ["Outlook", "expected_information", "linear_information", "linear_marginal"]
@@ -46,13 +47,14 @@ class Outlook(NamedTuple):
 def linear_information(slopes: Array, std: Array, noise: Array) -> Array:
     r"""$\frac12\ln\det(1 + A^T A)$ with A the (n, d) ``slopes`` in units of prior and noise: exact if linear."""
     scaled = slopes * std / noise[:, None]
-    return jnp.linalg.slogdet(jnp.eye(slopes.shape[1]) + scaled.T @ scaled)[1] / 2
+    return jnp.log(jnp.diagonal(lower_root(jnp.eye(slopes.shape[1]) + scaled.T @ scaled))).sum()
 
 
 def linear_marginal(slopes: Array, std: Array, noise: Array, of: int = 0) -> Array:
     """Nats about the parameter ``of`` alone, ln of its prior over its posterior width: exact if linear."""
     scaled = slopes * std / noise[:, None]
-    return -jnp.log(jnp.linalg.inv(jnp.eye(slopes.shape[1]) + scaled.T @ scaled)[of, of]) / 2
+    unit = jnp.zeros(slopes.shape[1]).at[of].set(1.0)
+    return -jnp.log(solved(jnp.eye(slopes.shape[1]) + scaled.T @ scaled, unit)[of]) / 2
 
 
 def expected_information(forward: Callable[[Array], Array], outlook: Outlook, key: Array, *, outer: int = 500,
@@ -96,8 +98,7 @@ def expected_information(forward: Callable[[Array], Array], outlook: Outlook, ke
 
 def _matched(draws: Array) -> Array:
     """Draws that, each with its negative, have unit covariance exactly."""
-    lower = jnp.linalg.cholesky(draws.T @ draws / len(draws))
-    return jax.scipy.linalg.solve_triangular(lower, draws.T, lower=True).T
+    return solved_lower(lower_root(draws.T @ draws / len(draws)), draws.T).T
 
 
 def _evidence(residual: Callable[[Array], Array], start: Array, draws: Array) -> Array:
@@ -106,13 +107,12 @@ def _evidence(residual: Callable[[Array], Array], start: Array, draws: Array) ->
 
     def closer(_: int, place: Array) -> Array:
         a, r = slopes(place), residual(place)
-        step = jnp.linalg.solve(jnp.eye(len(place)) + a.T @ a, a.T @ r + place)
-        return place - step
+        return place - solved(jnp.eye(len(place)) + a.T @ a, a.T @ r + place)
 
     mode = jax.lax.fori_loop(0, _STEPS, closer, start)
     a = slopes(mode)
-    root = jnp.linalg.cholesky(jnp.eye(len(mode)) + a.T @ a)
-    spread = _WIDER * jax.scipy.linalg.solve_triangular(root.T, draws.T, lower=False).T
+    root = lower_root(jnp.eye(len(mode)) + a.T @ a)
+    spread = _WIDER * solved_upper(root, draws.T).T
     places = mode + jnp.concatenate([spread, -spread])
     squares = jnp.concatenate([draws, draws])
     joint = jax.vmap(lambda place: -((residual(place) ** 2).sum() + (place**2).sum()) / 2)(places)
