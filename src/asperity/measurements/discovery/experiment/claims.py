@@ -148,7 +148,7 @@ def _calibrations(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
             saved.append((then, f"{name} known to {percent(BEST_CALIBRATION[name])} instead of {percent(now)}: "
                                 f"{percent(std)} becomes {percent(then)}"))
     if not saved:
-        return ["No better calibration of one input would help by itself."]
+        return ["The calibrations are as good as they usually get."]
     words = [text for _, text in sorted(saved)]
     together = float(plan["std_better"].sel(better="all").values[design])
     all_of_them = f" All of them: {percent(together)}." if len(words) > 1 else ""
@@ -194,7 +194,7 @@ def _refusal(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
     others = [str(name) for name in _forbid(plan) if str(name) not in dict(broken)]
     if others:
         said.append(f"At other loads, and with the others of the table, stand in the way: {', '.join(others)}.")
-    said.append(f"What would be needed: {needs}.")
+    said.append(f"Against each of these alone would help: {needs}.")
     return [*said, *_probe(plan)]
 
 
@@ -217,7 +217,9 @@ def _probe(plan: xr.Dataset) -> list[str]:
              f"{plain(float(plan.attrs['probe_spring_constant']), 'N/m', 2)} at "
              f"{plain(float(plan.attrs['probe_load']), 'N', 2)}")
     if margin > 0:
-        return ["No tip and lever of any size would do: the constraints exclude each other. Measure it by another "
-                "method: nanoindentation with a model of the substrate, or a thicker or free-standing sample."]
-    return [f"Nothing in the table is like it, but {probe} would break no constraint; it would tell the modulus to "
-            f"{percent(float(plan.attrs['probe_std']))} with these calibrations. Nanoindentation is the other way."]
+        return ["What would be needed is another method: no tip and lever of any size would do, for the constraints "
+                "exclude each other. Nanoindentation with a model of the substrate, or a thicker or free-standing "
+                "sample."]
+    return [f"What would be needed against all of them: {probe}, which the table does not have; it would tell the "
+            f"modulus to {percent(float(plan.attrs['probe_std']))} with these calibrations. Nanoindentation is the "
+            "other way."]
