@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Which experiment? The planner on three samples
 #
-# Before anything is measured, the uncertainty of a modulus is known: it is made of what is known of the spring constant,
-# the sensitivity and the radius, and of how far the lever bends for each nanometer of indentation. Three samples are
-# asked for 5 %: a gel, a rubber, and a hard film that flows. With usual calibrations nobody reaches that on any of them;
-# with the best ones two are reached, and the third is refused with the reason.
+# Before anything is measured, the uncertainty of a modulus is known: it is made of what is known of the spring
+# constant, the sensitivity and the radius, and of how far the lever bends for each nanometer of indentation. Three
+# samples are asked for 5 %: a gel, a rubber, and a hard film that flows. With usual calibrations nobody reaches that on
+# any of them; with the best ones two are reached, and the third is refused with the reason.
 
 # %%
 import json
