@@ -79,8 +79,8 @@ def test_a_thick_layer_is_a_half_space_and_a_thin_one_is_not():
         assert float(a) == pytest.approx(float(b), abs=2e-3)
     by = of_layer(thin)
     assert float(by.thickness) > 0.05  # a layer that is thicker than is believed seems softer: E must be larger
-    at = contacted(thin, layered=True)
-    assert float(force(at.indentation, thin, layered=True)) == pytest.approx(GEL.load, rel=1e-10)
+    pressed = jax.jit(lambda one: force(contacted(one, layered=True).indentation, one, layered=True))
+    assert float(pressed(thin)) == pytest.approx(GEL.load, rel=1e-10)
     parts = budget(by, USUAL._replace(thickness=0.1), noise)
     assert float(parts.thickness) == pytest.approx(float(by.thickness) ** 2 * 0.01)
 

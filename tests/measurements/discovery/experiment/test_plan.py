@@ -12,6 +12,7 @@ from asperity.data.readers._errors import ReadError
 from asperity.measurements.discovery.experiment.claims import answered, at_design
 from asperity.measurements.discovery.experiment.judged import best
 from asperity.measurements.discovery.experiment.levers import levers_of
+from asperity.measurements.discovery.experiment.plan import _levers
 from asperity.messages import ArgumentError
 from tests.test_cli import run
 
@@ -110,16 +111,22 @@ def test_wrong_inputs_are_named(given, why):
         asperity.plan_experiment(1e4, **given)
 
 
+def test_a_lever_that_is_calibrated_has_the_range_of_its_uncertainty(table):
+    """Two standard uncertainties, 10 % each, of what is given; the rest is the table's."""
+    found = _levers(table, {"name": "stiff", "spring_constant": 2.5}, None)
+    np.testing.assert_allclose(found.spring_constant[0], 2.5 * np.exp([-0.2, 0, 0.2]))
+    np.testing.assert_allclose(found.radius[0], [450e-9, 500e-9, 550e-9])
+    assert found.names == ("stiff",)
+
+
 def test_the_command_answers_with_a_page_and_a_table(table, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, _ = run("design", "experiment", "--modulus", "1..3MPa", "--levers", str(table), "--lever", "stiff",
-                       "--spring-constant", "2.5N/m", "--want", "20%")
+    code, out, _ = run("design", "experiment", "--modulus", "1..3MPa", "--levers", str(table), "--want", "20%")
     assert code == 0
-    assert out.startswith("Yes: stiff at ")
+    assert out.startswith("Yes, with a lever near its nominal values: stiff at ")
     assert "between 1.00 MPa and 3.00 MPa" in out
     plan = store.load(tmp_path / "experiment.nc")
     assert kind_of(plan) == "experiment"
-    np.testing.assert_allclose(plan["spring_constant"].values[0], 2.5 * np.exp([-0.2, 0, 0.2]))
     page = (tmp_path / "experiment.html").read_text()
     assert "Levers, ranked" in page
     rows = (tmp_path / "experiment.csv").read_text().splitlines()

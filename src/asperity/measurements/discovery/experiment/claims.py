@@ -59,7 +59,8 @@ def answered(plan: xr.Dataset) -> bool:
 
 def at_design(plan: xr.Dataset) -> tuple[int, int]:
     """Lever and load of the answer: over the range of a lever if one is feasible there, else with nominal values."""
-    return best(plan, "_robust") or best(plan) or nearest(plan)
+    robust = None if _verdict(plan) == "near" else best(plan, "_robust")
+    return robust or best(plan) or nearest(plan)
 
 
 def claims(plan: xr.Dataset) -> list[str]:
@@ -88,10 +89,8 @@ def _answer(plan: xr.Dataset, verdict: str, design: tuple[int, int]) -> str:
         return (f"Yes: {_named(plan, design)} tells a modulus {_of_what(plan)} to {percent(robust)}, whatever lever "
                 f"of this kind you get; wanted are {want}.")
     if verdict == "near":
-        near = best(plan)
-        assert near is not None
-        return (f"Yes, with a lever near its nominal values: {_named(plan, near)} tells a modulus {_of_what(plan)} "
-                f"to {percent(float(plan['std'].values[near]))}; wanted are {want}. Not every lever of the kind does.")
+        return (f"Yes, with a lever near its nominal values: {_named(plan, design)} tells a modulus {_of_what(plan)} "
+                f"to {percent(std)}; wanted are {want}. Not every lever of the kind does.")
     there = float(plan["std_better"].sel(better="all").values[design])
     how = ("These calibrations are the limit, not the lever: " if there <= float(plan.attrs["want"]) else
            f"Not even with the best usual calibrations, {percent(there)}: ")
@@ -117,8 +116,8 @@ def _ranges(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
                     f"{plain(radius[2], 'm', 2)}) it is {percent(float(plan['std_robust'].values[design]))} at worst, "
                     f"and with the nominal one {percent(float(plan['std'].values[design]))}.")
     else:
-        said.append(f"No lever of the table keeps all constraints over its whole range (here {ends}): calibrate the "
-                    "one that you get first, and plan again with --spring-constant and --radius.")
+        said.append(f"Not every lever of this kind keeps all constraints at that load (spring constant {ends}): calibrate "
+                    "the one that you get first, and plan again with --spring-constant and --radius.")
     if nominal and nominal != design and plan["std"].values[nominal] < (1 - _NOTICED) * plan["std"].values[design]:
         said.append(f"Of levers with their nominal values the best is {_named(plan, nominal)}, "
                     f"{percent(float(plan['std'].values[nominal]))}.")
