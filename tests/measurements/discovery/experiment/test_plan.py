@@ -130,7 +130,7 @@ def test_the_command_answers_with_a_page_and_a_table(table, tmp_path, monkeypatc
     page = (tmp_path / "experiment.html").read_text()
     assert "Levers, ranked" in page
     rows = (tmp_path / "experiment.csv").read_text().splitlines()
-    assert len(rows) == 1 + plan["load"].size
+    assert len(rows) == 1 + plan["std"].size
     code, _, err = run("design", "experiment", "--modulus", "20kPa..1kPa")
     assert code == 2
     assert "larger end first" in err

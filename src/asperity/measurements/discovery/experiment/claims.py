@@ -116,8 +116,8 @@ def _ranges(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
                     f"{plain(radius[2], 'm', 2)}) it is {percent(float(plan['std_robust'].values[design]))} at worst, "
                     f"and with the nominal one {percent(float(plan['std'].values[design]))}.")
     else:
-        said.append(f"Not every lever of this kind keeps all constraints at that load (spring constant {ends}): calibrate "
-                    "the one that you get first, and plan again with --spring-constant and --radius.")
+        said.append(f"Not every lever of this kind (spring constant {ends}) keeps all constraints at that load: "
+                    "calibrate the one that you get first, and plan again with --spring-constant and --radius.")
     if nominal and nominal != design and plan["std"].values[nominal] < (1 - _NOTICED) * plan["std"].values[design]:
         said.append(f"Of levers with their nominal values the best is {_named(plan, nominal)}, "
                     f"{percent(float(plan['std'].values[nominal]))}.")
