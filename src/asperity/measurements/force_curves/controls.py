@@ -26,7 +26,7 @@ from asperity.data.readers._text import read_text
 from asperity.messages import ArgumentError, quoted, shown
 from asperity.report.numbers import count_of
 from asperity.units import in_words as quantity
-from asperity.units import parse
+from asperity.units import parse_range
 
 __all__ = ["EVERYTHING", "Controls", "Exclusions", "Range", "again", "controls", "decisions", "excluded_entries",
            "in_words", "resolved_exclusions"]
@@ -108,29 +108,31 @@ def controls(window: str | None = None, baseline: str | None = None, exclude: Ex
 
 
 def _range(name: str, written: str, units: tuple[str, ...]) -> Range:
-    """The range that is written as ``low..high`` with one unit for both or one for each."""
+    """The range that is written as ``low..high`` with one unit for both or one for each; no low end is 0."""
     example = _EXAMPLE if len(units) > 1 else "200nm..2um"
-    low, dots, high = (part.strip() for part in written.partition(".."))
-    unit = next((unit for unit in units if _reads(high, unit)), None)
-    if not dots or unit is None:
+    whole = f"0{written}" if written.strip().startswith("..") else written
+    found = next((Range(unit, *both) for unit in units if (both := _reads(whole, unit))), None)
+    if found is None:
         raise ArgumentError(f"{name} = {shown(written)}: must be a range with its unit, for example {example}")
-    last = parse(high, unit)
-    first = parse(low, unit) if _reads(low, unit) else parse(low + high.lstrip("+-.0123456789eE "), unit) if (
-        low) else 0.0
-    if not first < last or (unit != "N" and first < 0) or (unit == "1" and last > 1):
+    if not found.low < found.high or (found.unit != "N" and found.low < 0) or (found.unit == "1" and found.high > 1):
         raise ArgumentError(f"{name} = {shown(written)}: must rise from a smaller value to a larger one"
-                            f"{', 0 at least' if unit != 'N' else ''}{' and at most 100%' if unit == '1' else ''}, "
-                            f"for example {example}")
-    return Range(unit, first, last)
+                            f"{', 0 at least' if found.unit != 'N' else ''}"
+                            f"{' and at most 100%' if found.unit == '1' else ''}, for example {example}")
+    return found
 
 
-def _reads(text: str, unit: str) -> bool:
-    """Whether this is a number of the unit."""
+def _reads(text: str, unit: str) -> tuple[float, float] | None:
+    """Both ends if this is a range in the unit; a share is written in percent."""
+    low, dots, high = text.partition("..")
+    if not dots or (unit == "1" and "%" not in high):
+        return None
     try:
-        parse(text, unit)
+        return parse_range(text, unit)
     except ValueError:
-        return False
-    return unit != "1" or "%" in text
+        try:  # the wrong way round is told by who asks
+            return parse_range(f"{high}..{low}", unit)[::-1]
+        except ValueError:
+            return None
 
 
 def excluded_entries(exclude: Exclusions | None) -> list[dict[str, Any]]:
