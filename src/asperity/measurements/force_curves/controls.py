@@ -130,9 +130,10 @@ def _reads(text: str, unit: str) -> tuple[float, float] | None:
         return parse_range(text, unit)
     except ValueError:
         try:  # the wrong way round is told by who asks
-            return parse_range(f"{high}..{low}", unit)[::-1]
+            first, last = parse_range(f"{high}..{low}", unit)
         except ValueError:
             return None
+        return last, first
 
 
 def excluded_entries(exclude: Exclusions | None) -> list[dict[str, Any]]:
