@@ -79,11 +79,17 @@ def _fitted(columns: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
     return coefficients, (values - columns @ coefficients) / rest
 
 
-def polynomial_chaos(places: Any, values: Any, *, exponents: Sequence[float] = _SETS) -> PolynomialChaos:
+def polynomial_chaos(places: Any, values: Any, *, weights: Any = 1.0,
+                     exponents: Sequence[float] = _SETS) -> PolynomialChaos:
     """The polynomial of these values (point,) at these places (point, coordinate) in [-1, 1]^d.
 
     The places are to be even (a Sobol sequence): of independent random ones, with few near the edges, the error of
     leaving one out may be several times too small.
+
+    Args:
+        places, values: of the function.
+        weights: of each point in the error by which the set is chosen: the volume of the box for which it stands.
+        exponents: q of the sets that are tried.
 
     Raises:
         DataError: fewer than four points, or a value that is not finite.
@@ -95,7 +101,7 @@ def polynomial_chaos(places: Any, values: Any, *, exponents: Sequence[float] = _
     best: tuple[float, np.ndarray, np.ndarray, np.ndarray] | None = None
     for degrees in _sets(places.shape[1], len(values), exponents):
         coefficients, left_out = _fitted(_columns(places, degrees), values)
-        error = float(np.mean(left_out**2))
+        error = float(np.average(left_out**2, weights=np.broadcast_to(weights, left_out.shape)))
         if best is None or error < best[0]:
             best = error, coefficients, degrees, left_out
     assert best is not None
