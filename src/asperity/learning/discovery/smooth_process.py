@@ -35,7 +35,7 @@ _ROUGH_STD = 3.0  # with this standard deviation of its logarithm
 _STARTS = (-0.7, 0.7)  # lengths from which the search begins, in standard deviations of their prior
 _REACH = 5.0  # standard deviations of the prior, to which it may go
 _FAILED = 1e10  # cost where the covariance is not positive definite
-_LEAST = 1e-7  # of it, below which the covariance is not positive definite in double precision
+_LEAST = 1e-6  # of it: with less, the weights are so large that rounding of a place shows in the tenth digit
 
 
 @final

@@ -86,7 +86,7 @@ class AbstractLimit(eqx.Module):
 class Ratio(AbstractLimit):
     r"""$y = y_0 e^z$, of an output that is positive; relative errors are those of z."""
 
-    limit: Callable[[Float[Array, " axis"]], Any]
+    limit: Callable[[Float[Array, " axis"]], Any] = eqx.field(static=True)
 
     def latent(self, output: Float[Array, ""], groups: Float[Array, " axis"]) -> Float[Array, ""]:
         """The logarithm of the ratio."""
@@ -101,7 +101,7 @@ class Ratio(AbstractLimit):
 class Difference(AbstractLimit):
     """y = y0 + z."""
 
-    limit: Callable[[Float[Array, " axis"]], Any]
+    limit: Callable[[Float[Array, " axis"]], Any] = eqx.field(static=True)
 
     def latent(self, output: Float[Array, ""], groups: Float[Array, " axis"]) -> Float[Array, ""]:
         """The difference."""
@@ -116,8 +116,8 @@ class Difference(AbstractLimit):
 class Between(AbstractLimit):
     r"""$y = y_0 + (y_1 - y_0) / (1 + e^{-z})$, of an output with a limit on both sides, which it never passes."""
 
-    lower: Callable[[Float[Array, " axis"]], Any]
-    upper: Callable[[Float[Array, " axis"]], Any]
+    lower: Callable[[Float[Array, " axis"]], Any] = eqx.field(static=True)
+    upper: Callable[[Float[Array, " axis"]], Any] = eqx.field(static=True)
 
     def latent(self, output: Float[Array, ""], groups: Float[Array, " axis"]) -> Float[Array, ""]:
         """The logit of the share of the way."""
