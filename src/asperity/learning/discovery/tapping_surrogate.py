@@ -34,8 +34,8 @@ TAPPING_UNITS = {"height": "m", "free_amplitude": "m", "radius": "m", "reduced_m
                  "quality": "1"}
 TAPPING_AXES = (
     Axis(named_group("height_share", {"height": 1, "free_amplitude": -1}, TAPPING_UNITS), 0.4, 0.95, "linear"),
-    Axis(named_group("hardness", {"reduced_modulus": 1, "radius": "1/2", "free_amplitude": "1/2", "spring_constant": -1},
-                     TAPPING_UNITS), 0.1, 10.0, "logarithmic"),
+    Axis(named_group("hardness", {"reduced_modulus": 1, "radius": "1/2", "free_amplitude": "1/2",
+                                  "spring_constant": -1}, TAPPING_UNITS), 0.1, 10.0, "logarithmic"),
     Axis(named_group("quality", {"quality": 1}, TAPPING_UNITS), 50.0, 200.0, "logarithmic"))
 
 _STEPS = 1024  # of a period

@@ -139,7 +139,7 @@ def test_the_layer_meets_its_acceptance():
 
 def test_every_point_outside_is_flagged_and_the_slopes_are_those_of_the_solver():
     with jax.enable_x64(True):
-        made = layer_surrogate(solves=SOLVES, seed=SEEDS[0])
+        made = layer_surrogate(solves=2 * SOLVES, seed=SEEDS[0])  # of half as many, the slope with nu is 2 % off
         wide = drawn(4000, 3, np.array([(0.01, 12.0), (0.0, 0.4999), (0.001, 1.3)]))
         outside = ((wide < BOX[:, 0]) | (wide > BOX[:, 1])).any(axis=1)
         told = made.reduced(jnp.asarray(wide))
