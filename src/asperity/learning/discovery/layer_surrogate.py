@@ -26,7 +26,7 @@ from jaxtyping import Array, Float
 from asperity.contact.adhesive_layer import half_space_radius, pressed_layer
 from asperity.contact.fredholm import Layer
 from asperity.learning.discovery.dimensions import named_group
-from asperity.learning.discovery.surrogate import Axis, Derived, Ratio, Surrogate, Told, surrogate
+from asperity.learning.discovery.surrogate import Axis, Derived, Ratio, Surrogate, SurrogateValue, surrogate
 
 __all__ = ["ADHESION", "DEPTH", "LAYER_AXES", "LAYER_UNITS", "LayerSurrogate", "half_space_parts", "layer_surrogate",
            "solved_parts"]
@@ -90,7 +90,7 @@ class LayerSurrogate(NamedTuple):
     pulling: Surrogate
     correlation: float  # of what points left out of both were wrong by: both follow from one contact radius
 
-    def force(self, **quantities: Any) -> Told:
+    def force(self, **quantities: Any) -> SurrogateValue:
         """In N, of the quantities in `LAYER_UNITS` by name.
 
         Raises:
@@ -99,16 +99,16 @@ class LayerSurrogate(NamedTuple):
         parts = self.pressing(**quantities), self.pulling(**quantities)
         unit = quantities["reduced_modulus"] * quantities["thickness"] ** 3 / quantities["radius"]
         told = self._between(*parts)
-        return Told(unit * told.value, unit * told.std, told.inside)
+        return SurrogateValue(unit * told.value, unit * told.std, told.inside)
 
-    def reduced(self, groups: Float[Array, "*points axis"]) -> Told:
+    def reduced(self, groups: Float[Array, "*points axis"]) -> SurrogateValue:
         r"""In $E^*h^3/R$, at groups in the order of `LAYER_AXES`; NaN outside the box."""
         return self._between(self.pressing.told(groups), self.pulling.told(groups))
 
-    def _between(self, pressing: Told, pulling: Told) -> Told:
+    def _between(self, pressing: SurrogateValue, pulling: SurrogateValue) -> SurrogateValue:
         """The difference, whose errors partly cancel."""
         variance = pressing.std**2 + pulling.std**2 - 2 * self.correlation * pressing.std * pulling.std
-        return Told(pressing.value - pulling.value, jnp.sqrt(variance), pressing.inside)
+        return SurrogateValue(pressing.value - pulling.value, jnp.sqrt(variance), pressing.inside)
 
 
 def layer_surrogate(*, solves: int = 256, seed: int = 0) -> LayerSurrogate:

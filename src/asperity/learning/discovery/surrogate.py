@@ -31,8 +31,8 @@ from asperity.learning.discovery.polynomial_chaos import PolynomialChaos, polyno
 from asperity.learning.discovery.smooth_process import SmoothKernel, SmoothProcess, smooth_process
 from asperity.messages import ArgumentError, DataError, one_of
 
-__all__ = ["SCALES", "AbstractLimit", "Axis", "Between", "Derived", "Difference", "Ratio", "Surrogate", "Told",
-           "arrays_of", "surrogate", "surrogate_of_arrays"]
+__all__ = ["SCALES", "AbstractLimit", "Axis", "Between", "Derived", "Difference", "Ratio", "Surrogate",
+           "SurrogateValue", "arrays_of", "surrogate", "surrogate_of_arrays"]
 
 _EDGE = 1e-9  # of the width of the box, by which rounding may lead out of it
 _POISSON_SCALE = 0.02  # of 1 - 2 nu, within which thin layers become incompressible
@@ -129,7 +129,7 @@ class Between(AbstractLimit):
         return lower + (self.upper(groups) - lower) * jax.nn.sigmoid(latent)
 
 
-class Told(NamedTuple):
+class SurrogateValue(NamedTuple):
     """What a surrogate says."""
 
     value: Float[Array, ""]
@@ -153,7 +153,7 @@ class Surrogate(eqx.Module):
     axes: tuple[Axis, ...] = eqx.field(static=True)
     by_polynomial: bool = eqx.field(static=True)  # whether the polynomial speaks, not the process
 
-    def __call__(self, **quantities: Any) -> Told:
+    def __call__(self, **quantities: Any) -> SurrogateValue:
         """Value and standard deviation of the output, by groups, or by quantities of which they are made.
 
         Raises:
@@ -172,7 +172,7 @@ class Surrogate(eqx.Module):
         """
         return jnp.stack(jnp.broadcast_arrays(*(_value(axis.group, quantities) for axis in self.axes)), axis=-1)
 
-    def told(self, groups: Float[Array, "*points axis"]) -> Told:
+    def told(self, groups: Float[Array, "*points axis"]) -> SurrogateValue:
         """What is said at one point or at many; NaN outside the box."""
         one = self._told
         for _ in range(jnp.ndim(groups) - 1):
@@ -196,12 +196,13 @@ class Surrogate(eqx.Module):
         """What each point was wrong by in z when it was left out."""
         return (self.polynomial if self.by_polynomial else self.process).left_out
 
-    def _told(self, groups: Array) -> Told:
+    def _told(self, groups: Array) -> SurrogateValue:
         place = self._place(groups)
         latent, inside = self._latent(place), jnp.all(jnp.abs(place) <= 1 + _EDGE)
         std = jnp.maximum(self.error, self.process.std(place))
         value, slope = jax.jvp(lambda z: self.limit.output(z, groups), (latent,), (jnp.ones_like(latent),))
-        return Told(jnp.where(inside, value, jnp.nan), jnp.where(inside, std * jnp.abs(slope), jnp.nan), inside)
+        told, wide = (jnp.where(inside, one, jnp.nan) for one in (value, std * jnp.abs(slope)))
+        return SurrogateValue(told, wide, inside)
 
     def _latent(self, place: Array) -> Array:
         return (self.polynomial if self.by_polynomial else self.process)(place)
