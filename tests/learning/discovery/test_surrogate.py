@@ -1,6 +1,7 @@
 """A surrogate of functions that are known: its error bar, its guard, its slopes, what is kept of it."""
 
 import io
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +94,8 @@ def test_the_guard(made):
 
 def test_it_is_kept_as_plain_arrays(made, asked):
     file = io.BytesIO()
-    np.savez(file, **arrays_of(made))
+    arrays: dict[str, Any] = dict(arrays_of(made))
+    np.savez(file, **arrays)
     file.seek(0)
     with np.load(file, allow_pickle=False) as stored:
         same = surrogate_of_arrays(stored, [STEEP, SLIP], LIMIT)

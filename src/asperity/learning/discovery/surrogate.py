@@ -282,9 +282,12 @@ def groups_at(axes: Sequence[Axis], places: Float[np.ndarray, "point axis"]) -> 
 
 def _ends(axes: Sequence[Axis]) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of each axis in its scale."""
+
+    def ends(side: str) -> np.ndarray:
+        return np.array([float(SCALES[axis.scale][0](getattr(axis, side))) for axis in axes])
+
     with jax.ensure_compile_time_eval():
-        return tuple(np.array([float(SCALES[axis.scale][0](end)) for axis, end in
-                               zip(axes, (getattr(one, side) for one in axes))]) for side in ("low", "high"))
+        return ends("low"), ends("high")
 
 
 def _value(group: Group | Derived, quantities: Mapping[str, Any]) -> Array:
