@@ -28,3 +28,10 @@ def test_the_blocks_of_control():
     plan = found["plan"]
     assert plan.states[-1, 0] == pytest.approx(1e-9, rel=0.2)
     assert abs(plan.inputs).max() <= 1 + 1e-9
+
+
+def test_the_blocks_of_surrogates():
+    found = run("surrogates")
+    exact = 4 / 3 * 0.2**1.5 * (1 - 0.15 * 0.2) * 1e6 * 100e-9**2
+    assert float(found["newton"]) == pytest.approx(exact, rel=1e-5)
+    assert float(found["slope"][0]) == pytest.approx(4 / 3 * (1.5 * 0.2**0.5 - 0.15 * 2.5 * 0.2**1.5), rel=1e-3)
