@@ -35,8 +35,7 @@ from asperity.learning.discovery.design import (
     least_excess,
 )
 
-__all__ = ["Chance", "Proposal", "QuantileDemands", "chance_of", "meeting",
-           "most_probable", "proposal"]
+__all__ = ["Chance", "Chances", "Proposal", "QuantileDemands", "chance_of", "most_probable", "proposal"]
 
 _HALVINGS = 7  # of the range of q: to 1/100 of what is left above the wanted probability
 _WIDTHS = (1.0, 0.3, 0.1)  # of a smooth probability, over the spread of the demands,
@@ -105,12 +104,20 @@ class QuantileDemands:
             return np.array([self._at(jnp.asarray(place), self.draws, weights) for place in places])
 
 
-def meeting(problem: InverseProblem, draws: Values, places: np.ndarray) -> list[Chance]:
-    """The chances of places (place, variable) of the unit cube."""
-    with jax.enable_x64(True):
-        demands = jax.jit(jax.vmap(problem.demands, (None, 0)))
-        return [chance_of(np.asarray(demands(jnp.asarray(place), draws)) <= problem.levels + TOLERANCE)
-                for place in places]
+class Chances:
+    """The chances of designs, compiled once for a problem."""
+
+    def __init__(self, problem: InverseProblem) -> None:
+        def at(places: Any, draws: Values) -> Any:
+            return jax.lax.map(lambda place: jax.vmap(problem.demands, (None, 0))(place, draws), places)
+
+        self.problem, self._at = problem, jax.jit(at)
+
+    def __call__(self, draws: Values, places: np.ndarray) -> list[Chance]:
+        """One for each of the places (place, variable) of the unit cube."""
+        with jax.enable_x64(True):
+            found = np.asarray(self._at(jnp.asarray(places), draws))
+        return [chance_of(one <= self.problem.levels + TOLERANCE) for one in found]
 
 
 def chance_of(met: np.ndarray) -> Chance:
@@ -134,22 +141,24 @@ def proposal(problem: InverseProblem, draws: tuple[Values, Values, Values], want
         prefer: index of an objective.
     """
     search, starts = QuantileDemands(problem, draws[0], wanted), beginnings(len(problem.variables))
-    tried: dict[float, np.ndarray] = {}  # quantile -> place
+    chances, tried = Chances(problem), {}  # quantile -> place
+    count = len(next(iter(draws[1].values())))
+    safe = wanted + np.sqrt(wanted * (1 - wanted) / count)  # one standard error of its share above it
 
     def at(quantile: float) -> float:
         """The probability of the best design at this quantile; that of the safest where no design meets the bounds."""
         search.quantile = quantile
         tried[quantile] = _best(search, problem.levels, prefer, starts).place
-        return meeting(problem, draws[1], tried[quantile][None])[0].all_met
+        return chances(draws[1], tried[quantile][None])[0].all_met
 
-    enough = _level(at, wanted, len(problem.aims))
+    enough = _level(at, safe, len(problem.aims))
     if enough is not None:
         place, reached = tried[enough], True
     else:
         places = np.array([*tried.values(), most_probable(problem, draws[0], np.array(list(tried.values())))])
-        shares = [one.all_met for one in meeting(problem, draws[1], places)]
-        place, reached = places[int(np.argmax(shares))], max(shares) >= wanted
-    return Proposal(place, meeting(problem, draws[2], place[None])[0], enough or wanted, bool(reached))
+        shares = [one.all_met for one in chances(draws[1], places)]
+        place, reached = places[int(np.argmax(shares))], max(shares) >= safe
+    return Proposal(place, chances(draws[2], place[None])[0], enough or wanted, bool(reached))
 
 
 def most_probable(problem: InverseProblem, draws: Values, starts: np.ndarray) -> np.ndarray:
@@ -190,6 +199,8 @@ def _best(search: QuantileDemands, levels: np.ndarray, prefer: int, starts: np.n
 
 def _level(at: Any, wanted: float, aims: int) -> float | None:
     """The least quantile, to a hundredth of what is left above it, with the wanted probability; None: there is none."""
+    if wanted >= 1:
+        return None
     low, high = wanted, 1 - (1 - wanted) / (2 * aims)
     if at(low) >= wanted:
         return low

@@ -17,7 +17,7 @@ from asperity.learning.discovery.design import TOLERANCE, Demanding, Place, begi
 
 __all__ = ["Certificate", "certificate"]
 
-_SCATTER = 10  # powers of two of places at which is looked for what the searches may have missed
+_SCATTER = 10  # powers of two of places, unless others are asked for
 
 
 class Certificate(NamedTuple):
@@ -34,13 +34,17 @@ class Certificate(NamedTuple):
         return self.excess <= TOLERANCE
 
 
-def certificate(demands: Demanding, levels: np.ndarray) -> Certificate:
-    """Whether a design meets all ``levels`` (aim,) and, if none does, which of them forbid it and by how much."""
+def certificate(demands: Demanding, levels: np.ndarray, *, scatter: int = _SCATTER) -> Certificate:
+    """Whether a design meets all ``levels`` (aim,) and, if none does, which of them forbid it and by how much.
+
+    Args:
+        scatter: power of two of places at which is looked for what the searches may have missed.
+    """
     starts = beginnings(len(demands.problem.variables))
     excess, nearest = least_excess(demands, levels, starts, enough=0.0)
     alone, checked = np.where(np.isfinite(levels), 0.0, np.nan), 0
     if excess > TOLERANCE:
-        spread = qmc.Sobol(len(demands.problem.variables), scramble=False).random_base2(_SCATTER)
+        spread = qmc.Sobol(len(demands.problem.variables), scramble=False).random_base2(scatter)
         seen = np.nanmax(np.where(np.isfinite(levels), demands.among(spread) - levels, -np.inf), axis=1)
         checked = len(spread)
         if seen.min() < excess:
