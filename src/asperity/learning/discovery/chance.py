@@ -37,6 +37,7 @@ from asperity.learning.discovery.design import (
 
 __all__ = ["Chance", "Chances", "Proposal", "QuantileDemands", "chance_of", "most_probable", "proposal"]
 
+_BELOW = 1.5  # times what is left above the wanted probability: q may be less sure where one bound alone counts
 _HALVINGS = 7  # of the range of q: to 1/100 of what is left above the wanted probability
 _WIDTHS = (1.0, 0.3, 0.1)  # of a smooth probability, over the spread of the demands,
 _NARROWEST = 1e-4  # in ln, which counts as the least spread
@@ -201,7 +202,7 @@ def _level(at: Any, wanted: float, aims: int) -> float | None:
     """The least quantile, to a hundredth of what is left above it, with the wanted probability; None: there is none."""
     if wanted >= 1:
         return None
-    low, high = wanted, 1 - (1 - wanted) / (2 * aims)
+    low, high = 1 - _BELOW * (1 - wanted), 1 - (1 - wanted) / (2 * aims)
     if at(low) >= wanted:
         return low
     if at(high) < wanted:

@@ -25,6 +25,7 @@ __all__ = ["Meets", "Question", "Request", "aims_of", "answer", "answer_of_list"
 
 _POINTS = 16  # of a front
 _JUDGED = 4  # times the draws that give the quantiles find their level, and as many others judge the designs
+_ALIKE = 6  # decimals of ln to which two alternatives are alike
 _INSIDE = (0.05, 0.95)  # quantiles of the values of the proposal that are told
 
 
@@ -181,7 +182,7 @@ def _undominated(question: Question, rows: list[_Row]) -> list[_Row]:
             found = np.array([question.problems[row.alternative].demands_of(row.chosen, question.known.values)
                               for row in some])
         prefer = question.request.prefer
-        best = [int(np.argmin(found[:, prefer]))] if role == "optimum" else np.flatnonzero(nondominated(found[:, :2]))
+        best = [int(np.argmin(found[:, prefer]))] if role == "optimum" else np.flatnonzero(nondominated(found[:, :2].round(_ALIKE)))
         kept += [some[i] for i in best]
     return kept
 
