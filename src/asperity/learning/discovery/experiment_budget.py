@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from asperity.contact._layer_table import REACH, layer_correction
+from asperity.contact._layer_table import layer_correction
 
 __all__ = ["CONSTRAINTS", "SOURCES", "Budget", "Contacted", "Factors", "Pressed", "RelativeStd", "SignalNoise",
            "budget", "closed_variance", "contacted", "factors", "floor", "force", "margins", "total"]

@@ -48,8 +48,8 @@ _UNITS = {"thickness": ("m", "thickness of the film"), "load": ("N", "load"),
           "indentation": ("m", "indentation"),
           "base_effect": ("1", "by how much the base makes the modulus too large, fitted as a half-space"),
           "strain": ("1", "indentation over thickness"),
-          "slope": ("1", "contact radius over tip radius"),
-          "reach": ("1", "contact radius over thickness")}
+          "contact_over_tip_radius": ("1", "contact radius over tip radius"),
+          "contact_over_thickness": ("1", "contact radius over thickness")}
 
 
 _STEPS = 8  # of Newton's method from the right on a convex function: to the last digit for films as thin as R/1000
@@ -85,7 +85,8 @@ def pressed_film(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, 
     indentation = jnp.exp(found)
     contact = jnp.sqrt(radius * indentation)
     return {"film_thickness": thickness, "indentation": indentation, "base_effect": jnp.exp(pressed(found) - 1.5 * found) - 1,
-            "strain": indentation / thickness, "slope": contact / radius, "reach": contact / thickness}
+            "strain": indentation / thickness,
+            "contact_over_tip_radius": contact / radius, "contact_over_thickness": contact / thickness}
 
 
 @verb(results="results")
@@ -117,7 +118,8 @@ def design_film(results: xr.Dataset | None = None, *, sample: Mapping[str, float
     aims, taken = aims_of(targets, _TARGETS, _UNITS)
     known = known_of({"sample": sample, "lever": lever}, {"sample": _SAMPLE, "lever": _LEVER}, results)
     problem = InverseProblem(pressed_film, _VARIABLES, (aims["film_thickness"], aims["indentation"]), (
-        aims["base_effect"], aims["strain"], Aim("slope", True, _SLOPE), Aim("reach", True, REACH)))
+        aims["base_effect"], aims["strain"], 
+        Aim("contact_over_tip_radius", True, _SLOPE), Aim("contact_over_thickness", True, REACH)))
     made = answer(Question("film", {"": problem}, _UNITS, known, Request(probability, index, draws, seed)))
     arguments = {"sample": sample, "targets": targets, "lever": lever, "probability": probability, "prefer": prefer,
                  "draws": draws, "seed": seed}

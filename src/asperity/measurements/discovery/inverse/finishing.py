@@ -16,11 +16,13 @@ from asperity.report.numbers import plain
 
 __all__ = ["finished", "in_words", "preferred"]
 
+_ZEPTO = 1e-21  # J, in which Hamaker constants are counted
+
 
 def in_words(taken: Mapping[str, float], units: Mapping[str, str]) -> dict[str, str]:
     """Inputs that nobody gave with their units; relative uncertainties in percent."""
-    return {name: f"{100 * value:.3g} %" if name.endswith("_std") else plain(value, units.get(name, "1"))
-            for name, value in taken.items()}
+    return {name: f"{100 * value:.3g} %" if name.endswith("_std") else f"{value / _ZEPTO:.3g} zJ"
+            if units.get(name) == "J" else plain(value, units.get(name, "1")) for name, value in taken.items()}
 
 
 def preferred(prefer: str, objectives: tuple[str, ...]) -> int:

@@ -28,6 +28,9 @@ _JUDGED = 4  # times the draws that give the quantiles find their level, and as 
 _ALIKE = 6  # decimals of ln to which two alternatives are alike
 _INSIDE = (0.05, 0.95)  # quantiles of the values of the proposal that are told
 
+#: (draw,) of every input
+Drawn = dict[str, np.ndarray]
+
 
 class Meets(IntEnum):
     """The flag of one design, by the best estimate."""
@@ -84,10 +87,10 @@ def aims_of(targets: Mapping[str, float] | None, usual: Mapping[str, tuple[bool,
     return aims, taken
 
 
-def _sets(question: Question) -> tuple[dict[str, np.ndarray], ...]:
+def _sets(question: Question) -> tuple[Drawn, Drawn, Drawn]:
     """Three sets of draws that share none; the last judges."""
-    rng, count = np.random.default_rng(question.request.seed), question.request.draws
-    return tuple(question.known.draws(many, rng) for many in (count, _JUDGED * count, _JUDGED * count))
+    rng, count, known = np.random.default_rng(question.request.seed), question.request.draws, question.known
+    return known.draws(count, rng), known.draws(_JUDGED * count, rng), known.draws(_JUDGED * count, rng)
 
 
 def answer(question: Question) -> xr.Dataset:
@@ -99,7 +102,7 @@ def answer(question: Question) -> xr.Dataset:
     for name, problem in question.problems.items():
         demands = Demands(problem, values)
         verdicts.append(certificate(demands, problem.levels))
-        found = proposal(problem, (*sets[:2], sets[1]), request.probability, request.prefer)
+        found = proposal(problem, (sets[0], sets[1], sets[1]), request.probability, request.prefer)
         proposals.append((name, found))
         rows += [_row("front", name, problem, place) for place in front(demands, _POINTS).places]
         backed = QuantileDemands(problem, sets[0], found.quantile)
@@ -182,7 +185,8 @@ def _undominated(question: Question, rows: list[_Row]) -> list[_Row]:
             found = np.array([question.problems[row.alternative].demands_of(row.chosen, question.known.values)
                               for row in some])
         prefer = question.request.prefer
-        best = [int(np.argmin(found[:, prefer]))] if role == "optimum" else np.flatnonzero(nondominated(found[:, :2].round(_ALIKE)))
+        best = ([int(np.argmin(found[:, prefer]))] if role == "optimum" else
+                np.flatnonzero(nondominated(found[:, :2].round(_ALIKE))))
         kept += [some[i] for i in best]
     return kept
 

@@ -42,12 +42,12 @@ _LEVER = {"spring_constant": Input("N/m", 40.0, 0.10),
           "quality": Input("1", 400.0, 0.05, least=10.0, most=1e6),  # below 10 one harmonic is not enough
           "radius": Input("m", 10e-9, 0.20),
           "frequency": Input("Hz", 300e3, most=1e9)}
-_VARIABLES = {"free_amplitude": (1e-9, 100e-9),  # m
-              "set_point": (0.3, 0.99)}  # amplitude over free amplitude
+_VARIABLES = {"free_amplitude": (2e-9, 100e-9),  # m
+              "set_point": (0.4, 0.99)}  # amplitude over free amplitude
 #: aim -> (small, bound where nobody gives one)
-_TARGETS = {"contact_force": (True, 5e-9),  # N
+_TARGETS = {"contact_force": (True, 12e-9),  # N
             "amplitude_drop": (False, 1e-9)}  # m: what the feedback sees
-_SLOPE = 0.3  # contact radius over tip radius: beyond it no paraboloid
+_SLOPE = 0.5  # contact radius over tip radius: a paraboloid is off by some percent there
 _FREE = 2.0  # times the attraction that the lever pulls with at least: else the tip sticks
 _CUTOFF = 0.165e-9  # m, between atoms in contact
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)  # of each integral
@@ -58,13 +58,13 @@ _PASSED = (-0.12, 0.06, 7)  # of the amplitude, heights that a simulated lever p
 _UNITS = {"free_amplitude": ("m", "free amplitude"), "set_point": ("1", "amplitude over free amplitude"),
           "contact_force": ("N", "largest repulsion in the contact"),
           "amplitude_drop": ("m", "free amplitude less amplitude"),
-          "slope": ("1", "contact radius over tip radius"),
-          "release": ("1", "spring constant times amplitude over the attraction in contact"),
+          "contact_over_tip_radius": ("1", "contact radius over tip radius"),
+          "pull_over_attraction": ("1", "spring constant times amplitude over the attraction in contact"),
           "indentation": ("m", "largest indentation")}
 
 
 def _in_phase(depth: Any, amplitude: Any, known: Mapping[str, Any]) -> tuple[Any, Any]:
-    r"""$-2\langle F\cos\theta\rangle$ (N) of the contact, and less that of the attraction, at the largest indentation (m)."""
+    r"""$-2\langle F\cos\theta\rangle$ (N) of the contact, and the negative of that of the attraction, at a depth (m)."""
     s, weight = (jnp.asarray(_NODES) + 1) / 2, jnp.asarray(_WEIGHTS) / 2
     share = depth / amplitude
     # in contact cos(theta) = -1 + share s^2, 0 < s < 1; measured from the lowest point, it ends at the edge
@@ -87,7 +87,7 @@ def _elastic(depth: Any, known: Mapping[str, Any]) -> Any:
 
 
 def tapped_sample(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """What follows from ``free_amplitude`` (m) and ``set_point``: forces and indentation on the repulsive branch, in SI.
+    """What follows from ``free_amplitude`` (m) and ``set_point`` on the repulsive branch: forces, indentation; in SI.
 
     Source: San Paulo, Garcia, Phys. Rev. B 64, 193411 (2001).
     """
@@ -111,8 +111,9 @@ def tapped_sample(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str,
     _, slope = jax.jvp(excess, (root,), (jnp.ones_like(root),))
     depth = jnp.exp(root - excess(root) / jax.lax.stop_gradient(slope))
     return {"contact_force": _elastic(depth, known),
-            "amplitude_drop": free - amplitude, "slope": jnp.sqrt(depth / known["radius"]), "indentation": depth,
-            "release": 6 * _CUTOFF**2 * k * amplitude / (known["hamaker"] * known["radius"])}
+            "amplitude_drop": free - amplitude,
+            "contact_over_tip_radius": jnp.sqrt(depth / known["radius"]), "indentation": depth,
+            "pull_over_attraction": 6 * _CUTOFF**2 * k * amplitude / (known["hamaker"] * known["radius"])}
 
 
 @verb(results="results")
@@ -146,7 +147,7 @@ def design_setpoint(results: xr.Dataset | None = None, *, sample: Mapping[str, f
     aims, taken = aims_of(targets, _TARGETS, _UNITS)
     known = known_of({"sample": sample, "lever": lever}, {"sample": _SAMPLE, "lever": _LEVER}, results)
     problem = InverseProblem(tapped_sample, _VARIABLES, (aims["contact_force"], aims["amplitude_drop"]), (
-        Aim("slope", True, _SLOPE), Aim("release", False, _FREE)))
+        Aim("contact_over_tip_radius", True, _SLOPE), Aim("pull_over_attraction", False, _FREE)))
     made = answer(Question("setpoint", {"": problem}, _UNITS, known, Request(probability, index, draws, seed)))
     arguments = {"sample": sample, "targets": targets, "lever": lever, "probability": probability, "prefer": prefer,
                  "draws": draws, "seed": seed}
@@ -174,14 +175,15 @@ def _simulated(made: xr.Dataset, known: Known) -> list[str]:
 
 
 def simulated_force(free: float, amplitude: float, known: Mapping[str, float]) -> float:
-    """N, the largest repulsion where the simulated lever has this amplitude (m) on the repulsive branch; NaN if nowhere.
+    """N, the largest repulsion of a simulated lever with this amplitude (m) on the repulsive branch; NaN if it has none.
 
     The lever begins at rest, closer to the sample than it shall be, and is retracted over the set point.
     """
     with jax.enable_x64(True):
         lever = Cantilever(known["spring_constant"], known["frequency"], known["quality"])
-        contact = Hertz(radius=known["radius"], modulus=known["modulus"], poisson_ratio=known["poisson_ratio"])
-        force = TipForce(contact, known["radius"], known["hamaker"], _CUTOFF, 0.0)
+        given = {name: jnp.asarray(value, float) for name, value in known.items()}
+        contact = Hertz(radius=given["radius"], modulus=given["modulus"], poisson_ratio=given["poisson_ratio"])
+        force = TipForce(contact, given["radius"], given["hamaker"], jnp.asarray(_CUTOFF))
         drive = Drive.at_resonance(lever, free)
         told = tapped_sample({"free_amplitude": jnp.asarray(free), "set_point": jnp.asarray(amplitude / free)}, known)
         heights = amplitude * (1 + np.linspace(*_PASSED)) + _CUTOFF - told["indentation"]

@@ -11,6 +11,7 @@ adhesion in the contact a bound p of the pressure leaves $F_{po}/S \ge w/p$: no 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any
 
 import jax.numpy as jnp
@@ -20,20 +21,21 @@ import xarray as xr
 from asperity.data.verbs import verb
 from asperity.learning.discovery import design
 from asperity.learning.discovery.design import Aim, InverseProblem
+from asperity.measurements.discovery.experiment.levers import levers_of
 from asperity.measurements.discovery.inverse.finishing import finished, in_words, preferred
 from asperity.measurements.discovery.inverse.posterior import Input, Known, known_of
-from asperity.measurements.discovery.inverse.question import Question, Request, aims_of, answer
-from asperity.messages import known_keys
+from asperity.measurements.discovery.inverse.question import Question, Request, aims_of, answer, answer_of_list
+from asperity.messages import ArgumentError, known_keys, number
 
 __all__ = ["design_tip", "pressed_tip"]
 
-NAN = float("nan")
+_NONE = float("nan")  # an input that is not there unless somebody says it
 #: a glassy polymer
 _SAMPLE = {"modulus": Input("Pa", 2.5e9, 0.10),
            "work_of_adhesion": Input("J/m^2", 0.05, 0.20),
            "poisson_ratio": Input("1", 0.35),
-           "thickness": Input("m", NAN)}
-_LEVER = {"spring_constant": Input("N/m", NAN),
+           "thickness": Input("m", _NONE)}
+_LEVER = {"spring_constant": Input("N/m", _NONE),
           "radius_ratio": Input("1", 1.0, 0.10, most=10.0),  # true over chosen
           "load_ratio": Input("1", 1.0, 0.10, most=10.0)}
 _VARIABLES = {"radius": (5e-9, 50e-6),  # m; etched tips to beads
@@ -46,17 +48,18 @@ _SLOPE = 0.3  # contact radius over tip radius: beyond it no paraboloid
 _DEEP = 0.1  # contact radius over thickness: beyond it the base is felt by 10 % and more
 _DEFLECTIONS = (2e-9, 500e-9)  # m: seen above the noise, and within a photodiode's range
 _STIFFNESSES = (0.1, 30.0)  # of contact over lever
+_LOADS = np.geomspace(1e-11, 1e-5, 49)  # N, at which each lever of a list is worked out
 _RANGE = 0.3e-9  # m, of the attraction
 _SOFT = 3.0  # Tabor's parameter, from which on JKR holds within some percent
 _UNITS = {"radius": ("m", "radius of the tip"), "load": ("N", "load"),
+          "spring_constant": ("N/m", "spring constant of the lever"),
           "pull_off_force": ("N", "pull-off force"), "stiffness": ("N/m", "stiffness of the contact"),
           "pressure": ("Pa", "mean pressure in the contact"),
-          "slope": ("1", "contact radius over tip radius"),
-          "depth": ("1", "contact radius over thickness"),
+          "contact_over_tip_radius": ("1", "contact radius over tip radius"),
+          "contact_over_thickness": ("1", "contact radius over thickness"),
           "deflection": ("m", "deflection of the lever"), "least_deflection": ("m", "deflection of the lever"),
           "relative_stiffness": ("1", "stiffness of the contact over that of the lever"),
-          "least_relative_stiffness": ("1", "stiffness of the contact over that of the lever"),
-          "contact_radius": ("m", "contact radius")}
+          "least_relative_stiffness": ("1", "stiffness of the contact over that of the lever")}
 
 
 def pressed_tip(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,19 +73,19 @@ def pressed_tip(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, A
     a = jnp.cbrt(3 * radius / (4 * modulus) * (load + pull + jnp.sqrt(2 * pull * load + pull**2)))
     neck = jnp.sqrt(2 * jnp.pi * w * a / modulus)  # m, by which adhesion lifts the surface
     stiffness = (4 * modulus * a**2 / radius - 3 * modulus * neck) / (2 * a / radius - neck / (2 * a))
-    deflection = load / known.get("spring_constant", 1.0)
-    relative = stiffness / known.get("spring_constant", 1.0)
+    spring = chosen.get("spring_constant", known.get("spring_constant", 1.0))
+    deflection, relative = load / spring, stiffness / spring
     return {"pull_off_force": pull / 2, "stiffness": stiffness, "pressure": load / (jnp.pi * a**2),
-            "slope": a / radius, "depth": a / known.get("thickness", 1.0), "contact_radius": a,
+            "contact_over_tip_radius": a / radius, "contact_over_thickness": a / known.get("thickness", 1.0),
             "deflection": deflection, "least_deflection": deflection, "relative_stiffness": relative,
             "least_relative_stiffness": relative}
 
 
 def _limits(names: Mapping[str, Any]) -> list[Aim]:
     """Where the formulas hold, and what a lever can show."""
-    found = [Aim("slope", True, _SLOPE)]
+    found = [Aim("contact_over_tip_radius", True, _SLOPE)]
     if "thickness" in names:
-        found.append(Aim("depth", True, _DEEP))
+        found.append(Aim("contact_over_thickness", True, _DEEP))
     if "spring_constant" in names:
         found += [Aim("deflection", True, _DEFLECTIONS[1]), Aim("least_deflection", False, _DEFLECTIONS[0]),
                   Aim("relative_stiffness", True, _STIFFNESSES[1]),
@@ -93,8 +96,8 @@ def _limits(names: Mapping[str, Any]) -> list[Aim]:
 @verb(results="results")
 def design_tip(results: xr.Dataset | None = None, *, sample: Mapping[str, float] | None = None,
                targets: Mapping[str, float] | None = None, lever: Mapping[str, float] | None = None,
-               probability: float = 0.9, prefer: str = "pull_off_force", draws: int = 1000,
-               seed: int = 0) -> xr.Dataset:
+               levers: Mapping[str, Any] | str | PathLike[str] | None = None, probability: float = 0.9,
+               prefer: str = "pull_off_force", draws: int = 1000, seed: int = 0) -> xr.Dataset:
     """The radius of a tip and the load for a stiff contact, little pull-off force and a bounded pressure.
 
     Args:
@@ -104,6 +107,9 @@ def design_tip(results: xr.Dataset | None = None, *, sample: Mapping[str, float]
         targets: ``pull_off_force`` (N, at most), ``stiffness`` (N/m, at least), ``pressure`` (Pa, at most).
         lever: ``spring_constant`` (N/m), which then must show the load; ``radius_ratio`` and ``load_ratio``, true over
             chosen, with ``..._std``: how well a tip is as ordered, and a load as set.
+        levers: instead of any radius, those of a table (see
+            `asperity.measurements.discovery.experiment.levers.levers_of`), ``"catalogue"`` for the one that comes with
+            asperity; or ``name``, ``spring_constant`` (N/m) and ``radius`` (m), lists. Each is worked out at 49 loads.
         probability: wanted, that all targets are met.
         prefer: ``pull_off_force`` or ``stiffness``, which is improved as far as the probability allows.
         draws: of what is known, that search; four times as many judge.
@@ -123,14 +129,50 @@ def design_tip(results: xr.Dataset | None = None, *, sample: Mapping[str, float]
     aims, taken = aims_of(targets, _TARGETS, _UNITS)
     known_keys("lever", lever, [*_LEVER, "radius_ratio_std", "load_ratio_std"])
     known = known_of({"sample": sample, "lever": lever}, {"sample": _SAMPLE, "lever": _LEVER}, results)
+    listed = _levers(levers)
+    if listed and "spring_constant" in known.values:
+        raise ArgumentError("lever: spring_constant is given, and the levers have their own; leave one out")
     problem = InverseProblem(pressed_tip, _VARIABLES, (aims["pull_off_force"], aims["stiffness"]),
-                             (aims["pressure"], *_limits(known.values)))
-    made = answer(Question("tip", {"": problem}, _UNITS, known, Request(probability, index, draws, seed)))
-    arguments = {"sample": sample, "targets": targets, "lever": lever, "probability": probability, "prefer": prefer,
-                 "draws": draws, "seed": seed}
+                             (aims["pressure"], *_limits({**known.values, **(listed or {})})))
+    question = Question("tip", {"": problem}, _UNITS, known, Request(probability, index, draws, seed))
+    made = answer(question) if listed is None else answer_of_list(question, *_pressed_with(listed))
+    arguments = {"sample": sample, "targets": targets, "lever": lever, "levers": listed, "probability": probability,
+                 "prefer": prefer, "draws": draws, "seed": seed}
     units = {name: one.unit for name, one in {**_SAMPLE, **_LEVER}.items()} | {name: _UNITS[name][0] for name in taken}
     return finished(made, "design_tip", arguments, in_words(known.taken | taken, units), results,
                     (pressed_tip, design), _about_adhesion(made, known))
+
+
+def _levers(levers: Any) -> dict[str, list[Any]] | None:
+    """``name``, ``spring_constant`` and ``radius`` of the levers that are meant, nominal ones of a table.
+
+    Raises:
+        ArgumentError: lists of different lengths, or numbers that cannot be. ReadError: no such table.
+    """
+    if levers is None:
+        return None
+    if not isinstance(levers, Mapping):
+        found = levers_of(None if levers == "catalogue" else levers)
+        return {"name": list(found.names), "spring_constant": found.spring_constant[:, 1].tolist(),
+                "radius": found.radius[:, 1].tolist()}
+    said = known_keys("levers", levers, ("name", "spring_constant", "radius"))
+    if set(said) != {"name", "spring_constant", "radius"} or not all(isinstance(one, list | tuple)
+                                                                     for one in said.values()):
+        raise ArgumentError("levers: must be name, spring_constant and radius, each a list")
+    if len({len(one) for one in said.values()}) != 1 or not said["name"]:
+        raise ArgumentError("levers: name, spring_constant and radius must be lists of one length, not empty")
+    return {"name": [str(name) for name in said["name"]],
+            "spring_constant": [number("spring_constant in levers", k, above=0.0, most=1e6, unit="N/m")
+                                for k in said["spring_constant"]],
+            "radius": [number("radius in levers", r, above=0.0, most=0.1, unit="m") for r in said["radius"]]}
+
+
+def _pressed_with(levers: Mapping[str, list[Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Every lever at every load: the variables, and the names."""
+    count = len(levers["name"])
+    return ({"radius": np.repeat(levers["radius"], len(_LOADS)), "load": np.tile(_LOADS, count),
+             "spring_constant": np.repeat(levers["spring_constant"], len(_LOADS))},
+            np.repeat(levers["name"], len(_LOADS)))
 
 
 def _about_adhesion(made: xr.Dataset, known: Known) -> list[str]:
