@@ -179,9 +179,10 @@ def most_probable(problem: InverseProblem, draws: Values, starts: np.ndarray) ->
     both, found = jax.jit(jax.value_and_grad(goal)), list(starts)
     with jax.enable_x64(True):
         spread = np.asarray(jnp.std(demands(jnp.asarray(starts[0]), draws), axis=0))[bounded]
-        for width in max(float(spread.max()), _NARROWEST) * np.array(_WIDTHS):
+        widths = max(float(spread.max()), _NARROWEST) * np.array(_WIDTHS)
+        for width in widths:
             found = [_climbed(lambda z, w=width: both(jnp.asarray(z), draws, w), one) for one in found]
-        return min(found, key=lambda one: float(both(jnp.asarray(one), draws, width)[0]))
+        return min(found, key=lambda one: float(both(jnp.asarray(one), draws, widths[-1])[0]))
 
 
 def _climbed(goal: Any, start: np.ndarray) -> np.ndarray:

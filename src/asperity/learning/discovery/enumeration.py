@@ -35,7 +35,7 @@ def enumerated(problem: InverseProblem, designs: Values, known: Values, draws: V
     front = np.zeros(len(found), bool)
     inside = np.flatnonzero((over[:, aims:] <= TOLERANCE).all(axis=1))
     front[inside] = nondominated(found[inside, :aims])
-    return Enumeration(found, (over <= TOLERANCE).all(axis=1), front, share)
+    return Enumeration(found, np.asarray((over <= TOLERANCE).all(axis=1)), front, share)
 
 
 def _met(problem: InverseProblem, design: Values, draws: Values) -> jax.Array:

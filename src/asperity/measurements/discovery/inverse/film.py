@@ -84,8 +84,8 @@ def pressed_film(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, 
     found = newton(pressed, 1.5 * jnp.log(half), jnp.log(half))
     indentation = jnp.exp(found)
     contact = jnp.sqrt(radius * indentation)
-    return {"film_thickness": thickness, "indentation": indentation, "base_effect": jnp.exp(pressed(found) - 1.5 * found) - 1,
-            "strain": indentation / thickness,
+    return {"film_thickness": thickness, "indentation": indentation,
+            "base_effect": jnp.exp(pressed(found) - 1.5 * found) - 1, "strain": indentation / thickness,
             "contact_over_tip_radius": contact / radius, "contact_over_thickness": contact / thickness}
 
 

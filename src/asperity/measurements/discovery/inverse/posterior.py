@@ -18,7 +18,7 @@ from asperity.data.results import codes
 from asperity.messages import ArgumentError, DataError, known_keys, number
 from asperity.quantities import QUANTITIES, bounds
 
-__all__ = ["Input", "Known", "known_of"]
+__all__ = ["Input", "Knowledge", "known_of"]
 
 _LARGEST_STD = 1.0  # relative; beyond it nothing is known
 _FROM_RESULTS = ("modulus", "work_of_adhesion")
@@ -34,7 +34,7 @@ class Input(NamedTuple):
     most: float = np.inf
 
 
-class Known(NamedTuple):
+class Knowledge(NamedTuple):
     """Best estimates, how far they spread, and which of them nobody said."""
 
     values: dict[str, float]
@@ -53,7 +53,7 @@ class Known(NamedTuple):
 
 
 def known_of(given: Mapping[str, Mapping[str, float] | None], inputs: Mapping[str, Mapping[str, Input]],
-             results: xr.Dataset | None) -> Known:
+             results: xr.Dataset | None) -> Knowledge:
     """Everything that is known.
 
     Args:
@@ -84,7 +84,7 @@ def known_of(given: Mapping[str, Mapping[str, float] | None], inputs: Mapping[st
             spread[name] = float(np.sqrt(np.log1p(std**2)))
             taken |= {key: value for key, value in ((name, one.usual), (f"{name}_std", one.std))
                       if key not in said and value is not None and not (key == name and one.usual == 1.0)}
-    return Known(values, spread, taken, curves)
+    return Knowledge(values, spread, taken, curves)
 
 
 def _checked(told: str, name: str, value: Any, one: Input) -> float:

@@ -18,7 +18,7 @@ from asperity.learning.discovery.design import TOLERANCE, Aim, Demands, InverseP
 from asperity.learning.discovery.enumeration import Enumeration, best_of, enumerated
 from asperity.learning.discovery.infeasible import Certificate, certificate
 from asperity.learning.discovery.pareto import nondominated
-from asperity.measurements.discovery.inverse.posterior import Known
+from asperity.measurements.discovery.inverse.posterior import Knowledge
 from asperity.messages import known_keys, number
 
 __all__ = ["Meets", "Question", "Request", "aims_of", "answer", "answer_of_list"]
@@ -54,7 +54,7 @@ class Question(NamedTuple):
     kind: str  # tip, film, lattice or setpoint
     problems: dict[str, InverseProblem]  # one, or one for each alternative, which it is named by
     units: dict[str, tuple[str, str]]  # variable or aim -> (unit, meaning)
-    known: Known
+    known: Knowledge
     request: Request
 
 

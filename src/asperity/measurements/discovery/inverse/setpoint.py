@@ -28,7 +28,7 @@ from asperity.dynamics.tip_force import TipForce
 from asperity.learning.discovery import design
 from asperity.learning.discovery.design import Aim, InverseProblem
 from asperity.measurements.discovery.inverse.finishing import finished, in_words, preferred
-from asperity.measurements.discovery.inverse.posterior import Input, Known, known_of
+from asperity.measurements.discovery.inverse.posterior import Input, Knowledge, known_of
 from asperity.measurements.discovery.inverse.question import Question, Request, aims_of, answer
 from asperity.report.numbers import plain
 
@@ -64,7 +64,7 @@ _UNITS = {"free_amplitude": ("m", "free amplitude"), "set_point": ("1", "amplitu
 
 
 def _in_phase(depth: Any, amplitude: Any, known: Mapping[str, Any]) -> tuple[Any, Any]:
-    r"""$-2\langle F\cos\theta\rangle$ (N) of the contact, and the negative of that of the attraction, at a depth (m)."""
+    r"""$-2\langle F\cos\theta\rangle$ (N) of the contact, and minus that of the attraction, at a depth (m)."""
     s, weight = (jnp.asarray(_NODES) + 1) / 2, jnp.asarray(_WEIGHTS) / 2
     share = depth / amplitude
     # in contact cos(theta) = -1 + share s^2, 0 < s < 1; measured from the lowest point, it ends at the edge
@@ -156,7 +156,7 @@ def design_setpoint(results: xr.Dataset | None = None, *, sample: Mapping[str, f
                     (tapped_sample, design), _simulated(made, known))
 
 
-def _simulated(made: xr.Dataset, known: Known) -> list[str]:
+def _simulated(made: xr.Dataset, known: Knowledge) -> list[str]:
     """What a simulation finds at the proposal, by the best estimate."""
     row = made.isel(design=int(np.flatnonzero(made["role"].values == "proposal")[0]))
     free, amplitude = float(row["free_amplitude"]), float(row["free_amplitude"] * row["set_point"])
@@ -175,7 +175,7 @@ def _simulated(made: xr.Dataset, known: Known) -> list[str]:
 
 
 def simulated_force(free: float, amplitude: float, known: Mapping[str, float]) -> float:
-    """N, the largest repulsion of a simulated lever with this amplitude (m) on the repulsive branch; NaN if it has none.
+    """N, the largest repulsion of a simulated lever with this amplitude (m) on the repulsive branch; NaN if none.
 
     The lever begins at rest, closer to the sample than it shall be, and is retracted over the set point.
     """

@@ -23,7 +23,7 @@ from asperity.learning.discovery import design
 from asperity.learning.discovery.design import Aim, InverseProblem
 from asperity.measurements.discovery.experiment.levers import levers_of
 from asperity.measurements.discovery.inverse.finishing import finished, in_words, preferred
-from asperity.measurements.discovery.inverse.posterior import Input, Known, known_of
+from asperity.measurements.discovery.inverse.posterior import Input, Knowledge, known_of
 from asperity.measurements.discovery.inverse.question import Question, Request, aims_of, answer, answer_of_list
 from asperity.messages import ArgumentError, known_keys, number
 
@@ -175,7 +175,7 @@ def _pressed_with(levers: Mapping[str, list[Any]]) -> tuple[dict[str, np.ndarray
             np.repeat(levers["name"], len(_LOADS)))
 
 
-def _about_adhesion(made: xr.Dataset, known: Known) -> list[str]:
+def _about_adhesion(made: xr.Dataset, known: Knowledge) -> list[str]:
     """Whether the contact is one of Johnson, Kendall and Roberts's."""
     radius = float(made["radius"].values[made["role"].values == "proposal"][0])
     modulus = known.values["modulus"] / (1 - known.values["poisson_ratio"] ** 2)
