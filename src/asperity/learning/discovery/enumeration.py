@@ -30,7 +30,8 @@ def enumerated(problem: InverseProblem, designs: Values, known: Values, draws: V
     with jax.enable_x64(True):
         inputs = {name: jnp.asarray(values, float) for name, values in designs.items()}
         found = np.asarray(jax.jit(jax.vmap(problem.demands_of, (0, None)))(inputs, known))
-        share = np.asarray(jax.jit(lambda all_: jax.lax.map(lambda one: _met(problem, one, draws), all_))(inputs))
+        count = np.asarray(jax.jit(lambda all_: jax.lax.map(lambda one: _met(problem, one, draws), all_))(inputs))
+    share = count / len(next(iter(draws.values())))
     over = found - levels
     front = np.zeros(len(found), bool)
     inside = np.flatnonzero((over[:, aims:] <= TOLERANCE).all(axis=1))
@@ -39,8 +40,9 @@ def enumerated(problem: InverseProblem, designs: Values, known: Values, draws: V
 
 
 def _met(problem: InverseProblem, design: Values, draws: Values) -> jax.Array:
+    """How many draws meet all bounds."""
     demands = jax.vmap(problem.demands_of, (None, 0))(dict(design), draws)
-    return (demands <= problem.levels + TOLERANCE).all(axis=1).mean()
+    return (demands <= problem.levels + TOLERANCE).all(axis=1).sum()
 
 
 def best_of(found: Enumeration, wanted: float, prefer: int = 0) -> int:

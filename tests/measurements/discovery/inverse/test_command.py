@@ -28,11 +28,11 @@ def test_dataset_page_and_table(tmp_path):
 
 def test_a_list_of_levers_for_machines(tmp_path):
     table = tmp_path / "levers.csv"
-    table.write_text("name,spring constant (N/m),radius (nm)\nsharp,40,8\nblunt,40,300\n", encoding="utf-8")
+    table.write_text("name,spring constant (N/m),radius (nm)\nsharp,40,8\nblunt,40,150\n", encoding="utf-8")
     code, out, _ = run("design", "tip", *QUICK, "--levers", table, "--json", "--out", tmp_path / "tip.nc")
     found = json.loads(out)
     assert code == 0
-    assert found["findings"][0].startswith("Proposed: blunt, radius 300 nm, load")
+    assert found["findings"][0].startswith("Proposed: blunt, radius 150 nm, load")
     assert any("of 98 that were all worked out" in one for one in found["findings"])
 
 

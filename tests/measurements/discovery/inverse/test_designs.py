@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import asperity
-from asperity.contact import JKR, JKRSphere
+from asperity.contact import JKR
 from asperity.contact.fredholm import Layer, layer_contact
 from asperity.measurements.discovery.inverse import setpoint
 from asperity.measurements.discovery.inverse.film import pressed_film
@@ -30,17 +30,17 @@ def told(physics, known, **chosen):
         return {name: float(value) for name, value in found.items()}
 
 
-@pytest.mark.parametrize(("load", "kind", "off"), [(1e-9, JKR, 1e-6), (1e-6, JKR, 1e-6), (1e-7, JKRSphere, 0.02)])
-def test_a_pressed_tip_is_that_of_the_contact_models(load, kind, off, x64):
+@pytest.mark.parametrize("load", [1e-9, 1e-6])
+def test_a_pressed_tip_is_that_of_the_contact_model(load, x64):
     """Radius, stiffness and pull-off of the model's force against the indentation, found from its curve."""
     found = told(pressed_tip, SOFT, radius=5e-6, load=load)
-    model = kind(radius=5e-6, **{name: SOFT[name] for name in ("modulus", "poisson_ratio", "work_of_adhesion")})
+    model = JKR(radius=5e-6, **{name: SOFT[name] for name in ("modulus", "poisson_ratio", "work_of_adhesion")})
     low, high = jnp.asarray(-1e-7), jnp.asarray(5e-6)
     for _ in range(80):
         middle = (low + high) / 2
         low, high = (middle, high) if model.force(middle) < load else (low, middle)
-    assert found["stiffness"] == pytest.approx(float(jax.grad(model.force)(low)), rel=off)
-    assert found["pull_off_force"] == pytest.approx(float(model.pull_off_force()), rel=off)
+    assert found["stiffness"] == pytest.approx(float(jax.grad(model.force)(low)), rel=1e-6)
+    assert found["pull_off_force"] == pytest.approx(float(model.pull_off_force()), rel=1e-6)
 
 
 def test_without_adhesion_in_the_contact_the_bound_of_the_pressure_is_exact():

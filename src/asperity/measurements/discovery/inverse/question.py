@@ -114,13 +114,12 @@ def answer(question: Question) -> xr.Dataset:
     chosen = _better(question, proposals, request)
     rows = [*_undominated(question, rows),
             _row("proposal", chosen[0], question.problems[chosen[0]], chosen[1].place)]
-    verdict = min(verdicts, key=lambda one: one.excess)
     sure = None
     if not chosen[1].reached:
         wanted = [certificate(QuantileDemands(problem, sets[0], request.probability), problem.levels, scatter=6)
                   for problem in question.problems.values()]
-        sure = min(wanted, key=lambda one: one.excess)
-    return _table(question, rows, sets[2], verdict, sure).assign_attrs(
+        sure = _of_any(wanted)
+    return _table(question, rows, sets[2], _of_any(verdicts), sure).assign_attrs(
         reached=int(chosen[1].reached), back_off=float(chosen[1].quantile))
 
 
@@ -142,6 +141,13 @@ def answer_of_list(question: Question, designs: Mapping[str, np.ndarray], names:
     made = _table(question, rows, sets[2], _list_verdict(problem, found), None)
     return made.assign_attrs(reached=int(found.share[best] >= request.probability), back_off=np.nan,
                              listed=len(found.share))
+
+
+def _of_any(verdicts: list[Certificate]) -> Certificate:
+    """The certificate where one of several alternatives is enough."""
+    least_alone = np.min([one.alone for one in verdicts], axis=0)
+    return min(verdicts, key=lambda one: one.excess)._replace(alone=least_alone, checked=min(
+        one.checked for one in verdicts))
 
 
 def _list_verdict(problem: InverseProblem, found: Enumeration) -> Certificate:
