@@ -66,10 +66,12 @@ def known_of(given: Mapping[str, Mapping[str, float] | None], inputs: Mapping[st
         DataError: results without a usable curve, or without uncertainties.
     """
     values, spread, taken = {}, {}, {}
+    keys = {place: {*table, *(f"{name}_std" for name, one in table.items() if one.std is not None)}
+            for place, table in inputs.items()}
+    every = {place: known_keys(place, given.get(place), sorted(keys[place])) for place in inputs}
     curves = {} if results is None else _of_results(results, inputs)
     for place, table in inputs.items():
-        known = {*table, *(f"{name}_std" for name, one in table.items() if one.std is not None)}
-        said = known_keys(place, given.get(place), sorted(known))
+        said = every[place]
         for name, one in table.items():
             if name in curves:
                 if name in said:

@@ -127,9 +127,8 @@ def design_tip(results: xr.Dataset | None = None, *, sample: Mapping[str, float]
     """
     index = preferred(prefer, ("pull_off_force", "stiffness"))
     aims, taken = aims_of(targets, _TARGETS, _UNITS)
-    known_keys("lever", lever, [*_LEVER, "radius_ratio_std", "load_ratio_std"])
-    known = known_of({"sample": sample, "lever": lever}, {"sample": _SAMPLE, "lever": _LEVER}, results)
     listed = _levers(levers)
+    known = known_of({"sample": sample, "lever": lever}, {"sample": _SAMPLE, "lever": _LEVER}, results)
     if listed and "spring_constant" in known.values:
         raise ArgumentError("lever: spring_constant is given, and the levers have their own; leave one out")
     problem = InverseProblem(pressed_tip, _VARIABLES, (aims["pull_off_force"], aims["stiffness"]),
