@@ -18,8 +18,8 @@ LOADS = (1e-11, 1e-2)  # N
 def physics(chosen, known, np=jnp):
     """Pull-off force, compliance and pressure."""
     a = (3 * chosen["load"] * chosen["radius"] / (4 * known["modulus"])) ** (1 / 3)
-    return {"pull_off": 1.5 * np.pi * known["adhesion"] * chosen["radius"], "compliance": 1 / (2 * known["modulus"] * a),
-            "pressure": chosen["load"] / (np.pi * a**2)}
+    return {"pull_off": 1.5 * np.pi * known["adhesion"] * chosen["radius"],
+            "compliance": 1 / (2 * known["modulus"] * a), "pressure": chosen["load"] / (np.pi * a**2)}
 
 
 KNOWN = {"modulus": MODULUS, "adhesion": ADHESION}

@@ -27,7 +27,7 @@ def test_the_front_of_a_tip_is_a_line_in_logarithms():
 
 
 def test_a_front_that_leaves_one_limit_for_another_has_its_kink():
-    """A largest load of 100 uN: beyond the radius at which the pressure allows no more, compliance falls as R^(-1/3)."""
+    """A largest load of 100 uN: from where it, not the pressure, is the limit, compliance falls as R^(-1/3)."""
     largest = 1e-4
     found = front(Demands(hertz_tip.problem(loads=(1e-11, largest)), hertz_tip.KNOWN), 25)
     radius = np.exp(found.demands[:, 0]) / (1.5 * np.pi * hertz_tip.ADHESION)
