@@ -74,8 +74,8 @@ def chosen_of(made: xr.Dataset) -> list[str]:
 def claims(made: xr.Dataset, remarks: Sequence[str] = (), taken: Mapping[str, str] | None = None) -> list[str]:
     """One sentence each, the headline first; ``taken`` are inputs in words that nobody gave."""
     row = of_role(made, "proposal").isel(design=0)
-    said = [_headline(made, row), *_certificate(made), _proposal(made, row), *_weakest(made, row), *_optimum(made, row),
-            *_front(made), *remarks, _draws(made)]
+    said = [_headline(made, row), *_certificate(made), _proposal(made, row), *_weakest(made, row), *_ends(made, row),
+            *_optimum(made, row), *_front(made), *remarks, _draws(made)]
     if taken:
         said.append("ASSUMED, because nobody said it: " + ", ".join(f"{named(name)} {value}"
                                                                     for name, value in taken.items()) + ".")
@@ -131,6 +131,18 @@ def _weakest(made: xr.Dataset, row: xr.Dataset) -> list[str]:
         return []
     return [f"The bound that is missed most often is that of the {_short(name)} ({bound_in_words(made, name)}): met in "
             f"{in_percent(float(each.min()))}."]
+
+
+def _ends(made: xr.Dataset, row: xr.Dataset) -> list[str]:
+    """What is chosen at an end of the range that is looked at."""
+    said = []
+    for name, (low, high) in json.loads(made.attrs.get("ranges", "{}")).items():
+        for end, word in ((low, "smallest"), (high, "largest")):
+            if abs(np.log(float(row[name]) / end)) < _AT_END:
+                unit = made[name].attrs["units"]
+                said.append(f"The {named(name)} is the {word} that is looked at ({plain(end, unit)}): the "
+                            "range decides, not the targets.")
+    return said
 
 
 def _optimum(made: xr.Dataset, row: xr.Dataset) -> list[str]:

@@ -119,8 +119,9 @@ def answer(question: Question) -> xr.Dataset:
         wanted = [certificate(QuantileDemands(problem, sets[0], request.probability), problem.levels, scatter=6)
                   for problem in question.problems.values()]
         sure = _of_any(wanted)
+    ranges = json.dumps(next(iter(question.problems.values())).variables)
     return _table(question, rows, sets[2], _of_any(verdicts), sure).assign_attrs(
-        reached=int(chosen[1].reached), back_off=float(chosen[1].quantile))
+        ranges=ranges, reached=int(chosen[1].reached), back_off=float(chosen[1].quantile))
 
 
 def answer_of_list(question: Question, designs: Mapping[str, np.ndarray], names: np.ndarray) -> xr.Dataset:

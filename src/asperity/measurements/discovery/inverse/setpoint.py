@@ -41,13 +41,13 @@ _LEVER = {"spring_constant": Input("N/m", 40.0, 0.10),
           "quality": Input("1", 400.0, 0.05, least=10.0, most=1e6),  # below 10 one harmonic is not enough
           "radius": Input("m", 10e-9, 0.20),
           "frequency": Input("Hz", 300e3, most=1e9)}
-_VARIABLES = {"free_amplitude": (2e-9, 100e-9),  # m
-              "set_point": (0.4, 0.99)}  # amplitude over free amplitude
+_VARIABLES = {"free_amplitude": (5e-9, 100e-9),  # m; smaller oscillations mostly stay attracted
+              "set_point": (0.5, 0.98)}  # amplitude over free amplitude
 #: aim -> (small, bound where nobody gives one)
 _TARGETS = {"contact_force": (True, 12e-9),  # N
             "amplitude_drop": (False, 1e-9)}  # m: what the feedback sees
 _SLOPE = 0.5  # contact radius over tip radius: a paraboloid is off by some percent there
-_FREE = 2.0  # times the attraction that the lever pulls with at least: else the tip sticks
+_FREE = 10.0  # times the attraction that the lever pulls with at least: else the tip sticks, or is only attracted
 _CUTOFF = 0.165e-9  # m, between atoms in contact
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)  # of each integral
 _STEPS = 6  # of Newton's method in logarithms, which are nearly linear
