@@ -222,15 +222,20 @@ class Front(NamedTuple):
     demands: np.ndarray  # (point, aim)
 
 
-def front(demands: Demanding, points: int) -> Front:
+def front(demands: Demanding, points: int, *, beyond: float = np.inf) -> Front:
     """The front of the first two objectives within the limits, whatever bounds the objectives have.
 
     Without a design that meets the limits it has no point.
+
+    Args:
+        beyond: in ln, by which an objective of its points may exceed its bound, if there are such points: the others
+            are of no use.
     """
-    problem = demands.problem
-    levels = np.where(np.arange(len(problem.aims)) < len(problem.objectives), np.inf, problem.levels)
-    starts = beginnings(len(problem.variables))
+    problem, starts = demands.problem, beginnings(len(demands.problem.variables))
+    levels = problem.levels + np.where(np.arange(len(problem.aims)) < len(problem.objectives), beyond, 0.0)
     excess, inside = least_excess(demands, levels, starts, enough=0.0)
+    if excess > TOLERANCE and np.isfinite(beyond):
+        return front(demands, points)
     if excess > TOLERANCE:
         return Front(np.zeros((0, len(problem.variables))), np.zeros((0, len(levels))))
     starts = np.vstack([inside.place, starts])

@@ -167,7 +167,9 @@ def _front(made: xr.Dataset) -> list[str]:
             for i in (0, count - 1)]
     listed = int(made.attrs.get("listed", 0))
     out_of = f", of {listed:,} that were all worked out" if listed else ""
-    return [f"The front within the limits ({count_of(count, 'design')}{out_of}) goes from {ends[0]} to {ends[1]}."]
+    about = "" if listed else " and a factor of ten of the targets"
+    return [f"The front within the limits{about} ({count_of(count, 'design')}{out_of}) goes from {ends[0]} to "
+            f"{ends[1]}."]
 
 
 def _draws(made: xr.Dataset) -> str:

@@ -17,6 +17,7 @@ from asperity.measurements.discovery.inverse.claims import (
     named,
     of_role,
 )
+from asperity.quantities import QUANTITIES
 from asperity.report.numbers import plain, prefix
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import legend_above
@@ -162,8 +163,19 @@ def _designs(made: xr.Dataset) -> Panel:
 def _known(made: xr.Dataset) -> Panel:
     values, spread = json.loads(made.attrs["known"]), json.loads(made.attrs["spread"])
     taken = json.loads(made.attrs["taken"])
-    rows = [(named(name), f"{value:.4g}", f"{100 * np.sqrt(np.expm1(spread[name] ** 2)):.3g} %" if spread.get(name)
-             else "exact" if name in spread else "of the results", "assumed" if name in taken else "")
+    rows = [(named(name), _in_unit(name, value), _spread(spread, name), "assumed" if name in taken else "")
             for name, value in values.items()]
-    return Panel("What is known", "In SI units, with relative standard uncertainties.", (),
+    return Panel("What is known", "With relative standard uncertainties.", (),
                  ("input", "best estimate", "uncertainty", ""), tuple(rows))
+
+
+def _spread(spread: dict[str, float], name: str) -> str:
+    if name not in spread:
+        return "of the results"
+    return f"{100 * np.sqrt(np.expm1(spread[name] ** 2)):.3g} %" if spread[name] else "exact"
+
+
+def _in_unit(name: str, value: float) -> str:
+    if name == "hamaker":
+        return f"{value / 1e-21:.3g} zJ"
+    return plain(value, QUANTITIES[name].unit if name in QUANTITIES else "1", 4)

@@ -25,6 +25,7 @@ __all__ = ["Meets", "Question", "Request", "aims_of", "answer", "answer_of_list"
 
 _POINTS = 16  # of a front
 _JUDGED = 4  # times the draws that give the quantiles find their level, and as many others judge the designs
+_BEYOND = np.log(10.0)  # in ln, by which a point of it may miss a target
 _ALIKE = 6  # decimals of ln to which two alternatives are alike
 _INSIDE = (0.05, 0.95)  # quantiles of the values of the proposal that are told
 
@@ -104,9 +105,9 @@ def answer(question: Question) -> xr.Dataset:
         verdicts.append(certificate(demands, problem.levels))
         found = proposal(problem, (sets[0], sets[1], sets[1]), request.probability, request.prefer)
         proposals.append((name, found))
-        rows += [_row("front", name, problem, place) for place in front(demands, _POINTS).places]
+        rows += [_row("front", name, problem, place) for place in front(demands, _POINTS, beyond=_BEYOND).places]
         backed = QuantileDemands(problem, sets[0], found.quantile)
-        rows += [_row("backed_off", name, problem, place) for place in front(backed, _POINTS).places]
+        rows += [_row("backed_off", name, problem, place) for place in front(backed, _POINTS, beyond=_BEYOND).places]
         if verdicts[-1].feasible:
             starts = np.vstack([verdicts[-1].nearest.place, beginnings(len(problem.variables))])
             best = least(demands, request.prefer, problem.levels, starts)

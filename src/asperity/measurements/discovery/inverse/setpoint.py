@@ -118,7 +118,7 @@ def tapped_sample(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str,
 @verb(results="results")
 def design_setpoint(results: xr.Dataset | None = None, *, sample: Mapping[str, float] | None = None,
                     targets: Mapping[str, float] | None = None, lever: Mapping[str, float] | None = None,
-                    probability: float = 0.9, prefer: str = "contact_force", draws: int = 1000,
+                    probability: float = 0.9, prefer: str = "amplitude_drop", draws: int = 1000,
                     seed: int = 0) -> xr.Dataset:
     """The free amplitude and the set point of amplitude modulation for a bounded force on the sample.
 
