@@ -151,8 +151,8 @@ def _optimum(made: xr.Dataset, row: xr.Dataset) -> list[str]:
         return []
     one, prefer = best.isel(design=0), made.attrs["prefer"]
     unit = made[prefer].attrs["units"]
-    return [f"Without back-off the optimum is {design_in_words(made, one)}, with a {named(prefer)} of "
-            f"{plain(float(one[prefer]), unit)} for {plain(float(row[prefer]), unit)}; it meets all targets with only "
+    return [f"Without back-off the optimum is {design_in_words(made, one)} ({named(prefer)} "
+            f"{plain(float(one[prefer]), unit)} for {plain(float(row[prefer]), unit)}); it meets all targets with only "
             f"{in_percent(float(one['probability']))}, for an optimum lies on a bound and the truth on either side."
             if float(one["probability"]) < float(row["probability"]) else
             f"The optimum by the best estimate, {design_in_words(made, one)}, is no less sure."]

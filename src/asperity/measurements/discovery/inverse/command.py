@@ -70,7 +70,8 @@ Drop = Annotated[float | None, option("m", "LENGTH", "Target: at least, free amp
 Probability = Annotated[float | None, option("1", "RELATIVE", "Wanted, that all targets are met. (default: 90%)",
                                              ("50%", "99.9%"))]
 Prefer = Annotated[str | None, typer.Option(help="Of the first two targets the one that is improved as far as the "
-                                            "probability allows. (default: the first; of setpoint the second)", show_default=False)]
+                                            "probability allows. (default: the first; of setpoint the "
+                                            "second)", show_default=False)]
 Levers = Annotated[Path | None, typer.Option(help="Go through a table of levers; see docs/inverse_design.md.",
                                              show_default=False)]
 Catalogue = Annotated[bool, typer.Option("--catalogue", help="Go through the levers that come with asperity.")]
