@@ -151,7 +151,7 @@ def test_wrong_data_are_named(name, data, tmp_path, monkeypatch):
     taken = {*TAKES[name], "file", *tables, *atoms}
     wrong = {kind: value for kind, value in {**NONSENSE, **data}.items() if kind not in taken}
     for value in wrong.values():
-        given = {own[0]: value, **NEEDS.get(name, {}),
+        given = {**NEEDS.get(name, {}), own[0]: value,
                  **{key: str(tmp_path / "out.nc") for key in ("out", "path") if key in own[1:]}}
         with pytest.raises(AsperityError) as error:
             EVERY[name](**given)

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from asperity.contact._layer_table import layer_correction
+from asperity.learning.discovery.small_systems import solved
 
 __all__ = ["CONSTRAINTS", "SOURCES", "Budget", "Contacted", "Factors", "Pressed", "RelativeStd", "SignalNoise",
            "budget", "closed_variance", "contacted", "factors", "floor", "force", "margins", "total"]
@@ -200,7 +201,7 @@ def factors(pressed: Pressed, noise: SignalNoise, *, layered: bool = False) -> F
     outside = jnp.stack([0 * before, 0 * before, 1 + 0 * before, before / at.indentation], axis=1)
     columns = jnp.concatenate([columns, outside])
     counts = jnp.concatenate([samples, jnp.full(_NODES, (1 - _IN_CONTACT) * noise.samples / _NODES)])
-    row = jnp.linalg.solve((columns.T * counts) @ columns, columns.T * counts)[0] / pressed.load
+    row = solved((columns.T * counts) @ columns, jnp.eye(4)[0]) @ (columns.T * counts) / pressed.load
     contact = row[:_NODES]
     thermal = _BOLTZMANN * noise.temperature
     squares = jnp.concatenate([(k + slopes) ** 2 * noise.detector**2 + (k + slopes) * thermal

@@ -18,8 +18,8 @@ _LITTLE = 0.04  # of the variance, below which noise decides nothing: 2 % of the
 #: constraint -> (how it is broken, by a factor; what would hold it)
 _BROKEN = {
     "mean pressure": ("the mean pressure is {} above the 1.1 yield stresses at which the sample flows",
-                      "a blunter tip on a stiffer lever, or nanoindentation, which takes the modulus from the unloading "
-                      "of a contact that has flowed"),
+                      "a blunter tip on a stiffer lever, or nanoindentation, which takes the modulus from the "
+                      "unloading of a contact that has flowed"),
     "contact radius over tip radius": ("the contact radius is {} above the 0.3 tip radii up to which the tip is a "
                                        "paraboloid", "a larger tip"),
     "contact radius over thickness": ("the contact radius is {} above the part of the thickness from which on the base "
@@ -58,8 +58,9 @@ def answered(plan: xr.Dataset) -> bool:
 
 
 def at_design(plan: xr.Dataset) -> tuple[int, int]:
-    """Lever and load of the answer: over the range of a lever if one is feasible there, else with its nominal values."""
-    return best(plan, "_robust") or best(plan) or nearest(plan)
+    """Lever and load of the answer: over the range of a lever if one is feasible there, else with nominal values."""
+    robust = None if _verdict(plan) == "near" else best(plan, "_robust")
+    return robust or best(plan) or nearest(plan)
 
 
 def claims(plan: xr.Dataset) -> list[str]:
@@ -78,24 +79,22 @@ def _named(plan: xr.Dataset, design: tuple[int, int]) -> str:
 
 def _of_what(plan: xr.Dataset) -> str:
     low, high = float(plan.attrs["modulus_low"]), float(plan.attrs["modulus_high"])
-    return plain(low, "Pa") if low == high else f"{plain(low, 'Pa')} to {plain(high, 'Pa')}"
+    return f"of {plain(low, 'Pa')}" if low == high else f"between {plain(low, 'Pa')} and {plain(high, 'Pa')}"
 
 
 def _answer(plan: xr.Dataset, verdict: str, design: tuple[int, int]) -> str:
     want, robust = percent(float(plan.attrs["want"])), float(plan["std_robust"].values[design])
     std = float(plan["std"].values[design])
     if verdict == "yes":
-        return (f"Yes: {_named(plan, design)} tells a modulus of {_of_what(plan)} to {percent(robust)}, whatever lever "
+        return (f"Yes: {_named(plan, design)} tells a modulus {_of_what(plan)} to {percent(robust)}, whatever lever "
                 f"of this kind you get; wanted are {want}.")
     if verdict == "near":
-        near = best(plan)
-        assert near is not None
-        return (f"Yes, with a lever near its nominal values: {_named(plan, near)} tells a modulus of {_of_what(plan)} "
-                f"to {percent(float(plan['std'].values[near]))}; wanted are {want}. Not every lever of the kind does.")
+        return (f"Yes, with a lever near its nominal values: {_named(plan, design)} tells a modulus {_of_what(plan)} "
+                f"to {percent(std)}; wanted are {want}. Not every lever of the kind does.")
     there = float(plan["std_better"].sel(better="all").values[design])
     how = ("These calibrations are the limit, not the lever: " if there <= float(plan.attrs["want"]) else
            f"Not even with the best usual calibrations, {percent(there)}: ")
-    return (f"No: {want} are out of reach. {how}the best, {_named(plan, design)}, tells a modulus of {_of_what(plan)} "
+    return (f"No: {want} are out of reach. {how}the best, {_named(plan, design)}, tells a modulus {_of_what(plan)} "
             f"to {percent(std)}.")
 
 
@@ -117,8 +116,8 @@ def _ranges(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
                     f"{plain(radius[2], 'm', 2)}) it is {percent(float(plan['std_robust'].values[design]))} at worst, "
                     f"and with the nominal one {percent(float(plan['std'].values[design]))}.")
     else:
-        said.append(f"No lever of the table keeps all constraints over its whole range (here {ends}): calibrate the one "
-                    "that you get first, and plan again with --spring-constant and --radius.")
+        said.append(f"Not every lever of this kind keeps all constraints at that load (spring constant {ends}): calibrate "
+                    "the one that you get first, and plan again with --spring-constant and --radius.")
     if nominal and nominal != design and plan["std"].values[nominal] < (1 - _NOTICED) * plan["std"].values[design]:
         said.append(f"Of levers with their nominal values the best is {_named(plan, nominal)}, "
                     f"{percent(float(plan['std'].values[nominal]))}.")
@@ -148,7 +147,7 @@ def _calibrations(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
             saved.append((then, f"{name} known to {percent(BEST_CALIBRATION[name])} instead of {percent(now)}: "
                                 f"{percent(std)} becomes {percent(then)}"))
     if not saved:
-        return ["No better calibration of one input would help by itself."]
+        return ["The calibrations are as good as they usually get."]
     words = [text for _, text in sorted(saved)]
     together = float(plan["std_better"].sel(better="all").values[design])
     all_of_them = f" All of them: {percent(together)}." if len(words) > 1 else ""
@@ -189,12 +188,12 @@ def _refusal(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
     broken = [(str(plan["constraint"].values[i]), float(edge[i])) for i in np.argsort(-edge) if edge[i] > 0]
     why = "; ".join(_BROKEN[name][0].format(_times(by)) for name, by in broken)
     needs = "; ".join(dict.fromkeys(_BROKEN[name][1] for name, _ in broken))
-    said = [f"No: {which} can measure a modulus of {_of_what(plan)} here, at any load.",
+    said = [f"No: {which} can measure a modulus {_of_what(plan)} here, at any load.",
             f"The nearest is {_named(plan, design)}; but {why}."]
     others = [str(name) for name in _forbid(plan) if str(name) not in dict(broken)]
     if others:
         said.append(f"At other loads, and with the others of the table, stand in the way: {', '.join(others)}.")
-    said.append(f"What would be needed: {needs}.")
+    said.append(f"Against each of these alone would help: {needs}.")
     return [*said, *_probe(plan)]
 
 
@@ -202,8 +201,8 @@ def _forbid(plan: xr.Dataset) -> list[str]:
     """Constraints that are broken by some lever where its worst one is broken least."""
     edge = plan["margin"].values
     loads = edge.max(-1).argmin(1)
-    rows = edge[np.arange(len(edge)), loads]
-    return [str(name) for name, broken in zip(plan["constraint"].values, (rows > 0).any(0)) if broken]
+    broken = np.any(edge[np.arange(len(edge)), loads] > 0, axis=0)
+    return [str(plan["constraint"].values[i]) for i in np.flatnonzero(broken)]
 
 
 def _times(edge: float) -> str:
@@ -217,7 +216,9 @@ def _probe(plan: xr.Dataset) -> list[str]:
              f"{plain(float(plan.attrs['probe_spring_constant']), 'N/m', 2)} at "
              f"{plain(float(plan.attrs['probe_load']), 'N', 2)}")
     if margin > 0:
-        return ["No tip and lever of any size would do: the constraints exclude each other. Measure it by another "
-                "method: nanoindentation with a model of the substrate, or a thicker or free-standing sample."]
-    return [f"Nothing in the table is like it, but {probe} would break no constraint; it would tell the modulus to "
-            f"{percent(float(plan.attrs['probe_std']))} with these calibrations. Nanoindentation is the other way."]
+        return ["What would be needed is another method: no tip and lever of any size would do, for the constraints "
+                "exclude each other. Nanoindentation with a model of the substrate, or a thicker or free-standing "
+                "sample."]
+    return [f"What would be needed against all of them: {probe}, which the table does not have; it would tell the "
+            f"modulus to {percent(float(plan.attrs['probe_std']))} with these calibrations. Nanoindentation is the "
+            "other way."]

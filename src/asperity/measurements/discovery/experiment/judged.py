@@ -25,9 +25,10 @@ from asperity.learning.discovery.experiment_budget import (
     margins,
     total,
 )
+from asperity.learning.discovery.experiment_signal import curve_information, slope_information
 from asperity.measurements.discovery.experiment.levers import Levers
 
-__all__ = ["BEST_CALIBRATION", "LOADS", "Asked", "best", "better", "judged", "nearest"]
+__all__ = ["BEST_CALIBRATION", "LOADS", "Asked", "best", "better", "judged", "lever_loads", "nearest"]
 
 #: N, from far below to far above what a cantilever presses with: steps of 15 %
 LOADS = np.geomspace(1e-12, 1e-4, 129)
@@ -37,6 +38,8 @@ BEST_CALIBRATION = {"spring constant": 0.02, "sensitivity": 0.01, "radius": 0.03
 _CORNERS = np.stack(np.meshgrid(range(3), range(3), range(3), indexing="ij")).reshape(3, -1)
 #: of them those with the nominal lever
 _NOMINAL = np.flatnonzero((_CORNERS[1] == 1) & (_CORNERS[2] == 1))
+_SEED = 0  # of the draws, which all levers share
+_UNCERTAIN = 0.5  # of ln E at least, beforehand: a modulus that is asked for is known to a factor of 1.6
 _AS_GOOD = 1.02  # times the least uncertainty: among such loads the one farthest from all constraints is best
 _STIFFNESSES = np.geomspace(1e-3, 1e3, 49)  # N/m, of the region that is drawn, and of a probe that nobody sells
 _RADII = np.geomspace(5e-9, 5e-5, 33)  # m, of such a probe
@@ -140,7 +143,46 @@ def judged(asked: Asked, layered: bool) -> xr.Dataset:
         "tip": ("lever", list(levers.tips)), "origin": ("lever", list(levers.sources))})
     with jax.enable_x64(True):
         about = {"floor": float(floor(asked.known)), **_probe(asked, made, layered), **_base(asked, made, layered)}
-    return made.assign(_region(asked, made, layered)).assign_attrs(about)
+    more_told = {**_region(asked, made, layered), "information": _information(asked, made, layered)}
+    return made.assign(more_told).assign_attrs(about)
+
+
+def lever_loads(plan: xr.Dataset) -> list[tuple[int | None, bool]]:
+    """Each lever's best load, None if it has none, and whether that holds over the lever's range."""
+    found = []
+    for i in range(plan.sizes["lever"]):
+        one = plan.isel(lever=[i])
+        robust = best(one, "_robust")
+        design = robust or best(one)
+        found.append((None if design is None else design[1], robust is not None))
+    return found
+
+
+@partial(jax.jit, static_argnames="layered")
+def _nats(pressed: Pressed, known: RelativeStd, signal: SignalNoise, spread: float, layered: bool) -> Any:
+    over = Pressed(None, None, None, None, 0, 0, 0)  # type: ignore[arg-type]
+
+    def one(at: Pressed) -> Any:
+        if layered:
+            return slope_information(at, known, signal, spread, layered=True)
+        return curve_information(at, known, signal, spread, jax.random.key(_SEED))
+
+    return jax.vmap(one, (over,))(pressed)
+
+
+def _information(asked: Asked, plan: xr.Dataset, layered: bool) -> Any:
+    """Nats about ln E that each lever is expected to tell at its best load, beside what its range says already."""
+    spread = max(math.log(asked.modulus[2] / asked.modulus[0]) / math.sqrt(12), _UNCERTAIN)
+    loads = [load for load, _ in lever_loads(plan)]
+    with jax.enable_x64(True):
+        at = Pressed(asked.modulus[1], asked.sample["poisson_ratio"], asked.sample["thickness"],
+                     asked.sample["yield_stress"], jnp.asarray(plan["spring_constant"].values[:, 1]),
+                     jnp.asarray(plan["radius"].values[:, 1]), jnp.asarray([LOADS[load or 0] for load in loads]))
+        none = all(load is None for load in loads)
+        nats = np.nan if none else np.asarray(_nats(at, asked.known, asked.signal, spread, layered=layered))
+    return ("lever", np.where([load is None for load in loads], np.nan, nats), {
+        "units": "1", "long_name": f"expected information on ln modulus (nats) at the best load, which was known to "
+        f"{spread:.2g}"})
 
 
 def _base(asked: Asked, plan: xr.Dataset, layered: bool) -> dict[str, float]:
@@ -177,8 +219,8 @@ def best(plan: xr.Dataset, end: str = "", std: xr.DataArray | None = None) -> tu
     if not np.isfinite(values).any():
         return None
     lever = int(values.min(1).argmin())
-    inside = np.where(values[lever] <= _AS_GOOD * values[lever].min(), plan[f"margin{end}"].values[lever].max(-1), np.inf)
-    return lever, int(inside.argmin())
+    good = values[lever] <= _AS_GOOD * values[lever].min()
+    return lever, int(np.where(good, plan[f"margin{end}"].values[lever].max(-1), np.inf).argmin())
 
 
 def nearest(plan: xr.Dataset, end: str = "") -> tuple[int, int]:
@@ -189,7 +231,7 @@ def nearest(plan: xr.Dataset, end: str = "") -> tuple[int, int]:
 
 
 def _region(asked: Asked, plan: xr.Dataset, layered: bool) -> dict[str, Any]:
-    """The largest uncertainty over stiffness and load at the radius of the best lever; NaN where a constraint breaks."""
+    """The largest uncertainty over stiffness and load with the radius of the best lever; NaN if a constraint breaks."""
     lever, _ = best(plan, "_robust") or best(plan) or nearest(plan)
     radius = float(plan["radius"].values[lever, 1])
     rows = []

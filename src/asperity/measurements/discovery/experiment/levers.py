@@ -120,7 +120,7 @@ def _number(path: Path, where: str, what: str, cells: dict[str, str], units: dic
     value = units[what] * parse_quantity(path, text, f"{where}, {what}", "1")
     least, most = _WITHIN[unit]
     if not least <= value <= most:
-        raise CorruptFile(path, f"{where}: a {what} of {value:.3g} {unit} lies outside of {least:g} to {most:g} {unit}.")
+        raise CorruptFile(path, f"{where}: a {what} of {value:.3g} {unit} is not within {least:g} to {most:g} {unit}.")
     return value
 
 

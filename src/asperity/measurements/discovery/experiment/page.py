@@ -9,7 +9,7 @@ import xarray as xr
 
 from asperity.data.results import listed
 from asperity.measurements.discovery.experiment.claims import at_design, percent
-from asperity.measurements.discovery.experiment.judged import best
+from asperity.measurements.discovery.experiment.judged import best, lever_loads
 from asperity.report.numbers import plain
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.style import DATA, FIT, MISSING, MUTED, draw, quiet_figure
@@ -51,10 +51,10 @@ def _at(plan: xr.Dataset, design: tuple[int, int]) -> str:
 
 
 def _feasible(plan: xr.Dataset) -> Panel:
-    words = ("Loads at which a lever with its nominal values breaks no constraint, and at which no lever of its kind "
-             "does, over the whole range of the modulus; the dot is the best load. Beside it the expected uncertainty "
-             f"for any spring constant, with the tip radius of {plan['lever'].values[at_design(plan)[0]]}; nothing is "
-             "drawn where a constraint is broken.")
+    words = ("Blue: loads at which a lever with its nominal values breaks no constraint over the whole range of the "
+             "modulus; green: loads at which no lever of its kind does. The dot is the answer. Beside it the "
+             "uncertainty for any spring constant, with the tip radius of "
+             f"{plan['lever'].values[at_design(plan)[0]]}; nothing is drawn where a constraint is broken.")
     return Panel("Where it is feasible", words, (_loads(plan), _region(plan)))
 
 
@@ -119,27 +119,26 @@ def _region(plan: xr.Dataset) -> figure:
 
 def _ranking(plan: xr.Dataset) -> Panel:
     """The levers, each at its best load: those over their range first."""
-    ranked = []
-    for i in range(plan.sizes["lever"]):
-        one = plan.isel(lever=[i])
-        for end in ("_robust", ""):
-            if (found := best(one, end)) is not None:
-                ranked.append((end == "", float(one[f"std{end}"].values[found]), i, found[1]))
-                break
-    header = ("lever", "tip", "load", "indentation", "deflection", "at worst", "nominal", "nearest bound")
+    ranked = [(not robust, float(plan["std_robust" if robust else "std"].values[i, load]), i, load)
+              for i, (load, robust) in enumerate(lever_loads(plan)) if load is not None]
+    header = ("lever", "tip", "load", "indentation", "deflection", "at worst", "nominal", "information",
+              "nearest bound")
     rows = tuple(_row(plan, (i, load), not nominal) for nominal, _, i, load in sorted(ranked)[:_ROWS])
     words = ("By the expected relative standard uncertainty of the modulus: at worst over the range of the lever, and "
-             "with its nominal values." if rows else "No lever of the table breaks no constraint.")
+             "with its nominal values. The information is what such curves are expected to tell of the logarithm of "
+             "the modulus, in nats." if rows else "No lever of the table breaks no constraint.")
     return Panel("Levers, ranked", words, (), header if rows else (), rows)
 
 
 def _row(plan: xr.Dataset, design: tuple[int, int], robust: bool) -> tuple[str, ...]:
     edge = plan["margin_robust" if robust else "margin"].values[design]
     return (str(plan["lever"].values[design[0]]), str(plan["tip"].values[design[0]]),
-            plain(float(plan["load"].values[design[1]]), "N", 2), plain(float(plan["indentation"].values[design]), "m", 2),
+            plain(float(plan["load"].values[design[1]]), "N", 2),
+            plain(float(plan["indentation"].values[design]), "m", 2),
             plain(float(plan["deflection"].values[design]), "m", 2),
             percent(float(plan["std_robust"].values[design])) if robust else "breaks a bound",
-            percent(float(plan["std"].values[design])), str(plan["constraint"].values[int(edge.argmax())]))
+            percent(float(plan["std"].values[design])), f"{float(plan['information'].values[design[0]]):.2f}",
+            str(plan["constraint"].values[int(edge.argmax())]))
 
 
 def _budget(plan: xr.Dataset) -> Panel:
@@ -149,9 +148,9 @@ def _budget(plan: xr.Dataset) -> Panel:
     now = [("all together", 100 * float(plan["std"].values[design]), FIT)]
     sources = [(str(name), float(part), DATA) for name, part in zip(plan["source"].values, parts)]
     then = _then(plan, design)
-    words = (f"{_at(plan, design)}, with the nominal lever, where the uncertainty is largest. Sources add in squares. "
-             "Green: what would be left if this calibration alone, or all of them, were as good as is usual where it is "
-             "done best.")
+    words = (f"{_at(plan, design)}, with the nominal lever, where the uncertainty is largest. Sources add in "
+             "squares. Green: what would be left if this calibration alone, or all of them, were as good as is usual "
+             "where it is done best.")
     return Panel("The budget", words, (_bars([*now, *sources, *then]),))
 
 
@@ -169,8 +168,9 @@ def _bars(rows: list[tuple[str, float, str]]) -> figure:
     from bokeh.models import HBar, Text
 
     names = [name for name, _, _ in rows]
+    most = max(value for _, value, _ in rows)
     plot = quiet_figure("standard uncertainty of the modulus (%)", "%", "", frame_width=_WIDTH,
-                        frame_height=24 * len(rows), y_range=names[::-1], x_range=(0, 1.18 * max(v for _, v, _ in rows)))
+                        frame_height=24 * len(rows), y_range=names[::-1], x_range=(0, 1.18 * most))
     draw(plot, {"y": names, "right": [value for _, value, _ in rows], "color": [color for _, _, color in rows]},
          HBar(y="y", left=0, right="right", height=0.65, fill_color="color", line_color=None))
     draw(plot, {"y": names, "x": [value for _, value, _ in rows], "text": [f" {value:.2g}" if value < 10 else

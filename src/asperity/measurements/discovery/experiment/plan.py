@@ -13,7 +13,7 @@ import xarray as xr
 
 from asperity.data import provenance
 from asperity.data.verbs import verb
-from asperity.learning.discovery import experiment_budget
+from asperity.learning.discovery import experiment_budget, information
 from asperity.learning.discovery.experiment_budget import RelativeStd, SignalNoise
 from asperity.measurements.discovery.experiment.claims import claims
 from asperity.measurements.discovery.experiment.judged import Asked, judged
@@ -61,7 +61,8 @@ def plan_experiment(modulus: float | tuple[float, float], *, want: float = 0.05,
         over ``lever`` and ``load``: ``std``, the largest relative standard uncertainty of the modulus over its range,
         and ``std_robust``, also over the range of stiffness and radius of the lever; ``margin`` and ``margin_robust``
         over ``constraint``, ln of how far each is broken (positive) or held; ``variance`` over ``source`` at the
-        middle of the range; ``feasible`` and ``feasible_robust``; and the attribute ``findings``.
+        middle of the range; ``feasible`` and ``feasible_robust``; ``information`` (nats) of each lever at its
+        best load; and the attribute ``findings``.
 
     Raises:
         ArgumentError: an input that there is not, or that cannot be. ReadError: no such table.
@@ -78,7 +79,7 @@ def plan_experiment(modulus: float | tuple[float, float], *, want: float = 0.05,
                 for key, value in asked.known._asdict().items()},
              **{f"{key}_noise" if key in ("detector", "height") else key: float(value)
                 for key, value in asked.signal._asdict().items()},
-             "citations": json.dumps(citations(experiment_budget, plan_experiment))}
+             "citations": json.dumps(citations(experiment_budget, information))}
     found = found.assign_attrs(named)
     said = claims(found)
     return provenance.record(found.assign_attrs(findings=json.dumps(said)), provenance.step("plan_experiment", step))
@@ -97,8 +98,8 @@ def _levers(levers: str | PathLike[str] | None, lever: str | Mapping[str, Any] |
         for key, most in (("spring_constant", 1e6), ("radius", 0.1)):
             if key in said:
                 value = number(f"{key} in lever", said[key], above=0.0, most=most)
-                wide = math.exp(_WITHIN_CALIBRATION * number(f"{key}_std in calibration", known[f"{key}_std"], least=0.0,
-                                                             most=1.0))
+                std = number(f"{key}_std in calibration", known[f"{key}_std"], least=0.0, most=1.0)
+                wide = math.exp(_WITHIN_CALIBRATION * std)
                 rows[key] = np.array([[value / wide, value, value * wide]])
             elif base is None:
                 raise ArgumentError(f"lever = {said}: give a name of the table, or spring_constant and radius")
@@ -133,5 +134,5 @@ def _asked(modulus: Any, sample: Mapping[str, float] | None, calibration: Mappin
                least=0.0, most=most)
     middle = math.sqrt(low * high)
     return Asked(np.array([low, middle, high]), {key: float(value) for key, value in layer.items()},
-                  RelativeStd(*stds, known["thermal"]), SignalNoise(**{key: float(noise[key]) for key in _SIGNAL}),
-                  levers)
+                 RelativeStd(stds[0], stds[1], stds[2], stds[3], known["thermal"]),
+                 SignalNoise(**{key: float(noise[key]) for key in _SIGNAL}), levers)
