@@ -14,10 +14,19 @@ import xarray as xr
 
 from asperity.data.results import flag_attributes
 from asperity.learning.discovery.chance import Chance, Proposal, QuantileDemands, chance_of, proposal
-from asperity.learning.discovery.design import TOLERANCE, Aim, Demands, InverseProblem, Place, beginnings, front, least
+from asperity.learning.discovery.design import (
+    TOLERANCE,
+    Aim,
+    Demanding,
+    Demands,
+    InverseProblem,
+    Place,
+    beginnings,
+    front,
+    least,
+)
 from asperity.learning.discovery.enumeration import Enumeration, best_of, enumerated
 from asperity.learning.discovery.infeasible import Certificate, certificate
-from asperity.learning.discovery.pareto import nondominated
 from asperity.measurements.discovery.inverse.posterior import Knowledge
 from asperity.messages import known_keys, number
 
@@ -26,7 +35,7 @@ __all__ = ["Meets", "Question", "Request", "aims_of", "answer", "answer_of_list"
 _POINTS = 16  # of a front
 _JUDGED = 4  # times the draws that give the quantiles find their level, and as many others judge the designs
 _BEYOND = np.log(10.0)  # in ln, by which a point of it may miss a target
-_ALIKE = 6  # decimals of ln to which two alternatives are alike
+_ALIKE = 1e-6  # in ln, to which two alternatives are alike
 _INSIDE = (0.05, 0.95)  # quantiles of the values of the proposal that are told
 
 #: (draw,) of every input
@@ -97,23 +106,24 @@ def _sets(question: Question) -> tuple[Drawn, Drawn, Drawn]:
 def answer(question: Question) -> xr.Dataset:
     """The front, the design that is proposed and the verdict on the targets, of variables that may be chosen freely."""
     sets, request, values = _sets(question), question.request, question.known.values
-    rows: list[_Row] = []
     proposals: list[tuple[str, Proposal]] = []
     verdicts: list[Certificate] = []
+    optima: list[tuple[float, _Row]] = []
+    plain: dict[str, Demanding] = {}
+    backed: dict[str, Demanding] = {}
     for name, problem in question.problems.items():
-        demands = Demands(problem, values)
+        demands = plain[name] = Demands(problem, values)
         verdicts.append(certificate(demands, problem.levels))
         found = proposal(problem, (sets[0], sets[1], sets[1]), request.probability, request.prefer)
         proposals.append((name, found))
-        rows += [_row("front", name, problem, place) for place in front(demands, _POINTS, beyond=_BEYOND).places]
-        backed = QuantileDemands(problem, sets[0], found.quantile)
-        rows += [_row("backed_off", name, problem, place) for place in front(backed, _POINTS, beyond=_BEYOND).places]
+        backed[name] = QuantileDemands(problem, sets[0], found.quantile)
         if verdicts[-1].feasible:
             starts = np.vstack([verdicts[-1].nearest.place, beginnings(len(problem.variables))])
             best = least(demands, request.prefer, problem.levels, starts)
-            rows.append(_row("optimum", name, problem, best.place))
+            optima.append((float(best.demands[request.prefer]), _row("optimum", name, problem, best.place)))
     chosen = _better(question, proposals, request)
-    rows = [*_undominated(question, rows),
+    rows = [*_front_of_any("front", plain), *_front_of_any("backed_off", backed),
+            *(row for _, row in sorted(optima, key=lambda one: one[0])[:1]),
             _row("proposal", chosen[0], question.problems[chosen[0]], chosen[1].place)]
     sure = None
     if not chosen[1].reached:
@@ -182,21 +192,21 @@ def _better(question: Question, found: list[tuple[str, Proposal]], request: Requ
     return min(found, key=worth)
 
 
-def _undominated(question: Question, rows: list[_Row]) -> list[_Row]:
-    """The rows without those of a front that another alternative dominates."""
-    if len(question.problems) == 1:
-        return rows
-    kept = []
-    for role in dict.fromkeys(row.role for row in rows):
-        some = [row for row in rows if row.role == role]
-        with jax.enable_x64(True):
-            found = np.array([question.problems[row.alternative].demands_of(row.chosen, question.known.values)
-                              for row in some])
-        prefer = question.request.prefer
-        best = ([int(np.argmin(found[:, prefer]))] if role == "optimum" else
-                np.flatnonzero(nondominated(found[:, :2].round(_ALIKE))))
-        kept += [some[i] for i in best]
-    return kept
+def _front_of_any(role: str, searches: Mapping[str, Demanding]) -> list[_Row]:
+    """The fronts of all alternatives without what another alternative does better anywhere, not only at its points."""
+    found = {name: front(one, _POINTS, beyond=_BEYOND) for name, one in searches.items()}
+    return [_row(role, name, searches[name].problem, place) for name, one in found.items()
+            for place, demands in zip(one.places, one.demands)
+            if not any(_beats(other, demands) for key, other in searches.items() if key != name)]
+
+
+def _beats(other: Demanding, demands: np.ndarray) -> bool:
+    """Whether another alternative, with no more of the first demand, has less of the second."""
+    problem = other.problem
+    levels = np.where(np.arange(len(problem.aims)) < len(problem.objectives), np.inf, problem.levels)
+    levels[0] = demands[0]
+    best = least(other, 1, levels, beginnings(len(problem.variables)))
+    return best.met and bool(best.demands[1] < demands[1] - _ALIKE)
 
 
 def _judged(question: Question, rows: list[_Row], draws: dict[str, np.ndarray]
