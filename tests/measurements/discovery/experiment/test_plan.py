@@ -12,6 +12,7 @@ from asperity.data.readers._errors import ReadError
 from asperity.measurements.discovery.experiment.claims import answered, at_design
 from asperity.measurements.discovery.experiment.judged import best
 from asperity.measurements.discovery.experiment.levers import levers_of
+from asperity.measurements.discovery.experiment.page import page
 from asperity.measurements.discovery.experiment.plan import _levers
 from asperity.messages import ArgumentError
 from tests.test_cli import run
@@ -98,6 +99,9 @@ def test_a_thin_hard_film_is_refused_with_the_reason():
     assert 0 < float(plan["margin"].values[design].max()) < 0.5
     assert not plan["feasible"].values.any()
     assert plan.attrs["probe_std"] > 0.05  # nor would any other probe be good enough
+    about = page(plan)
+    assert [panel.heading for panel in about.panels][:2] == ["What stands in the way", "The budget"]
+    assert len(about.panels[0].rows) == 22
 
 
 @pytest.mark.parametrize(("given", "why"), [
@@ -127,10 +131,9 @@ def test_the_command_answers_with_a_page_and_a_table(table, tmp_path, monkeypatc
     assert "between 1.00 MPa and 3.00 MPa" in out
     plan = store.load(tmp_path / "experiment.nc")
     assert kind_of(plan) == "experiment"
-    page = (tmp_path / "experiment.html").read_text()
-    assert "Levers, ranked" in page
+    assert "Levers, ranked" in (tmp_path / "experiment.html").read_text()
     rows = (tmp_path / "experiment.csv").read_text().splitlines()
-    assert len(rows) == 1 + plan["load"].size
+    assert len(rows) == 1 + plan["std"].size
     code, _, err = run("design", "experiment", "--modulus", "20kPa..1kPa")
     assert code == 2
     assert "larger end first" in err

@@ -10,7 +10,7 @@ import xarray as xr
 from asperity.measurements.discovery.experiment.judged import BEST_CALIBRATION, best, nearest
 from asperity.report.numbers import plain
 
-__all__ = ["answered", "at_design", "claims", "percent"]
+__all__ = ["answered", "at_design", "claims", "factor_in_words", "percent"]
 
 _NOTICED = 0.02  # of a standard uncertainty: what a better calibration must save to be worth a sentence
 _EDGE = 0.15  # of ln of a constraint, one step of the loads: nearer than that it binds
@@ -116,8 +116,8 @@ def _ranges(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
                     f"{plain(radius[2], 'm', 2)}) it is {percent(float(plan['std_robust'].values[design]))} at worst, "
                     f"and with the nominal one {percent(float(plan['std'].values[design]))}.")
     else:
-        said.append(f"Not every lever of this kind keeps all constraints at that load (spring constant {ends}): calibrate "
-                    "the one that you get first, and plan again with --spring-constant and --radius.")
+        said.append(f"Not every lever of this kind (spring constant {ends}) keeps all constraints at that load: "
+                    "calibrate the one that you get first, and plan again with --spring-constant and --radius.")
     if nominal and nominal != design and plan["std"].values[nominal] < (1 - _NOTICED) * plan["std"].values[design]:
         said.append(f"Of levers with their nominal values the best is {_named(plan, nominal)}, "
                     f"{percent(float(plan['std'].values[nominal]))}.")
@@ -186,7 +186,7 @@ def _refusal(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
     count, edge = plan.sizes["lever"], plan["margin"].values[design]
     which = f"none of the {count} levers" if count > 1 else f"{plan['lever'].values[0]} is not the lever that"
     broken = [(str(plan["constraint"].values[i]), float(edge[i])) for i in np.argsort(-edge) if edge[i] > 0]
-    why = "; ".join(_BROKEN[name][0].format(_times(by)) for name, by in broken)
+    why = "; ".join(_BROKEN[name][0].format(factor_in_words(by)) for name, by in broken)
     needs = "; ".join(dict.fromkeys(_BROKEN[name][1] for name, _ in broken))
     said = [f"No: {which} can measure a modulus {_of_what(plan)} here, at any load.",
             f"The nearest is {_named(plan, design)}; but {why}."]
@@ -205,9 +205,12 @@ def _forbid(plan: xr.Dataset) -> list[str]:
     return [str(plan["constraint"].values[i]) for i in np.flatnonzero(broken)]
 
 
-def _times(edge: float) -> str:
+def factor_in_words(edge: float) -> str:
+    """By how much a constraint is broken, from the ln of value over bound."""
     factor = math.exp(edge)
-    return f"{100 * (factor - 1):.0f} %" if factor < 1.5 else f"a factor of {factor:.2g}"
+    if factor < 1.5:
+        return f"{max(100 * (factor - 1), 1):.0f} %"
+    return f"a factor of {factor:.0f}" if factor >= 10 else f"a factor of {factor:.2g}"
 
 
 def _probe(plan: xr.Dataset) -> list[str]:

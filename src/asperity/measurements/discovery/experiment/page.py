@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.results import listed
-from asperity.measurements.discovery.experiment.claims import at_design, percent
+from asperity.measurements.discovery.experiment.claims import at_design, factor_in_words, percent
 from asperity.measurements.discovery.experiment.judged import best, lever_loads
 from asperity.report.numbers import plain
 from asperity.report.page import Finding, Page, Panel
@@ -29,7 +29,9 @@ _WORST = 0.5  # relative uncertainty at which the colors of the region end
 def page(plan: xr.Dataset) -> Page:
     """The page about the result of `asperity.plan_experiment`."""
     said = [str(one) for one in listed(plan, "findings")]
-    panels = (_feasible(plan), _ranking(plan), _budget(plan), _inputs(plan))
+    allowed = best(plan) is not None
+    panels = (*([_feasible(plan), _ranking(plan)] if allowed else [_refused(plan)]), _budget(plan, allowed),
+              _inputs(plan))
     return Page("experiment", "Which experiment?", said[0], _findings(plan), tuple(said[1:]), panels)
 
 
@@ -126,8 +128,22 @@ def _ranking(plan: xr.Dataset) -> Panel:
     rows = tuple(_row(plan, (i, load), not nominal) for nominal, _, i, load in sorted(ranked)[:_ROWS])
     words = ("By the expected relative standard uncertainty of the modulus: at worst over the range of the lever, and "
              "with its nominal values. The information is what such curves are expected to tell of the logarithm of "
-             "the modulus, in nats." if rows else "No lever of the table breaks no constraint.")
-    return Panel("Levers, ranked", words, (), header if rows else (), rows)
+             "the modulus, in nats.")
+    return Panel("Levers, ranked", words, (), header, rows)
+
+
+def _refused(plan: xr.Dataset) -> Panel:
+    """Each lever at the load where the constraint that is broken most is broken least, the nearest first."""
+    edge, names = plan["margin"].values, [str(name) for name in plan["constraint"].values]
+    rows = []
+    for lever, load in enumerate(edge.max(-1).argmin(1)):
+        there = edge[lever, load]
+        broken = [f"{names[i]} ({factor_in_words(there[i])})" for i in np.argsort(-there) if there[i] > 0]
+        rows.append((float(there.max()), str(plan["lever"].values[lever]), str(plan["tip"].values[lever]),
+                     plain(float(plan["load"].values[load]), "N", 2), ", ".join(broken)))
+    words = "Each lever at the load that breaks the least, with what it breaks, and by how much; the nearest first."
+    return Panel("What stands in the way", words, (), ("lever", "tip", "load", "broken"),
+                 tuple(row[1:] for row in sorted(rows)))
 
 
 def _row(plan: xr.Dataset, design: tuple[int, int], robust: bool) -> tuple[str, ...]:
@@ -141,16 +157,16 @@ def _row(plan: xr.Dataset, design: tuple[int, int], robust: bool) -> tuple[str, 
             str(plan["constraint"].values[int(edge.argmax())]))
 
 
-def _budget(plan: xr.Dataset) -> Panel:
+def _budget(plan: xr.Dataset, allowed: bool) -> Panel:
     """What each source makes of the uncertainty, and what better calibrations would leave."""
     design = at_design(plan)
     parts = 100 * np.sqrt(plan["variance"].values[design])
     now = [("all together", 100 * float(plan["std"].values[design]), FIT)]
     sources = [(str(name), float(part), DATA) for name, part in zip(plan["source"].values, parts)]
     then = _then(plan, design)
-    words = (f"{_at(plan, design)}, with the nominal lever, where the uncertainty is largest. Sources add in "
-             "squares. Green: what would be left if this calibration alone, or all of them, were as good as is usual "
-             "where it is done best.")
+    words = (f"{'' if allowed else 'If it were allowed: '}{_at(plan, design)}, with the nominal lever, where the "
+             "uncertainty is largest. Sources add in squares. Green: what would be left if this calibration alone, or "
+             "all of them, were as good as is usual where it is done best.")
     return Panel("The budget", words, (_bars([*now, *sources, *then]),))
 
 
@@ -182,7 +198,8 @@ def _bars(rows: list[tuple[str, float, str]]) -> figure:
 
 def _inputs(plan: xr.Dataset) -> Panel:
     about = plan.attrs
-    rows = [("modulus", f"{plain(float(about['modulus_low']), 'Pa')} to {plain(float(about['modulus_high']), 'Pa')}")]
+    ends = list(dict.fromkeys(plain(float(about[f"modulus_{end}"]), "Pa") for end in ("low", "high")))
+    rows = [("modulus", " to ".join(ends))]
     for name, unit, word in (("poisson_ratio", "1", "Poisson's ratio"), ("thickness", "m", "thickness"),
                              ("yield_stress", "Pa", "yield stress"), ("detector_noise", "m", "noise of the detector"),
                              ("height_noise", "m", "noise of the height"), ("temperature", "K", "temperature"),
