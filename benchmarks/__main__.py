@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.machine import load, one_core
 
 _PACKAGES = ("asperity", "jax", "numpy", "scipy", "lmfit", "afmformats", "nanite", "pyfmreader", "pyfmrheo",
-             "tinygp", "gpjax", "scikit-learn", "gpytorch")
+             "tinygp", "gpjax", "scikit-learn", "gpytorch", "pymoo")
 _MACE = Path(".venv-mace/bin/python")
 _DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -75,10 +75,14 @@ def _parts(quick: bool, data: Path, mace: Path) -> dict[str, Callable[[], list]]
         from benchmarks.potentials import networks
         return networks(mace, 5 if quick else 15)
 
+    def design():
+        from benchmarks.design import fronts
+        return fronts((25,), 2) if quick else fronts((25, 50, 100), 5)
+
     repeats = 2 if quick else 3
     return {
         "start": start, "hertz": hertz, "jkr": jkr, "compile": compilation, "gpu": gpu, "gp": gp,
-        "potentials": potentials,
+        "potentials": potentials, "design": design,
         "measured": lambda: measured(lambda m, path: m.fit_measured(path, 256 if quick else 512, repeats + 2)),
         "read": lambda: measured(lambda m, path: m.reading(path, (16, 64) if quick else (16, 256, 1024), repeats)),
         "sizes": sizes,

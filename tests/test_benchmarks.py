@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import fits, gaussian_processes, generated, koopman, measured, one_by_one, peers, table
+from benchmarks import design, fits, gaussian_processes, generated, koopman, measured, one_by_one, peers, table
 from benchmarks.machine import Timing, compare
 from benchmarks.map_file import MAP, enlarge
 
@@ -99,6 +99,12 @@ def test_koopman_models_of_pairs_and_of_a_record_are_one(tmp_path):
     assert 0 <= one["extra"] < 50e6
     koopman.write_record(tmp_path / "record.zarr", 20_000)
     assert koopman.large(tmp_path / "record.zarr")["pairs"] == 19_998
+
+
+def test_fronts_of_a_tip_are_compared_with_the_exact_one():
+    found = numbers(design.fronts((), 1))
+    assert found["front of a tip, 12 points"]["off"] < 1e-6
+    assert found["front of a tip, 33 points"]["hypervolume"] == pytest.approx((0.71 - 1 / 64) / 0.71)
 
 
 @pytest.mark.parametrize(("theirs", "met"), [(0.9, False), (1.1, True)])

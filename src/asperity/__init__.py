@@ -14,6 +14,10 @@ _VERBS = {
     "analyze": "measurements.force_curves.analyze",
     "crystal_mechanics": "measurements.atoms.mechanics",
     "convert": "measurements.force_curves.read",
+    "design_film": "measurements.discovery.inverse.film",
+    "design_lattice": "measurements.discovery.inverse.lattice",
+    "design_setpoint": "measurements.discovery.inverse.setpoint",
+    "design_tip": "measurements.discovery.inverse.tip",
     "doctor": "diagnosis",
     "fit": "measurements.force_curves.fit",
     "force_law": "measurements.tip_force.law",
@@ -34,9 +38,10 @@ _VERBS = {
 }
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "crystal_mechanics", "data",
-           "diagnosis", "doctor", "evaluation", "fit", "force_law", "instrument", "learning", "measurements",
-           "plan_experiment", "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay",
-           "report", "rheology", "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units",
+           "design_film", "design_lattice", "design_setpoint", "design_tip", "diagnosis", "doctor",
+           "evaluation", "fit", "force_law", "instrument", "learning", "measurements", "plan_experiment",
+           "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay", "report",
+           "rheology", "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units",
            "virtual", "virtual_map"]
 
 

@@ -39,7 +39,9 @@ TAKES = {
     "force_law": {"curves"}, "predict": {"law"}, "force_law_of_table": {"force table"},
     "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set(),
     "crystal_mechanics": {"crystal file", "atoms file", "None", "[]"},
-    "plan_experiment": {"5"}, "predict_atoms": {"crystal file", "atoms file"}, "train_potential": {"atoms file"}}
+    "design_tip": {"results", "None"}, "design_film": {"results", "None"}, "design_lattice": {"results", "None"},
+    "design_setpoint": {"results", "None"}, "plan_experiment": {"5"},
+    "predict_atoms": {"crystal file", "atoms file"}, "train_potential": {"atoms file"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],

@@ -75,6 +75,7 @@ WORKING = {
     "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
     "atoms mechanics": ["--crystal", "Si"], "atoms train": ["atoms.xyz", "--by", "random", "--epochs", "2"],
     "atoms predict": ["atoms.xyz", "--potential", "stillinger-weber"],
+    "design tip": [], "design film": [], "design lattice": [], "design setpoint": [],
     "design experiment": ["--modulus", "1kPa..20kPa"],
     "calibrate spring-constant": ["noise.tnd"], "calibrate sensitivity": ["map.csv"],
     "calibrate scanner": ["map.csv"], "calibrate tip": ["picture.spm", "--size", "5"]}
@@ -85,6 +86,8 @@ WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo"
         "time_series.series": ("_modes",),
         "tapping.curves": ("_settle",), "atoms.mechanics": ("_found",),
         "atoms.training": ("_trained",), "atoms.prediction": ("answered",),
+        "discovery.inverse.tip": ("answer",), "discovery.inverse.film": ("answer",),
+        "discovery.inverse.lattice": ("answer",), "discovery.inverse.setpoint": ("answer",),
         "discovery.experiment.plan": ("judged",), "calibration.cantilever": ("thermal_calibration.calibrate",)}
 
 
@@ -150,7 +153,7 @@ def refused(command, name, value, folder, monkeypatch):
 
 UNITS = {"LENGTH": "nm?", "ANGLE": "deg or ", "STIFFNESS": "mN/m?", "LENGTH/V": "nm/V?", "TENSION": "mN/m?",
          "TEMPERATURE": "K?", "FREQUENCY": "Hz?", "MODULUS": "MPa?", "ENERGY": "zJ?", "VISCOSITY": "mPa.s?",
-         "ADHESION": "J/m^2?"}
+         "ADHESION": "J/m^2?", "FORCE": "pN?"}
 PURE = {"FACTOR"}  # numbers of any size without a unit
 
 

@@ -49,6 +49,7 @@ _LEAST = {
 }
 #: real numbers beside the quantities: above the first, at most the second
 _ABOVE = {
+    "probability": (0.0, 1.0),
     "resonance_frequency": (0.0, 1e9),  # Hz
     "features": (0.0, math.inf),  # robust standard deviations
     "minutes": (0.0, 1e6),  # of a training
