@@ -70,11 +70,26 @@ def test_an_ensemble_has_intervals_by_its_spread(monkeypatch):
     found = [float(made[f"elastic_constant{end}"][0, 0]) for end in ("", "_std", "_low", "_high")]
     std = 1.7 * each.std(ddof=1)
     reach = student.ppf(0.975, 1) * std
-    np.testing.assert_allclose(found, [each.mean(), std, each.mean() - reach, each.mean() + reach], rtol=1e-3)
+    assert each.mean() < reach  # a stable crystal has no negative stiffness: its interval ends at 0, and that is said
+    np.testing.assert_allclose(found, [each.mean(), std, 0.0, each.mean() + reach], rtol=1e-3)
+    c = made["elastic_constant_low"].values
+    assert np.diagonal(c).min() == 0
+    assert (c[:3, 3:] <= 0).all()  # those that may have either sign keep their ends
+    assert c[0, 1] < -10
+    assert "Not told from 0: the bulk modulus, the shear modulus" in made.attrs["findings"]
     np.testing.assert_allclose(made["elastic_constant_member"][:, 0, 0], each, rtol=1e-4)
     assert float(made["length_std"].max()) < 1e-6
     assert "multiplied by 1.7 as calibrated" in made.attrs["findings"]
     assert "interfacial_stiffness" not in made
+
+
+def test_a_narrow_interval_keeps_its_ends(monkeypatch):
+    monkeypatch.setattr(mechanics, "members_of", lambda *_: of_two((2.1, 2.11)))
+    made = crystal_mechanics(crystal="Si", plane="none")
+    value, low, high = (float(made[f"bulk_modulus{end}"]) for end in ("", "_low", "_high"))
+    assert 0 < low < value
+    np.testing.assert_allclose(value - low, high - value, rtol=1e-9)
+    assert "Not told from 0" not in made.attrs["findings"]
 
 
 def test_it_is_replayed_with_the_same_numbers():

@@ -123,8 +123,8 @@ def _units(records: Sequence[SettledRecord], told: TappedLever) -> list[str]:
         free = abs(one.drive) / (abs(1 - ratio**2 + 1j * ratio / told.quality) if one.of_force else 1.0)
         if size > _LARGER * free:
             said.append(f"Its amplitude, {plain(size, 'm')}, is {size / free:.2g} times that of the free lever under "
-                        f"this drive, {plain(free, 'm')}: are the units of deflection and drive, and --spring-constant, "
-                        "right?")
+                        f"this drive, {plain(free, 'm')}: are the units of deflection and drive, and "
+                        "--spring-constant, right?")
     return list(dict.fromkeys(said))
 
 
