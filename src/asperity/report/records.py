@@ -9,7 +9,7 @@ import xarray as xr
 
 from asperity.data.results import listed
 from asperity.quantities import QUANTITIES
-from asperity.units import in_words
+from asperity.report.numbers import plain
 
 __all__ = ["Step", "citations", "history", "made", "raw_history"]
 
@@ -65,7 +65,7 @@ def _named(key: str, value: Any) -> str:
                  if name in QUANTITIES), "1")
     if unit == "1":
         return _text(value)
-    return in_words(value, unit) if value == float(f"{value:.3g}") else f"{value!r} {unit}"
+    return plain(value, unit) if value == float(f"{value:.3g}") else f"{value!r} {unit}"
 
 
 def _joined(parts: list[str]) -> str:

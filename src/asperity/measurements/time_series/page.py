@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.learning.outcome import Outcome
-from asperity.report.numbers import count_of, measurement, plain, prefix, spread
+from asperity.report.numbers import count_of, decimals_of, measurement, plain, prefix, rounded, spread
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, legend_above, lines
 from asperity.report.style import DATA, FIT, MUTED, quiet_figure
@@ -140,11 +140,12 @@ def _pair(one: xr.Dataset, name: str) -> tuple[str, str]:
     value, low, high = (float(one[name + end]) for end in ("", "_low", "_high"))
     if name == "frequency":
         return plain(value, "Hz", 5), spread(low, high, "Hz") if np.isfinite(low) else ""
-    if low <= 0 <= high:
-        return "not told from 0", f"{low:.3g} to {high:.3g} 1/s"
+    written = f"{rounded(value, decimals_of(value, 3))} 1/s"
     if not np.isfinite(low):
-        return f"{value:.3g} 1/s", ""
-    return f"{value:.3g} 1/s" + " (grows)" * (high < 0), f"{low:.3g} to {high:.3g} 1/s"
+        return written, ""
+    places = decimals_of(high - low) if high > low else decimals_of(value, 3)
+    ends = f"{rounded(low, places)} to {rounded(high, places)} 1/s"
+    return "not told from 0" if low <= 0 <= high else written + " (grows)" * (high < 0), ends
 
 
 def _rows(made: xr.Dataset) -> tuple[tuple[str, ...], ...]:
@@ -181,8 +182,12 @@ def _horizon(made: xr.Dataset) -> figure:
     factor, unit = prefix(float(ahead[-1]), "s")
     labels = {"prediction_error": "linear", "prediction_error_lifted": "with products, linear",
               "prediction_error_relifted": "with products, re-lifted"}
-    return lines([Line(label, ahead / factor, made[name].values) for name, label in labels.items()], "error ahead",
+    plot = lines([Line(label, ahead / factor, made[name].values) for name, label in labels.items()], "error ahead",
                  f"time ahead ({unit})", "rms error over rms signal", logarithmic=True)
+    errors = np.concatenate([made[name].values for name in labels])
+    if (errors := errors[np.isfinite(errors) & (errors > 0)]).size:  # whole decades: both ends have a number
+        plot.y_range.update(start=10.0 ** np.floor(np.log10(errors.min())), end=10.0 ** np.ceil(np.log10(errors.max())))
+    return plot
 
 
 def _harmonics(made: xr.Dataset) -> figure:
