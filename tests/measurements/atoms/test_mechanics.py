@@ -12,7 +12,7 @@ from asperity.measurements.atoms import ensemble, mechanics
 from asperity.measurements.atoms.ensemble import Members
 from asperity.measurements.atoms.mechanics import crystal_mechanics, miller
 from asperity.measurements.replay import differences, replay
-from asperity.messages import ArgumentError, AsperityError
+from asperity.messages import ArgumentError, AsperityError, DataError
 from tests.test_cli import run
 
 pytest.importorskip("ase")
@@ -172,3 +172,15 @@ def test_one_member_has_no_interval_and_more_have_students():
     drawn = rng.standard_normal((4, 20_000))
     several = told(drawn * 2.0)
     assert np.all(several["q_low"][1] < several["q"][1])
+
+
+def test_a_potential_that_knows_no_rest_is_named(monkeypatch):
+    from asperity.measurements.atoms import crystal_numbers
+
+    def lost(*_, **__):
+        raise DataError("no state of rest was found: forces of 3e+08 eV/A are left")
+
+    monkeypatch.setattr(crystal_numbers, "rested", lost)
+    monkeypatch.setattr(mechanics, "members_of", lambda *_: of_two())
+    with pytest.raises(DataError, match=r"2\.npz: no state of rest was found.*does this potential know such a crystal"):
+        crystal_mechanics(crystal="Si", plane="none")

@@ -163,9 +163,10 @@ def _group(atoms: Any, key: str | None, path: Path, where: str) -> str:
 def _remarks(path: Path, found: Sequence[Any], used: Mapping[str, Any], without: Mapping[str, int]) -> list[str]:
     """What a reader of the file should know."""
     count = len({one.group for one in found})
+    entries = ", ".join(f"{name} from {' and '.join(keys)}" for name, keys in used.items())
     said = [f"{path.name}: {count_of(len(found), 'configuration')}, {sum(len(one.kinds) for one in found):,} atoms, "
             f"{count} {'trajectory' if count == 1 else 'trajectories'}; "
-            + ", ".join(f"{name} from {' and '.join(entries)}" for name, entries in used.items()) + "."]
+            + (entries or "structures alone") + "."]
     if some := [f"{count} without {name}" for name, count in without.items() if 0 < count < len(found)]:
         said.append(f"{path.name}: {', '.join(some)}; they count for the rest.")
     if found and without["stress"] == len(found):

@@ -20,7 +20,7 @@ from asperity.data.results import flag_attributes
 from asperity.data.verbs import verb
 from asperity.measurements.atoms.ensemble import Members, apart, check_species, members_of, with_intervals
 from asperity.measurements.atoms.extra import insist_on_extra
-from asperity.messages import ArgumentError, known_keys, shown
+from asperity.messages import ArgumentError, DataError, known_keys, shown
 from asperity.report.citing import citations
 
 if TYPE_CHECKING:
@@ -191,7 +191,11 @@ def _found(members: Members, own: Crystal, planes: tuple[Any, Any], keep_cell: b
     found, slab = [], None
     for number, potential in enumerate(members.potentials):
         tell(parts * number, parts * len(members.potentials))
-        rest = rested(potential, small, keep_cell=keep_cell)
+        try:
+            rest = rested(potential, small, keep_cell=keep_cell)
+        except DataError as error:
+            raise DataError(f"{members.names[number]}: {error}; does this potential know such a crystal, near its "
+                            "volume and strained? Train it on such structures, or longer") from error
         way = None if plane == "none" else way_in(rest.cell, lattice @ rest.change, plane, planes[1])
         tell(parts * number + 1, parts * len(members.potentials))
         told = elastic_numbers(potential, rest, lattice)
