@@ -115,17 +115,17 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
     made, said = _modes(series, draws, seed)
     words, damaged, flag = _damage(dict(zip(map(str, paths), series, strict=True)))
     said, used = words + said, [hankel]
-    sought = lever is not None and flag == Outcome.converged  # of a record that is cut off no force is told
-    if sought and model is not None and repeats(series):
-        own, more, flag = settled(series, lever, model)
+    known = lever if flag == Outcome.converged else None  # of a record that is cut off no force is told
+    if known is not None and model is not None and repeats(series):
+        own, more, flag = settled(series, known, model)
         made, said = made | own, [*said, *more, _tip_in_words(model)]
         used += [settled_law, settled_fit, settled_orbit]
-    elif sought:
-        own, more, flag = _forced(series, lever, model)
+    elif known is not None:
+        own, more, flag = _forced(series, known, model)
         made, said = made | own, said + more
         used += [force_recovery, smoother, *([recovered_contact] if model else [])]
-    if sought:
-        said += _DEFLECTIONS * (not lever.get("height") and not series[0].of_tip)
+    if known is not None:
+        said += _DEFLECTIONS * (not known.get("height") and not series[0].of_tip)
     guessed = assumed_inputs(contact) if contact is not None else {}
     said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
