@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from asperity.data.results import listed
+from asperity.quantities import QUANTITIES
+from asperity.report.numbers import plain
 
 __all__ = ["Step", "citations", "history", "made", "raw_history"]
 
@@ -38,7 +40,7 @@ def _step(entry: dict[str, Any]) -> Step:
     notes = [(key, _text(value)) for key, value in entry.items() if key not in told]
     return Step(
         str(entry.get("verb", "a step without a name")),
-        [(key, _text(value)) for key, value in pairs],
+        [(key, _named(key, value)) for key, value in pairs],
         [(key, text) for key, text in notes if text],
     )
 
@@ -48,10 +50,22 @@ def _text(value: Any) -> str:
     if isinstance(value, dict) and {"file", "sha256"} <= value.keys():
         return f"{value['file']} (SHA-256 {str(value['sha256'])[:12]}…)"
     if isinstance(value, dict):
-        return _joined([f"{key} {_text(part)}" for key, part in value.items()])
+        return _joined([f"{key} {_named(key, part)}" for key, part in value.items()])
     if isinstance(value, list):
         return _joined([_text(part) for part in value])
     return "" if value is None else str(value)
+
+
+def _named(key: str, value: Any) -> str:
+    """A value with the unit of what its name is, or ends in: ``radius``, ``resonance_frequency``."""
+    if not isinstance(value, float):
+        return _text(value)
+    parts = str(key).split("_")
+    unit = next((QUANTITIES[name].unit for name in ("_".join(parts[i:]) for i in range(len(parts)))
+                 if name in QUANTITIES), "1")
+    if unit == "1":
+        return _text(value)
+    return plain(value, unit) if value == float(f"{value:.3g}") else f"{value!r} {unit}"
 
 
 def _joined(parts: list[str]) -> str:

@@ -1,5 +1,7 @@
 """What a file of configurations says, with its units and signs; what does not fit is refused with the remedy."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,43 @@ def test_forces_that_are_no_number_are_named(tmp_path):
 def test_a_unit_that_there_is_not(tmp_path):
     with pytest.raises(ArgumentError, match="known: eV/A"):
         read(tmp_path, extxyz(some(2)), {"unit": "bar"})
+
+
+def moved(count=24, factor=1.0, energy=1.0, stress=1.0):
+    """Configurations that ASE's own calculator (copper, effective medium) tells; none says what it belongs to."""
+    from ase.build import bulk
+    from ase.calculators.emt import EMT
+
+    rng, base = np.random.default_rng(5), some(1)[0]
+    found = []
+    for _ in range(count):
+        atoms = bulk("Cu", cubic=True)
+        atoms.set_cell(atoms.cell @ (np.eye(3) + 0.015 * rng.normal(size=(3, 3))), scale_atoms=True)
+        atoms.positions += 0.04 * rng.normal(size=(4, 3))
+        atoms.calc = EMT()
+        found.append(base._replace(
+            positions=atoms.positions, cell=atoms.cell.array, energy=energy * atoms.get_potential_energy(),
+            forces=factor * atoms.get_forces(), stress=stress * atoms.get_stress(), group="copper",
+            kinds=atoms.numbers))
+    return found
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"factor": -1.0}, "their sign is that of gradients"), ({"factor": 0.529177}, "look like eV/bohr"),
+    ({"factor": 23.06055}, r"look like kcal/\(mol A\)"), ({"factor": 1e3}, "look like meV/A"),
+    ({"energy": 1 / 27.2114, "stress": 1 / 27.2114}, r"forces do not fit .* about 2[5-9](\.\d)? times too large"),
+    ({"stress": -1.0}, "its sign is that of a pressure")])
+def test_forces_that_are_no_derivatives_of_the_energies_are_refused(tmp_path, change, said):
+    with pytest.raises(ReadError, match=said):
+        read(tmp_path, extxyz(moved(**change)))
+
+
+def test_derivatives_are_told_to_fit_or_not_to_be_checked(tmp_path):
+    """Trapezoids of ASE's own forces and stresses: the ratios are 1."""
+    (said,) = read(tmp_path, extxyz(moved())).remarks[1:]
+    numbers = re.findall(r"(forces|stress) (\d\.\d+) ± (\d\.\d+)", said)
+    assert [name for name, _, _ in numbers] == ["forces", "stress"]
+    for _, value, std in numbers:
+        assert abs(float(value) - 1) < 0.15  # what anharmonic terms leave
+        assert float(std) < 0.1
+    assert "taken as read" in read(tmp_path, extxyz(moved(2))).remarks[-1]

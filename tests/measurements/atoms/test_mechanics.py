@@ -12,7 +12,7 @@ from asperity.measurements.atoms import ensemble, mechanics
 from asperity.measurements.atoms.ensemble import Members
 from asperity.measurements.atoms.mechanics import crystal_mechanics, miller
 from asperity.measurements.replay import differences, replay
-from asperity.messages import ArgumentError, AsperityError
+from asperity.messages import ArgumentError, AsperityError, DataError
 from tests.test_cli import run
 
 pytest.importorskip("ase")
@@ -70,11 +70,26 @@ def test_an_ensemble_has_intervals_by_its_spread(monkeypatch):
     found = [float(made[f"elastic_constant{end}"][0, 0]) for end in ("", "_std", "_low", "_high")]
     std = 1.7 * each.std(ddof=1)
     reach = student.ppf(0.975, 1) * std
-    np.testing.assert_allclose(found, [each.mean(), std, each.mean() - reach, each.mean() + reach], rtol=1e-3)
+    assert each.mean() < reach  # a stable crystal has no negative stiffness: its interval ends at 0, and that is said
+    np.testing.assert_allclose(found, [each.mean(), std, 0.0, each.mean() + reach], rtol=1e-3)
+    c = made["elastic_constant_low"].values
+    assert np.diagonal(c).min() == 0
+    assert (c[:3, 3:] <= 0).all()  # those that may have either sign keep their ends
+    assert c[0, 1] < -10
+    assert "Not told from 0: the bulk modulus, the shear modulus" in made.attrs["findings"]
     np.testing.assert_allclose(made["elastic_constant_member"][:, 0, 0], each, rtol=1e-4)
     assert float(made["length_std"].max()) < 1e-6
     assert "multiplied by 1.7 as calibrated" in made.attrs["findings"]
     assert "interfacial_stiffness" not in made
+
+
+def test_a_narrow_interval_keeps_its_ends(monkeypatch):
+    monkeypatch.setattr(mechanics, "members_of", lambda *_: of_two((2.1, 2.11)))
+    made = crystal_mechanics(crystal="Si", plane="none")
+    value, low, high = (float(made[f"bulk_modulus{end}"]) for end in ("", "_low", "_high"))
+    assert 0 < low < value
+    np.testing.assert_allclose(value - low, high - value, rtol=1e-9)
+    assert "Not told from 0" not in made.attrs["findings"]
 
 
 def test_it_is_replayed_with_the_same_numbers():
@@ -157,3 +172,15 @@ def test_one_member_has_no_interval_and_more_have_students():
     drawn = rng.standard_normal((4, 20_000))
     several = told(drawn * 2.0)
     assert np.all(several["q_low"][1] < several["q"][1])
+
+
+def test_a_potential_that_knows_no_rest_is_named(monkeypatch):
+    from asperity.measurements.atoms import crystal_numbers
+
+    def lost(*_, **__):
+        raise DataError("no state of rest was found: forces of 3e+08 eV/A are left")
+
+    monkeypatch.setattr(crystal_numbers, "rested", lost)
+    monkeypatch.setattr(mechanics, "members_of", lambda *_: of_two())
+    with pytest.raises(DataError, match=r"2\.npz: no state of rest was found.*does this potential know such a crystal"):
+        crystal_mechanics(crystal="Si", plane="none")

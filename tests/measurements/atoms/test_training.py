@@ -1,6 +1,7 @@
 """The commands train and predict on a small file: outputs, resuming, another job, splits, weights and their damage."""
 
 import json
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.test_cli import run
 
 pytest.importorskip("ase")
 pytest.importorskip("optax")
+jax = pytest.importorskip("jax")
 
 SMALL = ("--channels", "2", "--degree", "1", "--layers", "1", "--radial", "4", "--cutoff", "3A", "--epochs", "4")
 NETWORK = {"channels": 2, "degree": 1, "layers": 1, "radial": 4, "cutoff": 3.0}
@@ -169,8 +171,6 @@ def test_damaged_weights_are_told_or_unharmed(folder, tmp_path):
 
 
 def test_weights_come_back_as_they_were_and_others_are_refused(folder, tmp_path):
-    import jax
-
     found = read_potential(folder / "own.npz")
     again = read_potential(write_potential(tmp_path / "w.npz", found.members, {}))
     for one, other in zip(jax.tree.leaves(found.members), jax.tree.leaves(again.members)):
@@ -189,3 +189,43 @@ def test_weights_come_back_as_they_were_and_others_are_refused(folder, tmp_path)
         np.savez(tmp_path / "changed.npz", **(parts | {"header": np.array(header)}))
         with pytest.raises(ReadError, match=said):
             read_potential(tmp_path / "changed.npz")
+
+
+def test_weights_that_are_computed_otherwise_are_refused(folder, tmp_path):
+    """Another cutoff, scale or energy of the reference cluster: the same weights would be another potential."""
+    with np.load(folder / "own.npz") as stored:
+        parts = {name: stored[name] for name in stored.files}
+    header = json.loads(str(parts["header"]))
+    scales, energies = header["scales"], header["reference_energies"]
+    assert np.isfinite(energies).all()
+    assert len(energies) == header["members"]
+    for change, error in (({"scales": scales | {"scale": scales["scale"] * 1.001}}, "another potential"),
+                          ({"scales": scales | {"crowd": scales["crowd"] * 1.01}}, "another potential"),
+                          ({"reference_energies": [one + 1e-4 for one in energies]}, "another potential"),
+                          ({"reference_energies": energies[:-1]}, "another potential"),
+                          ({"reference_energies": "none"}, "no numbers")):
+        np.savez(tmp_path / "changed.npz", **(parts | {"header": np.array(json.dumps(header | change))}))
+        with pytest.raises(ReadError, match=error):
+            read_potential(tmp_path / "changed.npz")
+    del header["reference_energies"]
+    np.savez(tmp_path / "earlier.npz", **(parts | {"header": np.array(json.dumps(header))}))
+    assert read_potential(tmp_path / "earlier.npz").members
+
+
+def test_reference_energies_are_those_of_a_table_of_its_own(folder):
+    """The energy of the cluster, by neighbors that are found pair by pair, of atoms in another order and turned."""
+    from asperity.atomistic.neighbors import neighbors_within
+    from asperity.measurements.atoms.reference_energy import cluster
+
+    found = read_potential(folder / "own.npz")
+    own, turn = cluster(found.members[0]), np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
+    places, cell, kinds = own.positions[::-1] @ turn, own.cell @ turn, own.kinds[::-1]
+    with jax.enable_x64(True):
+        for one, energy in zip(found.members, found.about["reference_energies"], strict=True):
+            table = neighbors_within(one.cutoff, places, cell)
+            assert abs(float(one.energy(places, cell, table, kinds)) - energy) < 1e-9
+
+
+def test_the_potential_that_comes_with_asperity_has_its_reference_energies():
+    found = read_potential(resources.files("asperity.measurements.atoms") / "silicon.npz")
+    assert len(found.about["reference_energies"]) == 4

@@ -9,6 +9,7 @@ from asperity.data.readers._errors import CorruptFile
 from asperity.learning.outcome import Outcome
 from asperity.measurements.time_series.damage import cut_off, damage_of, dominant_period, stands_still
 from asperity.measurements.time_series.files import read_series
+from asperity.measurements.time_series.page import page
 from asperity.measurements.time_series.series import series_model
 from tests.measurements.time_series.sound_records import MOTIONS, sound
 from tests.measurements.time_series.tapping_table import LEVER, MODULUS, RADIUS, write
@@ -79,7 +80,7 @@ def test_few_damaged_cells_are_left_out_and_named(tmp_path):
     assert abs(float(made["modulus"]) - MODULUS) < 3 * float(made["modulus_std"]) < 0.15 * MODULUS
     cells = json.loads(made.attrs["damaged"])
     assert [round(cell["time"] * 3e5 * 64) for cell in cells] == [700, 1200]
-    assert "2 samples left out, which all others contradict" in made.attrs["findings"]
+    assert "2 samples contradicted by all others" in made.attrs["findings"]
     assert made["flag"] == Outcome.converged
 
 
@@ -113,5 +114,7 @@ def test_a_saturated_detector_is_flagged(tmp_path):
 
     made = series_model(damaged_table(tmp_path / "a.csv", change), lever=LEVER, contact={"name": "hertz"})
     assert made["flag"] == Outcome.saturated
-    assert "modulus" not in made
+    assert not {"modulus", "tip_force", "contact_point"} & set(made)
     assert "The record is cut off: deflection at 15" in made.attrs["findings"]
+    assert "No modulus" not in made.attrs["findings"]  # one reason, and no second one that follows of it
+    assert "the record is cut off" in page(made).headline

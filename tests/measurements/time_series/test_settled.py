@@ -68,6 +68,27 @@ def test_a_lever_that_the_record_contradicts_gives_no_modulus(tmp_path):
     assert "modulus" not in found
     assert "contradicts what is said of the lever: " in found.attrs["findings"]
     assert float(found["drive_departure"]) > 4 * 0.05
+    told = {"tip_force", "contact_point", "contact_attraction", "viscosity", "attraction_range"}
+    assert not told & set(found)  # numbers of a law that is refused are none
+    assert not {row.name for row in page(found).findings} & {"contact point", "contact attraction", "largest force"}
+    assert "no law of this contact" in page(found).headline
+
+
+def test_a_rate_of_decay_whose_interval_holds_0_is_none(made):
+    """A motion that repeats itself neither decays nor grows: the page gives the interval alone."""
+    rates = [row[2:4] for panel in page(made).panels if panel.heading == "frequencies" for row in panel.rows]
+    held = made["damping_rate_low"].values * made["damping_rate_high"].values <= 0
+    assert held.any()
+    assert all((rate == "not told from 0") == holds for (rate, _), holds in zip(rates, held))
+    assert all(" to " in ends for _, ends in rates)
+
+
+def test_a_wrong_unit_of_time_is_asked_about(tmp_path):
+    path = table(tmp_path / "ms.csv")
+    path.write_text(path.read_text().replace("time (us)", "time (ms)"))
+    found = series_model(path, lever=LEVER, contact=TIP)
+    assert found["flag"] == Outcome.not_converged
+    assert "The drive is at 300 Hz, 0.001 times the resonance of the lever" in found.attrs["findings"]
 
 
 @pytest.mark.study  # some 10 s
@@ -84,6 +105,7 @@ def test_a_settled_motion_becomes_a_page(tmp_path, made):
     code, out, _ = run("dynamics", table(tmp_path / "s.csv"), *OPTIONS, "--radius", "10nm", "--out", tmp_path / "d.nc")
     assert code == 0
     assert "GPa, 95 %)" in out
+    assert "±" not in next(line for line in out.split("\n") if line.startswith("modulus: "))  # it is lopsided
     assert "harmonics of the settled motion" in (tmp_path / "d.html").read_text(encoding="utf-8")
     assert (tmp_path / "d_force.csv").exists()
     assert json.loads(made.attrs["citations"])

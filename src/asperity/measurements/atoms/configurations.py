@@ -2,23 +2,22 @@
 
 Read is extxyz, as ASE writes it: energies in eV, forces in eV/angstrom, the stress in eV/angstrom^3, positive in
 tension, xx yy zz yz xz xy. ``REF_energy``, ``REF_forces``, ``REF_stress`` (and ``dft_``) mean the same, ``virial`` is
-$-V\\sigma$ in eV. A stress whose unit or sign nobody says is refused until somebody does, and so is one that does not
-fit the energies of its own file.
+$-V\\sigma$ in eV. A stress whose unit or sign nobody says is refused until somebody does, and so are forces and
+stresses that do not fit the energies of their own file.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from asperity.atomistic.moduli import GPA
 from asperity.data.readers._errors import CorruptFile, Unsupported
+from asperity.measurements.atoms.derivatives import STRESSES, agreement
 from asperity.measurements.atoms.structures import checked_atoms, frames
 from asperity.messages import known_keys, one_of
 from asperity.report.numbers import count_of
@@ -26,10 +25,8 @@ from asperity.report.numbers import count_of
 if TYPE_CHECKING:
     from asperity.learning.potentials.configurations import Configuration
 
-__all__ = ["STRESSES", "Recorded", "read_configurations"]
+__all__ = ["Recorded", "read_configurations"]
 
-#: how a stress may be written -> eV/angstrom^3 of its unit, tension positive; "vasp" has the order xx yy zz xy yz zx
-STRESSES = {"eV/A^3": 1.0, "GPa": 1 / GPA, "kbar": 0.1 / GPA, "vasp": -0.1 / GPA, "none": 0.0}
 _VASP = (0, 1, 2, 4, 5, 3)  # where xx yy zz yz xz xy stand in that order
 _KEYS = {
     "energy": ("energy", "REF_energy", "ref_energy", "dft_energy", "DFT_energy", "Energy", "free_energy"),
@@ -43,15 +40,6 @@ _LABELS = ("trajectory", "group", "config_type", "label", "name", "comment")
 _COUNTED = re.compile(r"\b(snapshot|frame|step|image|config(?:uration)?|structure|strain|scale|volume|displacement)s?"
                       r"\s*[#=:_]?\s*[-+]?\d*\.?\d+(?:\s*(?:of|/)\s*\d+)?", re.IGNORECASE)
 _MOST = 1_000_000  # configurations of a file
-_STRAIN = (1e-4, 0.06)  # between two cells whose energies tell the size of a stress
-_MOVED = 0.15  # angstrom, by which atoms may be elsewhere in the two
-_PAIRS = 400  # that are looked at,
-_NEXT = 8  # of each with the next ones of its trajectory
-_ENOUGH = 3  # pairs that tell it
-_OFF = 0.5  # of the stress that the energies tell, by which it may be off
-_FAR = 10.0  # times it, which no scatter of energies explains
-_LEAST_WORK = 1e-2  # eV of all pairs together, with which anything is told
-_HUGE = 40.0  # eV of stress times volume of an atom: 300 GPa in silicon
 
 
 class Recorded(NamedTuple):
@@ -74,7 +62,7 @@ def read_configurations(path: str | PathLike[str], keys: Mapping[str, Any] | Non
 
     Raises:
         ReadError: the file cannot be read; no energies; numbers that are not finite; two atoms in one place; a stress
-            of unknown unit, or one that does not fit the energies. The message says at which configuration.
+            of unknown unit; forces or stresses that do not fit the energies. The message says at which configuration.
     """
     from asperity.learning.potentials.configurations import Configuration
 
@@ -101,8 +89,8 @@ def read_configurations(path: str | PathLike[str], keys: Mapping[str, Any] | Non
                           f"another name than {', '.join(_KEYS['energy'][:4])}.", "Name it: --energy-key.")
     record = {"configurations": len(found), "atoms": int(sum(len(one.kinds) for one in found)), **{
         name: ", ".join(f"{key} ({count})" for key, count in entries.items()) for name, entries in used.items()}}
-    _fits(path, found, str(given.get("unit", "eV/A^3")))
-    return Recorded(path, found, record, _remarks(path, found, used, without))
+    agreed = agreement(path, found, str(given.get("unit", "eV/A^3"))) if with_energies else ""
+    return Recorded(path, found, record, [*_remarks(path, found, used, without), *([agreed] if agreed else [])])
 
 
 def _told(atoms: Any, name: str, given: Mapping[str, Any], path: Path, where: str) -> tuple[Any, str]:
@@ -175,79 +163,12 @@ def _group(atoms: Any, key: str | None, path: Path, where: str) -> str:
 def _remarks(path: Path, found: Sequence[Any], used: Mapping[str, Any], without: Mapping[str, int]) -> list[str]:
     """What a reader of the file should know."""
     count = len({one.group for one in found})
+    entries = ", ".join(f"{name} from {' and '.join(keys)}" for name, keys in used.items())
     said = [f"{path.name}: {count_of(len(found), 'configuration')}, {sum(len(one.kinds) for one in found):,} atoms, "
             f"{count} {'trajectory' if count == 1 else 'trajectories'}; "
-            + ", ".join(f"{name} from {' and '.join(entries)}" for name, entries in used.items()) + "."]
+            + (entries or "structures alone") + "."]
     if some := [f"{count} without {name}" for name, count in without.items() if 0 < count < len(found)]:
         said.append(f"{path.name}: {', '.join(some)}; they count for the rest.")
     if found and without["stress"] == len(found):
         said.append(f"{path.name}: no stress is read.")
     return said
-
-
-def _fits(path: Path, found: Sequence[Any], unit: str) -> None:
-    """Refuse a stress that is not the derivative of the energies, by pairs of cells, or by its size."""
-    stressed = [one for one in found if one.stress is not None]
-    if not stressed:
-        return
-    ratio = _ratio([one for one in stressed if one.forces is not None and np.isfinite(one.energy)])
-    if ratio is not None and abs(ratio - 1) > _OFF:
-        times = f"{1 / abs(ratio):.3g} times too large" if abs(ratio) < 1 else f"{abs(ratio):.3g} times too small"
-        words = [f"it is about {times}"] if abs(abs(ratio) - 1) > _OFF else []
-        words += ["its sign is that of a pressure"] if ratio < 0 else []
-        raise Unsupported(path, f"its stress does not fit its own energies, read as {unit}, tension positive: "
-                          f"{' and '.join(words)} against what energies of strained cells tell.", _looks(ratio, unit))
-    typical = float(np.median([np.abs(one.stress).max() * abs(np.linalg.det(one.cell)) / len(one.kinds)
-                               for one in stressed]))
-    if ratio is None and typical > _HUGE:
-        raise Unsupported(path, f"its stress, read as {unit}, is {typical:.3g} eV for each atom's volume in the "
-                          "median: no solid bears that.", "Is it in kbar or GPa? Say --stress vasp, --stress GPa or "
-                          "kbar, or --stress none.")
-
-
-def _looks(ratio: float, unit: str) -> str:
-    """Which unit would fit."""
-    wanted = ratio * STRESSES[unit]
-    near = {name: abs(np.log(abs(wanted / factor))) for name, factor in STRESSES.items()
-            if factor and np.sign(factor) == np.sign(wanted)}
-    best = min(near, key=lambda name: near[name], default="")
-    if best and near[best] < _OFF:
-        return f"It looks like {best}: say --stress {best}, or --stress none to leave it out."
-    return "Say its unit with --stress, or --stress none to leave it out."
-
-
-def _ratio(known: Sequence[Any]) -> float | None:
-    """What the stress must be multiplied by, by the energies of pairs of strained cells; None: no pair tells.
-
-    Between two near states $E_b - E_a + \\bar F \\cdot \\Delta r = \\bar V \\bar\\sigma : \\epsilon$, means of both.
-    """
-    alike: dict[tuple[str, bytes], list[Any]] = {}
-    for one in known:
-        alike.setdefault((one.group, one.kinds.tobytes()), []).append(one)
-    pairs = ((a, b) for members in alike.values() for i, a in enumerate(members) for b in members[i + 1:i + _NEXT])
-    told = [*islice((pair for a, b in pairs if (pair := _pair(a, b)) is not None), _PAIRS)]
-    x, y = (np.array([one[way] for one in told]) for way in (1, 0))
-    if len(x) < _ENOUGH or not (x @ x) > 0:
-        return None
-    ratio = float(x @ y / (x @ x))
-    rest = np.linalg.norm(y - ratio * x)
-    fits = rest < _OFF * np.linalg.norm(y) or not 1 / _FAR < ratio < _FAR
-    return ratio if fits and np.linalg.norm(y) > _LEAST_WORK else None
-
-
-def _pair(a: Any, b: Any) -> tuple[float, float] | None:
-    """Energy and work of the stress from one state to another, eV; None where they are not near."""
-    turn = np.linalg.solve(a.cell, b.cell)
-    strain = (turn + turn.T) / 2 - np.eye(3)
-    if not _STRAIN[0] < np.abs(strain).max() < _STRAIN[1]:
-        return None
-    place = b.positions @ np.linalg.inv(b.cell) - a.positions @ np.linalg.inv(a.cell)
-    moved = (place - np.round(place)) @ (a.cell + b.cell) / 2
-    moved = moved - moved.mean(axis=0)
-    if np.abs(moved).max() > _MOVED:
-        return None
-    volume = (abs(np.linalg.det(a.cell)) + abs(np.linalg.det(b.cell))) / 2
-    xx, yy, zz, yz, xz, xy = (a.stress + b.stress) / 2
-    stress = np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
-    return (float(b.energy - a.energy + ((a.forces + b.forces) / 2 * moved).sum()),
-            float(volume * (stress * strain).sum()))

@@ -20,7 +20,7 @@ from asperity.data.results import flag_attributes
 from asperity.data.verbs import verb
 from asperity.measurements.atoms.ensemble import Members, apart, check_species, members_of, with_intervals
 from asperity.measurements.atoms.extra import insist_on_extra
-from asperity.messages import ArgumentError, known_keys, shown
+from asperity.messages import ArgumentError, DataError, known_keys, shown
 from asperity.report.citing import citations
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ _TOLD: dict[str, tuple[tuple[str, ...], str, str]] = {
     "gamma_energy": (("first", "second"), "J/m^2", "energy of the plane slipped by shares of its lattice's vectors, "
                                                     "with the gap at rest"),
 }
+#: what is never negative of a stable crystal, but for what else is on the diagonal of the second table
+_POSITIVE = ("length", "volume_per_atom", "bulk_modulus_voigt", "bulk_modulus_reuss", "bulk_modulus",
+             "shear_modulus_voigt", "shear_modulus_reuss", "shear_modulus", "young_modulus", "anisotropy",
+             "least_stiffness", "ideal_shear_strength")
+_POSITIVE_DIAGONAL = ("elastic_constant", "elastic_constant_clamped", "interfacial_stiffness")
 #: how far atoms may move where a plane slides
 STATES = ("unrelaxed", "gap", "full")
 
@@ -186,7 +191,11 @@ def _found(members: Members, own: Crystal, planes: tuple[Any, Any], keep_cell: b
     found, slab = [], None
     for number, potential in enumerate(members.potentials):
         tell(parts * number, parts * len(members.potentials))
-        rest = rested(potential, small, keep_cell=keep_cell)
+        try:
+            rest = rested(potential, small, keep_cell=keep_cell)
+        except DataError as error:
+            raise DataError(f"{members.names[number]}: {error}; does this potential know such a crystal, near its "
+                            "volume and strained? Train it on such structures, or longer") from error
         way = None if plane == "none" else way_in(rest.cell, lattice @ rest.change, plane, planes[1])
         tell(parts * number + 1, parts * len(members.potentials))
         told = elastic_numbers(potential, rest, lattice)
@@ -202,16 +211,17 @@ def _found(members: Members, own: Crystal, planes: tuple[Any, Any], keep_cell: b
 def _table(found: list[dict[str, np.ndarray]], members: Members, slab: tuple[Any, Glide] | None) -> xr.Dataset:
     """All numbers with their intervals."""
     told: dict[str, Any] = {}
-    several = len(members.names) > 1
+    several, worst = len(members.names) > 1, max(_stability(one) for one in found)
     for name in found[0]:
         dims, unit, meaning = _TOLD[name]
         values = np.stack([one[name] for one in found])
         told |= with_intervals(name, values, members.factor, dims=dims, unit=unit, meaning=meaning)
         told[name][2]["ancillary_variables"] += " flag"
+        if worst < Stability.unstable:
+            told[f"{name}_low"] = _not_negative(name, values, told[f"{name}_low"])
         if several:
             told[f"{name}_member"] = (("member", *dims), values, {"units": unit, "long_name": f"{meaning}: of each "
                                                                   "member"})
-    worst = max(_stability(one) for one in found)
     told["flag"] = ((), np.int8(worst), flag_attributes(Stability, "whether the crystal is stable"))
     coords: dict[str, Any] = {"row": list(VOIGT), "column": list(VOIGT), "vector": ["a", "b", "c"]}
     if several:
@@ -219,6 +229,18 @@ def _table(found: list[dict[str, np.ndarray]], members: Members, slab: tuple[Any
     if slab is not None:
         coords |= _places(slab[1])
     return xr.Dataset(told, coords)
+
+
+def _not_negative(name: str, values: np.ndarray, low: tuple[Any, np.ndarray, dict[str, str]]) -> Any:
+    """The lower ends ``low`` of intervals, 0 at least where that is what the quantity can be.
+
+    What cannot be negative lies in the cut interval as often as in the whole one. It is cut where all members (the
+    first axis of ``values``) agree on the sign.
+    """
+    dims, ends, about = low
+    of_sign = np.broadcast_to(np.eye(ends.shape[-1], dtype=bool) if name in _POSITIVE_DIAGONAL else name in _POSITIVE,
+                              ends.shape)
+    return dims, np.where(of_sign & (values > 0).all(axis=0), np.maximum(ends, 0.0), ends), about
 
 
 def _places(way: Glide) -> dict[str, Any]:

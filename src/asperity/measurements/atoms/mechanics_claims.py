@@ -80,7 +80,7 @@ def told(table: xr.Dataset, name: str, **where: object) -> str:
 
 def claims(table: xr.Dataset) -> list[str]:
     """One sentence each, the headline first."""
-    return [_headline(table), *_plane(table), *_doubts(table), *_members(table)]
+    return [_headline(table), *_plane(table), *_doubts(table), *_members(table), *_untold(table)]
 
 
 def _headline(table: xr.Dataset) -> str:
@@ -150,3 +150,21 @@ def _members(table: xr.Dataset) -> list[str]:
     few = [" The spread of two is so uncertain that intervals are wide; four make them four times narrower."]
     return [f"Intervals hold 95 % by the spread of {len(names)} potentials{how}; an error that all of them share is "
             "not in them." + "".join(few if len(names) == 2 else [])]  # Student's factors 12.7 and 3.2
+
+
+def _untold(table: xr.Dataset) -> list[str]:
+    """What has an interval that reaches 0: a positive number whose size nobody knows."""
+    asked: list[tuple[str, str, dict[str, str]]] = [
+        ("the bulk modulus", "bulk_modulus", {}), ("the shear modulus", "shear_modulus", {}),
+        ("the least stiffness of any strain", "least_stiffness", {})]
+    asked += [(f"C{i + 1}{i + 1}", "elastic_constant", {"row": axis, "column": axis})
+              for i, axis in enumerate(table["row"].values.tolist())]
+    if "interfacial_stiffness" in table:
+        asked += [("the stiffness of the plane", "interfacial_stiffness", {"state": "gap", "way": "x", "push": "x"}),
+                  ("the ideal shear strength", "ideal_shear_strength", {"relaxation": "gap"})]
+    told_not = [words for words, name, where in asked if float(table[f"{name}_low"].sel(where)) == 0
+                and float(table[f"{name}_std"].sel(where)) > 0]
+    if not told_not:
+        return []
+    return [f"Not told from 0: {', '.join(told_not)}. The members differ by more than these amount to; their intervals "
+            "end at 0, which a stable crystal cannot pass."]

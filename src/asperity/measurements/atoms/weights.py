@@ -2,9 +2,9 @@
 
 A NumPy archive with a text ``header`` (JSON) and the arrays ``weight_<member>_<number>`` of one or several networks of
 one kind, the members of an ensemble, in the order in which `jax.tree_util` walks them. The header has ``network`` (its
-class), ``settings``, ``scales``, ``units``, ``members``, ``sha256`` of the arrays, ``training`` (data, errors, date),
-and ``calibration``: ``factor``, by which the spread of members is multiplied for an interval that holds, and what it
-was found by.
+class), ``settings``, ``scales``, ``units``, ``members``, ``sha256`` of the arrays, ``reference_energies`` (of a small
+cluster, eV, by each member), ``training`` (data, errors, date), and ``calibration``: ``factor``, by which the spread of
+members is multiplied for an interval that holds, and what it was found by.
 """
 
 from __future__ import annotations
@@ -66,11 +66,13 @@ def write_potential(path: str | PathLike[str], members: Sequence[AbstractNetwork
     Raises:
         StoreError: the disk refuses; what was at ``path`` is still there.
     """
+    from asperity.measurements.atoms.reference_energy import reference_energies
+
     first, path = members[0], Path(path)
     arrays = {f"weight_{m}_{i}": leaf for m, member in enumerate(members) for i, leaf in enumerate(_leaves(member))}
     header = {"format": FORMAT, "network": type(first).__name__, "settings": first.settings(),
               "scales": plain(first.scales._asdict()), "units": _UNITS, "members": len(members),
-              "sha256": _digest(arrays), **plain(dict(about))}
+              "sha256": _digest(arrays), "reference_energies": reference_energies(members), **plain(dict(about))}
     stream = io.BytesIO()
     np.savez_compressed(stream, header=np.array(json.dumps(header)), allow_pickle=False, **arrays)
     with disk.replacing(path) as temporary:
@@ -82,7 +84,8 @@ def read_potential(path: str | PathLike[str]) -> Trained:
     """The potentials of a file.
 
     Raises:
-        ReadError: no such file, none of asperity's potentials, a later format, or damaged.
+        ReadError: no such file, none of asperity's potentials, a later format, damaged, or of a network that this
+            version computes otherwise.
         MissingExtra: the extra 'atomistic' is not installed.
     """
     insist_on_extra(networks=True)
@@ -102,7 +105,28 @@ def read_potential(path: str | PathLike[str]) -> Trained:
     except _UNREADABLE as error:
         raise CorruptFile(path, f"not a readable file of a potential ({' '.join(str(error).split())}).",
                           _REMEDY) from error
-    return Trained(_members(path, header, arrays), header)
+    members = _members(path, header, arrays)
+    _same_network(path, members, header)
+    return Trained(members, header)
+
+
+def _same_network(path: Path, members: Sequence[AbstractNetwork], header: Mapping[str, Any]) -> None:
+    """Raise Unsupported where the networks give the reference cluster other energies than when they were written."""
+    from asperity.measurements.atoms.reference_energy import differs, reference_energies
+
+    if "reference_energies" not in header:
+        return  # a file from before they were written
+    try:
+        written = [float(one) for one in header["reference_energies"]]
+    except (TypeError, ValueError) as error:
+        raise CorruptFile(path, "its reference energies are no numbers.", _REMEDY) from error
+    found = reference_energies(members)
+    if differs(found, written):
+        first, other = (", ".join(f"{one:.6g}" for one in energies[:4]) for energies in (written, found))
+        raise Unsupported(path, f"its networks gave a small cluster {first} eV when they were written, and give it "
+                          f"{other} eV here: the same weights are another potential.",
+                          "Use the version of asperity and JAX that wrote it, or train again; 'asperity doctor' tells "
+                          "whether JAX computes as it should.")
 
 
 def _members(path: Path, header: Any, arrays: dict[str, np.ndarray]) -> tuple[AbstractNetwork, ...]:

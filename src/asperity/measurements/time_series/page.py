@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.learning.outcome import Outcome
-from asperity.report.numbers import count_of, measurement, plain, prefix, spread
+from asperity.report.numbers import count_of, decimals_of, measurement, plain, prefix, rounded, spread
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, legend_above, lines
 from asperity.report.style import DATA, FIT, MUTED, quiet_figure
@@ -22,6 +22,7 @@ __all__ = ["defended", "page"]
 
 _CERTAIN = 0.05  # residual, to which a mode is named
 _ROWS = 8  # modes in the table
+_COARSE = 0.1  # of a modulus: width of its interval, from which it has two digits
 _TWO = 1.96  # standard deviations to the ends of 95 %
 _BEYOND = 1.0  # depths of contact, to which the force is drawn
 
@@ -53,7 +54,9 @@ def _headline(made: xr.Dataset) -> str:
     sure = _verified(made)
     words = (f"{count_of(len(sure), 'frequency').replace('frequencys', 'frequencies')} with a residual below {_CERTAIN}"
              if len(sure) else "No frequency is verified")
-    if "tip_force" not in made:
+    if made["flag"] == Outcome.saturated:
+        return f"{words}; the record is cut off, and tells no force."
+    if "harmonic_real" not in made and "tip_force" not in made:
         return f"{words}."
     if "harmonic_real" in made:
         return f"{words}; {_of_law(made)}"
@@ -104,7 +107,8 @@ def _findings(made: xr.Dataset) -> tuple[Finding, ...]:
                                                          [(float(made["tip_force_std"][top]), "")]),
                             f"At {plain(float(made['distance'][top]), 'm', 3)}."))
     if "modulus_high" in made and "modulus" in made:
-        value = measurement(float(made["modulus"]), "Pa", [(float(made["modulus_std"]), "")])
+        digits = 2 if made["modulus_high"] - made["modulus_low"] > _COARSE * made["modulus"] else 3
+        value = plain(float(made["modulus"]), "Pa", digits)
         rows.append(Finding("modulus", f"{value} ({_interval(made)}, 95 %)", made["modulus"].attrs["long_name"] + "."))
     elif "modulus_high" in made:
         rows.append(Finding("modulus", f"not told: {_interval(made)} (95 %)", "What the record leaves of it."))
@@ -129,11 +133,19 @@ def _ends(one: xr.Dataset, name: str) -> str:
 
 
 def _pair(one: xr.Dataset, name: str) -> tuple[str, str]:
-    """A number and the ends of its interval, "" where there is none."""
+    """A number and the ends of its interval, "" where there is none.
+
+    An interval of a rate of decay that holds 0 tells neither decay nor growth; one below it tells growth.
+    """
     value, low, high = (float(one[name + end]) for end in ("", "_low", "_high"))
     if name == "frequency":
         return plain(value, "Hz", 5), spread(low, high, "Hz") if np.isfinite(low) else ""
-    return f"{value:.3g} 1/s", f"{low:.3g} to {high:.3g} 1/s" if np.isfinite(low) else ""
+    written = f"{rounded(value, decimals_of(value, 3))} 1/s"
+    if not np.isfinite(low):
+        return written, ""
+    places = decimals_of(high - low) if high > low else decimals_of(value, 3)
+    ends = f"{rounded(low, places)} to {rounded(high, places)} 1/s"
+    return "not told from 0" if low <= 0 <= high else written + " (grows)" * (high < 0), ends
 
 
 def _rows(made: xr.Dataset) -> tuple[tuple[str, ...], ...]:
@@ -170,8 +182,12 @@ def _horizon(made: xr.Dataset) -> figure:
     factor, unit = prefix(float(ahead[-1]), "s")
     labels = {"prediction_error": "linear", "prediction_error_lifted": "with products, linear",
               "prediction_error_relifted": "with products, re-lifted"}
-    return lines([Line(label, ahead / factor, made[name].values) for name, label in labels.items()], "error ahead",
+    plot = lines([Line(label, ahead / factor, made[name].values) for name, label in labels.items()], "error ahead",
                  f"time ahead ({unit})", "rms error over rms signal", logarithmic=True)
+    errors = np.concatenate([made[name].values for name in labels])
+    if (errors := errors[np.isfinite(errors) & (errors > 0)]).size:  # whole decades: both ends have a number
+        plot.y_range.update(start=10.0 ** np.floor(np.log10(errors.min())), end=10.0 ** np.ceil(np.log10(errors.max())))
+    return plot
 
 
 def _harmonics(made: xr.Dataset) -> figure:

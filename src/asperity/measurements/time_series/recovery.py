@@ -134,7 +134,7 @@ def contradictions(departures: Mapping[str, tuple[float, float]], told: TappedLe
     away = {name: abs(departures[name][0]) / std for name, (std, _) in limits.items()}
     together = sum(one**2 for one in away.values()) > _TOGETHER
     return tuple(f"{name.replace('_', ' ')} {departures[name][0] * (100 if unit == '1' else 1):+.3g} "
-                 f"{'%' if unit == '1' else unit} from what was given, +- {_share(std, unit)}"
+                 f"{'%' if unit == '1' else unit} from what was given, ± {_share(std, unit)}"
                  for name, (std, unit) in limits.items() if away[name] > (_NOTED if together else _FARTHEST))
 
 

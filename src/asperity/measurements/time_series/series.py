@@ -54,8 +54,8 @@ _HORIZON = 240  # steps, at most
 _WHITE = 0.2  # correlation of neighbors in what is left of the deflections, from which it is no noise
 _SILENT = 1e-5  # of the stroke: what is left is rounding
 _SHOWN = 4  # damaged cells that a sentence names
-_CUT = ("The record is cut off: {}. The detector was saturated: amplitudes, damping and force are not those of the "
-        "motion. Lower the amplitude or re-center the laser.")
+_CUT = ("The record is cut off: {}. The detector was saturated: amplitudes and damping are not those of the motion, "
+        "and no force is sought in it. Lower the amplitude or re-center the laser.")
 _LARGEST = 1e12  # of any number that is said of a lever, SI
 _WIDE = 1.96  # standard deviations to the ends of 95 %
 _DOUBT = ("What the force and the motion of one mode leave of the deflections is no white noise ({left} rms, "
@@ -115,16 +115,17 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
     made, said = _modes(series, draws, seed)
     words, damaged, flag = _damage(dict(zip(map(str, paths), series, strict=True)))
     said, used = words + said, [hankel]
-    if lever is not None and model is not None and repeats(series):
-        own, more, outcome = settled(series, lever, model)
-        made, said, flag = made | own, [*said, *more, _tip_in_words(model)], max(flag, outcome)
+    known = lever if flag == Outcome.converged else None  # of a record that is cut off no force is told
+    if known is not None and model is not None and repeats(series):
+        own, more, flag = settled(series, known, model)
+        made, said = made | own, [*said, *more, _tip_in_words(model)]
         used += [settled_law, settled_fit, settled_orbit]
-    elif lever is not None:
-        own, more, flag = _forced(series, lever, model, flag)
+    elif known is not None:
+        own, more, flag = _forced(series, known, model)
         made, said = made | own, said + more
         used += [force_recovery, smoother, *([recovered_contact] if model else [])]
-    if lever is not None:
-        said += _DEFLECTIONS * (not lever.get("height") and not series[0].of_tip)
+    if known is not None:
+        said += _DEFLECTIONS * (not known.get("height") and not series[0].of_tip)
     guessed = assumed_inputs(contact) if contact is not None else {}
     said += [f"ASSUMED, because nobody said it: {assumed_in_words(guessed)}."] if guessed else []
     unused = sorted({title for one in series for title in one.unused})
@@ -139,13 +140,12 @@ def series_model(source: str | PathLike[str] | Sequence[str | PathLike[str]], *,
     return provenance.record(dataset, step)
 
 
-def _forced(series: Sequence[Series], lever: Mapping[str, float], model: Any,
-            flag: Outcome) -> tuple[dict[str, Any], list[str], Outcome]:
+def _forced(series: Sequence[Series], lever: Mapping[str, float],
+            model: Any) -> tuple[dict[str, Any], list[str], Outcome]:
     """The recovered force and, where nothing speaks against it, the contact in it."""
     found = recovered(series, lever)
-    made, said, outcome = _force(found, max(float(np.ptp(one.deflection)) for one in series),
-                                 stated="spring_constant_std" in lever)
-    flag = max(flag, outcome)
+    made, said, flag = _force(found, max(float(np.ptp(one.deflection)) for one in series),
+                              stated="spring_constant_std" in lever)
     if model is not None and flag == Outcome.converged:
         own, more, flag = _touched(found, model)
         return made | own, said + more, flag
@@ -160,8 +160,8 @@ def _damage(series: Mapping[str, Series]) -> tuple[list[str], list[dict[str, Any
     more = f" and {len(cells) - _SHOWN} more" if len(cells) > _SHOWN else ""
     cut = [of[path] + words for path, one in series.items() for words in one.cut_off]
     said = [_CUT.format("; ".join(cut))] if cut else []
-    said += [f"{count_of(len(cells), 'sample')} left out, which all others contradict (a spike, or a cell that lost a "
-             f"point, a digit or a sign): {named}{more}."] if cells else []
+    said += [f"{count_of(len(cells), 'sample')} contradicted by all others (a spike, or a cell that lost a point, a "
+             f"digit or a sign), in place of which stands what those tell: {named}{more}."] if cells else []
     return said, [{"file": path, **cell._asdict()} for path, cell in cells], (
         Outcome.saturated if cut else Outcome.converged)
 
@@ -220,7 +220,8 @@ def _modes(series: Sequence[Series], draws: int, seed: int) -> tuple[dict[str, A
         "prediction_error": _variable("step", linear, "1", "linear map of windows: rms error over the signal's rms"),
         "prediction_error_lifted": _variable("step", quadratic["linear"], "1", "with products, evolved linearly"),
         "prediction_error_relifted": _variable("step", quadratic["relifted"], "1", "with products, lifted anew")}
-    said = [f"{count_of(len(episodes), 'episode')} of {len(episodes[0])} samples ({every} of the record to one); "
+    thinned = f" (one for {every} of the record)" if every > 1 else ""
+    said = [f"{count_of(len(episodes), 'episode')} of {len(episodes[0])} samples{thinned}; "
             f"{count_of(len(held), 'episode')} held out, predicted over {count_of(steps, 'step')}."]
     said += [f"Nothing above {plain(_PASSED / (2 * interval * every), 'Hz', 3)} is sought."] if every > 1 else []
     return made, said

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from asperity.contact import AbstractElasticContact
+from asperity.dynamics.force_recovery import TappedLever
 from asperity.dynamics.settled_law import SettledLaw, SettledRecord, settled_law
 from asperity.dynamics.settled_motion import phase_rate
 from asperity.learning.outcome import Outcome
@@ -34,6 +35,8 @@ _TOLD = 10.0  # times the lower end, at which the upper end of a modulus may be 
 _GIVEN = 4.0  # standard uncertainties, by which a viscosity may be below 0
 _STEEP = 0.5  # of the tip's radius: depth from which a paraboloid is no sphere
 _WIDE = 1.96  # standard deviations to the ends of 95 %
+_FAR = 30.0  # times the resonance: a drive is within, but for slow ones of large strokes
+_LARGER = 2.0  # times the free amplitude, from which an amplitude is no effect of a sample
 _MOST = 131072  # samples of a record: what comes later is left out
 _FITTED = ("The motion repeats itself. One path does not tell a force that may be anything at every distance, but it "
            "tells a law: the harmonics of {periods} are fitted by the motion of this lever over this tip, with an "
@@ -71,7 +74,8 @@ def settled(series: Sequence[Series], lever: Mapping[str, float],
     try:
         law = settled_law(records, told, model, height_std=said["height_std"] if series[0].of_tip else None)
     except DataError as error:
-        return {}, [f"No modulus of this settled motion: {error}."], Outcome.not_converged
+        why = f"No modulus of this settled motion: {error}"
+        return {}, [why + "." * (not why.endswith("?")), *_units(records, told)], Outcome.not_converged
     driven = "of the record" if all(one.drive is not None for one in series) else (
         f"not recorded, taken at {records[0].rate / (2 * np.pi * records[0].interval):.7g} Hz")
     periods = count_of(round(sum(one.periods for one in law.harmonics)), "period")
@@ -80,10 +84,12 @@ def settled(series: Sequence[Series], lever: Mapping[str, float],
     words += [f"The end of a record was left out: {_MOST} samples are used."] if any(
         len(one.deflection) > _MOST for one in series) else []
     doubts, outcome = judged(law, contradictions(law.values, told))
-    made = _law(law, height) | _harmonics(law)
-    if outcome == Outcome.converged or outcome == Outcome.bound_hit:
-        made |= _modulus(law, 1 - float(model.poisson_ratio) ** 2, told=outcome == Outcome.converged)
-    return made, [*words, *doubts, *(_deep(law, model) if outcome == Outcome.converged else [])], outcome
+    made = _fit(law) | _harmonics(law)
+    if outcome == Outcome.converged or outcome == Outcome.bound_hit:  # of a law that is refused nothing is told
+        made |= _law(law, height) | _modulus(law, 1 - float(model.poisson_ratio) ** 2,
+                                             told=outcome == Outcome.converged)
+    more = _deep(law, model) if outcome == Outcome.converged else _units(records, told)
+    return made, [*words, *doubts, *more], outcome
 
 
 def _record(one: Series, said: Mapping[str, Any], height: float) -> SettledRecord:
@@ -102,6 +108,24 @@ def _record(one: Series, said: Mapping[str, Any], height: float) -> SettledRecor
     amplitude, seen = size_of(one, said), component(deflection, phase)
     lag = np.arcsin(min(abs(seen) / amplitude, 1.0))
     return SettledRecord(deflection, amplitude * seen / abs(seen) * np.exp(1j * lag), False, rate, one.interval)
+
+
+def _units(records: Sequence[SettledRecord], told: TappedLever) -> list[str]:
+    """Where a record is so far from the lever that a unit may be wrong."""
+    said = []
+    for one in records:
+        frequency = one.rate / (2 * np.pi * one.interval)
+        ratio = frequency / told.frequency
+        if not 1 / _FAR < ratio < _FAR:
+            said.append(f"The drive is at {plain(frequency, 'Hz')}, {ratio:.2g} times the resonance of the lever: are "
+                        "the units of time and --frequency right?")
+        size = abs(component(one.deflection, one.rate * np.arange(len(one.deflection))))
+        free = abs(one.drive) / (abs(1 - ratio**2 + 1j * ratio / told.quality) if one.of_force else 1.0)
+        if size > _LARGER * free:
+            said.append(f"Its amplitude, {plain(size, 'm')}, is {size / free:.2g} times that of the free lever under "
+                        f"this drive, {plain(free, 'm')}: are the units of deflection and drive, and "
+                        "--spring-constant, right?")
+    return list(dict.fromkeys(said))
 
 
 def judged(law: SettledLaw, against: Sequence[str]) -> tuple[list[str], Outcome]:
@@ -162,9 +186,6 @@ def _law(law: SettledLaw, height: float) -> dict[str, Any]:
             "tip_force_low": _variable("point", law.force - _WIDE * std, "N", "lower end of 95 %"),
             "tip_force_high": _variable("point", law.force + _WIDE * std, "N", "upper end of 95 %"),
             "tip_force_covariance": _variable(("point", "point_"), law.covariance, "N^2", "covariance of the force"),
-            "detector_noise": _variable((), law.harmonics[0].noise, "m", "noise of the deflection, standard deviation"),
-            "chi_square": _variable((), law.chi_square, "1", "of the harmonics and of what was known before"),
-            "degrees_of_freedom": _variable((), law.degrees, "1", "of chi-square"),
             "contact_point": _variable((), height + point, "m", "distance at which contact begins"),
             "contact_point_std": _variable((), point_std, "m", "its standard uncertainty")}
     pull, pull_std = law.values["pull"]
@@ -174,6 +195,14 @@ def _law(law: SettledLaw, height: float) -> dict[str, Any]:
     for name, (value, spare, unit, meaning) in names.items():
         made[name] = _variable((), value, unit, meaning)
         made[f"{name}_std"] = _variable((), spare, unit, "its standard uncertainty")
+    return made
+
+
+def _fit(law: SettledLaw) -> dict[str, Any]:
+    """How well the law fits, and how far the constants of the lever are from what was given."""
+    made = {"detector_noise": _variable((), law.harmonics[0].noise, "m", "noise of the deflection, standard deviation"),
+            "chi_square": _variable((), law.chi_square, "1", "of the harmonics and of what was known before"),
+            "degrees_of_freedom": _variable((), law.degrees, "1", "of chi-square")}
     units = {"drive_phase": "rad", "offset": "m"}
     for name in ("quality", "frequency", "drive", "stiffness", "drive_phase", "offset"):
         value, spare = law.values[name]
