@@ -8,7 +8,7 @@ are averaged over lambda, so that they hold without a choice.
 
 Surfaces may obey the law of Lennard-Jones instead (see `asperity.learning.surface_laws`). Where the curve tells that
 it does, the answer is the simplest of Hertz, DMT, JKR and the contact of Lennard-Jones surfaces that is adequate then.
-Where it does not tell, the model is that of Maugis-Dugdale theory, and modulus and adhesion are averaged over both laws.
+Where it does not tell, the model is that of Maugis-Dugdale theory, and modulus and adhesion are averaged over both.
 
 Only ratios enter: the probabilities do not depend on the units, to the last bit under powers of two.
 Convention: lambda = 1.1570 mu, where mu is Tabor's parameter.
@@ -26,10 +26,21 @@ from scipy.special import expit, ndtr
 
 from asperity.learning.adequacy import DEFAULT, Tolerance
 from asperity.learning.retraction import Retractions
-from asperity.learning.surface_laws import DUGDALE, LENNARD_JONES, LawFit, fit_law
+from asperity.learning.surface_laws import DUGDALE, LENNARD_JONES, LawOnCurves, fit_law
 
-__all__ = ["DEFAULTS", "NOTHING_ELSE", "Law", "NeglectedEffects", "Options", "Reason", "Selection",
-           "fit_temperature", "lever_ratio", "select", "tempered"]
+__all__ = [
+    "DEFAULTS",
+    "NOTHING_ELSE",
+    "NeglectedEffects",
+    "Options",
+    "Reason",
+    "Selection",
+    "SurfaceStress",
+    "fit_temperature",
+    "lever_ratio",
+    "select",
+    "tempered",
+]
 
 _DEVIATIONS = 5.0  # of the residual test
 _VISIBLE = 6.0  # pull-off over noise
@@ -88,7 +99,7 @@ _MEANING = {
 _NOT_COMPARED = Reason.no_adhesion | Reason.not_fitted
 
 
-class Law(IntEnum):
+class SurfaceStress(IntEnum):
     """What a curve tells of the law of the stress between the surfaces."""
 
     not_compared = 0
@@ -135,7 +146,7 @@ class Selection(NamedTuple):
     load: Any  # (batch,) largest load in pi w R
     displacement_scale: Any  # (batch,) delta_c, m
     residual: Any  # (batch, 2) standard deviations of the residual test
-    law: Any  # (batch,) `Law`
+    law: Any  # (batch,) `SurfaceStress`
     lennard_jones: Any  # (batch,) probability of that law; NaN where it was not fitted
     modulus_by_law: Any  # (batch, law, 3) by Dugdale's law, by that of Lennard-Jones
     work_of_adhesion_by_law: Any  # (batch, law, 3)
@@ -161,7 +172,7 @@ def select(curves: Retractions, options: Options = DEFAULTS,
         return _compared(chosen, other, asked)
 
 
-def _selection(curves: Retractions, options: Options, neglected: NeglectedEffects, found: LawFit) -> Selection:
+def _selection(curves: Retractions, options: Options, neglected: NeglectedEffects, found: LawOnCurves) -> Selection:
     """The choice where one law holds."""
     result, radius = found.result, np.asarray(curves.radius, float)
     probability, law = tempered(result.probability, options.temperature), found.far
@@ -181,20 +192,21 @@ def _selection(curves: Retractions, options: Options, neglected: NeglectedEffect
 
 def _compared(chosen: Selection, other: Selection, asked: np.ndarray) -> Selection:
     """The choice with that of Lennard-Jones surfaces beside it, which was made for the curves ``asked``."""
-    one = Selection(*(np.asarray(a)[asked] for a in chosen))
+    one = Selection._make(np.asarray(a)[asked] for a in chosen)
     share = expit(other.log_evidence - one.log_evidence)
     bad = [(a.residual > _DEVIATIONS).any(axis=1) | (a.reasons & int(Reason.not_fitted) > 0) for a in (one, other)]
-    law = np.select([share >= _TOLD, share <= 1 - _TOLD], [Law.lennard_jones, Law.maugis_dugdale], Law.either)
-    law = np.where(np.select([law == Law.lennard_jones, law == Law.maugis_dugdale], bad[::-1], bad[0] & bad[1]),
-                   int(Law.neither), law)
-    better, either = law == Law.lennard_jones, law == Law.either
+    better, worse = share >= _TOLD, share <= 1 - _TOLD
+    failed = np.select([better, worse], bad[::-1], bad[0] & bad[1])
+    law = np.select([failed, better, worse], [SurfaceStress.neither, SurfaceStress.lennard_jones,
+                                              SurfaceStress.maugis_dugdale], SurfaceStress.either)
+    better, either = law == SurfaceStress.lennard_jones, law == SurfaceStress.either
     merged = [np.where(_beside(better, a), b, a) for a, b in zip(one, other)]
-    result = Selection(*merged)._replace(law=law.astype(np.int8), lennard_jones=share)
+    result = Selection._make(merged)._replace(law=law.astype(np.int8), lennard_jones=share)
     for name in ("modulus", "work_of_adhesion"):
         by_law = np.stack([getattr(one, f"{name}_by_law")[:, 0], getattr(other, f"{name}_by_law")[:, 1]], 1)
         own = np.where(either[:, None], _averaged(by_law, share), getattr(result, name))
         result = result._replace(**{name: own, f"{name}_by_law": by_law})
-    return Selection(*(_put(whole, asked, part) for whole, part in zip(chosen, result)))
+    return Selection._make(_put(whole, asked, part) for whole, part in zip(chosen, result))
 
 
 def _beside(rows: np.ndarray, like: np.ndarray) -> np.ndarray:

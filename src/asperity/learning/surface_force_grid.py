@@ -98,7 +98,7 @@ def _finer(table: Branches) -> tuple[np.ndarray, np.ndarray]:
     piece = np.minimum(place.astype(int), len(nodes) - 2)
     s = place - piece
 
-    def cubic(value: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    def cubic(value: Any, slope: Any) -> np.ndarray:
         step = value[piece + 1] - value[piece]
         a, b = slope[piece] - step, step - slope[piece + 1]
         return value[piece] + s * step + s * (1 - s) * ((1 - s) * a + s * b)

@@ -22,7 +22,7 @@ from asperity.learning.maugis_grid import FINE, SPACING
 from asperity.learning.maugis_scan import Scan, fit_rows, in_padded_blocks, residual_scores
 from asperity.learning.retraction import Prepared, Retractions, prepare
 
-__all__ = ["DUGDALE", "LENNARD_JONES", "LawFit", "SurfaceLaw", "fit_law"]
+__all__ = ["DUGDALE", "LENNARD_JONES", "LawOnCurves", "SurfaceLaw", "fit_law"]
 
 _CLOSE = 16  # nodes of the second scan
 _ALONE = 30.0  # log evidence of the best node over the next, from which the nodes are too far apart
@@ -43,7 +43,7 @@ LENNARD_JONES = SurfaceLaw(surface_force_grid.PARAMETERS, surface_force_grid.COA
                            surface_force_grid.surface_force_grid, surface_force_biases, True)
 
 
-class LawFit(NamedTuple):
+class LawOnCurves(NamedTuple):
     """What one law makes of each curve. NumPy arrays."""
 
     result: LambdaPosterior
@@ -67,7 +67,8 @@ class LawFit(NamedTuple):
         return np.exp(self.result.log_force) * (self.prepared.force_scale / (math.pi * radius))[:, None]
 
 
-def fit_law(law: SurfaceLaw, curves: Retractions, uncertainties: tuple[float, float], tolerance: Tolerance) -> LawFit:
+def fit_law(law: SurfaceLaw, curves: Retractions, uncertainties: tuple[float, float],
+            tolerance: Tolerance) -> LawOnCurves:
     """Fit every curve by one law; call inside ``jax.enable_x64(True)``.
 
     Args:
@@ -83,7 +84,7 @@ def fit_law(law: SurfaceLaw, curves: Retractions, uncertainties: tuple[float, fl
     result = _posterior(scan, known, law, tolerance, tails=True)
     row, best = _best(law.coarse, scan)
     result, row, best = _closer(law, tolerance, (prepared, known, scan.log_evidence), (result, row, best))
-    return LawFit(result, best, residual_scores(prepared, row, best, law.grid()), prepared, law.far)
+    return LawOnCurves(result, best, residual_scores(prepared, row, best, law.grid()), prepared, law.far)
 
 
 def _known(curves: Retractions, prepared: Prepared, uncertainties: tuple[float, float],

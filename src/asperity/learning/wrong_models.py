@@ -72,7 +72,7 @@ def _noise_free(truth: Any, nodes: np.ndarray, load: np.ndarray, neck: bool | No
     y = _loads(truth, x, held)
     away = first[:, None] + (at[:, 1] - first)[:, None] * np.linspace(-1, 0, _SAMPLES, endpoint=False)
     one, zero = np.ones(len(x)), np.zeros(len(x))
-    pulled = _loads(truth, away, -held) if neck else np.zeros_like(away)  # without a neck the lever has snapped far off
+    pulled = _loads(truth, away, -held) if neck else 0 * away  # or the lever has snapped off
     off = np.stack([_SAMPLES * one, away.sum(1), (away**2).sum(1),
                     pulled.sum(1), (away * pulled).sum(1), (pulled**2).sum(1)], 1)
     levels = np.stack([x[:, -1], y[:, -1], at[:, 0], zero], 1)

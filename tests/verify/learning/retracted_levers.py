@@ -89,7 +89,8 @@ def equilibria(law: str, parameter: float) -> tuple[np.ndarray, np.ndarray]:
 def _withdrawn(law: str, parameter: float, load: float, bending: float) -> tuple[np.ndarray, np.ndarray]:
     """(D, P) at even steps of the scanner, farthest first, from contact under ``load`` to as far off again."""
     place, force = equilibria(law, parameter)
-    begin = np.interp(load, force[::-1][np.searchsorted(place[::-1], 0):], place[::-1][np.searchsorted(place[::-1], 0):])
+    pressed = np.flatnonzero(place > 0)[::-1]
+    begin = np.interp(load, force[pressed], place[pressed])
     kept = place < begin
     place, force = np.append(begin, place[kept]), np.append(load, force[kept])
     way = place + bending * force
@@ -119,11 +120,11 @@ def recorded(count: int, drawn: Drawn, seed: int) -> tuple[Retractions, Known]:
     place = place + drawn.bending * force - bent * force
     shown = force + pull_off * (rng.uniform(-0.5, 0.5, (count, 1)) + drawn.noise * rng.standard_normal(force.shape))
     length, unit = parameter * separation / SEPARATION_FACTOR, math.pi * adhesion * radius
-    noise = drawn.noise * pull_off[:, 0]
+    noise, stated = drawn.noise * pull_off[:, 0], separation * np.exp(0.3 * rng.standard_normal(count))
     attached, counted = find_jump(shown, np.ones(shown.shape, bool))
     wrong = np.exp(0.05 * rng.standard_normal(count))  # of the spring constant
     curves = Retractions(
         place * length[:, None], shown * (unit * wrong)[:, None], attached, counted.astype(float), noise * unit * wrong,
-        np.ones(count), radius, 0.03 * drawn.bending * length / unit, separation * np.exp(0.3 * rng.standard_normal(count)),
-        np.full(count, 0.3), _neck_seen(shown, attached, counted, noise))
+        np.ones(count), radius, 0.03 * drawn.bending * length / unit, stated, np.full(count, 0.3),
+        _neck_seen(shown, attached, counted, noise))
     return curves, Known(parameter, load, 0.75 * unit / np.sqrt(radius) * length**-1.5, adhesion)

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from asperity.learning.adequacy import Model
-from asperity.learning.selection import Law, Reason, select
+from asperity.learning.selection import Reason, SurfaceStress, select
 from tests.verify.learning.retracted_levers import Drawn, recorded
 from tests.verify.verdict import Figure, judge
 
 COUNT = 96
-OTHER = {"lennard_jones": Law.maugis_dugdale, "dugdale": Law.lennard_jones}
-OWN = {"lennard_jones": Law.lennard_jones, "dugdale": Law.maugis_dugdale}
+OTHER = {"lennard_jones": SurfaceStress.maugis_dugdale, "dugdale": SurfaceStress.lennard_jones}
+OWN = {"lennard_jones": SurfaceStress.lennard_jones, "dugdale": SurfaceStress.maugis_dugdale}
 LEVERS = {0.1: "stiff", 1.0: "middle", 3.0: "soft"}
 
 
@@ -48,8 +48,9 @@ def told(drawn: Drawn, seed: int = 5, count: int = COUNT) -> Told:
     model = int(Model.lennard_jones_contact if drawn.law == "dugdale" else Model.maugis_dugdale)
     wrongly = (choice.reasons == 0) & (choice.model == model) & (choice.law == int(OTHER[drawn.law]))
     by_maugis = choice.work_of_adhesion_by_law[:, 0]
-    return Told(np.mean(choice.law == int(OWN[drawn.law])), np.mean(choice.law == int(OTHER[drawn.law])),
-                np.mean(choice.law == int(Law.either)), 1 - fair.mean(), wrongly.mean(), holds(choice.work_of_adhesion),
+    laws = (int(one) for one in (OWN[drawn.law], OTHER[drawn.law], SurfaceStress.either))
+    shares = [np.mean(choice.law == one) for one in laws]
+    return Told(*shares, 1 - fair.mean(), wrongly.mean(), holds(choice.work_of_adhesion),
                 holds(by_maugis), *(float(np.nanmedian((a[:, 0] / known)[fair]) - 1)
                                     for a in (by_maugis, choice.work_of_adhesion)))
 

@@ -28,7 +28,7 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.classifier import quick_select
 from asperity.learning.outcome import Outcome
 from asperity.learning.retraction import Retractions
-from asperity.learning.selection import Law, NeglectedEffects, Options, Reason, Selection
+from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection, SurfaceStress
 from asperity.measurements.force_curves import unreadable
 from asperity.measurements.force_curves.fit_curves import Learnt, fit_curves
 from asperity.measurements.force_curves.over_curves import by_workers
@@ -54,6 +54,8 @@ _ANOTHER = 0.1  # of the larger force, by which a fitted and a read pull-off dif
 _NO_FIT = int(Reason.no_adhesion | Reason.not_fitted)
 _OPEN = 0.7  # standard deviation of ln lambda, a factor of 2, from which on lambda is not determined
 _LAWS = {"maugis_dugdale": "Maugis and Dugdale", "lennard_jones": "Lennard-Jones surfaces"}
+_TOLD = {SurfaceStress.lennard_jones: "Lennard-Jones surfaces, not Maugis-Dugdale theory, are what is seen in",
+         SurfaceStress.either: "Lennard-Jones surfaces and Maugis-Dugdale theory cannot be told apart in"}
 _PULL_OFF = ("pull_off_force", "pull_off_force_low", "pull_off_force_high")
 _NECK = 0.05  # rise of the force between pull-off and jump, over the pull-off force, from which a neck is seen
 
@@ -218,10 +220,10 @@ def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
                                      {"units": "1", "long_name": "standard deviation of ln(Maugis parameter)"}),
         "load_max": ("curve", np.where(unfitted, np.nan, chosen.load),
                      {"units": "1", "long_name": "largest load over pi w R"}),
-        "surface_law": ("curve", np.where(unfitted, int(Law.not_compared), chosen.law).astype(np.int8), {
+        "surface_law": ("curve", np.where(unfitted, int(SurfaceStress.not_compared), chosen.law).astype(np.int8), {
             "long_name": "what the curve tells of the law of the stress between the surfaces",
-            "flag_values": np.array([int(one) for one in Law], np.int8),
-            "flag_meanings": " ".join(one.name for one in Law)}),
+            "flag_values": np.array([int(one) for one in SurfaceStress], np.int8),
+            "flag_meanings": " ".join(one.name for one in SurfaceStress)}),
         "lennard_jones_probability": ("curve", np.where(unfitted, np.nan, chosen.lennard_jones), {
             "units": "1", "long_name": "probability of the law of Lennard-Jones, against that of Dugdale"}),
         "flag": fitted["flag"].variable}
@@ -233,9 +235,10 @@ def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
         for i, end in enumerate(("", "_low", "_high")):
             text = about["long_name"] + ("" if not law else f" by {_LAWS[law[1:]]}")
             text += "" if not end else f", {'lower' if i == 1 else 'upper'} end of 90 %"
-            variables[name + law + end] = ("curve", np.where(unfitted, np.nan, values[:, i]), {**about, "long_name": text})
-    kept = {name: coord.variable for name, coord in fitted.drop_dims(("parameter", "parameter_")).coords.items()}
-    return xr.Dataset(variables, kept | {"candidate": [m.name for m in Model]})
+            kept = np.where(unfitted, np.nan, values[:, i])
+            variables[name + law + end] = ("curve", kept, {**about, "long_name": text})
+    coords = {name: coord.variable for name, coord in fitted.drop_dims(("parameter", "parameter_")).coords.items()}
+    return xr.Dataset(variables, coords | {"candidate": [m.name for m in Model]})
 
 
 def _pulls_otherwise(fitted: xr.Dataset, model: JKR) -> np.ndarray:
@@ -263,7 +266,7 @@ def summary(chosen: xr.Dataset) -> dict[str, Any]:
     answered, reasons = chosen["reasons"].values == 0, chosen["reasons"].values
     return {"curves": chosen.sizes["curve"], "answered": int(answered.sum()),
             "models": {m.name: int((answered & (chosen["contact_model"].values == int(m))).sum()) for m in Model},
-            "laws": {law.name: int((chosen["surface_law"].values == int(law)).sum()) for law in Law},
+            "laws": {law.name: int((chosen["surface_law"].values == int(law)).sum()) for law in SurfaceStress},
             "reasons": {str(r.name): int(((reasons & int(r)) > 0).sum()) for r in Reason if r},
             "assumed": json.loads(chosen.attrs.get("assumed", "{}"))}
 
@@ -282,14 +285,12 @@ def in_words(chosen: xr.Dataset) -> list[str]:
 def _law_in_words(chosen: xr.Dataset) -> list[str]:
     """What the curves tell of the law of the surfaces, with the work of adhesion by either."""
     said = []
-    for law, text in ((Law.lennard_jones, "obey the law of Lennard-Jones"), (Law.either, "do not tell the law of "
-                      "Lennard-Jones from Maugis-Dugdale theory")):
+    for law, text in _TOLD.items():
         here = chosen.isel(curve=np.flatnonzero(chosen["surface_law"].values == int(law)))
         if here.sizes["curve"]:
-            by = [f"{np.nanmedian(here[f'work_of_adhesion_{name}'].values) * 1e3:.3g} mJ/m^2 by {text}"
-                  for name, text in reversed(_LAWS.items())]
-            said.append(f"  {count_of(here.sizes['curve'], 'curve')} {text}: median work of adhesion "
-                        f"{by[0]}, {by[1]}.")
+            by = [f"{np.nanmedian(here[f'work_of_adhesion_{name}'].values) * 1e3:.3g} mJ/m^2 by {whose}"
+                  for name, whose in reversed(_LAWS.items())]
+            said.append(f"  {text} {count_of(here.sizes['curve'], 'curve')}: median work of adhesion {by[0]}, {by[1]}.")
     return said
 
 
@@ -318,7 +319,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
            segment: str = "retract", instrument: Mapping[str, float] | None = None,
            tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256,
            progress: jobs.Progress | None = None, workers: int = 1) -> xr.Dataset:
-    """Choose the contact model of every curve: Hertz, DMT, JKR, Maugis-Dugdale, Lennard-Jones, or say why none is named.
+    """Choose the contact model of every curve: Hertz, DMT, JKR, Maugis-Dugdale, Lennard-Jones; or say why none.
 
     Args:
         dataset: force curves with height and spring constant, lazy or not.
