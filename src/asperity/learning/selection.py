@@ -95,8 +95,9 @@ _MEANING = {
 }
 
 
-#: without a pull-off or a fit there is nothing to compare
-_NOT_COMPARED = Reason.no_adhesion | Reason.not_fitted
+#: without a pull-off or a fit there is nothing to compare; where other physics acts, neither law has a meaning
+_NOT_COMPARED = (Reason.no_adhesion | Reason.not_fitted | Reason.large_contact | Reason.elastocapillary
+                 | Reason.hysteresis | Reason.thin_layer)
 
 
 class SurfaceStress(IntEnum):
@@ -180,12 +181,12 @@ def _selection(curves: Retractions, options: Options, neglected: NeglectedEffect
     probability = np.concatenate([probability[:, :-1], *((0 * last, last) if law else (last, 0 * last))], 1)
     values = found.modulus(radius), found.work_of_adhesion(radius)
     other = np.full_like(values[0], np.nan)
-    by_law = (np.stack([other, one] if law else [one, other], 1) for one in values)
+    stiff, sticky = (np.stack([other, one] if law else [one, other], 1) for one in values)
     count = len(radius)
     selection = Selection(probability, probability.argmax(axis=1), np.zeros(count, int),
                           np.exp(result.log_parameter), result.parameter_spread, *values,
                           np.exp(result.log_load), np.exp(result.log_length) * found.prepared.length, found.scores,
-                          np.zeros(count, np.int8), np.full(count, np.nan), *by_law, result.log_evidence)
+                          np.zeros(count, np.int8), np.full(count, np.nan), stiff, sticky, result.log_evidence)
     reasons = _reasons(curves, selection, options, neglected, (found.prepared.force_scale, found.fitted))
     return selection._replace(reasons=reasons)
 

@@ -72,7 +72,7 @@ def _noise_free(truth: Any, nodes: np.ndarray, load: np.ndarray, neck: bool | No
     y = _loads(truth, x, held)
     away = first[:, None] + (at[:, 1] - first)[:, None] * np.linspace(-1, 0, _SAMPLES, endpoint=False)
     one, zero = np.ones(len(x)), np.zeros(len(x))
-    pulled = _loads(truth, away, -held) if neck else 0 * away  # or the lever has snapped off
+    pulled = _loads(truth, away, -held) if neck else 0 * away  # or it snapped
     off = np.stack([_SAMPLES * one, away.sum(1), (away**2).sum(1),
                     pulled.sum(1), (away * pulled).sum(1), (pulled**2).sum(1)], 1)
     levels = np.stack([x[:, -1], y[:, -1], at[:, 0], zero], 1)
@@ -82,7 +82,7 @@ def _noise_free(truth: Any, nodes: np.ndarray, load: np.ndarray, neck: bool | No
 
 def _loads(truth: Any, x: np.ndarray, attached: np.ndarray) -> np.ndarray:
     """P of every row at its own places."""
-    return np.asarray(jax.jit(jax.vmap(lambda row, *a: row.loads(*a)[0]))(jax.tree.map(jnp.asarray, truth), x, attached))
+    return np.asarray(jax.jit(jax.vmap(lambda row, *a: row.loads(*a)[0]))(truth, x, attached))
 
 
 if __name__ == "__main__":
