@@ -15,7 +15,6 @@ from importlib import resources
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from asperity.learning.maugis_grid import DMT_ROW, HERTZ_ROW, JKR_ROW, LAMBDA, displacements, load_grid
