@@ -111,7 +111,7 @@ def compared(name: str, noise: float, samples: int, count: int = 512) -> dict[st
 
 
 def test_intervals_hold_on_fresh_curves_of_the_prior():
-    """Not too narrow; that ranks are not uniform to 1 % is said in `docs/amortized.md`, and `main` prints by how much."""
+    """Not too narrow. Ranks are not uniform to 1 %: `docs/amortized.md` says so, and `main` prints by how much."""
     found = {name: one for name, one in ranks().items() if name != "model"}
     judge("Simulation-based calibration", [
         Figure(f"90 % of {name}", np.mean(abs(one - 0.5) < 0.45), 0.87) for name, one in found.items()])
