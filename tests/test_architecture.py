@@ -86,6 +86,7 @@ MANY_PARAMETERS = {
     "measurements/tip_force/command.py:force": "one option per physical input of the command",
     "measurements/time_series/command.py:dynamics": "one option per physical input of the command",
     "measurements/tapping/command.py:tapping": "one option per physical input of the command",
+    "measurements/discovery/experiment/command.py:experiment": "one option per physical input of the command",
     "measurements/atoms/command.py:mechanics": "one option per physical input of the command",
     "measurements/atoms/command.py:train": "one option per physical input of the command",
     "measurements/atoms/command.py:predict": "one option per name of an entry of the file",
