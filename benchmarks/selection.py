@@ -84,7 +84,7 @@ def network(curves, options: Options) -> Selection:
     nothing = np.full((len(quick.model), 3), np.nan)
     empty = np.zeros(len(quick.model))
     return Selection(quick.probability, quick.model, empty.astype(int), empty, empty, nothing, nothing, empty,
-                     empty, nothing)
+                     empty, nothing, empty, empty, nothing, nothing, empty)
 
 
 def lennard_jones(count: int, condition: Condition, seed: int):

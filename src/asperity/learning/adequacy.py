@@ -1,5 +1,7 @@
 """Which contact model is good enough: what the wrong model would infer from a Maugis-Dugdale contact.
 
+Or from one of Lennard-Jones surfaces, by a table of its own.
+
 A model is adequate if the modulus and the work of adhesion that it infers without noise stay within the
 tolerance; for these systematic errors see `asperity.learning.wrong_models`.
 """
@@ -15,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["DEFAULT", "Biases", "Model", "Tolerance", "biases", "excess", "labels"]
+__all__ = ["DEFAULT", "Biases", "Model", "Tolerance", "biases", "excess", "labels",
+           "surface_force_biases"]
 
 
 class Model(IntEnum):
@@ -25,6 +28,7 @@ class Model(IntEnum):
     dmt = 1
     jkr = 2
     maugis_dugdale = 3
+    lennard_jones_contact = 4
 
 
 class Tolerance(NamedTuple):
@@ -49,10 +53,20 @@ class Biases(NamedTuple):
 
 @lru_cache(maxsize=1)
 def biases() -> Biases:
-    """The table that comes with asperity, of `asperity.learning.wrong_models`."""
+    """The table that comes with asperity, of `asperity.learning.wrong_models`, where Maugis-Dugdale theory holds."""
+    return _stored("")
+
+
+@lru_cache(maxsize=1)
+def surface_force_biases() -> Biases:
+    """The same where the surfaces obey the law of Lennard-Jones; lambda is 1.157 times Tabor's parameter."""
+    return _stored("surface_force_")
+
+
+def _stored(prefix: str) -> Biases:
     with (resources.files("asperity.learning") / "wrong_models.npz").open("rb") as file, np.load(file) as stored:
-        bias = stored["bias"].astype(float)
-        return Biases(np.log(stored["parameter"]), np.log(stored["load"]), bias[:, :, 0], bias[:, :, 1])
+        bias = stored[f"{prefix}bias"].astype(float)
+        return Biases(np.log(stored[f"{prefix}parameter"]), np.log(stored["load"]), bias[:, :, 0], bias[:, :, 1])
 
 
 def excess(log_parameter: Any, log_load: Any, neck_seen: Any, tolerance: Tolerance, table: Biases) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from asperity.learning.adequacy import DEFAULT
+from asperity.learning.adequacy import DEFAULT, Model
 from asperity.learning.classifier_weights import BOUNDS, LAYERS, TEMPERATURE
 from asperity.learning.lambda_posterior import SEPARATION_FACTOR
 from asperity.learning.maugis_grid import COARSE
@@ -80,6 +80,7 @@ def quick_select(curves: Retractions, options: Options = DEFAULTS, *, fall_back:
     probability = class_probability(np.where(np.isfinite(found), found, 0.0))
     sure = known & (probability.max(axis=1) >= options.least_probability)
     ask = np.flatnonzero(~sure)
+    probability = np.pad(probability, ((0, 0), (0, len(Model) - probability.shape[1])))  # of Maugis-Dugdale contacts
     if fall_back and len(ask):
         probability[ask] = select(Retractions(*(np.asarray(a)[ask] for a in curves)), options).probability
     return Quick(probability, probability.argmax(axis=1), sure)

@@ -60,6 +60,7 @@ class LambdaPosterior(NamedTuple):
     log_force: Any  # (batch, 3) the same of ln f
     log_load: Any  # mean of the logarithm of the largest load in pi w R
     log_length: Any  # mean of ln d
+    log_evidence: Any  # of all lambda together, with flat priors of the other parameters
 
 
 def _weights(nodes: int) -> np.ndarray:
@@ -108,7 +109,8 @@ def _one(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance
         above = _tail(evidence[-1] - top, surprise[-1], wide[-1]) / step
         below = _tail(evidence[0] - top, -surprise[0], wide[0]) / step
         mass = mass.at[-1].add(above).at[0].add(below)
-    mass = mass / mass.sum()
+    total = mass.sum()
+    mass = mass / total
     gain = surprise / wide
     length, force = length + length_var * gain, force + shared * gain
     force_var, shared = force_var - shared**2 / wide, shared - shared * length_var / wide
@@ -124,7 +126,7 @@ def _one(scan: Scan, known: SideInformation, table: Biases, tolerance: Tolerance
         points[jnp.argmax(density)],
         _mixture(mass, force - 1.5 * length, stiffness_var + outside / 4 + 0.75 * known.force_variance),
         _mixture(mass, force, force_var + outside),
-        jnp.sum(mass * load), jnp.sum(mass * length))
+        jnp.sum(mass * load), jnp.sum(mass * length), top + jnp.log(total * known.spacing / _PARTS))
 
 
 def _tail(evidence: jax.Array, surprise: jax.Array, wide: jax.Array) -> jax.Array:

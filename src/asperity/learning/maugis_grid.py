@@ -18,8 +18,8 @@ from scipy.interpolate import CubicSpline
 
 from asperity.contact import jkr, maugis
 
-__all__ = ["COARSE", "DMT_ROW", "FINE", "HERTZ_ROW", "JKR_ROW", "LAMBDA", "SPACING", "Row", "displacements",
-           "evaluate", "load_grid", "row_of"]
+__all__ = ["COARSE", "DMT_ROW", "FINE", "HERTZ_ROW", "JKR_ROW", "LAMBDA", "NODES", "SPACING", "STEP", "Row",
+           "along", "displacements", "distances", "evaluate", "load_grid", "row_of"]
 
 #: rows per node of the coarse scan over lambda
 FINE = 16
@@ -32,10 +32,12 @@ JKR_ROW, DMT_ROW, HERTZ_ROW = range(len(LAMBDA), len(LAMBDA) + 3)
 #: the rows of a coarse scan: every `FINE`-th lambda, then JKR
 COARSE = np.append(np.arange(0, len(LAMBDA), FINE), JKR_ROW)
 
-_NODES = 257  # of v, evenly spaced
+#: of v, evenly spaced
+NODES = 257
 _CORE = 0.05  # c in v = ln(1 + u/c), of the dimensionless u
 _LARGEST = 40.0  # u at the last node (D - D_c = 1600)
-_STEP = math.log1p(_LARGEST / _CORE) / (_NODES - 1)
+#: between them
+STEP = math.log1p(_LARGEST / _CORE) / (NODES - 1)
 
 
 class Row(NamedTuple):
@@ -48,20 +50,29 @@ class Row(NamedTuple):
     slope: Any  # (node,) dP/dv * step
     pull_off: Any  # P at the pull-off, negative
 
+    @property
+    def first_held(self) -> Any:
+        """D from which on the tip is held."""
+        return self.end
 
-def _nodes() -> np.ndarray:
+    def loads(self, displacement: jax.Array, attached: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """`evaluate` of this row."""
+        return evaluate(self, displacement, attached)
+
+
+def distances() -> np.ndarray:
     """u at the nodes."""
-    return _CORE * np.expm1(_STEP * np.arange(_NODES))
+    return _CORE * np.expm1(STEP * np.arange(NODES))
 
 
-def displacements(rows: Row) -> np.ndarray:
+def displacements(rows: Any) -> np.ndarray:
     """D at the nodes of every row, (row, node)."""
-    return np.asarray(rows.start)[:, None] + _nodes() ** 2
+    return np.asarray(rows.start)[:, None] + distances() ** 2
 
 
 def row_of(loads: np.ndarray, start: float, end: float, parameter: float = 1.0) -> Row:
     """The row of a curve from its ``loads`` at ``start`` + u^2 on the nodes of u."""
-    slope = CubicSpline(np.arange(_NODES), loads)(np.arange(_NODES), 1)
+    slope = CubicSpline(np.arange(NODES), loads)(np.arange(NODES), 1)
     return Row(*map(np.asarray, (parameter, end, start, loads, slope, loads.min())))
 
 
@@ -80,7 +91,7 @@ def _loads(displacement: jax.Array, parameter: jax.Array) -> jax.Array:
 
 def _maugis_rows() -> list[Row]:
     end, start, pull_off = map(np.asarray, _ends(jnp.asarray(LAMBDA)))
-    displacement = start[:, None] + _nodes() ** 2
+    displacement = start[:, None] + distances() ** 2
     displacement[:, 0] = start + 1e-13  # the end itself belongs to the contact, whatever rounding says
     loads = np.asarray(_loads(jnp.asarray(displacement), jnp.asarray(LAMBDA)))
     return [row_of(*one)._replace(pull_off=least)
@@ -92,11 +103,24 @@ def load_grid() -> Row:
     """All rows, stacked: lambda from DMT-like to JKR-like, then JKR, DMT and Hertz (P = u^3, no adhesion)."""
     with jax.enable_x64(True):
         rows, fold = _maugis_rows(), jkr.FOLD_DISPLACEMENT
-        at_fold = np.asarray(jax.jit(jax.vmap(jkr.load))(jnp.asarray(fold + _nodes() ** 2)))
+        at_fold = np.asarray(jax.jit(jax.vmap(jkr.load))(jnp.asarray(fold + distances() ** 2)))
     rows += [row_of(at_fold, fold, fold)._replace(pull_off=np.asarray(jkr.PULL_OFF_LOAD)),
-             row_of(_nodes() ** 3 - 2, 0.0, 0.0),
-             row_of(_nodes() ** 3, 0.0, 0.0)._replace(pull_off=np.asarray(-1.0))]
+             row_of(distances() ** 3 - 2, 0.0, 0.0),
+             row_of(distances() ** 3, 0.0, 0.0)._replace(pull_off=np.asarray(-1.0))]
     return Row(*map(np.stack, zip(*rows)))
+
+
+def along(u: jax.Array, value: jax.Array, slope: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The spline through ``value`` with ``slope`` on the nodes, at many u, and its derivative by u^2."""
+    place = jnp.minimum(jnp.log1p(u / _CORE) / STEP, NODES - 1.001)
+    node = place.astype(jnp.int32)
+    s = place - node
+    p0, p1 = value[node], value[node + 1]
+    m0, m1 = slope[node], slope[node + 1]
+    a, b = m0 - (p1 - p0), (p1 - p0) - m1
+    load = p0 + s * (p1 - p0) + s * (1 - s) * ((1 - s) * a + s * b)
+    change = (p1 - p0) + (1 - 2 * s) * ((1 - s) * a + s * b) + s * (1 - s) * (b - a)
+    return load, change / (2 * STEP * u * (u + _CORE))
 
 
 def evaluate(row: Row, displacement: jax.Array, attached: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -106,16 +130,7 @@ def evaluate(row: Row, displacement: jax.Array, attached: jax.Array) -> tuple[ja
     elsewhere the load there is 0. Slopes are capped within 1e-4 of a fold.
     """
     held = jnp.maximum(displacement, row.end)
-    u = jnp.sqrt(jnp.maximum(held - row.start, 1e-8))
-    place = jnp.minimum(jnp.log1p(u / _CORE) / _STEP, _NODES - 1.001)
-    node = place.astype(jnp.int32)
-    s = place - node
-    p0, p1 = row.value[node], row.value[node + 1]
-    m0, m1 = row.slope[node], row.slope[node + 1]
-    a, b = m0 - (p1 - p0), (p1 - p0) - m1
-    load = p0 + s * (p1 - p0) + s * (1 - s) * ((1 - s) * a + s * b)
-    along = (p1 - p0) + (1 - 2 * s) * ((1 - s) * a + s * b) + s * (1 - s) * (b - a)
-    slope = along / (2 * _STEP * u * (u + _CORE))
+    load, slope = along(jnp.sqrt(jnp.maximum(held - row.start, 1e-8)), row.value, row.slope)
     least = 8 / (3 * math.pi) * row.parameter
     rise = jnp.sqrt(2 * jnp.maximum(held - row.end, 1e-8))
     hovers = held < row.start

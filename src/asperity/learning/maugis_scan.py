@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from asperity.learning.maugis_grid import Row, displacements, evaluate, load_grid
+from asperity.learning.maugis_grid import displacements, load_grid
 from asperity.learning.retraction import Prepared
 
 __all__ = ["Scan", "fit_rows", "in_padded_blocks", "residual_scores"]
@@ -81,7 +81,7 @@ def _solve(lower: list[list[Any]], pivots: list[Any], right: Any) -> list[Any]:
     return result
 
 
-def _load(curve: Prepared, row: Row, point: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _load(curve: Prepared, row: Any, point: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """D, P and dP/d(x / d) of every sample: one Newton step for D, from the measured force, then the curve.
 
     The step makes D that of the fitted force; with the measured one its noise would enter D and draw the
@@ -94,9 +94,9 @@ def _load(curve: Prepared, row: Row, point: jax.Array) -> tuple[jax.Array, jax.A
         return jnp.clip(compliance * slope / d, -0.5, 5.0)
 
     guess = (curve.x - x0 - compliance * curve.y / force) / d
-    load, slope = evaluate(row, guess, curve.attached)
+    load, slope = row.loads(guess, curve.attached)
     guess = guess - (guess + (compliance * load - curve.x + x0) / d) / (1 + lever(slope))
-    load, slope = evaluate(row, guess, curve.attached)
+    load, slope = row.loads(guess, curve.attached)
     return guess, load, slope / (1 + lever(slope))
 
 
@@ -104,12 +104,12 @@ def _residual(curve: Prepared, point: jax.Array, load: jax.Array) -> jax.Array:
     return curve.y - point[0] - point[1] * curve.x - point[4] * load
 
 
-def _rough_force(curve: Prepared, row: Row) -> jax.Array:
+def _rough_force(curve: Prepared, row: Any) -> jax.Array:
     """f that gives the pull-off of the data."""
     return curve.pull_off / -row.pull_off
 
 
-def _evaluate(curve: Prepared, row: Row, point: jax.Array) -> _Fit:
+def _evaluate(curve: Prepared, row: Any, point: jax.Array) -> _Fit:
     """The fit at the nonlinear parameters of ``point``; b0, b1 and f are solved for."""
     place, load, slope = _load(curve, row, point)
     push = slope * jnp.exp(-point[5])
@@ -131,7 +131,7 @@ def _evaluate(curve: Prepared, row: Row, point: jax.Array) -> _Fit:
                 gradient.at[3].add(-point[3] * prior))
 
 
-def _start(curve: Prepared, row: Row, displacement: jax.Array) -> jax.Array:
+def _start(curve: Prepared, row: Any, displacement: jax.Array) -> jax.Array:
     """The point at which the row goes through the two landmarks, its pull-off that of the data."""
     high_x, high_y, low_x, low_y = curve.levels
     force = _rough_force(curve, row)
@@ -142,7 +142,7 @@ def _start(curve: Prepared, row: Row, displacement: jax.Array) -> jax.Array:
     return jnp.stack([0.0, 0.0, high_x - d * high, 0.0, force, jnp.log(d)])
 
 
-def _fit(curve: Prepared, row: Row, displacement: jax.Array) -> _Fit:
+def _fit(curve: Prepared, row: Any, displacement: jax.Array) -> _Fit:
     def step(_: int, state: tuple[_Fit, jax.Array]) -> tuple[_Fit, jax.Array]:
         fit, damping = state
         change = jnp.stack(_solve(*_factor(fit.curvature, 6, damping), fit.gradient))
@@ -158,7 +158,7 @@ def _fit(curve: Prepared, row: Row, displacement: jax.Array) -> _Fit:
     return lax.fori_loop(0, _STEPS + 1, step, (start, jnp.asarray(1e-3)))[0]  # the first trial is the start
 
 
-def _summary(curve: Prepared, row: Row, fit: _Fit) -> Scan:
+def _summary(curve: Prepared, row: Any, fit: _Fit) -> Scan:
     lower, pivots = _factor(fit.curvature, 6)
     log_det = sum(jnp.log(pivot) for pivot in pivots)
     usable = jnp.isfinite(fit.objective)
@@ -171,7 +171,7 @@ def _summary(curve: Prepared, row: Row, fit: _Fit) -> Scan:
                 force_variance, -link * length_variance / force, length_variance, misfit, fit.point)
 
 
-def _fit_chunk(curves: Prepared, chosen: jax.Array, grid: Row, displacement: jax.Array) -> Scan:
+def _fit_chunk(curves: Prepared, chosen: jax.Array, grid: Any, displacement: jax.Array) -> Scan:
     def one(curve: Prepared, index: jax.Array) -> Scan:
         rows = jax.tree.map(lambda a: a[index], grid)
         return jax.vmap(lambda row, d: _summary(curve, row, _fit(curve, row, d)))(rows, displacement[index])
@@ -180,19 +180,19 @@ def _fit_chunk(curves: Prepared, chosen: jax.Array, grid: Row, displacement: jax
 
 
 @jax.jit
-def _fit_block(prepared: Prepared, chosen: jax.Array, grid: Row, displacement: jax.Array) -> Scan:
+def _fit_block(prepared: Prepared, chosen: jax.Array, grid: Any, displacement: jax.Array) -> Scan:
     split = jax.tree.map(lambda a: a.reshape(-1, _CHUNK, *a.shape[1:]), (prepared, chosen))
     scans = lax.map(lambda part: _fit_chunk(part[0], part[1], grid, displacement), split)
     return jax.tree.map(lambda a: a.reshape(*chosen.shape, *a.shape[3:]), scans)
 
 
-def fit_rows(prepared: Prepared, chosen: np.ndarray) -> Scan:
-    """Fit every curve with its ``chosen`` rows (batch, row) of `asperity.learning.maugis_grid.load_grid`.
+def fit_rows(prepared: Prepared, chosen: np.ndarray, grid: Any = None) -> Scan:
+    """Fit every curve with its ``chosen`` rows (batch, row) of a ``grid``, or of that of Maugis and Dugdale.
 
     Rows are taken four at a time, so that one compiled function serves all. Call inside
     ``jax.enable_x64(True)``.
     """
-    grid, rows = load_grid(), chosen.shape[1]
+    grid, rows = load_grid() if grid is None else grid, chosen.shape[1]
     places, padded = displacements(grid), np.pad(chosen, ((0, 0), (0, -rows % _ROWS)), mode="edge")
     parts = [in_padded_blocks(lambda p, c: _fit_block(p, c, grid, places), prepared, padded[:, k:k + _ROWS])
              for k in range(0, padded.shape[1], _ROWS)]
@@ -213,21 +213,21 @@ def _rows(arrays, chosen: np.ndarray | slice):
     return jax.tree.map(lambda a: np.asarray(a)[chosen], arrays)
 
 
-def residual_scores(prepared: Prepared, rows: np.ndarray, scan: Scan) -> np.ndarray:
+def residual_scores(prepared: Prepared, rows: np.ndarray, scan: Scan, grid: Any = None) -> np.ndarray:
     """How far the residual is from noise, in standard deviations, (batch, 2).
 
-    ``rows`` (batch, 2) are two neighbors, between which the fitted force is interpolated to the least
+    ``rows`` (batch, 2) of the ``grid`` are two neighbors, between which the fitted force is interpolated to the least
     residual, so that a sharp optimum between nodes is no misfit. First its size, against a noise known from
     half as many samples as there are in all; then the sums over 16 stretches of the curve, which a smooth
     misfit moves long before the size.
     """
-    grid = load_grid()
-    return in_padded_blocks(lambda *a: _residual_block(*a, grid), prepared, rows, scan.point, scan.misfit)
+    every = load_grid() if grid is None else grid
+    return in_padded_blocks(lambda *a: _residual_block(*a, every), prepared, rows, scan.point, scan.misfit)
 
 
 @jax.jit
 def _residual_block(prepared: Prepared, rows: jax.Array, points: jax.Array, misfit: jax.Array,
-                    grid: Row) -> jax.Array:
+                    grid: Any) -> jax.Array:
     def one(curve: Prepared, pair: jax.Array, point: jax.Array, misfit: jax.Array) -> jax.Array:
         def left(r: jax.Array, p: jax.Array) -> jax.Array:
             return _residual(curve, p, _load(curve, jax.tree.map(lambda a: a[r], grid), p)[1])

@@ -36,11 +36,11 @@ class Retractions(NamedTuple):
 class Prepared(NamedTuple):
     """Curves without units: x = (indentation - x_zero) / length, y = (force - force_zero) / force_scale."""
 
-    x: Any  # (batch, sample) samples that are not seen to be off, deepest last
+    x: Any  # (batch, sample) samples that are not seen to be off, or all, deepest last
     y: Any  # (batch, sample)
     attached: Any  # (batch, sample)
     weight: Any  # (batch, sample), 0 in the padding
-    off: Any  # (batch, 6) weighted sums 1, x, xx, y, xy, yy of the samples that are off
+    off: Any  # (batch, 6) weighted sums 1, x, xx, y, xy, yy of the samples that are off and not in x
     variance: Any  # (batch,) of y, times the correlation
     correlation: Any  # (batch,)
     compliance: Any  # (batch,) prior standard deviation in length / force_scale
@@ -52,20 +52,23 @@ class Prepared(NamedTuple):
     count: Any  # (batch,) samples counted
 
 
-def prepare(curves: Retractions) -> Prepared:
-    """Sort, scale and round the curves, and read off where a fit can start."""
+def prepare(curves: Retractions, *, far: bool = False) -> Prepared:
+    """Sort, scale and round the curves, and read off where a fit can start.
+
+    With ``far`` the samples that are seen to be off are kept too, and not only their sums.
+    """
     order = np.argsort(curves.indentation, axis=1, kind="stable")
     x, force, attached, weight = (np.take_along_axis(np.asarray(a), order, 1) for a in curves[:4])
     weight = np.where(np.isfinite(x) & np.isfinite(force), weight, 0.0)
     x, force = (np.where(weight > 0, a, 0.0) for a in (x, force))
     zero = _baseline(force, attached, weight)
-    active = (weight > 0) & (attached >= 0)
+    active = (weight > 0) & (far | (attached >= 0))
     (px, py, held, share), kept = _pack(active, x, force - zero[:, None], attached, weight)
-    high_x, high_y, low_x, low_y, pull_off = _landmarks(px, py, kept, np.asarray(curves.noise))
+    high_x, high_y, low_x, low_y, pull_off = _landmarks(px, py, kept & (held >= 0), np.asarray(curves.noise))
     length = np.maximum(high_x - low_x, 1e-30)
     px, x = (_grid((a - high_x[:, None]) / length[:, None]) for a in (px, x))
     py, force = (_grid(a / pull_off[:, None]) for a in (py, force - zero[:, None]))
-    sums = _off_sums(x, force, np.where((weight > 0) & (attached < 0), weight, 0.0))
+    sums = _off_sums(x, force, np.where((weight > 0) & (attached < 0) & (not far), weight, 0.0))
     stiffness = pull_off / length
     levels = np.stack([np.zeros_like(high_x), _digits(high_y / pull_off), -np.ones_like(high_x),
                        _digits(low_y / pull_off)], 1)

@@ -3,9 +3,12 @@ r"""The choice of the contact model of a retraction curve, with probabilities, o
 The answer is the simplest of Hertz, DMT, JKR and Maugis-Dugdale that is *adequate* (see
 `asperity.learning.adequacy`): whose inferred modulus and work of adhesion stay within the user's tolerance if
 the contact obeys Maugis-Dugdale theory, for this load and this part of the curve. Its probability is the
-posterior mass of the lambda for which that holds (see `asperity.learning.lambda_posterior`). Fits on 32 nodes
-of lambda come first; where the posterior is narrow, 16 closer nodes follow. Modulus and adhesion are averaged
-over lambda, so that they hold without a choice.
+posterior mass of the lambda for which that holds (see `asperity.learning.lambda_posterior`). Modulus and adhesion
+are averaged over lambda, so that they hold without a choice.
+
+Surfaces may obey the law of Lennard-Jones instead (see `asperity.learning.surface_laws`). Where the curve tells that
+it does, the answer is the simplest of Hertz, DMT, JKR and the contact of Lennard-Jones surfaces that is adequate then.
+Where it does not tell, the model is that of Maugis-Dugdale theory, and modulus and adhesion are averaged over both.
 
 Only ratios enter: the probabilities do not depend on the units, to the last bit under powers of two.
 Convention: lambda = 1.1570 mu, where mu is Tabor's parameter.
@@ -14,25 +17,36 @@ Convention: lambda = 1.1570 mu, where mu is Tabor's parameter.
 from __future__ import annotations
 
 import math
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from scipy.special import expit, ndtr
 
-from asperity.learning.adequacy import DEFAULT, Tolerance, biases
-from asperity.learning.lambda_posterior import LambdaPosterior, SideInformation, posterior
-from asperity.learning.maugis_grid import COARSE, FINE, LAMBDA, SPACING
-from asperity.learning.maugis_scan import Scan, fit_rows, in_padded_blocks, residual_scores
-from asperity.learning.retraction import Prepared, Retractions, prepare
+from asperity.learning.adequacy import DEFAULT, Tolerance
+from asperity.learning.retraction import Retractions
+from asperity.learning.surface_laws import DUGDALE, LENNARD_JONES, LawOnCurves, fit_law
 
-__all__ = ["DEFAULTS", "NOTHING_ELSE", "NeglectedEffects", "Options", "Reason", "Selection", "fit_temperature",
-           "lever_ratio", "select", "tempered"]
+__all__ = [
+    "DEFAULTS",
+    "NOTHING_ELSE",
+    "NeglectedEffects",
+    "Options",
+    "Reason",
+    "Selection",
+    "SurfaceStress",
+    "fit_temperature",
+    "lever_ratio",
+    "select",
+    "tempered",
+]
 
-_CLOSE = 16  # nodes of the second scan
-_ALONE = 30.0  # log evidence of the best node over the next, from which the nodes are too far apart
 _DEVIATIONS = 5.0  # of the residual test
 _VISIBLE = 6.0  # pull-off over noise
+_TOLD = 0.95  # probability of a law, from which on the curve tells it: both have the same before
+_ALIKE = math.log(4.5)  # mean of ln lambda, above which both laws are JKR within a hundredth
+_NINETY = 1.6448536269514722  # standard deviations to either side of 90 % of a normal distribution
 
 
 class Reason(IntFlag):
@@ -60,7 +74,7 @@ _MEANING = {
     Reason.low_probability:
         "No model is likely enough: the curve and the prior of the separation leave lambda open.",
     Reason.misfit:
-        "The best Maugis-Dugdale curve leaves a residual far above the noise: other physics, another tip "
+        "The best curve of theory leaves a residual far above the noise: other physics, another tip "
         "shape, or noise that is taken too small.",
     Reason.no_adhesion:
         "The pull-off does not stand out of the noise, so that lambda has no meaning.",
@@ -79,6 +93,21 @@ _MEANING = {
         "JKR is nearest, but its fit pulls with another force than the curve: a capillary neck or a tether, for "
         "instance.",
 }
+
+
+#: without a pull-off or a fit there is nothing to compare; where other physics acts, neither law has a meaning
+_NOT_COMPARED = (Reason.no_adhesion | Reason.not_fitted | Reason.large_contact | Reason.elastocapillary
+                 | Reason.hysteresis | Reason.thin_layer)
+
+
+class SurfaceStress(IntEnum):
+    """What a curve tells of the law of the stress between the surfaces."""
+
+    not_compared = 0
+    maugis_dugdale = 1
+    lennard_jones = 2
+    either = 3
+    neither = 4
 
 
 class Options(NamedTuple):
@@ -118,6 +147,11 @@ class Selection(NamedTuple):
     load: Any  # (batch,) largest load in pi w R
     displacement_scale: Any  # (batch,) delta_c, m
     residual: Any  # (batch, 2) standard deviations of the residual test
+    law: Any  # (batch,) `SurfaceStress`
+    lennard_jones: Any  # (batch,) probability of that law; NaN where it was not fitted
+    modulus_by_law: Any  # (batch, law, 3) by Dugdale's law, by that of Lennard-Jones
+    work_of_adhesion_by_law: Any  # (batch, law, 3)
+    log_evidence: Any  # (batch,) of the law that decides
 
 
 def select(curves: Retractions, options: Options = DEFAULTS,
@@ -127,91 +161,84 @@ def select(curves: Retractions, options: Options = DEFAULTS,
     Raises nothing for bad curves: they get `Reason.not_fitted` and NaN.
     """
     with jax.enable_x64(True), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        prepared = prepare(curves)
-        scan = fit_rows(prepared, np.tile(COARSE, (len(prepared.x), 1)))
-        first = np.full(len(prepared.x), math.log(LAMBDA[0]))
-        known = _known(curves, prepared, options, first, np.full(len(first), FINE * SPACING))
-        result = _posterior(scan, known, options, tails=True)
-        row, best = _best(COARSE, scan)
-        result, row, best = _closer(prepared, known, options, scan.log_evidence, (result, row, best))
-        scores = residual_scores(prepared, row, best)
-        return _selection(curves, prepared, options, neglected, (result, best, scores))
+        known = (options.force_uncertainty, options.radius_uncertainty), options.tolerance
+        by_dugdale = fit_law(DUGDALE, curves, *known)
+        chosen = _selection(curves, options, neglected, by_dugdale)
+        asked = np.flatnonzero((chosen.reasons & int(_NOT_COMPARED) == 0) & (by_dugdale.result.log_parameter < _ALIKE))
+        if not len(asked):
+            return chosen
+        some = Retractions(*(np.asarray(a)[asked] for a in curves))
+        outside = NeglectedEffects(*(np.broadcast_to(a, len(chosen.model))[asked] for a in neglected))
+        other = _selection(some, options, outside, fit_law(LENNARD_JONES, some, *known))
+        return _compared(chosen, other, asked)
 
 
-def _known(curves: Retractions, prepared: Prepared, options: Options, first: np.ndarray,
-           spacing: np.ndarray) -> SideInformation:
-    same = np.ones(len(first))
-    return SideInformation(first, spacing, np.log(prepared.separation), np.asarray(curves.separation_spread, float),
-                           prepared.levels[:, 1], np.asarray(curves.neck_seen, bool),
-                           same * options.force_uncertainty**2, same * options.radius_uncertainty**2)
+def _selection(curves: Retractions, options: Options, neglected: NeglectedEffects, found: LawOnCurves) -> Selection:
+    """The choice where one law holds."""
+    result, radius = found.result, np.asarray(curves.radius, float)
+    probability, law = tempered(result.probability, options.temperature), found.far
+    last = probability[:, -1:]
+    probability = np.concatenate([probability[:, :-1], *((0 * last, last) if law else (last, 0 * last))], 1)
+    values = found.modulus(radius), found.work_of_adhesion(radius)
+    other = np.full_like(values[0], np.nan)
+    stiff, sticky = (np.stack([other, one] if law else [one, other], 1) for one in values)
+    count = len(radius)
+    selection = Selection(probability, probability.argmax(axis=1), np.zeros(count, int),
+                          np.exp(result.log_parameter), result.parameter_spread, *values,
+                          np.exp(result.log_load), np.exp(result.log_length) * found.prepared.length, found.scores,
+                          np.zeros(count, np.int8), np.full(count, np.nan), stiff, sticky, result.log_evidence)
+    reasons = _reasons(curves, selection, options, neglected, (found.prepared.force_scale, found.fitted))
+    return selection._replace(reasons=reasons)
 
 
-def _posterior(scan: Scan, known: SideInformation, options: Options, *, tails: bool) -> LambdaPosterior:
-    table = biases()
-    return in_padded_blocks(lambda s, k: posterior(s, k, table, options.tolerance, tails=tails), scan, known)
+def _compared(chosen: Selection, other: Selection, asked: np.ndarray) -> Selection:
+    """The choice with that of Lennard-Jones surfaces beside it, which was made for the curves ``asked``."""
+    one = Selection._make(np.asarray(a)[asked] for a in chosen)
+    share = expit(other.log_evidence - one.log_evidence)
+    bad = [(a.residual > _DEVIATIONS).any(axis=1) | (a.reasons & int(Reason.not_fitted) > 0) for a in (one, other)]
+    better, worse = share >= _TOLD, share <= 1 - _TOLD
+    failed = np.select([better, worse], bad[::-1], bad[0] & bad[1])
+    law = np.select([failed, better, worse], [SurfaceStress.neither, SurfaceStress.lennard_jones,
+                                              SurfaceStress.maugis_dugdale], SurfaceStress.either)
+    better, either = law == SurfaceStress.lennard_jones, law == SurfaceStress.either
+    merged = [np.where(_beside(better, a), b, a) for a, b in zip(one, other)]
+    result = Selection._make(merged)._replace(law=law.astype(np.int8), lennard_jones=share)
+    for name in ("modulus", "work_of_adhesion"):
+        by_law = np.stack([getattr(one, f"{name}_by_law")[:, 0], getattr(other, f"{name}_by_law")[:, 1]], 1)
+        own = np.where(either[:, None], _averaged(by_law, share), getattr(result, name))
+        result = result._replace(**{name: own, f"{name}_by_law": by_law})
+    return Selection._make(_put(whole, asked, part) for whole, part in zip(chosen, result))
 
 
-def _best(rows: np.ndarray, scan: Scan) -> tuple[np.ndarray, Scan]:
-    """The row of the largest evidence and the better one beside it, (batch, 2), and their fits."""
-    evidence = scan.log_evidence
-    place, last, each = evidence.argmax(axis=1), evidence.shape[1] - 1, np.arange(len(evidence))
-    sides = np.stack([np.clip(place + step, 0, last) for step in (-1, 1)], 1)
-    better = (np.where(sides == place[:, None], -np.inf, evidence[each[:, None], sides])).argmax(axis=1)
-    pair = np.stack([place, sides[each, better]], 1)
-    fits = jax.tree.map(lambda a: a[each[:, None], pair], scan)
-    return np.broadcast_to(rows, evidence.shape)[each[:, None], pair], fits
+def _beside(rows: np.ndarray, like: np.ndarray) -> np.ndarray:
+    """One value per curve, of as many dimensions as an array."""
+    return rows.reshape(-1, *[1] * (like.ndim - 1))
 
 
-def _closer(prepared: Prepared, known: SideInformation, options: Options, evidence: np.ndarray, coarse):
-    """Replace what a closer scan resolves better; the posteriors that reach an end of the grid stay."""
-    start, stride, inside = _closer_rows(coarse[0], known, evidence)
-    chosen = np.flatnonzero(inside)
-    if not len(chosen):
-        return coarse
-    part, some = (jax.tree.map(lambda a: np.asarray(a)[chosen], tree) for tree in (prepared, known))
-    rows = start[chosen, None] + stride[chosen, None] * np.arange(_CLOSE)
-    some = some._replace(first=np.log(LAMBDA[rows[:, 0]]), spacing=stride[chosen] * SPACING)
-    scan = fit_rows(part, rows)
-    fresh = (_posterior(scan, some, options, tails=False), *_best(rows, scan))
-    return jax.tree.map(lambda old, new: _replaced(old, chosen, new), coarse, fresh)
-
-
-def _closer_rows(result: LambdaPosterior, known: SideInformation, evidence: np.ndarray) -> tuple[np.ndarray, ...]:
-    """First row, stride and use of a closer scan: over where the density counts, or two coarse intervals
-    about the best node where it stands alone (the density between nodes is then unknown)."""
-    low, high = (np.where(np.isfinite(a), a, -1e3) for a in (result.low, result.high))  # no fit: outside
-    width, center = (high - low) / SPACING, (high + low) / 2 - known.first
-    stride = 2 ** np.ceil(np.log2(np.maximum(width, 1.0) / (_CLOSE - 1))).clip(0).astype(int)
-    start = np.round(center / SPACING).astype(int) - stride * (_CLOSE - 1) // 2
-    best = evidence.argmax(axis=1)
-    alone = np.diff(np.sort(evidence, axis=1)[:, -2:], axis=1)[:, 0] > _ALONE
-    around = np.clip(FINE * best - (_CLOSE - 1), 0, len(LAMBDA) - 1 - 2 * (_CLOSE - 1))
-    start, stride = np.where(alone, around, start), np.where(alone, 2, stride)
-    inside = (start >= 0) & (start + stride * (_CLOSE - 1) < len(LAMBDA)) & (stride < FINE)
-    return start, stride, inside & ~(alone & (best == evidence.shape[1] - 1))
-
-
-def _replaced(old: np.ndarray, chosen: np.ndarray, new: np.ndarray) -> np.ndarray:
-    result = np.array(old)
-    result[chosen] = new
+def _put(whole: np.ndarray, rows: np.ndarray, part: np.ndarray) -> np.ndarray:
+    result = np.array(whole)
+    result[rows] = part
     return result
 
 
-def _selection(curves: Retractions, prepared: Prepared, options: Options, neglected: NeglectedEffects,
-               found) -> Selection:
-    result, best, scores = found
-    probability = tempered(result.probability, options.temperature)
-    radius = np.asarray(curves.radius, float)
-    adhesion = np.exp(result.log_force) * (prepared.force_scale / (math.pi * radius))[:, None]
-    stiffness = 0.75 * prepared.force_scale / np.sqrt(radius) * prepared.length**-1.5
-    modulus = np.exp(result.log_stiffness) * stiffness[:, None]
-    length = np.exp(result.log_length) * prepared.length
-    selection = Selection(probability, probability.argmax(axis=1), np.zeros(len(radius), int),
-                          np.exp(result.log_parameter), result.parameter_spread, modulus, adhesion,
-                          np.exp(result.log_load), length, scores)
-    fitted = (best.log_evidence[:, 0] > -1e29) & np.isfinite(probability).all(axis=1)
-    reasons = _reasons(curves, selection, options, neglected, (prepared.force_scale, fitted))
-    return selection._replace(reasons=reasons)
+def _averaged(by_law: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Middle, low and high (batch, 3) of what two laws infer (batch, law, 3), the second one with a ``share``.
+
+    Each is taken for normal in the logarithm to either side of its middle.
+    """
+    logs, weight = np.log(by_law), np.stack([1 - share, share], 1)
+    middle, sides = logs[..., 0], np.abs(logs[..., 1:] - logs[..., :1]) / _NINETY
+
+    def quantile(level: float) -> np.ndarray:
+        low, high = (f(logs.reshape(len(logs), -1), axis=1) for f in (np.min, np.max))
+        for _ in range(40):
+            at = (low + high) / 2
+            off = at[:, None] - middle
+            under = (weight * ndtr(off / np.where(off < 0, sides[..., 0], sides[..., 1]))).sum(axis=1) < level
+            low, high = np.where(under, at, low), np.where(under, high, at)
+        return low
+
+    return np.exp(np.stack([(weight * middle).sum(axis=1), quantile(0.05), quantile(0.95)], 1))
 
 
 def _reasons(curves: Retractions, chosen: Selection, options: Options, outside: NeglectedEffects,

@@ -304,7 +304,7 @@ def select(
     out: Stored = Path("selection.nc"),
     as_json: Json = False,
 ) -> None:
-    """Choose the contact model of every curve (Hertz, DMT, JKR, Maugis-Dugdale), or say why none is named."""
+    """Choose the contact model of every curve (Hertz, DMT, JKR, Maugis-Dugdale, Lennard-Jones), or say why none."""
     instrument = given(
         separation=separation,
         separation_std=separation_std,

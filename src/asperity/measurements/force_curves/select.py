@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from asperity.contact import DMT, JKR, AbstractContactModel, MaugisDugdale
+from asperity.contact import DMT, JKR, AbstractContactModel, LennardJonesContact, MaugisDugdale
 from asperity.data import jobs, provenance
 from asperity.data.curve_files import Source
 from asperity.data.results import assumptions
@@ -28,7 +28,7 @@ from asperity.learning.attachment import find_jump
 from asperity.learning.classifier import quick_select
 from asperity.learning.outcome import Outcome
 from asperity.learning.retraction import Retractions
-from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection
+from asperity.learning.selection import NeglectedEffects, Options, Reason, Selection, SurfaceStress
 from asperity.measurements.force_curves import unreadable
 from asperity.measurements.force_curves.fit_curves import Learnt, fit_curves
 from asperity.measurements.force_curves.over_curves import by_workers
@@ -51,6 +51,12 @@ from asperity.report.numbers import count_of
 __all__ = ["InputQuantities", "choose", "in_words", "named_by_most", "select", "summary"]
 
 _ANOTHER = 0.1  # of the larger force, by which a fitted and a read pull-off differ at least
+_NO_FIT = int(Reason.no_adhesion | Reason.not_fitted)
+_OPEN = 0.7  # standard deviation of ln lambda, a factor of 2, from which on lambda is not determined
+_LAWS = {"maugis_dugdale": "Maugis and Dugdale", "lennard_jones": "Lennard-Jones surfaces"}
+_TOLD = {SurfaceStress.lennard_jones: "Lennard-Jones surfaces, not Maugis-Dugdale theory, are what is seen in",
+         SurfaceStress.either: "Lennard-Jones surfaces and Maugis-Dugdale theory cannot be told apart in"}
+_PULL_OFF = ("pull_off_force", "pull_off_force_low", "pull_off_force_high")
 _NECK = 0.05  # rise of the force between pull-off and jump, over the pull-off force, from which a neck is seen
 
 
@@ -99,8 +105,10 @@ def _quick(curves: Retractions, options: Options, neglected: NeglectedEffects) -
     found = quick_select(curves, options, fall_back=False)
     count = len(found.model)
     none, interval = np.full(count, np.nan), np.full((count, 3), np.nan)
+    by_law = np.full((count, 2, 3), np.nan)
     result = Selection(found.probability, found.model, np.zeros(count, int), none, none.copy(), interval,
-                       interval.copy(), none.copy(), none.copy(), np.full((count, 2), np.nan))
+                       interval.copy(), none.copy(), none.copy(), np.full((count, 2), np.nan),
+                       np.zeros(count, np.int8), none.copy(), by_law, by_law.copy(), none.copy())
     ask = np.flatnonzero(~found.sure)
     if not len(ask):
         return result
@@ -212,14 +220,25 @@ def _results(fitted: xr.Dataset, chosen: Selection, model: JKR) -> xr.Dataset:
                                      {"units": "1", "long_name": "standard deviation of ln(Maugis parameter)"}),
         "load_max": ("curve", np.where(unfitted, np.nan, chosen.load),
                      {"units": "1", "long_name": "largest load over pi w R"}),
+        "surface_law": ("curve", np.where(unfitted, int(SurfaceStress.not_compared), chosen.law).astype(np.int8), {
+            "long_name": "what the curve tells of the law of the stress between the surfaces",
+            "flag_values": np.array([int(one) for one in SurfaceStress], np.int8),
+            "flag_meanings": " ".join(one.name for one in SurfaceStress)}),
+        "lennard_jones_probability": ("curve", np.where(unfitted, np.nan, chosen.lennard_jones), {
+            "units": "1", "long_name": "probability of the law of Lennard-Jones, against that of Dugdale"}),
         "flag": fitted["flag"].variable}
-    for name, values in (("modulus", chosen.modulus * poisson), ("work_of_adhesion", chosen.work_of_adhesion)):
+    variables |= {name: fitted[name].variable for name in _PULL_OFF if name in fitted}
+    told = [("modulus", "", chosen.modulus * poisson), ("work_of_adhesion", "", chosen.work_of_adhesion)]
+    told += [("work_of_adhesion", f"_{law}", chosen.work_of_adhesion_by_law[:, i]) for i, law in enumerate(_LAWS)]
+    for name, law, values in told:
         about = variable_attributes(name)
         for i, end in enumerate(("", "_low", "_high")):
-            text = about["long_name"] + ("" if not end else f", {'lower' if i == 1 else 'upper'} end of 90 %")
-            variables[name + end] = ("curve", np.where(unfitted, np.nan, values[:, i]), {**about, "long_name": text})
-    kept = {name: coord.variable for name, coord in fitted.drop_dims(("parameter", "parameter_")).coords.items()}
-    return xr.Dataset(variables, kept | {"candidate": [m.name for m in Model]})
+            text = about["long_name"] + ("" if not law else f" by {_LAWS[law[1:]]}")
+            text += "" if not end else f", {'lower' if i == 1 else 'upper'} end of 90 %"
+            kept = np.where(unfitted, np.nan, values[:, i])
+            variables[name + law + end] = ("curve", kept, {**about, "long_name": text})
+    coords = {name: coord.variable for name, coord in fitted.drop_dims(("parameter", "parameter_")).coords.items()}
+    return xr.Dataset(variables, coords | {"candidate": [m.name for m in Model]})
 
 
 def _pulls_otherwise(fitted: xr.Dataset, model: JKR) -> np.ndarray:
@@ -247,6 +266,7 @@ def summary(chosen: xr.Dataset) -> dict[str, Any]:
     answered, reasons = chosen["reasons"].values == 0, chosen["reasons"].values
     return {"curves": chosen.sizes["curve"], "answered": int(answered.sum()),
             "models": {m.name: int((answered & (chosen["contact_model"].values == int(m))).sum()) for m in Model},
+            "laws": {law.name: int((chosen["surface_law"].values == int(law)).sum()) for law in SurfaceStress},
             "reasons": {str(r.name): int(((reasons & int(r)) > 0).sum()) for r in Reason if r},
             "assumed": json.loads(chosen.attrs.get("assumed", "{}"))}
 
@@ -259,7 +279,31 @@ def in_words(chosen: xr.Dataset) -> list[str]:
     said = f"{counts['answered']} of {count_of(counts['curves'], 'curve')} have an answer."
     if sum(counts["reasons"].values()) > counts["curves"] - counts["answered"]:
         said += " A curve may have several reasons against one."
-    return [said, *named, *refused, *assumptions(chosen)]
+    return [said, *named, *refused, *_law_in_words(chosen), *_open_in_words(chosen), *assumptions(chosen)]
+
+
+def _law_in_words(chosen: xr.Dataset) -> list[str]:
+    """What the curves tell of the law of the surfaces, with the work of adhesion by either."""
+    said = []
+    for law, text in _TOLD.items():
+        here = chosen.isel(curve=np.flatnonzero(chosen["surface_law"].values == int(law)))
+        if here.sizes["curve"]:
+            by = [f"{np.nanmedian(here[f'work_of_adhesion_{name}'].values) * 1e3:.3g} mJ/m^2 by {whose}"
+                  for name, whose in reversed(_LAWS.items())]
+            said.append(f"  {text} {count_of(here.sizes['curve'], 'curve')}: median work of adhesion {by[0]}, {by[1]}.")
+    return said
+
+
+def _open_in_words(chosen: xr.Dataset) -> list[str]:
+    """What is determined where lambda is not."""
+    unknown = (chosen["maugis_parameter_log_std"].values > _OPEN) & ((chosen["reasons"].values & _NO_FIT) == 0)
+    if not unknown.any() or _PULL_OFF[0] not in chosen:
+        return []
+    here = chosen.isel(curve=np.flatnonzero(unknown))
+    force = float(np.nanmedian(here[_PULL_OFF[0]].values))
+    return [f"  {count_of(int(unknown.sum()), 'curve')}: lambda is not determined within a factor of 2. What is: the "
+            f"pull-off force (median {force * 1e9:.3g} nN), and with it the work of adhesion within the third between "
+            "1/(2 pi R) and 1/(1.5 pi R) of it."]
 
 
 class _Known(NamedTuple):
@@ -275,7 +319,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
            segment: str = "retract", instrument: Mapping[str, float] | None = None,
            tolerance: Mapping[str, float] | None = None, quick: bool = False, batch: int = 256,
            progress: jobs.Progress | None = None, workers: int = 1) -> xr.Dataset:
-    """Choose the contact model of every curve: Hertz, DMT, JKR or Maugis-Dugdale, or say why none is named.
+    """Choose the contact model of every curve: Hertz, DMT, JKR, Maugis-Dugdale, Lennard-Jones; or say why none.
 
     Args:
         dataset: force curves with height and spring constant, lazy or not.
@@ -292,7 +336,8 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
 
     Returns:
         as `choose`: the model with its probability, or the reasons; modulus and work of
-        adhesion that hold without the choice.
+        adhesion that hold without the choice; ``surface_law``, what the curve tells of the law of the
+        surfaces, and the work of adhesion by either law.
     """
     model = {"name": "jkr", "poisson_ratio": poisson_ratio, **({} if radius is None else {"radius": radius})}
     one_of("segment", segment, dataset["segment"].values)
@@ -305,7 +350,7 @@ def select(dataset: xr.Dataset, *, radius: float | None = None, poisson_ratio: f
     step = provenance.step("select", {
         "radius": radius, "poisson_ratio": poisson_ratio, "segment": segment, "instrument": dict(instrument or {}),
         "tolerance": dict(tolerance or {}), "quick": quick, "batch": batch})
-    named = chosen.assign_attrs(template.attributes(JKR, MaugisDugdale, DMT, *FITTED_BY))
+    named = chosen.assign_attrs(template.attributes(JKR, MaugisDugdale, DMT, LennardJonesContact, *FITTED_BY))
     return provenance.record(named, step, before=dataset)
 
 
