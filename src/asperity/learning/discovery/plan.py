@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import binom
 
 from asperity.learning.discovery.acquisition import (
     Cost,
@@ -16,16 +17,23 @@ from asperity.learning.discovery.acquisition import (
     two_means,
 )
 from asperity.learning.discovery.field import Field, Seen, field_of, held_out, seen
-from asperity.learning.discovery.stopping import Check, classes_checked, intervals_checked, wrong_share
+from asperity.learning.discovery.stopping import (
+    Check,
+    classes_checked,
+    intervals_checked,
+    sharpness,
+    wrong_share,
+)
 from asperity.learning.discovery.variogram import Variogram, variogram
 
-__all__ = ["Plan", "Site", "plan", "thinned"]
+__all__ = ["Claim", "Plan", "Site", "plan", "thinned"]
 
 _CANDIDATES = 4096  # free sites that are compared, at most,
 _AREA = 1024  # and sites whose uncertainty counts: more cost time, and the mean over them is the same
 _MEASURED = 2000  # curves that a field is conditioned on, at most
 _DRAWS = 64  # fields that the spread of a threshold is taken from,
 _DRAWN_ON = 256  # each at so many sites
+_SKILL = 0.01  # probability that unrelated materials are told so well
 _SEED = 0  # of what is drawn: the same curves have the same plan
 
 
@@ -37,18 +45,27 @@ class Site(NamedTuple):
     pitch: float  # distance of neighbors
 
 
+class Claim(NamedTuple):
+    """What can be said of the area from the curves that there are, and whether curves that are held out agree."""
+
+    threshold: float  # between two materials; NaN of a property
+    threshold_std: float  # standard deviation of it over the fields that are possible
+    wrong: np.ndarray  # (site,), probability to be of the other material; NaN of a property
+    left: float  # mean standard deviation, or expected share of misclassified sites
+    check: Check
+    skilled: bool  # whether others tell the material of a curve better than chance
+
+
 class Plan(NamedTuple):
     """What to measure next, and what is known before that; values are in the unit of those given."""
 
     variogram: Variogram
+    related: bool  # whether neighbors are alike: by the variogram, or by the materials of held-out curves
     field: Field
     known: Seen  # at the sites of `Site.all`
     chosen: np.ndarray  # indices of `Site.free`, in the order of their worth
     worth: np.ndarray  # of each, 0 where the places are an even grid
-    threshold: float  # between two materials; NaN of a property
-    threshold_std: float  # standard deviation of it over the fields that are possible
-    claimed: float  # mean standard deviation, or expected share of misclassified sites
-    check: Check  # of that claim, by holding out every curve once
+    claim: Claim
 
 
 def plan(places: np.ndarray, values: np.ndarray, noise: np.ndarray, sites: Site, count: int, *, goal: str,
@@ -65,23 +82,21 @@ def plan(places: np.ndarray, values: np.ndarray, noise: np.ndarray, sites: Site,
         cost: of a curve and of the way to it.
     """
     use = thinned(len(values), _MEASURED)
-    places, values, noise = places[use], values[use], noise[use]
-    alike = variogram(places, values, noise)
-    field = field_of(places, values, noise, sites.pitch)
-    known = seen(field, places, values, noise, sites.all)
-    boundary = goal == "boundary"
-    between, spread = (_threshold(field, known, sites.all, threshold) if boundary else (np.nan, np.nan))
-    if alike.related or (boundary and not alike.telling):
+    curves = places[use], values[use], noise[use]
+    alike = variogram(*curves)
+    field = field_of(*curves, sites.pitch)
+    known, left = seen(field, *curves, sites.all), held_out(field, *curves)
+    claim = _boundary(field, known, curves[1], left, sites, threshold) if goal == "boundary" else _property(
+        known, curves[1], left)
+    related = alike.related or claim.skilled
+    if related or (goal == "boundary" and not alike.telling):
         own = float(np.median(noise)) + field.nugget
-        criterion = boundary_worth if boundary else property_worth
-        chosen, worth = _worthiest((places, values, noise), field, sites, count, (criterion, own, between, cost))
+        criterion = boundary_worth if goal == "boundary" else property_worth
+        chosen, worth = _worthiest(curves, field, sites, count, (criterion, own, claim.threshold, cost))
     else:
         chosen = even_places(sites.free, places, count)
         worth = np.zeros(len(chosen))
-    claimed = (wrong_share(known.mean, known.variance, between) if boundary else np.sqrt(known.variance)).mean()
-    left = held_out(field, places, values, noise)
-    check = classes_checked(values, *left, between) if boundary else intervals_checked(values, *left)
-    return Plan(alike, field, known, chosen, worth, between, spread, float(claimed), check)
+    return Plan(alike, related, field, known, chosen, worth, claim)
 
 
 def thinned(count: int, most: int) -> np.ndarray:
@@ -97,6 +112,22 @@ def _worthiest(curves: tuple[np.ndarray, np.ndarray, np.ndarray], field: Field, 
     chosen, worth = picked(field, (seen(field, *curves, at), at), (seen(field, *curves, there), there), count,
                            criterion=criterion, noise=noise, threshold=np.nan_to_num(threshold), cost=cost)
     return candidates[chosen], worth
+
+
+def _property(known: Seen, values: np.ndarray, left: tuple[np.ndarray, np.ndarray]) -> Claim:
+    check = intervals_checked(values, *left)
+    return Claim(np.nan, np.nan, np.full(len(known.mean), np.nan), float(np.sqrt(known.variance).mean()), check, False)
+
+
+def _boundary(field: Field, known: Seen, values: np.ndarray, left: tuple[np.ndarray, np.ndarray], sites: Site,
+              given: float | None) -> Claim:
+    between, spread = _threshold(field, known, sites.all, given)
+    sharp = sharpness(values, *left, between)
+    wrong = wrong_share(known.mean, known.variance, between, sharp)
+    check = classes_checked(values, *left, between)
+    fewer = min(float((values > between).mean()), float((values <= between).mean()))
+    skilled = bool(binom.cdf(check.found, len(values), fewer) < _SKILL)
+    return Claim(between, spread, wrong, float(wrong.mean()), check, skilled)
 
 
 def _threshold(field: Field, known: Seen, places: np.ndarray, given: float | None) -> tuple[float, float]:
