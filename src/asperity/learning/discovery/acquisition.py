@@ -1,7 +1,7 @@
 r"""Where the next curve tells most: what a measurement takes off the uncertainty of the whole area.
 
-With the posterior covariance C of the property over the area, its diagonal v and the noise $\sigma^2$ of a curve, a curve
-at p is worth
+With the posterior covariance C of the property over the area, its diagonal v and the noise $\sigma^2$ of a curve,
+a curve at p is worth
 
 $$\text{property:}\quad \sum_x \frac{C_{xp}^2}{v_p + \sigma^2}, \qquad
   \text{two materials:}\quad \sum_x \varphi\!\left(\frac{m_x - t}{\sqrt{v_x}}\right) \frac{C_{xp}^2}{v_x (v_p +
@@ -9,8 +9,8 @@ $$\text{property:}\quad \sum_x \frac{C_{xp}^2}{v_p + \sigma^2}, \qquad
 
 the variance that it removes from the mean over all places x (exact of a Gaussian process whose field is known), and the
 same weighted by how close x is to the boundary m = t. Both need no value at p, so that the places of a batch are taken
-one after the other, each as if those before it had been measured and had shown what is expected there. With costs, worth
-is divided by the time that the curve and the way to it take.
+one after the other, each as if those before it had been measured and had shown what is expected there. With costs,
+worth is divided by the time that the curve and the way to it take.
 
 Source: Cohn, Neural Networks 9, 1071 (1996) (integrated variance); Picheny et al., J. Mech. Des. 132, 071008 (2010)
 (weighted by closeness to a threshold).
@@ -111,9 +111,9 @@ def picked(field: Field, at: tuple[Seen, np.ndarray], area: tuple[Seen, np.ndarr
 
 def even_places(places: np.ndarray, taken: np.ndarray, count: int) -> np.ndarray:
     """The indices of ``count`` places, each the farthest from all that are ``taken`` (n, 2) or chosen before it."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    far = cKDTree(taken).query(places)[0] if len(taken) else np.full(len(places), np.inf)
+    far = KDTree(taken).query(places)[0] if len(taken) else np.full(len(places), np.inf)
     chosen: list[int] = []
     for _ in range(min(count, len(places))):
         best = int(np.argmax(far))

@@ -7,7 +7,8 @@ with the Matern kernel of order 3/2, the known noise $\sigma_i^2$ of each curve,
 place to place at once, and a level of any size (c, the standard deviation of the values). l, s and g are the most
 probable ones under wide log-normal priors, found by Fisher's scoring,
 
-$$\theta \leftarrow \theta - F^{-1} \nabla, \qquad F_{kl} = \tfrac12 \operatorname{tr}(C^{-1} \dot C_k C^{-1} \dot C_l)$$
+$$\theta \leftarrow \theta - F^{-1} \nabla, \qquad
+  F_{kl} = \tfrac12 \operatorname{tr}(C^{-1} \dot C_k C^{-1} \dot C_l)$$
 
 In NumPy: at an instrument the number of curves is another one at every call, and each would be compiled. Places and
 lengths have one unit, y any other.

@@ -5,13 +5,13 @@ when the expected share of misclassified places is,
 
 $$\bar q = \operatorname{mean}_x \min(P_x, 1 - P_x), \qquad P_x = \Phi\!\left(a \frac{m_x - t}{\sqrt{v_x}}\right)$$
 
-Two materials are no Gaussian field: between two edges there is less to be wrong about than its variance says. Curves that
-are held out, each by all others, tell a: one standard error below what is most probable, so that q errs to the safe
-side.
+Two materials are no Gaussian field: between two edges there is less to be wrong about than its variance says. Curves
+that are held out, each by all others, tell a: one standard error below what is most probable, so that q errs to the
+safe side.
 
-Held-out curves test both claims: the number of them on the wrong side of the threshold against the sum of their own q (a
-sum of unequal coins; a is told by the other four fifths of the curves), and the number outside of their 95 % intervals
-against 5 % of them.
+Held-out curves test both claims: the number of them on the wrong side of the threshold against the sum of their own q
+(a sum of unequal coins; a is told by the other four fifths of the curves), and the number outside of their 95 %
+intervals against 5 % of them.
 """
 
 from __future__ import annotations

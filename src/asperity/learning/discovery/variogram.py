@@ -101,9 +101,9 @@ def spacing_of(places: np.ndarray) -> float:
 
 def nearest_distances(places: np.ndarray) -> np.ndarray:
     """From each place to its nearest neighbor, (n,)."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    return cKDTree(places).query(places, k=2)[0][:, 1]
+    return KDTree(places).query(places, k=2)[0][:, 1]
 
 
 def _half_square(values: np.ndarray, one: np.ndarray, other: np.ndarray, weight: np.ndarray) -> float:
@@ -111,6 +111,8 @@ def _half_square(values: np.ndarray, one: np.ndarray, other: np.ndarray, weight:
 
 
 def _variance(values: np.ndarray, weight: np.ndarray) -> float:
+    if np.ptp(values) == 0:
+        return 0.0
     share = weight / weight.sum()
     return float(share @ (values - share @ values) ** 2 / (1 - share @ share))
 

@@ -79,16 +79,19 @@ def _variogram(made: xr.Dataset, unit: str) -> figure:
              Line("variance of all curves", np.array([0.0, at.max() / factor]), np.array([sill, sill]))]
     plot = lines(found, "variogram", f"distance ({name})", "semivariance of ln(modulus)")
     plot.renderers[0].glyph.size = 8  # type: ignore[attr-defined]
-    plot.y_range.start = 0
+    plot.y_range.update(start=0)
     return plot
 
 
 def _table(made: xr.Dataset, unit: str) -> Panel:
     words = str(made["purpose"].attrs["flag_meanings"]).split()
-    rows = tuple(
-        (str(i + 1), *((plain(v, "m") if unit == "m" else f"{v:.4g}") for v in (float(made["x"][i]), float(made["y"][i]))),
-         words[int(made["purpose"][i])], plain(float(made["predicted_modulus"][i]), "Pa", 2))
-        for i in range(min(made.sizes["point"], _LISTED)))
+
+    def length(axis: str, i: int) -> str:
+        return plain(float(made[axis][i]), "m") if unit == "m" else f"{float(made[axis][i]):.4g}"
+
+    rows = tuple((str(i + 1), length("x", i), length("y", i), words[int(made["purpose"][i])],
+                  plain(float(made["predicted_modulus"][i]), "Pa", 2))
+                 for i in range(min(made.sizes["point"], _LISTED)))
     names = ("x", "y") if unit == "m" else ("column", "row")
-    return Panel("the next places", "In the order of the way; all of them, with intervals, are in the table beside this "
-                 "page.", header=("", *names, "purpose", "expected modulus"), rows=rows)
+    return Panel("the next places", "In the order of the way; all of them, with intervals, are in the table beside "
+                 "this page.", header=("", *names, "purpose", "expected modulus"), rows=rows)

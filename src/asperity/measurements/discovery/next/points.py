@@ -186,5 +186,6 @@ def _dataset(curves: Measured, sites: Site, found: Plan, verdict: Verdict,
 def _band(name: str, dim: str, mean: np.ndarray, variance: np.ndarray, meaning: str) -> dict[str, Any]:
     """The median of a log-normal modulus and the ends of its 95 %."""
     reach = _WIDE * np.sqrt(variance)
+    ends = (("", 0, ""), ("_low", -1, ": lower end of 95 %"), ("_high", 1, ": upper end of 95 %"))
     return {name + end: (dim, np.exp(mean + sign * reach), {"units": "Pa", "long_name": f"{meaning}{what}"})
-            for end, sign, what in (("", 0, ""), ("_low", -1, ": lower end of 95 %"), ("_high", 1, ": upper end of 95 %"))}
+            for end, sign, what in ends}

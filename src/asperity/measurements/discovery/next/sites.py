@@ -21,7 +21,7 @@ _ON_IT = 0.05  # of a pitch, by which places are off their lattice at most
 _TAKEN = 0.3  # of a pitch, within which a site has its curve
 _FINER = 0.5  # of the spacing: the pitch of new sites where all of the old ones are taken, or where none are seen
 _MOST = 250_000  # sites of an area
-_SAME = 1e-6  # of the extent: places that differ by less are one
+_SAME = 1e-6  # of the extent, or of a pitch: places that differ by less are one
 
 
 class Measured(NamedTuple):
@@ -66,7 +66,7 @@ def _places(results: xr.Dataset) -> tuple[np.ndarray, str]:
     for names, unit in ((("x", "y"), "m"), (("column", "row"), "pixel")):
         if all(name in results.coords or name in results for name in names):
             found = np.stack([results[name].values.astype(float) for name in names], axis=-1)
-            if found.ndim == 2 and (np.isfinite(found).all(axis=1).sum() >= FEWEST or unit == "pixel"):
+            if found.ndim == 2 and np.isfinite(found).all(axis=1).any():
                 return found, unit
     raise DataError("results without places: neither x and y nor row and column are known of the curves; the file "
                     "format does not hold them, or a table of curves needs columns x and y")
@@ -80,7 +80,7 @@ def _left_out(results: xr.Dataset, usable: np.ndarray, name: str | None) -> list
     known = codes(results)
     doubtful = [known[int(flag)].name for flag in results["flag"].values[usable]] if "flag" in results else []
     if wrong := doubtful.count("misfit"):
-        said.append(f"{count_of(wrong, 'curve')} are flagged misfit: their moduli are apparent ones. Places are chosen "
+        said.append(f"{count_of(wrong, 'curve')} {'is' if wrong == 1 else 'are'} flagged misfit: their moduli are apparent ones. Places are chosen "
                     "by how moduli differ, which stands if the model is wrong in the same way everywhere.")
     if name is None:
         said.append("No uncertainty of the moduli is known: the noise is part of what changes from place to place.")
@@ -129,20 +129,21 @@ def _pitch(places: np.ndarray) -> float:
 
 
 def _lattice(curves: Measured, low: np.ndarray, high: np.ndarray, pitch: float) -> Site:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     if not np.prod((high - low) / pitch + 1) <= _MOST:
-        raise ArgumentError(f"spacing = {written(pitch, curves.unit)}: an area of {written(float(high[0] - low[0]), curves.unit)} "
-                            f"by {written(float(high[1] - low[1]), curves.unit)} has more than {_MOST} such sites; "
-                            "give a larger spacing, or a smaller area")
+        sides = " by ".join(written(float(side), curves.unit) for side in high - low)
+        raise ArgumentError(f"spacing = {written(pitch, curves.unit)}: an area of {sides} has more than {_MOST} such "
+                            "sites; give a larger spacing, or a smaller area")
     origin = curves.everywhere.min(axis=0)
     axes = [origin[i] + pitch * np.arange(np.ceil((low[i] - origin[i]) / pitch - _ON_IT),
                                           np.floor((high[i] - origin[i]) / pitch + _ON_IT) + 1) for i in (0, 1)]
     sites = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    sites[np.abs(sites) < _SAME * pitch] = 0.0
     if not len(sites):
         raise ArgumentError(f"spacing = {written(pitch, curves.unit)}: no site of it lies in the area; give a smaller "
                             "spacing")
-    free = cKDTree(curves.everywhere).query(sites)[0] > _TAKEN * pitch
+    free = KDTree(curves.everywhere).query(sites)[0] > _TAKEN * pitch
     return Site(sites, sites[free], pitch)
 
 

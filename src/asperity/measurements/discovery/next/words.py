@@ -14,6 +14,7 @@ from asperity.report.numbers import count_of, plain
 __all__ = ["headline", "said"]
 
 _SAME_PLACE = 0.1  # of a pitch, within which curves are repeats
+_APART = 4.0  # standard deviations within two groups, by which their means differ at least: halves of one have 2.7
 _STEADY = 2.0  # standard errors, from which a change of the reference is told
 _HEADLINES = {
     "places": "The next {count}: {where}",
@@ -84,15 +85,28 @@ def _claimed(made: xr.Dataset, found: Plan) -> list[str]:
                                         f"{'reached' if claim.left <= target else 'not reached, go on'}")
     agrees = "the claim holds on them" if check.held else (
         f"more than chance brings (p = {check.chance:.2g}): do not trust the claim, nor stop by it")
-    return [told[0] + goal + ".", f"{test}: {agrees}."]
+    return [told[0] + goal + ".", f"{test}: {agrees}.", *_groups(made)]
+
+
+def _groups(made: xr.Dataset) -> list[str]:
+    """Whether the moduli fall into two groups at all, where a boundary between two is asked for."""
+    if made.attrs["goal"] == "modulus":
+        return []
+    values, between = np.log(made["measured_modulus"].values), float(np.log(made["threshold"]))
+    parts = [part for part in (values[values > between], values[values <= between]) if len(part)]
+    within = float(np.sqrt(sum(part.var() * len(part) for part in parts) / len(values)))
+    apart = float(np.ptp([part.mean() for part in parts]))
+    return [] if len(parts) > 1 and apart > _APART * within else [
+        "The moduli do not fall into two groups: what is sought is a contour of one map, not the boundary of two "
+        "materials. For its map say --for modulus."]
 
 
 def _sites(made: xr.Dataset, sites: Site, curves: Measured) -> list[str]:
     told = [f"Chosen from {count_of(len(sites.free), 'free site')} {written(sites.pitch, curves.unit)} apart; x and y "
             "are those of the results' own frame."]
     repeats = int((made["purpose"].values == 1).sum())
-    return told + ([f"{repeats} of them {'is' if repeats == 1 else 'are'} where the first curve was, to see drift and a worn tip."]
-                   if repeats else [])
+    some = f"{repeats} of the next curves {'is' if repeats == 1 else 'are'} where the first one was"
+    return told + ([f"{some}, to see drift and a worn tip."] if repeats else [])
 
 
 def _drift(curves: Measured, pitch: float) -> list[str]:
