@@ -29,6 +29,14 @@ def smooth(seed, side=SIDE, length=5.0, std=0.5):
     return std * (found - found.mean()) / found.std()
 
 
+def rough(seed, side=SIDE, length=6.0, std=0.5):
+    """The same with the spectrum of a Matern field of order 3/2: Student's distribution of 3 degrees of freedom."""
+    rng = np.random.default_rng([seed, 8])
+    waves = rng.standard_normal((400, 2)) / length * np.sqrt(3 / rng.chisquare(3, (400, 1)))
+    found = np.cos(pixels(side) @ waves.T + rng.uniform(0, 2 * np.pi, 400)).sum(axis=1)
+    return std * (found - found.mean()) / found.std()
+
+
 def grid(count, side=SIDE):
     """The indices of an even grid of count x count pixels."""
     at = [int((i + 0.5) * side / count) for i in range(count)]

@@ -6,8 +6,8 @@ when the expected share of misclassified places is,
 $$\bar q = \operatorname{mean}_x \min(P_x, 1 - P_x), \qquad P_x = \Phi\!\left(a \frac{m_x - t}{\sqrt{v_x}}\right)$$
 
 Two materials are no Gaussian field: between two edges there is less to be wrong about than its variance says. Curves
-that are held out, each by all others, tell a: one standard error below what is most probable, so that q errs to the
-safe side.
+that are held out, each by all others, tell a, of which the end of its interval of 95 % on the safe side is taken: who
+stops at a claim stops when it is most hopeful.
 
 Held-out curves test both claims: the number of them on the wrong side of the threshold against the sum of their own q
 (a sum of unequal coins; a is told by the other four fifths of the curves), and the number outside of their 95 %
@@ -29,7 +29,7 @@ _OUTSIDE = 0.05  # of the values, that lie outside of them
 _FOLDS = 5  # parts of the curves, each checked by what the others tell
 _SHARP = np.exp(np.linspace(-2.0, 2.0, 81))  # the a that are compared,
 _SPREAD = 0.5  # standard deviation of ln(a) before a curve is held out
-_SAFE = 0.16  # probability that a is smaller than what is used
+_SAFE = 0.05  # probability that a is smaller than what is used: who stops, stops at the most hopeful moment
 
 
 class Check(NamedTuple):
@@ -52,7 +52,7 @@ def wrong_share(mean: np.ndarray, variance: np.ndarray, threshold: float, sharp:
 
 
 def sharpness(values: np.ndarray, mean: np.ndarray, variance: np.ndarray, threshold: float) -> float:
-    """a by ``values`` that were held out, one standard error on the safe side; ``variance`` includes their noise."""
+    """a by ``values`` that were held out, the lower end of 95 % (one-sided); ``variance`` includes their noise."""
     sides = np.where(values > threshold, 1.0, -1.0) * (mean - threshold) / np.sqrt(variance)
     told = log_ndtr(_SHARP[:, None] * sides).sum(axis=1) - 0.5 * (np.log(_SHARP) / _SPREAD) ** 2
     weight = np.cumsum(np.exp(told - told.max()))
