@@ -117,7 +117,8 @@ def data(tmp_path_factory):
     atoms.write_text("".join(f"2\n{cell.format(i, i)}\nSi 0 0 0\nSi 1.{i} 1.4 1.4\n" for i in range(4)))
     return {**tables, "atoms file": str(atoms), "crystal file": str(crystal), "law": _law(),
             "motion table": str(motion),
-            "curves": curves, "image": image, "places": places, "results": results, "power": power, "empty": xr.Dataset(),
+            "curves": curves, "image": image, "places": places, "results": results, "power": power,
+            "empty": xr.Dataset(),
             "no curves": curves.isel(curve=slice(0, 0)), "foreign": xr.Dataset({"a": ("b", [1.0])}),
             "image file": str(picture), "table": spectrum, "relaxation": relaxation,
             "file": str(store.save(curves, folder / "curves.nc"))}

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asperity.learning.discovery.field import Field, Seen
+from asperity.learning.discovery.field import Field, KnownField
 
 __all__ = ["Cost", "Worth", "boundary_worth", "even_places", "picked", "property_worth", "two_means", "variance_worth"]
 
@@ -70,7 +70,7 @@ def variance_worth(known: Worth) -> np.ndarray:
     return known.variance.copy()
 
 
-def picked(field: Field, at: tuple[Seen, np.ndarray], area: tuple[Seen, np.ndarray], count: int, *,
+def picked(field: Field, at: tuple[KnownField, np.ndarray], area: tuple[KnownField, np.ndarray], count: int, *,
            criterion: Criterion = property_worth, noise: float = 0.0, threshold: float = 0.0,
            cost: Cost | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The indices of the ``count`` candidates that are worth most, one after the other, and their worth.

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-__all__ = ["Field", "Seen", "density", "field_of", "held_out", "seen"]
+__all__ = ["Field", "KnownField", "density", "field_of", "held_out", "seen"]
 
 _MOST = 384  # points that length, size and nugget are sought on; more tell them no better
 _DECADE = 1.0  # standard deviation of ln(length)
@@ -56,7 +56,7 @@ class Field(NamedTuple):
         return self.level_std**2 + self.std**2
 
 
-class Seen(NamedTuple):
+class KnownField(NamedTuple):
     """What the data tell of the field at some places: `mean`, and the half of what they take off its covariance."""
 
     mean: np.ndarray  # (place,)
@@ -82,12 +82,12 @@ def field_of(places: np.ndarray, values: np.ndarray, noise: np.ndarray, pitch: f
     return Field(level, scale, scale * float(np.sqrt(variance)), pitch * float(length), scale**2 * float(nugget))
 
 
-def seen(field: Field, places: np.ndarray, values: np.ndarray, noise: np.ndarray, at: np.ndarray) -> Seen:
+def seen(field: Field, places: np.ndarray, values: np.ndarray, noise: np.ndarray, at: np.ndarray) -> KnownField:
     """What the ``values`` tell of the field at the places ``at`` (m, 2)."""
     factor = _factor(field, places, noise)
     half = solve_triangular(factor, field.covariance(places, at), lower=True, check_finite=False)
     mean = field.level + half.T @ solve_triangular(factor, values - field.level, lower=True, check_finite=False)
-    return Seen(mean, np.maximum(field.variance - (half**2).sum(axis=0), 0.0), half)
+    return KnownField(mean, np.maximum(field.variance - (half**2).sum(axis=0), 0.0), half)
 
 
 def held_out(field: Field, places: np.ndarray, values: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from asperity.learning.discovery.acquisition import (
     property_worth,
     two_means,
 )
-from asperity.learning.discovery.field import Field, Seen, field_of, held_out, seen
+from asperity.learning.discovery.field import Field, KnownField, field_of, held_out, seen
 from asperity.learning.discovery.stopping import (
     Check,
     classes_checked,
@@ -26,7 +26,7 @@ from asperity.learning.discovery.stopping import (
 )
 from asperity.learning.discovery.variogram import Variogram, variogram
 
-__all__ = ["Claim", "Plan", "Site", "plan", "thinned"]
+__all__ = ["Claim", "PlacePlan", "Site", "plan", "thinned"]
 
 _CANDIDATES = 4096  # free sites that are compared, at most,
 _AREA = 1024  # and sites whose uncertainty counts: more cost time, and the mean over them is the same
@@ -56,20 +56,20 @@ class Claim(NamedTuple):
     skilled: bool  # whether others tell the material of a curve better than chance
 
 
-class Plan(NamedTuple):
+class PlacePlan(NamedTuple):
     """What to measure next, and what is known before that; values are in the unit of those given."""
 
     variogram: Variogram
     related: bool  # whether neighbors are alike: by the variogram, or by the materials of held-out curves
     field: Field
-    known: Seen  # at the sites of `Site.all`
+    known: KnownField  # at the sites of `Site.all`
     chosen: np.ndarray  # indices of `Site.free`, in the order of their worth
     worth: np.ndarray  # of each, 0 where the places are an even grid
     claim: Claim
 
 
 def plan(places: np.ndarray, values: np.ndarray, noise: np.ndarray, sites: Site, count: int, *, goal: str,
-         threshold: float | None = None, cost: Cost | None = None) -> Plan:
+         threshold: float | None = None, cost: Cost | None = None) -> PlacePlan:
     """The ``count`` next places for the ``goal``, "modulus" or "boundary".
 
     Where neighbors are not alike (see `asperity.learning.discovery.variogram`) the places are even ones. Where there
@@ -96,7 +96,7 @@ def plan(places: np.ndarray, values: np.ndarray, noise: np.ndarray, sites: Site,
     else:
         chosen = even_places(sites.free, places, count)
         worth = np.zeros(len(chosen))
-    return Plan(alike, related, field, known, chosen, worth, claim)
+    return PlacePlan(alike, related, field, known, chosen, worth, claim)
 
 
 def thinned(count: int, most: int) -> np.ndarray:
@@ -114,12 +114,12 @@ def _worthiest(curves: tuple[np.ndarray, np.ndarray, np.ndarray], field: Field, 
     return candidates[chosen], worth
 
 
-def _property(known: Seen, values: np.ndarray, left: tuple[np.ndarray, np.ndarray]) -> Claim:
+def _property(known: KnownField, values: np.ndarray, left: tuple[np.ndarray, np.ndarray]) -> Claim:
     check = intervals_checked(values, *left)
     return Claim(np.nan, np.nan, np.full(len(known.mean), np.nan), float(np.sqrt(known.variance).mean()), check, False)
 
 
-def _boundary(field: Field, known: Seen, values: np.ndarray, left: tuple[np.ndarray, np.ndarray], sites: Site,
+def _boundary(field: Field, known: KnownField, values: np.ndarray, left: tuple[np.ndarray, np.ndarray], sites: Site,
               given: float | None) -> Claim:
     between, spread = _threshold(field, known, sites.all, given)
     sharp = sharpness(values, *left, between)
@@ -130,7 +130,7 @@ def _boundary(field: Field, known: Seen, values: np.ndarray, left: tuple[np.ndar
     return Claim(between, spread, wrong, float(wrong.mean()), check, skilled)
 
 
-def _threshold(field: Field, known: Seen, places: np.ndarray, given: float | None) -> tuple[float, float]:
+def _threshold(field: Field, known: KnownField, places: np.ndarray, given: float | None) -> tuple[float, float]:
     """The threshold and its standard deviation over fields that are drawn from what is known."""
     if given is not None:
         return given, 0.0

@@ -8,7 +8,7 @@ import pytest
 import asperity
 from asperity.data import store
 from asperity.learning.outcome import Outcome
-from asperity.measurements.discovery.next.points import Purpose, Verdict
+from asperity.measurements.discovery.next.points import NextVerdict, Purpose
 from asperity.measurements.discovery.next.points_csv import write_csv
 from asperity.messages import ArgumentError, DataError
 from tests.learning.discovery.specimens import grid, inclusions, noisy, pixels, smooth
@@ -30,7 +30,7 @@ def test_places_of_a_full_map_are_new_ones_between_its_curves():
     assert at.shape == (12, 2)
     away = np.hypot(at[:, None, 0] - MAP["x"].values, at[:, None, 1] - MAP["y"].values).min(axis=1)
     assert away.min() > 1e-6  # the spacing is 3 um, that of the sites half of it
-    assert int(made["verdict"]) == Verdict.places
+    assert int(made["verdict"]) == NextVerdict.places
     assert float(made["threshold"]) == pytest.approx(1e3 * np.sqrt(3), rel=0.25)
     assert json.loads(made.attrs["history"])[-1]["verb"] == "next_points"
     assert len(json.loads(made.attrs["citations"])) > 3
@@ -68,19 +68,19 @@ def test_flagged_curves_are_left_out_and_their_places_stay_free_of_new_ones():
 
 def test_a_map_without_correlation_is_called_that():
     white = asperity.next_points(results(AT[START], np.random.default_rng(3).standard_normal(64)), budget=10)
-    assert int(white["verdict"]) == Verdict.grid
+    assert int(white["verdict"]) == NextVerdict.grid
     assert not white["worth"].values.any()
     assert "Nothing is claimed of places without a curve" in told(white)
 
 
 def test_enough_is_said_with_places_that_test_it():
     made = asperity.next_points(results(AT[START], smooth(0)[START]), budget=5, target=0.9)
-    assert int(made["verdict"]) == Verdict.enough
+    assert int(made["verdict"]) == NextVerdict.enough
     assert set(made["purpose"].values.tolist()) == {int(Purpose.check)}
     assert made.sizes["point"] == 8
     assert "the target of 90 % is reached" in told(made)
     more = asperity.next_points(results(AT[START], smooth(0)[START]), budget=5, target=0.001)
-    assert int(more["verdict"]) == Verdict.places
+    assert int(more["verdict"]) == NextVerdict.places
 
 
 def test_the_first_place_is_gone_back_to_and_a_change_there_is_said():
@@ -111,7 +111,8 @@ def test_what_cannot_be_asked_is_said(more, words):
 
 
 @pytest.mark.parametrize(("wrong", "words"), [
-    (PIXELS.isel(curve=slice(0, 6)), "6 usable curves"), (MAP.isel(curve=slice(0, 6)), "6 usable curves"), (MAP.drop_vars(["x", "y"]), "without places"),
+    (PIXELS.isel(curve=slice(0, 6)), "6 usable curves"), (MAP.isel(curve=slice(0, 6)), "6 usable curves"),
+    (MAP.drop_vars(["x", "y"]), "without places"),
     (MAP.drop_vars("modulus"), "without a modulus"), (MAP.assign_coords(x=0 * MAP["x"], y=0 * MAP["y"]), "one place")])
 def test_results_that_have_no_map_are_said(wrong, words):
     with pytest.raises(DataError, match=words):

@@ -135,7 +135,8 @@ def test_claims_of_enough_hold_on_curves_that_were_held_out():
                     Figure(f"boundary, {until:.0%}: true share", rows[:, 2].mean(), 0.0, until),
                     Figure(f"boundary, {until:.0%}: wrong of held-out, expected {expected:.1f}", found, 0.0,
                            expected + 2 * np.sqrt(expected))]
-    for name, make, until, lowest in (("smoother than the model", smooth, 0.1, 0.6), ("as the model", rough, 0.2, 0.85)):
+    kinds = (("smoother than the model", smooth, 0.1, 0.6), ("as the model", rough, 0.2, 0.85))
+    for name, make, until, lowest in kinds:
         rows = stopped("modulus", make, until)
         figures += [Figure(f"modulus, {name}, {until:.0%}: stopped, of 30", len(rows), 20),
                     Figure(f"modulus, {name}: mean curves", rows[:, 0].mean()),

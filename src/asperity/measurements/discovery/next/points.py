@@ -15,13 +15,13 @@ from asperity.data.results import flag_attributes
 from asperity.data.verbs import verb
 from asperity.learning.discovery import acquisition, field, tour, variogram
 from asperity.learning.discovery.acquisition import Cost
-from asperity.learning.discovery.plan import Plan, Site, plan
-from asperity.measurements.discovery.next.sites import Measured, measured, sites_of
+from asperity.learning.discovery.plan import PlacePlan, Site, plan
+from asperity.measurements.discovery.next.sites import MappedCurves, measured, sites_of
 from asperity.measurements.discovery.next.words import said
 from asperity.messages import ArgumentError, known_keys, one_of, shown
 from asperity.report.citing import citations
 
-__all__ = ["GOALS", "Purpose", "Verdict", "next_points"]
+__all__ = ["GOALS", "NextVerdict", "Purpose", "next_points"]
 
 #: what a map may be for
 GOALS = ("modulus", "boundary")
@@ -32,7 +32,7 @@ _CHECKED = 0.05  # and this share of those that there are
 _SEED = 0  # of the places that test a claim: the same results have the same ones
 
 
-class Verdict(IntEnum):
+class NextVerdict(IntEnum):
     """What the results say of the next curves."""
 
     places = 0
@@ -115,17 +115,17 @@ def _cost(cost: Mapping[str, float] | None) -> tuple[float, float] | None:
     return float(given["curve_time"]), float(given["travel_speed"])
 
 
-def _verdict(found: Plan, goal: str, target: float | None) -> Verdict:
+def _verdict(found: PlacePlan, goal: str, target: float | None) -> NextVerdict:
     if not found.related:
-        return Verdict.untold if goal == "boundary" and not found.variogram.telling else Verdict.grid
-    return Verdict.enough if target is not None and found.claim.left <= target else Verdict.places
+        return NextVerdict.untold if goal == "boundary" and not found.variogram.telling else NextVerdict.grid
+    return NextVerdict.enough if target is not None and found.claim.left <= target else NextVerdict.places
 
 
-def _ordered(curves: Measured, sites: Site, found: Plan, verdict: Verdict,
+def _ordered(curves: MappedCurves, sites: Site, found: PlacePlan, verdict: NextVerdict,
              every: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Places, worth and purpose in the order of the way; the first place of all is gone back to after ``every``."""
     chosen, worth, purpose = found.chosen, found.worth, Purpose.measure
-    if verdict == Verdict.enough:
+    if verdict == NextVerdict.enough:
         count = min(max(_LEAST_CHECKS, round(_CHECKED * len(curves.values))), len(sites.free))
         chosen = np.random.default_rng(_SEED).permutation(len(sites.free))[:count]
         worth, purpose = np.zeros(count), Purpose.check
@@ -139,7 +139,7 @@ def _ordered(curves: Measured, sites: Site, found: Plan, verdict: Verdict,
             np.insert(purposes, after, np.int8(Purpose.repeat)))
 
 
-def _dataset(curves: Measured, sites: Site, found: Plan, verdict: Verdict,
+def _dataset(curves: MappedCurves, sites: Site, found: PlacePlan, verdict: NextVerdict,
              ordered: tuple[np.ndarray, np.ndarray, np.ndarray]) -> xr.Dataset:
     places, worth, purpose = ordered
     known = found.known
@@ -161,7 +161,7 @@ def _dataset(curves: Measured, sites: Site, found: Plan, verdict: Verdict,
         "measured_modulus": named("measured", np.exp(curves.values), "Pa", "modulus that was measured"),
         "semivariance": named("lag", alike.semivariance, "1", "half of the mean square difference of ln(modulus)"),
         "pairs": named("lag", alike.pairs, "1", "pairs of curves"),
-        "verdict": ((), np.int8(verdict), flag_attributes(Verdict, "what the results say of the next curves"))}
+        "verdict": ((), np.int8(verdict), flag_attributes(NextVerdict, "what the results say of the next curves"))}
     largest = max(float(worth.max(initial=0.0)), 1e-300)
     variables["worth"] = ("point", worth / largest, variables["worth"][2])
     for name, value, units, meaning in (

@@ -15,7 +15,7 @@ from asperity.messages import ArgumentError, DataError, shown
 from asperity.report.numbers import count_of
 from asperity.units import in_words
 
-__all__ = ["Measured", "measured", "sites_of", "written"]
+__all__ = ["MappedCurves", "measured", "sites_of", "written"]
 
 _ON_IT = 0.05  # of a pitch, by which places are off their lattice at most
 _TAKEN = 0.3  # of a pitch, within which a site has its curve
@@ -24,7 +24,7 @@ _MOST = 250_000  # sites of an area
 _SAME = 1e-6  # of the extent, or of a pitch: places that differ by less are one
 
 
-class Measured(NamedTuple):
+class MappedCurves(NamedTuple):
     """The usable curves of a result; ``everywhere`` also the places of those that are left out."""
 
     places: np.ndarray  # (curve, 2)
@@ -35,7 +35,7 @@ class Measured(NamedTuple):
     said: tuple[str, ...]  # what there is to say of those that are left out
 
 
-def measured(results: xr.Dataset) -> Measured:
+def measured(results: xr.Dataset) -> MappedCurves:
     """The logarithm of the modulus of the usable curves, with the variance of its noise, and their places.
 
     The calibration, common to a session, has no part in the noise: it moves all of them alike.
@@ -58,7 +58,7 @@ def measured(results: xr.Dataset) -> Measured:
     std = np.nan_to_num(results[name].values.astype(float)) / modulus if name else np.zeros(len(modulus))
     if np.ptp(everywhere[usable], axis=0).max() <= 0:
         raise DataError("results with all curves at one place: there is no map to choose the next places by")
-    return Measured(everywhere[usable], np.log(modulus[usable]), std[usable] ** 2,
+    return MappedCurves(everywhere[usable], np.log(modulus[usable]), std[usable] ** 2,
                     everywhere[np.isfinite(everywhere).all(axis=1)], unit, tuple(_left_out(results, usable, name)))
 
 
@@ -80,7 +80,8 @@ def _left_out(results: xr.Dataset, usable: np.ndarray, name: str | None) -> list
     known = codes(results)
     doubtful = [known[int(flag)].name for flag in results["flag"].values[usable]] if "flag" in results else []
     if wrong := doubtful.count("misfit"):
-        said.append(f"{count_of(wrong, 'curve')} {'is' if wrong == 1 else 'are'} flagged misfit: their moduli are apparent ones. Places are chosen "
+        said.append(f"{count_of(wrong, 'curve')} {'is' if wrong == 1 else 'are'} flagged misfit: "
+                    "their moduli are apparent ones. Places are chosen "
                     "by how moduli differ, which stands if the model is wrong in the same way everywhere.")
     if name is None:
         said.append("No uncertainty of the moduli is known: the noise is part of what changes from place to place.")
@@ -90,7 +91,7 @@ def _left_out(results: xr.Dataset, usable: np.ndarray, name: str | None) -> list
     return said
 
 
-def sites_of(curves: Measured, budget: int, area: Sequence[float] | None, spacing: float | None) -> Site:
+def sites_of(curves: MappedCurves, budget: int, area: Sequence[float] | None, spacing: float | None) -> Site:
     """The sites of an area, and those of them that are free.
 
     Args:
@@ -110,7 +111,7 @@ def sites_of(curves: Measured, budget: int, area: Sequence[float] | None, spacin
         pitch *= _FINER
 
 
-def _box(curves: Measured, area: Sequence[float] | None) -> tuple[np.ndarray, np.ndarray]:
+def _box(curves: MappedCurves, area: Sequence[float] | None) -> tuple[np.ndarray, np.ndarray]:
     if area is None:
         return curves.everywhere.min(axis=0), curves.everywhere.max(axis=0)
     corners = np.asarray(area, float)
@@ -128,7 +129,7 @@ def _pitch(places: np.ndarray) -> float:
     return pitch if np.abs(steps - np.rint(steps)).max() <= _ON_IT else _FINER * spacing_of(places)
 
 
-def _lattice(curves: Measured, low: np.ndarray, high: np.ndarray, pitch: float) -> Site:
+def _lattice(curves: MappedCurves, low: np.ndarray, high: np.ndarray, pitch: float) -> Site:
     from scipy.spatial import KDTree
 
     if not np.prod((high - low) / pitch + 1) <= _MOST:

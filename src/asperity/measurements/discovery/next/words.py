@@ -6,9 +6,9 @@ import numpy as np
 import xarray as xr
 
 from asperity.learning.discovery.acquisition import two_means
-from asperity.learning.discovery.plan import Plan, Site
+from asperity.learning.discovery.plan import PlacePlan, Site
 from asperity.learning.discovery.tour import length_of
-from asperity.measurements.discovery.next.sites import Measured, written
+from asperity.measurements.discovery.next.sites import MappedCurves, written
 from asperity.report.numbers import count_of, plain
 
 __all__ = ["headline", "said"]
@@ -35,7 +35,8 @@ def headline(made: xr.Dataset) -> str:
                                       left=_percent(float(made.attrs["target"])))
 
 
-def said(made: xr.Dataset, curves: Measured, sites: Site, found: Plan, cost: tuple[float, float] | None) -> list[str]:
+def said(made: xr.Dataset, curves: MappedCurves, sites: Site, found: PlacePlan,
+         cost: tuple[float, float] | None) -> list[str]:
     """What is known, how sure, and what was left out."""
     told = [_alike(found, curves.unit), *(_unrelated(curves) if not found.related else _claimed(made, found)),
             *_sites(made, sites, curves)]
@@ -47,7 +48,7 @@ def said(made: xr.Dataset, curves: Measured, sites: Site, found: Plan, cost: tup
     return [*told, *_drift(curves, sites.pitch), *curves.said]
 
 
-def _alike(found: Plan, unit: str) -> str:
+def _alike(found: PlacePlan, unit: str) -> str:
     alike = found.variogram
     noise = "" if alike.noise <= 0 else (
         f"; the noise of the curves explains {_percent(min(alike.noise / max(alike.semivariance[0], 1e-300), 1.0))} "
@@ -56,7 +57,7 @@ def _alike(found: Plan, unit: str) -> str:
             f"variance of all curves (of unrelated curves {_percent(alike.chance)} had neighbors as alike){noise}.")
 
 
-def _unrelated(curves: Measured) -> list[str]:
+def _unrelated(curves: MappedCurves) -> list[str]:
     """What can be said of curves that know nothing of each other: mean, spread, and the shares of two groups."""
     values, count = curves.values, len(curves.values)
     mean, spread = float(values.mean()), float(values.std(ddof=1))
@@ -69,7 +70,7 @@ def _unrelated(curves: Measured) -> list[str]:
             "smaller than the distance of neighbors: then curves closer to each other would show it."]
 
 
-def _claimed(made: xr.Dataset, found: Plan) -> list[str]:
+def _claimed(made: xr.Dataset, found: PlacePlan) -> list[str]:
     claim, target = found.claim, float(made.attrs.get("target", np.nan))
     check = claim.check
     if made.attrs["goal"] == "modulus":
@@ -101,7 +102,7 @@ def _groups(made: xr.Dataset) -> list[str]:
         "materials. For its map say --for modulus."]
 
 
-def _sites(made: xr.Dataset, sites: Site, curves: Measured) -> list[str]:
+def _sites(made: xr.Dataset, sites: Site, curves: MappedCurves) -> list[str]:
     told = [f"Chosen from {count_of(len(sites.free), 'free site')} {written(sites.pitch, curves.unit)} apart; x and y "
             "are those of the results' own frame."]
     repeats = int((made["purpose"].values == 1).sum())
@@ -109,7 +110,7 @@ def _sites(made: xr.Dataset, sites: Site, curves: Measured) -> list[str]:
     return told + ([f"{some}, to see drift and a worn tip."] if repeats else [])
 
 
-def _drift(curves: Measured, pitch: float) -> list[str]:
+def _drift(curves: MappedCurves, pitch: float) -> list[str]:
     """What repeats at the first place say: whether tip and sample are still those that they were."""
     near = np.flatnonzero(np.hypot(*(curves.places - curves.places[0]).T) < _SAME_PLACE * pitch)
     if len(near) < 2:
