@@ -2,12 +2,12 @@
 # # The boundary of two materials, in a loop with an instrument
 #
 # Two materials, one three times as stiff as the other, in a field of 20 um. A loop asks after every 12 curves where the
-# next ones tell most; beside it stands a grid of 10 x 10 curves. The instrument is a virtual one: each curve is simulated
-# at the place that was asked for and fitted like a measured one.
+# next ones tell most; beside it stands a grid of 10 x 10 curves. The instrument is a virtual one: each curve is
+# simulated at the place that was asked for and fitted like a measured one.
 #
-# Here the discs are one to four sites wide, and some are smaller than what the first 16 curves can meet: 64 curves of the
-# loop tell less than 100 of the grid (6.9 % of sites wrong against 2.8 %), and the loop says so itself: it expects 19 %.
-# With inclusions that the first curves meet, of 6 to 13 sites, 64 tell as much as 100 (`docs/where_to_measure.md`).
+# Here the discs are one to four sites wide, and some are smaller than what the first 16 curves can meet: 64 curves of
+# the loop tell less than 100 of the grid (6.9 % of sites wrong against 2.8 %), and the loop expects 19 % itself. With
+# inclusions that the first curves meet, of 6 to 13 sites, 64 tell as much as 100 (`docs/where_to_measure.md`).
 
 # %%
 import sys

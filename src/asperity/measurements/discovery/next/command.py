@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asperity.messages import quoted
 from asperity.terminal.options import Json, Results, given, in_options, option, output
 from asperity.terminal.running import guarded, keep_apart, say
 from asperity.units import parse
@@ -23,7 +24,7 @@ def _area(written: str) -> str:
     try:
         corners = [parse(part, "m") for part in written.split(",")]
     except ValueError as error:
-        raise typer.BadParameter(f"{error}; an area is LEFT,BOTTOM,RIGHT,TOP such as 0um,0um,20um,20um") from error
+        raise typer.BadParameter(f"{quoted(str(error))}; an area is LEFT,BOTTOM,RIGHT,TOP such as 0um,0um,20um,20um") from error
     if len(corners) != 4 or corners[0] >= corners[2] or corners[1] >= corners[3]:
         raise typer.BadParameter("an area is LEFT,BOTTOM,RIGHT,TOP such as 0um,0um,20um,20um, left below right and "
                                  "bottom below top")
