@@ -29,7 +29,7 @@ def do(folder, kind, number, how):
     stand_in = simple_fit.install()
     stand_in.fit_curves = _deadly(simple_fit.fit_curves)
     learn = _deadly(lambda part, **_: part)
-    stand_in.session_noises = lambda parts, model, *, segment: simple_fit.session_noises(
+    stand_in.session_noises = lambda parts, model, *, segment, asked: simple_fit.session_noises(
         map(learn, parts), model, segment=segment)
     from asperity.measurements.force_curves import tasks
 
@@ -45,5 +45,6 @@ def real(folder, kind, number, how):
         fit, learn = fit_curves.usual
         look = _deadly(lambda part, **_: part)
         fit_curves.fit_curves = _deadly(fit)
-        fit_curves.session_noises = lambda parts, model, *, segment: learn(map(look, parts), model, segment=segment)
+        fit_curves.session_noises = lambda parts, model, *, segment, asked: learn(
+            map(look, parts), model, segment=segment, asked=asked)
     tasks.do(folder, kind, number, how)

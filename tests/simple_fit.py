@@ -18,19 +18,19 @@ CALLS = []
 Learnt = float  # of a session: the noise, N
 
 
-def learn_noise(dataset, model, *, segment):
+def learn_noise(dataset, model, *, segment, asked=None):
     force = dataset["force"].sel(segment=segment)
     longest = int(dataset["sample_count"].sel(segment=segment).max())  # not what its neighbors are padded to
     return float(np.nanstd(np.diff(force.values[:, : longest // 4], axis=1)) / np.sqrt(2))
 
 
-def session_noises(parts, model, *, segment):
+def session_noises(parts, model, *, segment, asked=None):
     return {session: learn_noise(part.isel(curve=part["session"].values == session), model, segment=segment)
             for part in parts for session in dict.fromkeys(map(str, part["session"].values))}
 
 
 def fit_curves(dataset, model, *, noise, segment="approach", spring_constant_std=0.0, sensitivity_std=0.0,
-               radius_std=0.0):
+               radius_std=0.0, asked=None):
     CALLS.append(dataset.sizes["curve"])
     noise = [noise[str(session)] for session in dataset["session"].values]
     force = dataset["force"].sel(segment=segment).values

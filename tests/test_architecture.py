@@ -88,6 +88,7 @@ MANY_PARAMETERS = {
     "measurements/discovery/next/command.py:next_points": "one option per physical input of the command",
     "measurements/discovery/next/points.py:next_points": "goal, area, what is enough, what a curve costs",
     "measurements/tapping/command.py:tapping": "one option per physical input of the command",
+    "measurements/discovery/experiment/command.py:experiment": "one option per physical input of the command",
     "measurements/atoms/command.py:mechanics": "one option per physical input of the command",
     "measurements/atoms/command.py:train": "one option per physical input of the command",
     "measurements/atoms/command.py:predict": "one option per name of an entry of the file",

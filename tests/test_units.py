@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asperity.units import in_words, parse
+from asperity.units import in_words, parse, parse_range
 
 
 @pytest.mark.parametrize(("text", "unit", "value"), [
@@ -45,3 +45,17 @@ def test_what_it_writes_it_reads(value, unit):
     assert parse(in_words(value, unit), unit) == pytest.approx(value, rel=0.006)
     number = float(in_words(value, unit).split()[0])
     assert 1 <= number < 1000 or value > 1e12
+
+
+@pytest.mark.parametrize(("text", "ends"), [
+    ("1kPa..20kPa", (1e3, 2e4)), ("1..20 kPa", (1e3, 2e4)), ("2MPa", (2e6, 2e6)), ("500Pa .. 0.1MPa", (500, 1e5))])
+def test_a_range_is_read_with_the_unit_of_its_end(text, ends):
+    assert parse_range(text, "Pa") == pytest.approx(ends, rel=1e-14)
+
+
+@pytest.mark.parametrize(("text", "why"), [("20kPa..1kPa", "larger end first"), ("1..20", "lacks its unit"),
+                                           ("1kPa..", "not a number"), ("1kPa..2kPa..3kPa", "where a multiple of Pa"),
+                                           ("1nm..2kPa", "multiple of Pa")])
+def test_a_wrong_range_is_named(text, why):
+    with pytest.raises(ValueError, match=why):
+        parse_range(text, "Pa")

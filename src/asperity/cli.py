@@ -15,6 +15,7 @@ import asperity
 from asperity.measurements import command as stored
 from asperity.measurements.atoms import command as atoms
 from asperity.measurements.calibration import command as calibration
+from asperity.measurements.discovery.experiment import command as discovery
 from asperity.measurements.discovery.next import command as next_places
 from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
@@ -58,6 +59,7 @@ def doctor(as_json: Json = False) -> None:
 
 app.add_typer(calibration.calibrate, name="calibrate")
 app.add_typer(atoms.atoms, name="atoms")
+app.add_typer(discovery.design, name="design")
 for command in (
     *(force_curves.correct, images.image, images.drift, rheometry.spectrum, rheometry.relax,
       tip_force.force, tapping.tapping, time_series.dynamics),

@@ -7,7 +7,7 @@ import re
 
 from asperity.messages import ArgumentError
 
-__all__ = ["in_words", "parse"]
+__all__ = ["in_words", "parse", "parse_range"]
 
 _PREFIX = {"": 0, "f": -15, "p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "k": 3, "M": 6, "G": 9}
 #: SI unit -> spelling -> (factor, takes prefixes)
@@ -66,6 +66,29 @@ def parse(text: str, unit: str, expected: str = "") -> float:
     if not math.isfinite(found := float(f"{float(number) * factor:.15g}")):
         raise ArgumentError(f"'{text}' is too large for a number; expected for example {example}")
     return found
+
+
+def parse_range(text: str, unit: str, expected: str = "") -> tuple[float, float]:
+    """Both ends of a range, ``1kPa..20kPa`` or ``1..20kPa``, in ``unit`` (SI); a single quantity is both.
+
+    >>> parse_range("1kPa..20kPa", "Pa"), parse_range("1..20 kPa", "Pa"), parse_range("2MPa", "Pa")
+    ((1000.0, 20000.0), (1000.0, 20000.0), (2000000.0, 2000000.0))
+
+    Raises:
+        ValueError: as `parse`, or the larger end stands first.
+    """
+    first, dots, last = text.partition("..")
+    if not dots:
+        return (value := parse(text, unit, expected)), value
+    high = parse(last, unit, expected)
+    written = _NUMBER.match(first)
+    borrowed = _NUMBER.match(last)
+    if written and borrowed and not written[2] and borrowed[2]:
+        first += borrowed[2]
+    low = parse(first, unit, expected)
+    if low > high:
+        raise ArgumentError(f"'{text}' has the larger end first; expected for example {last.strip()}..{first.strip()}")
+    return low, high
 
 
 def _factors(unit: str) -> dict[str, float]:

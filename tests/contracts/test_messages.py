@@ -40,7 +40,7 @@ TAKES = {
     "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set(),
     "crystal_mechanics": {"crystal file", "atoms file", "None", "[]"},
     "next_points": {"places"},
-    "predict_atoms": {"crystal file", "atoms file"}, "train_potential": {"atoms file"}}
+    "plan_experiment": {"5"}, "predict_atoms": {"crystal file", "atoms file"}, "train_potential": {"atoms file"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
 NONSENSE = {"None": None, "5": 5, "-1": -1, "nan": float("nan"), "text": "text", "[]": [], "list": [None, 5],
@@ -62,7 +62,7 @@ SENSE = {
     ("", "contact_point"): set(NONSENSE),  # an array; no curve here has the segment that it is for
 }
 #: what a verb needs beside its data
-NEEDS = {"predict": {"separation": [1e-9]}}
+NEEDS = {"predict": {"separation": [1e-9]}, "plan_experiment": {"modulus": 1e4}}
 #: of the data below that a verb takes, which one it gets
 PREFERRED = ("file", "image file", "curves", "image", "results", "power", "table", "relaxation", "force table",
              "shift table", "motion table", "law", "places", "crystal file", "atoms file")
@@ -139,7 +139,7 @@ def first(name, data, tmp_path):
     """A call of the verb with data that it takes, as keyword arguments."""
     own = list(parameters(EVERY[name]))
     kind = next((kind for kind in PREFERRED if kind in TAKES[name]), None)
-    given = {own[0]: data[kind], **NEEDS.get(name, {})} if kind else {}
+    given = {**({own[0]: data[kind]} if kind else {}), **NEEDS.get(name, {})}
     return given | {key: str(tmp_path / "out.nc") for key in ("out", "path") if key in own[1:]}
 
 
@@ -156,7 +156,7 @@ def test_wrong_data_are_named(name, data, tmp_path, monkeypatch):
     taken = {*TAKES[name], "file", *tables, *atoms}
     wrong = {kind: value for kind, value in {**NONSENSE, **data}.items() if kind not in taken}
     for value in wrong.values():
-        given = {own[0]: value, **NEEDS.get(name, {}),
+        given = {**NEEDS.get(name, {}), own[0]: value,
                  **{key: str(tmp_path / "out.nc") for key in ("out", "path") if key in own[1:]}}
         with pytest.raises(AsperityError) as error:
             EVERY[name](**given)

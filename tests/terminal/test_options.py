@@ -76,6 +76,7 @@ WORKING = {
     "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
     "atoms mechanics": ["--crystal", "Si"], "atoms train": ["atoms.xyz", "--by", "random", "--epochs", "2"],
     "atoms predict": ["atoms.xyz", "--potential", "stillinger-weber"],
+    "design experiment": ["--modulus", "1kPa..20kPa"],
     "calibrate spring-constant": ["noise.tnd"], "calibrate sensitivity": ["map.csv"],
     "calibrate scanner": ["map.csv"], "calibrate tip": ["picture.spm", "--size", "5"]}
 #: where the work begins, in vain: the arguments are checked before
@@ -85,7 +86,7 @@ WORK = {"force_curves.sessions": ("SessionNoise.__call__",), "force_curves.demo"
         "time_series.series": ("_modes",),
         "tapping.curves": ("_settle",), "atoms.mechanics": ("_found",),
         "atoms.training": ("_trained",), "atoms.prediction": ("answered",),
-        "calibration.cantilever": ("thermal_calibration.calibrate",)}
+        "discovery.experiment.plan": ("judged",), "calibration.cantilever": ("thermal_calibration.calibrate",)}
 
 
 def in_vain(*_, **__):

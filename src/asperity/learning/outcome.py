@@ -27,6 +27,7 @@ class Outcome(IntEnum):
     uncalibrated = 11
     unreadable = 12
     not_fitted = 13
+    excluded = 14
 
     @property
     def meaning(self) -> str:
@@ -64,10 +65,12 @@ _MEANING = {
                        "the end.",
     Outcome.no_contact: "The force never rises above the noise: the tip did not touch, or the wrong segment "
                         "was chosen.",
-    Outcome.too_few_samples: "Too few samples for the fit and its noise (24 at least).",
+    Outcome.too_few_samples: "Too few samples for the fit and its noise (24 at least), or in contact within the window "
+                             "that was asked for (12).",
     Outcome.uncalibrated: "No spring constant or sensitivity for this curve; give --spring-constant or "
                           "--sensitivity.",
     Outcome.unreadable: "The data of this curve could not be read, or broke its fit; the cause is named with the "
                         "curve.",
+    Outcome.excluded: "Left out by the person who asked for the analysis; the reason is kept with the results.",
     Outcome.not_fitted: "The method does not apply to this curve; the findings name the cause.",
 }

@@ -12,6 +12,7 @@ from asperity.data import provenance
 from asperity.data.verbs import verb
 from asperity.measurements.atoms.mechanics import crystal_mechanics
 from asperity.measurements.atoms.prediction import predict_atoms
+from asperity.measurements.discovery.experiment.plan import plan_experiment
 from asperity.measurements.discovery.next.points import next_points
 from asperity.measurements.force_curves.analyze import analyze
 from asperity.measurements.force_curves.fit import fit
@@ -46,7 +47,8 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "force_law_of_frequency_shift": force_law_of_frequency_shift, "predict": predict,
     "series_model": series_model, "tapping": tapping,
     "crystal_mechanics": crystal_mechanics, "predict_atoms": predict_atoms,
-    "next_points": next_points}
+    "next_points": next_points,
+    "plan_experiment": plan_experiment}
 
 
 @verb()

@@ -41,6 +41,7 @@ FLAG_COLORS = {
     Outcome.uncalibrated: "#777777",
     Outcome.unreadable: "#222222",
     Outcome.not_fitted: "#bbbbbb",
+    Outcome.excluded: "#cc99bb",
 }
 _TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from asperity.units import parse
+from asperity.units import parse, parse_range
 
-__all__ = ["CLUSTER", "Batch", "Calibration", "Channel", "Check", "HalfAngle", "Images", "Json", "Model", "Out",
-           "Paths", "Pixel", "PlanOnly", "PoissonRatio", "PunchRadius", "Radius", "RadiusStd", "Recipe", "Restart",
-           "Results", "Scheduler", "Segment", "Sensitivity", "SensitivityStd", "SpringConstant", "SpringConstantStd",
-           "Stored", "Thickness", "Unit", "Workers", "given", "in_options", "option",
-           "output"]
+__all__ = ["CLUSTER", "Baseline", "Batch", "Calibration", "Channel", "Check", "Exclude", "HalfAngle", "Images", "Json",
+           "Model", "Out", "Paths", "Pixel", "PlanOnly", "PoissonRatio", "PunchRadius", "Radius", "RadiusStd",
+           "Recipe", "Restart", "Results", "Scheduler", "Segment", "Sensitivity", "SensitivityStd", "SpringConstant",
+           "SpringConstantStd", "Stored", "Thickness", "Unit", "Window", "Workers", "given", "in_options", "option",
+           "output", "range_option"]
 
 
 #: unit -> the least and the most that a person can mean: what lies beyond is a slip of the sign or of the unit
@@ -41,6 +41,22 @@ def option(unit: str, metavar: str, text: str, within: tuple[str, str] | None = 
             meant = f"; did you mean {written}%?" if unit == "1" and 1 < found <= 100 and "%" not in written else ""
             raise typer.BadParameter(f"'{written}' lies outside of {least} to {most}{meant}")
         return found
+
+    return typer.Option(*names, parser=parser, metavar=metavar, help=text, show_default=False)
+
+
+def range_option(unit: str, metavar: str, text: str, within: tuple[str, str], *names: str) -> Any:
+    """An option whose value is a quantity or a range of it, ``1kPa..20kPa``, read as its two ends in SI."""
+    least, most = within
+
+    def parser(written: str) -> Any:
+        try:
+            low, high = parse_range(written, unit)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        if not parse(least, unit) <= low <= high <= parse(most, unit):
+            raise typer.BadParameter(f"'{written}' lies outside of {least} to {most}")
+        return low, high
 
     return typer.Option(*names, parser=parser, metavar=metavar, help=text, show_default=False)
 
@@ -92,6 +108,15 @@ Segment = Annotated[
     str | None,
     typer.Option(help="The segment to fit. (default: retract with adhesion, else approach)", show_default=False),
 ]
+Window = Annotated[str | None, typer.Option(
+    metavar="RANGE", help="What is fitted in contact: 0..500nm of indentation, 0.1..2nN of force or 10%..90% of the "
+    "largest. (default: all)", show_default=False)]
+Baseline = Annotated[str | None, typer.Option(
+    metavar="RANGE", help="What is fitted before contact, so far from it: 200nm..2um. (default: all)",
+    show_default=False)]
+Exclude = Annotated[Path | None, typer.Option(
+    metavar="TABLE", help="Curves to leave out: file, curve_in_file and reason, as rows of a results.csv.",
+    show_default=False)]
 SpringConstant = Annotated[float | None, option("N/m", "STIFFNESS", "Replaces the file's, e.g. 0.04N/m.")]
 Sensitivity = Annotated[float | None, option("m/V", "LENGTH/V", "Replaces the file's, e.g. 40nm/V.")]
 SpringConstantStd = Annotated[float | None, option("1", "RELATIVE", "Its standard uncertainty, e.g. 10%.")]

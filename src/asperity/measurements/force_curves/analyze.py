@@ -26,6 +26,13 @@ from asperity.data.scheduler import Dask, require_dask, require_safe
 from asperity.data.verbs import verb
 from asperity.data.workers import AbstractHands, Processes
 from asperity.measurements.force_curves import heights, tasks, unreadable
+from asperity.measurements.force_curves.controls import (
+    Exclusions,
+    controls,
+    decisions,
+    excluded_entries,
+    resolved_exclusions,
+)
 from asperity.measurements.force_curves.read import Paths, listed
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
@@ -58,14 +65,15 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
             calibration: Calibration | Iterable[Calibration] | None = None,
             spring_constant: float | None = None, sensitivity: float | None = None,
             spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+            window: str | None = None, baseline: str | None = None, exclude: Exclusions | None = None,
             out: str | PathLike[str] | None = None, batch: int = 512, check: bool = False, restart: bool = False,
             workers: int = 1, scheduler: str | None = None, progress: jobs.Progress | None = None) -> xr.Dataset:
     """Read, correct, fit and report all force curves under ``paths``, in one call that can be interrupted.
 
     Args:
         paths, spring_constant, sensitivity: as `read`; folders are searched to any depth.
-        model, segment, spring_constant_std, sensitivity_std, radius_std: as `fit`; the model ``auto`` is
-            chosen on up to 64 curves (see `select`).
+        model, segment, spring_constant_std, sensitivity_std, radius_std, window, baseline, exclude: as `fit`; the
+            model ``auto`` is chosen on up to 64 whole curves (see `select`).
         calibration: what `asperity.calibrate` measured, datasets or their files: spring constant, sensitivity
             and tip with their uncertainties, where they are not given here; a scanner corrects the heights of
             files that hold no sensor's.
@@ -94,7 +102,9 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     if scheduler is not None:
         _require_scheduler(scheduler, workers)
     alone = workers == 1 and scheduler is None
-    analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, batch, check)
+    asked = {"window": window, "baseline": baseline, "exclude": excluded_entries(exclude) or None}
+    analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, {"batch": batch, "check": check}
+                                     | asked)
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, progress=progress,
                   loop=None if alone else tasks.shared(analysis, partial(_hands, workers, scheduler))) as chunks:
@@ -116,7 +126,10 @@ def prepare(paths: Paths, model: Model = "hertz", *, out: str | PathLike[str], s
                                 "--plan-only out")
     said = {name: numbers.get(name) for name in ("spring_constant", "sensitivity")}
     std = {name: numbers.get(name, 0.0) for name in ("spring_constant_std", "sensitivity_std", "radius_std")}
-    analysis, _, job = _prepared(paths, model, segment, calibration, said, std, batch, bool(numbers.get("check")))
+    asked = {"window": numbers.get("window"), "baseline": numbers.get("baseline"),
+             "exclude": excluded_entries(numbers.get("exclude")) or None}
+    analysis, _, job = _prepared(paths, model, segment, calibration, said, std,
+                                 {"batch": batch, "check": bool(numbers.get("check"))} | asked)
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, loop=tasks.planned(analysis)) as chunks:
         return len(chunks)
@@ -143,18 +156,21 @@ def _fitted(analysis: Analysis, number: int) -> xr.Dataset:
 
 def _prepared(paths: Paths, model: Model, segment: str | None,
               calibration: Calibration | Iterable[Calibration] | None, said: Mapping[str, float | None],
-              std: Mapping[str, float], batch: int, check: bool) -> tuple[Analysis, dict[str, str], dict[str, Any]]:
+              std: Mapping[str, float], how: Mapping[str, Any]) -> tuple[Analysis, dict[str, str], dict[str, Any]]:
     """What there is to do, the attributes of its results, and what must be equal for chunks to be used again."""
     if segment is not None:
         known_segment(segment)
+    asked = controls(how["window"], how["baseline"], how["exclude"])
     measured = calibrations.records(calibration)
-    arguments = {"paths": listed(paths), "calibration": measured or None, **said, **std, "batch": batch}
+    arguments = {"paths": listed(paths), "calibration": measured or None, **said, **std, **how}
+    check = arguments.pop("check")
     model, given, std = calibrations.applied(measured, model, said, std)
     wanted = segment or ("retract" if is_auto(model) else usual_segment(model))
     opened, statuses = curve_files.open_files(listed(paths), segment=wanted, **given)
     if not opened:
         raise NothingToAnalyze(statuses)
     contradicted = _contradicted(opened)
+    asked = resolved_exclusions(asked, (source.dataset for source in opened))
     opened = heights.sources(opened, measured)
     model, trial = _decided(opened, model, wanted, std) if is_auto(model) else (model, {})
     template = resolved(model, opened)
@@ -163,10 +179,10 @@ def _prepared(paths: Paths, model: Model, segment: str | None,
     arguments |= {"model": template.record, "segment": options["segment"]}
     step = provenance.step("analyze", arguments, inputs=[source.record for source in opened])
     attrs = template.attributes(*FITTED_BY) | _about_files(statuses) | trial | {"history": json.dumps([step])}
-    attrs |= contradicted | averages_taken(opened, options["segment"])
+    attrs |= contradicted | averages_taken(opened, options["segment"]) | decisions(asked)
     sources = [part for source in opened for part in by_session(source)]
-    noise = SessionNoise(sources, template, options["segment"])
-    return Analysis(opened, given, measured, noise, plan(sources, batch), options), attrs, _job(step)
+    noise = SessionNoise(sources, template, options["segment"], asked)
+    return Analysis(opened, given, measured, noise, plan(sources, how["batch"]), options), attrs, _job(step)
 
 
 def _decided(sources: Sequence[Source], model: Model, segment: str,

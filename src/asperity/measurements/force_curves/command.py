@@ -15,9 +15,11 @@ import typer
 
 import asperity
 from asperity.terminal.options import (
+    Baseline,
     Batch,
     Calibration,
     Check,
+    Exclude,
     HalfAngle,
     Json,
     Model,
@@ -38,6 +40,7 @@ from asperity.terminal.options import (
     SpringConstantStd,
     Stored,
     Thickness,
+    Window,
     Workers,
     given,
     option,
@@ -84,7 +87,7 @@ def _print(results: Any, as_json: bool, outputs: Sequence[Path], contents: Any =
         typer.echo(json.dumps(found | {"outputs": [str(path) for path in outputs]}))
     else:
         values = [f"{finding.name}: {finding.line}" for finding in findings(contents)]
-        chosen = [str(line) for line in listed(results, "selection")]
+        chosen = [str(line) for about in ("selection", "decisions") for line in listed(results, about)]
         lines = [headline(contents), *chosen, *values, *closeness(contents), flag_line(contents), *causes(contents),
                  *glitches(contents), *not_read(contents), *_about_files(found), *assumptions(results),
                  *concerns(judged(contents))]
@@ -126,6 +129,9 @@ def analyze(
     spring_constant_std: SpringConstantStd = None,
     sensitivity_std: SensitivityStd = None,
     radius_std: RadiusStd = None,
+    window: Window = None,
+    baseline: Baseline = None,
+    exclude: Exclude = None,
     out: Out = Path("asperity-results"),
     recipe: Recipe = None,
     batch: Batch = None,
@@ -141,19 +147,10 @@ def analyze(
 
     tip = given(radius=radius, half_angle=half_angle, punch_radius=punch_radius, thickness=thickness,
                  poisson_ratio=poisson_ratio)
-    options = given(
-        segment=segment,
-        calibration=calibration,
-        spring_constant=spring_constant,
-        sensitivity=sensitivity,
-        batch=batch,
-        spring_constant_std=spring_constant_std,
-        sensitivity_std=sensitivity_std,
-        radius_std=radius_std,
-        check=check or None,
-        workers=workers,
-        scheduler=scheduler,
-    )
+    options = given(segment=segment, calibration=calibration, spring_constant=spring_constant, sensitivity=sensitivity,
+                    batch=batch, spring_constant_std=spring_constant_std, sensitivity_std=sensitivity_std,
+                    radius_std=radius_std, window=window, baseline=baseline, exclude=exclude, check=check or None,
+                    workers=workers, scheduler=scheduler)
     try:
         with progress() as tell:
             results = (_planned if plan_only else asperity.analyze)(
@@ -256,6 +253,9 @@ def fit(
     spring_constant_std: SpringConstantStd = None,
     sensitivity_std: SensitivityStd = None,
     radius_std: RadiusStd = None,
+    window: Window = None,
+    baseline: Baseline = None,
+    exclude: Exclude = None,
     batch: Batch = None,
     out: Stored = Path("results.nc"),
     as_json: Json = False,
@@ -270,6 +270,9 @@ def fit(
         spring_constant_std=spring_constant_std,
         sensitivity_std=sensitivity_std,
         radius_std=radius_std,
+        window=window,
+        baseline=baseline,
+        exclude=exclude,
         batch=batch,
     )
     curves = asperity.read(paths)

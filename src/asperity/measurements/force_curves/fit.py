@@ -9,6 +9,13 @@ from asperity.data import jobs, provenance
 from asperity.data.curve_files import Source
 from asperity.data.verbs import verb
 from asperity.measurements.force_curves import unreadable
+from asperity.measurements.force_curves.controls import (
+    Exclusions,
+    controls,
+    decisions,
+    excluded_entries,
+    resolved_exclusions,
+)
 from asperity.measurements.force_curves.sessions import (
     FITTED_BY,
     SessionNoise,
@@ -27,6 +34,7 @@ __all__ = ["fit"]
 @verb(dataset="curves")
 def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = None,
         spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
+        window: str | None = None, baseline: str | None = None, exclude: Exclusions | None = None,
         batch: int = 512, progress: jobs.Progress | None = None) -> xr.Dataset:
     """Fit a contact model to every curve.
 
@@ -37,6 +45,8 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
             shows it, the jump in does not), else ``approach``.
         spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties (0.1 is 10 %)
             of the calibration; they become the part ``modulus_std_calibration``.
+        window, baseline, exclude: the part of each curve that counts, and the curves that do not (see
+            `asperity.measurements.force_curves.controls.controls`).
         batch: curves in memory at a time.
         progress: called with (finished curves, all curves).
 
@@ -47,14 +57,16 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     segment = one_of("segment", segment or usual_segment(model), dataset["segment"].values)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
+    asked = resolved_exclusions(controls(window, baseline, entries := excluded_entries(exclude) or None), [dataset])
     sources = list(by_session(Source(dataset, {})))
     template = resolved(model, [dataset])
-    noise = SessionNoise(sources, template, segment)
+    noise = SessionNoise(sources, template, segment, asked)
     chunks = plan(sources, batch)
     with jobs.run({}, [chunk.size for chunk in chunks], lambda i: fit_chunk(sources, chunks[i], noise, options),
                   progress=progress) as finished:
         results = join(list(finished))
     unreadable.say(results.attrs)
-    step = provenance.step("fit", {"model": template.record, **options, "batch": batch})
-    named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment))
+    said = {"window": window, "baseline": baseline, "exclude": entries}
+    step = provenance.step("fit", {"model": template.record, **options, **said, "batch": batch})
+    named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment) | decisions(asked))
     return provenance.record(named, step, before=dataset)

@@ -25,6 +25,7 @@ from asperity.learning.least_squares import Fit, contact_force, least_squares
 from asperity.learning.noise import Contrasts, SharedNoise, Spectra
 from asperity.learning.student import wide
 from asperity.learning.uncertainty import ErrorBars, ParameterEstimates, error_bars, estimate, of_windows, spread
+from asperity.measurements.force_curves.controls import EVERYTHING, Controls
 from asperity.measurements.force_curves.fit_results import Fitted, Level, first_touch, results, touching
 from asperity.measurements.force_curves.segments import Segment, segment_of
 from asperity.messages import WAITED_FOR, ArgumentError
@@ -34,6 +35,7 @@ __all__ = ["Learnt", "fit_curves", "learn_noise", "session_noises"]
 
 _log = logging.getLogger("asperity")
 
+_AGAIN = 3  # fits to a window: each moves the contact point that it is counted from by a fraction of the last one
 _GIVEN = {"units": "1", "long_name": "relative standard uncertainty that was given"}
 
 
@@ -75,31 +77,34 @@ class _OwnNoise(NamedTuple):
     contact: Scatter  # how a mean square of the samples in contact scatters
 
 
-def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True) -> Learnt:
+def learn_noise(dataset: xr.Dataset, model: AbstractContactModel, *, segment: str, tilt: bool = True,
+                asked: Controls = EVERYTHING) -> Learnt:
     """The noise that the curves of one session share, from what their fits leave.
 
     Where no curve has a baseline, the residuals of the whole fit stand in.
     """
-    return _learnt(_shown(dataset, model, segment, tilt))
+    return _learnt(_shown(dataset, model, segment, tilt, asked))
 
 
-def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *,
-                   segment: str) -> dict[str, Learnt]:
+def session_noises(parts: Iterable[xr.Dataset], model: AbstractContactModel, *, segment: str,
+                   asked: Controls = EVERYTHING) -> dict[str, Learnt]:
     """As `learn_noise`, for all sessions that are in ``parts``, each in memory only for its turn."""
     found: dict[str, list[_Shown]] = {}
     _log.log(WAITED_FOR, "learning the noise")
     for part in parts:
-        for session, shown in zip(part["session"].values, _shown(part, model, segment, True), strict=True):
+        for session, shown in zip(part["session"].values, _shown(part, model, segment, True, asked),
+                                  strict=True):
             found.setdefault(str(session), []).append(shown)
     learnt = {session: _learnt(shown) for session, shown in found.items()}
     _log.log(WAITED_FOR, "curves")
     return learnt
 
 
-def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt: bool) -> list[_Shown]:
+def _shown(dataset: xr.Dataset, model: AbstractContactModel, segment: str, tilt: bool,
+           asked: Controls) -> list[_Shown]:
     """What each curve shows of its noise."""
     with jax.enable_x64(True):
-        solution = _solve(segment_of(dataset, segment), model, segment, tilt)
+        solution = _solve(segment_of(dataset, segment), model, segment, tilt, asked)
         residual, contact = _residual(model, solution)
         found = estimate(model, solution.scaled, solution.fit, solution.segment.spring_constant, _relative(model),
                          tilt=tilt, leveled=True)  # the sources of a fit, so that nothing is compiled twice
@@ -152,7 +157,7 @@ def _contrasts(left: np.ndarray, seen: np.ndarray, baselines: Sequence[np.ndarra
 def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learnt | Mapping[str, Learnt],
                segment: str = "approach",
                spring_constant_std: float = 0.0, sensitivity_std: float = 0.0, radius_std: float = 0.0,
-               calibration_correlation: float = 0.0, tilt: bool = True) -> xr.Dataset:
+               calibration_correlation: float = 0.0, tilt: bool = True, asked: Controls = EVERYTHING) -> xr.Dataset:
     """Fit every curve of a loaded dataset.
 
     Args:
@@ -165,6 +170,7 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         calibration_correlation: of the errors of spring constant and sensitivity, -1 to 1: negative where
             the one was measured with the other.
         tilt: fit a slope of the baseline.
+        asked: which samples count, and which curves do not.
 
     Returns:
         One entry per curve: the fitted quantities with ``_std_noise``, ``_std_calibration`` and ``_std``,
@@ -176,12 +182,12 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     relative = _relative(model, spring_constant_std, sensitivity_std, radius_std)
     recorded = segment_of(dataset, segment)
     with jax.enable_x64(True):
-        solution = _solve(recorded, model, segment, tilt)
+        solution = _solve(recorded, model, segment, tilt, asked)
         residual, contact = _residual(model, solution)
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
         found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
-        shallow, pull = _half_depth(model, solution, tilt), model_pull_off(model, found, relative)
+        shallow, pull = _half_depth(model, solution, tilt, asked), model_pull_off(model, found, relative)
     number = (touching(contact) & solution.segment.counted).sum(axis=1)
     bars, std, correlation, own = _noise_of_curves(noise, dataset, (found, pull, number), baselines, solution.segment)
     found = found._replace(calibration=_independent(found.calibration, calibration_correlation))
@@ -196,8 +202,8 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         adhesion = judged(model, found, bars, pull, detached, noise=(std, own.pull), retracting=retracting)
     given = {f"{name}_std": ((), std, _GIVEN) for name, std in relative.items() if std > 0}
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
-                                          _of_sessions(noise, dataset), shallow, adhesion,
-                                          pull.calibration)).assign_coords(given)
+                                          _of_sessions(noise, dataset), shallow, adhesion, pull.calibration,
+                                          asked.left_out(dataset), asked.window is not None)).assign_coords(given)
 
 
 def _relative(model: AbstractContactModel, spring_constant: float = 0.0, sensitivity: float = 0.0,
@@ -286,8 +292,27 @@ def _independent(changes: np.ndarray, correlation: float) -> np.ndarray:
     return mixed
 
 
-def _solve(segment: Segment, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
-    """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on."""
+def _solve(segment: Segment, model: AbstractContactModel, name: str, tilt: bool, asked: Controls) -> _Solution:
+    """Fit twice: the baseline of the first fit corrects the deflection that the tip position rests on.
+
+    Where only a part of the curve is to count, all that again for what is in it, `_AGAIN` times: the contact point of
+    a model that is wrong for the whole curve is off.
+    """
+    whole = part = _solved(segment, model, name, tilt)
+    for _ in range(_AGAIN if asked.of_samples else 0):
+        scaled, fit = part.scaled, part.fit
+        position = part.segment.height + part.segment.force / segment.spring_constant[:, None]
+        x = np.where(whole.segment.counted, (scaled.top[:, None] - position) / scaled.span[:, None], 0.0)
+        every = whole.scaled._replace(x=x, **{own: getattr(scaled, own) for own in ("top", "span", "force_scale")})
+        contact = contact_force(model, every, fit) * scaled.force_scale[:, None]
+        depth = (x - fit.nonlinear[:, :1]) * scaled.span[:, None]
+        kept = asked.counted(depth, contact, touching(contact), whole.segment.counted)
+        part = _solved(segment._replace(counted=segment.counted & kept), model, name, tilt)
+    return part
+
+
+def _solved(segment: Segment, model: AbstractContactModel, name: str, tilt: bool) -> _Solution:
+    """The fit of the samples that count."""
     force, counted = segment.force, segment.counted
     adhesive, retracting = "work_of_adhesion" in model.fitted, name.startswith("retract")
     attached, counted = find_jump(force, counted) if adhesive else (None, counted)
@@ -313,10 +338,16 @@ def _solve(segment: Segment, model: AbstractContactModel, name: str, tilt: bool)
     return _Solution(segment._replace(force=force, counted=counted, tilt=slope, removed=removed), scaled, fit)
 
 
-def _half_depth(model: AbstractContactModel, solution: _Solution, tilt: bool) -> np.ndarray:
-    """The modulus of a fit that ends at half of the depth, (batch,) Pa; NaN where it does not settle."""
+def _half_depth(model: AbstractContactModel, solution: _Solution, tilt: bool, asked: Controls) -> np.ndarray:
+    """The modulus of a fit that ends at half of the depth, (batch,) Pa; NaN where it does not settle.
+
+    Of a window, the half that is less deep.
+    """
     scaled, fit = solution.scaled, solution.fit
-    part = scaled.where(scaled.x <= (1 + fit.nonlinear[:, :1]) / 2)
+    begin = fit.nonlinear[:, :1]
+    if asked.window is not None and asked.window.low > 0:
+        begin = np.min(np.where(scaled.counted & (scaled.x > begin), scaled.x, 1.0), axis=1, keepdims=True)
+    part = scaled.where(scaled.x <= (1 + begin) / 2)
     half = least_squares(model, part, tilt=tilt, start=fit.nonlinear)
     amplitudes = half.linear[:, -model.amplitudes:] * scaled.force_scale[:, None]
     found = model.with_amplitudes(tuple(amplitudes.T), tuple(half.nonlinear[:, 1:].T))

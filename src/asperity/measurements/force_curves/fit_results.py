@@ -29,6 +29,7 @@ _HALVES = 0.5  # the same, from which on a residual is no noise
 _DOUBTFUL = 0.05  # with this probability already
 _HELD = 0.1  # of the noise, the least that is left of it in a sample: where the gain is 0 no lever holds the tip
 _FEWEST = 24  # samples of a curve, with fewer of which its noise is not known
+_INSIDE = 12  # samples of a window, with fewer of which contact point and modulus are not told from each other
 _BASELINE = 8  # samples before contact, with fewer of which no baseline can be drawn
 #: what stands beside a value and is as unknown as it
 _OF_VALUE = ("std", "std_noise", "std_calibration", "std_model", "at_contact", "half_depth", "low", "high", "dof")
@@ -66,6 +67,8 @@ class Fitted(NamedTuple):
     half_depth: np.ndarray  # (batch,) Pa, the modulus of a fit that ends at half of the depth
     adhesion: Adhesion  # of the retraction, whatever segment is fitted
     pull_calibration: np.ndarray  # (batch, source) N, of the model's pull-off, per standard uncertainty of each source
+    excluded: np.ndarray  # (batch,) bool, by a person
+    windowed: bool  # whether a part of the contact is fitted
 
 
 class _Residuals(NamedTuple):
@@ -233,7 +236,7 @@ def _observed(fitted: Fitted, rest: _Residuals) -> dict[str, Any]:
 def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.ndarray:
     """The outcome of each curve, int8: the gravest of those that apply."""
     found, counted, point = fitted.found, fitted.segment.counted, fitted.fit.nonlinear[:, 0]
-    number = counted.sum(axis=1)
+    number, inside = counted.sum(axis=1), (touching(found.model_force) & counted).sum(axis=1)
     amplitude, spread = found.values[:, 0], fitted.bars.std[:, 0]  # of the modulus, the first of every model
     fitted_values = found.values[:, : len(model.fitted)]
     significant = np.abs(amplitude) > _SIGNIFICANT * spread
@@ -258,8 +261,9 @@ def _flags(model: AbstractContactModel, fitted: Fitted, rest: _Residuals) -> np.
         | (fitted.adhesion.spoils & (fitted.adhesion.state == Retraction.ends_before_the_tip_is_off)),
         Outcome.wrong_way: _wrong_way(fitted, rest),
         Outcome.no_contact: _flat(rest) & ~(significant & _rises(fitted)),
-        Outcome.too_few_samples: number < _FEWEST,
+        Outcome.too_few_samples: (number < _FEWEST) | (fitted.windowed & (inside < _INSIDE)),
         Outcome.uncalibrated: number == 0,
+        Outcome.excluded: fitted.excluded,
     }
     return gravest(conditions)
 

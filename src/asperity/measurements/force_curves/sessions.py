@@ -19,6 +19,7 @@ from asperity.data.curve_files import Source
 from asperity.learning import agreement, discrepancy, least_squares, noise, uncertainty
 from asperity.learning.outcome import Outcome
 from asperity.measurements.force_curves import unreadable
+from asperity.measurements.force_curves.controls import EVERYTHING, Controls
 from asperity.measurements.force_curves.segments import padded_lengths
 from asperity.measurements.force_curves.tip import Template
 
@@ -189,8 +190,9 @@ def averages_taken(sources: Iterable[Source], segment: str) -> dict[str, str]:
 class SessionNoise:
     """The noise of sessions, learnt when first asked for, from at most `NOISE_CURVES` curves of each."""
 
-    def __init__(self, sources: Sequence[Source], template: Template, segment: str) -> None:
-        self.sources, self.template, self.segment = sources, template, segment
+    def __init__(self, sources: Sequence[Source], template: Template, segment: str,
+                 asked: Controls = EVERYTHING) -> None:
+        self.sources, self.template, self.segment, self.asked = sources, template, segment, asked
         self.known: OrderedDict[str, Any] = OrderedDict()
         self.places: dict[str, list[int]] = {}  # of the sources, by session
         for i, source in enumerate(sources):
@@ -221,13 +223,17 @@ class SessionNoise:
         chunks = (Chunk(tuple(few)) for few in _chunks(self.sources, pieces, max(NOISE_CURVES, sessions)))
         parts = (part for chunk in chunks for part in parts_of(self.sources, chunk, self.segment))
         loaded = (load_part(self.sources, part, self.segment)[0] for part in parts)
-        return session_noises(loaded, model, segment=self.segment)
+        return session_noises(loaded, model, segment=self.segment, asked=self.asked)
 
     def sample(self, session: str) -> list[tuple[int, np.ndarray]]:
-        """Evenly spread curves of a session."""
+        """Evenly spread curves of a session, of those that are not left out; of all where none is kept."""
         own = self.places[session]
         ends = np.cumsum([0, *(len(self.sources[i].counts) for i in own)])
-        chosen = np.unique(np.linspace(0, ends[-1] - 1, NOISE_CURVES).astype(int))
+        every = np.arange(ends[-1])
+        if self.asked.excluded:
+            out = np.concatenate([self.asked.left_out(self.sources[i].dataset) for i in own])
+            every = every if out.all() else every[~out]
+        chosen = every[np.unique(np.linspace(0, len(every) - 1, NOISE_CURVES).astype(int))]
         which = np.searchsorted(ends, chosen, "right") - 1
         return [(own[j], chosen[which == j] - ends[j]) for j in np.unique(which)]
 
@@ -245,7 +251,7 @@ def fit_chunk(sources: Sequence[Source], chunk: Chunk, level: SessionNoise, opti
         noises = level(*(str(sources[i].sessions[0]) for i, _ in part.pieces))
         curves, causes = load_part(sources, part, level.segment, check=check)
         fitted, causes = _flagged(curves, causes, level.template.of(sources[part.pieces[0][0]]),
-                                  {"noise": noises, **options})
+                                  {"noise": noises, "asked": level.asked, **options})
         done.append(fitted)
         lost += unreadable.named(curves, causes)
         places.append(part.places)

@@ -87,6 +87,8 @@ def summary(contents: Contents) -> dict[str, Any]:
         "failed_files": contents.failed_files,
         "unreadable_curves": contents.unreadable,
         "skipped_files": listed(contents.results, "skipped_files"),
+        "decisions": listed(contents.results, "decisions"),
+        "excluded_curves": listed(contents.results, "excluded_curves"),
         "assumed": json.loads(attrs.get("assumed", "{}")),
         "model": attrs.get("model", ""),
         "quantities": {found.name: _quantity(found) | _half_depth(contents, found) for found in contents.measured},

@@ -28,7 +28,7 @@ from asperity.data.disk import StoreError
 from asperity.data.provenance import plain
 from asperity.data.suspects import Suspects
 from asperity.data.workers import AbstractHands, Task
-from asperity.measurements.force_curves import heights, unreadable
+from asperity.measurements.force_curves import controls, heights, unreadable
 from asperity.measurements.force_curves.sessions import Chunk, SessionNoise, by_session, fit_chunk, join
 from asperity.measurements.force_curves.tip import Template
 from asperity.messages import ArgumentError, whole
@@ -65,6 +65,7 @@ class _Plan(NamedTuple):
     pages: list[list[tuple[int, list[int]]]]  # of a session, source and curves from which its noise is learnt
     model: dict[str, Any]
     options: dict[str, Any]
+    asked: list[Any]  # the controls
 
 
 def shared(analysis: Analysis, hands: Callable[[], AbstractHands]) -> jobs.Loop:
@@ -124,7 +125,7 @@ def do(folder: str, kind: str, number: int, how: How) -> None:
     sources = [_source(plan, source, _broken(place)) for source in local]
     chunk = Chunk(tuple((local[source], np.array(curves)) for source, curves in pieces))
     level = SessionNoise(sources, Template(plan.model, type(contact_model(plan.model, sources[0].attrs)), {}),
-                         plan.options["segment"])
+                         plan.options["segment"], controls.again(plan.asked))
     if how == "trial":
         _try_each(place, list(local), chunk, level, plan.options)
     elif kind == "before":
@@ -149,7 +150,8 @@ def _try_each(place: Path, numbers: Sequence[int], chunk: Chunk, level: SessionN
     for key in Suspects(_place(place)).each(names):
         i, curve = curves[key]
         alone = [level.sources[i].part(np.array([curve]))]
-        fit_chunk(alone, Chunk(((0, np.arange(1)),)), SessionNoise(alone, level.template, level.segment), options)
+        fit_chunk(alone, Chunk(((0, np.arange(1)),)), SessionNoise(alone, level.template, level.segment, level.asked),
+                  options)
 
 
 def _of(level: SessionNoise, source: int) -> xr.Dataset:
@@ -176,7 +178,7 @@ def _written(analysis: Analysis, chunks: jobs.Chunks) -> _Plan:
         sources=[(file, i) for file, source in enumerate(analysis.opened) for i, _ in enumerate(by_session(source))],
         chunks=[[(i, int(curves[0]), int(curves[-1]) + 1) for i, curves in chunk.pieces] for chunk in analysis.chunks],
         needs=needs, pages=[[(i, curves.tolist()) for i, curves in level.sample(session)] for session in sessions],
-        model=_sayable(level.template), options=dict(analysis.options))
+        model=_sayable(level.template), options=dict(analysis.options), asked=list(level.asked))
     if disk.table(place / "plan.json").get("mark") != chunks.mark:
         disk.remove(place)
     place.mkdir(exist_ok=True)

@@ -24,7 +24,8 @@ def _area(written: str) -> str:
     try:
         corners = [parse(part, "m") for part in written.split(",")]
     except ValueError as error:
-        raise typer.BadParameter(f"{quoted(str(error))}; an area is LEFT,BOTTOM,RIGHT,TOP such as 0um,0um,20um,20um") from error
+        raise typer.BadParameter(f"{quoted(str(error))}; an area is LEFT,BOTTOM,RIGHT,TOP such as "
+                                 "0um,0um,20um,20um") from error
     if len(corners) != 4 or corners[0] >= corners[2] or corners[1] >= corners[3]:
         raise typer.BadParameter("an area is LEFT,BOTTOM,RIGHT,TOP such as 0um,0um,20um,20um, left below right and "
                                  "bottom below top")

@@ -28,7 +28,7 @@ def remarks(contents: Contents) -> list[str]:
     """What a careful reader must know beside the numbers: several files, misfit, missing calibration."""
     results, good = contents.results, contents.usable
     said = [" ".join(str(line).strip() for line in listed(results, "selection")), *assumptions(results),
-            *listed(results, "heights")]
+            *listed(results, "decisions"), *listed(results, "heights")]
     if len(contents.files) > 1 and good.any():
         said.append(
             f"The medians run over {len(contents.files)} files, which may be different samples, tips or settings: "
