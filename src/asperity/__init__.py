@@ -37,7 +37,8 @@ _VERBS = {
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "crystal_mechanics", "data",
            "diagnosis", "doctor", "evaluation", "fit", "force_law", "instrument", "learning", "measurements",
            "next_points", "plan_experiment", "predict", "predict_atoms", "quantities", "read", "read_image",
-           "relax", "replay", "report", "rheology", "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units",
+           "relax", "replay", "report", "rheology", "score", "select", "series_model", "spectrum", "tapping",
+           "train_potential", "units",
            "virtual", "virtual_map"]
 
 
