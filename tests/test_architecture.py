@@ -85,6 +85,8 @@ MANY_PARAMETERS = {
     "measurements/rheometry/command.py:relax": "one option per physical input of the command",
     "measurements/tip_force/command.py:force": "one option per physical input of the command",
     "measurements/time_series/command.py:dynamics": "one option per physical input of the command",
+    "measurements/discovery/next/command.py:next_points": "one option per physical input of the command",
+    "measurements/discovery/next/points.py:next_points": "goal, area, what is enough, what a curve costs",
     "measurements/tapping/command.py:tapping": "one option per physical input of the command",
     "measurements/discovery/experiment/command.py:experiment": "one option per physical input of the command",
     "measurements/discovery/inverse/command.py:tip": "one option per physical input of the command",

@@ -25,6 +25,7 @@ from asperity.measurements.discovery.inverse.film import design_film as design_f
 from asperity.measurements.discovery.inverse.lattice import design_lattice as design_lattice
 from asperity.measurements.discovery.inverse.setpoint import design_setpoint as design_setpoint
 from asperity.measurements.discovery.inverse.tip import design_tip as design_tip
+from asperity.measurements.discovery.next.points import next_points as next_points
 from asperity.measurements.force_curves.analyze import analyze as analyze
 from asperity.measurements.force_curves.fit import fit as fit
 from asperity.measurements.force_curves.read import convert as convert

@@ -17,6 +17,7 @@ from asperity.measurements.atoms import command as atoms
 from asperity.measurements.calibration import command as calibration
 from asperity.measurements.discovery.experiment import command as discovery
 from asperity.measurements.discovery.inverse import command as inverse
+from asperity.measurements.discovery.next import command as next_places
 from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
 from asperity.measurements.rheometry import command as rheometry
@@ -70,6 +71,7 @@ for command in (
     *(force_curves.models, force_curves.formats, doctor),
 ):
     app.command()(command)
+app.command("next")(next_places.next_points)
 app.command(rich_help_panel=CLUSTER)(force_curves.work)
 
 

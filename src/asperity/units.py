@@ -18,6 +18,7 @@ _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
     "Pa s": {"Pa.s": (1.0, True), "Pas": (1.0, True), "Pa·s": (1.0, True)},
     "J": {"J": (1.0, True), "aJ": (1e-18, False), "zJ": (1e-21, False), "eV": (1.602176634e-19, False)},
     "J/m^2": {"J/m^2": (1.0, True), "J/m2": (1.0, True), "J/m²": (1.0, True), "N/m": (1.0, True)},
+    "m/s": {"m/s": (1.0, True)},
     "V": {"V": (1.0, True)},
     "A": {"A": (1.0, True)},
     "K": {"K": (1.0, True)},
@@ -31,7 +32,8 @@ _SPELLINGS: dict[str, dict[str, tuple[float, bool]]] = {
 #: SI unit -> what people mostly count in
 _OFTEN = {"m": ("um", "nm"), "N": ("nN", "pN"), "Pa": ("kPa", "MPa"), "Pa s": ("Pa.s", "mPa.s"),
           "J": ("aJ", "zJ"), "J/m^2": ("mJ/m^2", "J/m^2"), "V": ("V", "mV"), "A": ("nA", "pA"), "K": ("K",),
-          "s": ("s", "ms"), "Hz": ("kHz", "Hz"), "N/m": ("N/m", "mN/m"), "m/V": ("nm/V",), "rad": ("deg", "rad")}
+          "s": ("s", "ms"), "Hz": ("kHz", "Hz"), "N/m": ("N/m", "mN/m"), "m/V": ("nm/V",),
+          "m/s": ("um/s", "mm/s"), "rad": ("deg", "rad")}
 _NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(\S*)\s*$")
 
 
@@ -102,7 +104,8 @@ def _words(unit: str) -> str:
 
 
 def _example(unit: str) -> str:
-    return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "K": "298K", "Hz": "30kHz",
+    return {"m": "5um or 10nm", "N/m": "0.03N/m or 30mN/m", "m/V": "40nm/V", "m/s": "10um/s", "K": "298K",
+            "Hz": "30kHz",
             "rad": "20deg or 0.35rad",
             "J": "64zJ or 0.064aJ", "J/m^2": "50mJ/m^2", "Pa s": "10Pa.s", "1": "0.1 or 10%"}.get(unit, f"1{unit}")
 

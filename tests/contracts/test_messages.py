@@ -40,7 +40,7 @@ TAKES = {
     "force_law_of_frequency_shift": {"shift table"}, "series_model": {"motion table"}, "tapping": set(),
     "crystal_mechanics": {"crystal file", "atoms file", "None", "[]"},
     "design_tip": {"results", "None"}, "design_film": {"results", "None"}, "design_lattice": {"results", "None"},
-    "design_setpoint": {"results", "None"}, "plan_experiment": {"5"},
+    "design_setpoint": {"results", "None"}, "plan_experiment": {"5"}, "next_points": {"places"},
     "predict_atoms": {"crystal file", "atoms file"}, "train_potential": {"atoms file"}}
 
 #: what is wrong with a number, a name, a list ...; those that an argument does take are left out below
@@ -57,6 +57,8 @@ SENSE = {
     ("", "calibration"): {"[]"}, ("", "title"): {"text"}, ("report", "path"): {"text"}, ("analyze", "out"): {"text"},
     ("power_law", "folder"): {"text"}, ("force_law", "folder"): {"text"}, ("", "amplitude"): {"5"},
     ("", "resonance_frequency"): {"5"}, ("tapping", "points"): {"5"}, ("tapping", "amplitude"): set(),
+    ("next_points", "budget"): {"5"}, ("next_points", "repeat_every"): {"5"}, ("next_points", "threshold"): {"5"},
+    ("next_points", "spacing"): {"5"},
     ("train_potential", "epochs"): {"5"}, ("train_potential", "minutes"): {"5"}, ("train_potential", "members"): {"5"},
     ("", "contact_point"): set(NONSENSE),  # an array; no curve here has the segment that it is for
 }
@@ -64,7 +66,7 @@ SENSE = {
 NEEDS = {"predict": {"separation": [1e-9]}, "plan_experiment": {"modulus": 1e4}}
 #: of the data below that a verb takes, which one it gets
 PREFERRED = ("file", "image file", "curves", "image", "results", "power", "table", "relaxation", "force table",
-             "shift table", "motion table", "law", "crystal file", "atoms file")
+             "shift table", "motion table", "law", "places", "crystal file", "atoms file")
 LONGEST = 500  # characters of a message: what fits into a few lines of a terminal
 
 
@@ -90,6 +92,9 @@ def data(tmp_path_factory):
     results = xr.Dataset({"modulus": ("curve", [1e3, 2e3], {"units": "Pa"}), "flag": ("curve", [0, 0])},
                          {"curve": [0, 1]})
     power = virtual_spectrum(Instrument(spring_constant=0.2, sensitivity=60e-9, resonance=60e3, quality=120.0))
+    row, column = (index.ravel() for index in np.indices((8, 8)))
+    places = xr.Dataset({"modulus": ("curve", 1e3 * np.exp(0.1 * column + 0.05 * row)), "flag": ("curve", 0 * row)},
+                        {"x": ("curve", 1e-6 * column), "y": ("curve", 1e-6 * row)})
     folder = tmp_path_factory.mktemp("data")
     picture = tiny_image("nanoscope", folder)[0]
     frequency = np.geomspace(1, 100, 8)
@@ -113,7 +118,8 @@ def data(tmp_path_factory):
     atoms.write_text("".join(f"2\n{cell.format(i, i)}\nSi 0 0 0\nSi 1.{i} 1.4 1.4\n" for i in range(4)))
     return {**tables, "atoms file": str(atoms), "crystal file": str(crystal), "law": _law(),
             "motion table": str(motion),
-            "curves": curves, "image": image, "results": results, "power": power, "empty": xr.Dataset(),
+            "curves": curves, "image": image, "places": places, "results": results, "power": power,
+            "empty": xr.Dataset(),
             "no curves": curves.isel(curve=slice(0, 0)), "foreign": xr.Dataset({"a": ("b", [1.0])}),
             "image file": str(picture), "table": spectrum, "relaxation": relaxation,
             "file": str(store.save(curves, folder / "curves.nc"))}

@@ -70,6 +70,7 @@ WORKING = {
     "convert": ["map.csv", "--out", "o.nc"], "fit": ["map.csv", "--radius", "5um"], "select": ["map.csv"],
     "correct": ["map.csv"], "image": ["picture.spm"], "drift": ["picture.spm", "picture.spm"],
     "force": ["map.csv", "--radius", "5um"], "dynamics": ["motion.csv"], "tapping": ["--points", "2"],
+    "next": ["places.nc"],
     "spectrum": ["spectrum.csv"], "relax": ["relaxation.csv"], "report": ["results.nc"], "score": ["results.nc"],
     "recipe": ["results.nc"], "cite": ["results.nc"], "replay": ["results.nc"], "models": [], "formats": [],
     "doctor": [], "work": ["--job", "planned", "--chunk", "0"],
@@ -107,6 +108,9 @@ def folder(tmp_path_factory):
     (place / "empty.nc").write_bytes(b"")
     results = xr.Dataset({"modulus": ("curve", [1e3, 2e3], {"units": "Pa"}), "flag": ("curve", [0, 0])})
     store.save(results, place / "results.nc")
+    row, column = (index.ravel() for index in np.indices((5, 5)))
+    store.save(xr.Dataset({"modulus": ("curve", 1e3 * np.exp(0.1 * column)), "flag": ("curve", 0 * row)},
+                          {"x": ("curve", 1e-6 * column), "y": ("curve", 1e-6 * row)}), place / "places.nc")
     (place / "motion.csv").write_text("time (us), deflection (nm)\n" + "\n".join(
         f"{t}, {np.cos(0.3 * t)}" for t in range(400)) + "\n")
     cell = 'Lattice="5.43 0 0 0 5.43 0 0 0 5.43" energy={} pbc="T T T"'
@@ -153,7 +157,7 @@ def refused(command, name, value, folder, monkeypatch):
 
 UNITS = {"LENGTH": "nm?", "ANGLE": "deg or ", "STIFFNESS": "mN/m?", "LENGTH/V": "nm/V?", "TENSION": "mN/m?",
          "TEMPERATURE": "K?", "FREQUENCY": "Hz?", "MODULUS": "MPa?", "ENERGY": "zJ?", "VISCOSITY": "mPa.s?",
-         "ADHESION": "J/m^2?", "FORCE": "pN?"}
+         "ADHESION": "J/m^2?", "FORCE": "pN?", "TIME": "ms?", "SPEED": "mm/s?"}
 PURE = {"FACTOR"}  # numbers of any size without a unit
 
 

@@ -21,6 +21,7 @@ NEVER = frozenset({"out", "folder", "restart", "progress", "workers", "scheduler
 #: the largest whole number of each argument: beyond it memory or time would have no bound
 MOST = {
     "batch": 10_000_000,  # curves in memory; no more than there are
+    "budget": 100_000,  # curves to record
     "columns": 4096,  # of a map
     "curves": 1_000_000,  # of one map
     "draws": 100_000,  # posterior draws; the bands of 1000 are smooth
@@ -30,6 +31,7 @@ MOST = {
     "members": 256,  # of an ensemble
     "points": 1_000,  # of a simulated sweep: some minutes
     "reach": 1_000,  # frames
+    "repeat_every": 100_000,  # curves
     "rows": 4096,  # of a map
     "samples": 10_000_000,  # of a segment
     "seed": 2**63 - 1,  # 64 bits

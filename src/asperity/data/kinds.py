@@ -38,6 +38,8 @@ KINDS: dict[str, tuple[str, str, Callable[[xr.Dataset], bool]]] = {
                   lambda d: {"elastic_constant", "least_stiffness"} <= set(d.data_vars)),
     "design": ("designs", "asperity.design_tip()",
                lambda d: {"probability_of_each", "widening_alone"} <= set(d.data_vars)),
+    "next": ("the next places to measure", "asperity.next_points(results)",
+             lambda d: {"place_modulus", "purpose"} <= set(d.data_vars)),
     "experiment": ("a plan of an experiment", "asperity.plan_experiment(modulus)",
                    lambda d: {"std_robust", "margin_robust"} <= set(d.data_vars)),
     "results": ("results of a fit", "asperity.analyze(paths) or asperity.fit(curves)", lambda d: "curve" in d.dims),

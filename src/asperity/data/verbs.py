@@ -32,6 +32,7 @@ _Given = TypeVar("_Given")
 #: whole numbers: the least; the most is that of a history
 _LEAST = {
     "batch": 1,  # curves
+    "budget": 1,  # curves to record
     "columns": 1,  # of a map
     "curves": 1,  # of a map
     "draws": 2,  # of which quantiles are taken
@@ -41,6 +42,7 @@ _LEAST = {
     "members": 1,  # of an ensemble
     "points": 2,  # of a simulated sweep
     "reach": 1,  # frames
+    "repeat_every": 0,  # curves
     "rows": 1,  # of a map
     "samples": 16,  # of a segment
     "seed": 0,
@@ -50,6 +52,11 @@ _LEAST = {
 #: real numbers beside the quantities: above the first, at most the second
 _ABOVE = {
     "probability": (0.0, 1.0),
+    "curve_time": (0.0, 1e6),  # s
+    "spacing": (0.0, 1e6),  # m, or pixels
+    "target": (0.0, 1.0),  # relative
+    "threshold": (0.0, 1e15),  # Pa
+    "travel_speed": (0.0, 1e3),  # m/s, or pixels/s
     "resonance_frequency": (0.0, 1e9),  # Hz
     "features": (0.0, math.inf),  # robust standard deviations
     "minutes": (0.0, 1e6),  # of a training

@@ -17,6 +17,7 @@ from asperity.measurements.discovery.inverse.film import design_film
 from asperity.measurements.discovery.inverse.lattice import design_lattice
 from asperity.measurements.discovery.inverse.setpoint import design_setpoint
 from asperity.measurements.discovery.inverse.tip import design_tip
+from asperity.measurements.discovery.next.points import next_points
 from asperity.measurements.force_curves.analyze import analyze
 from asperity.measurements.force_curves.fit import fit
 from asperity.measurements.force_curves.read import read
@@ -50,8 +51,8 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "force_law_of_frequency_shift": force_law_of_frequency_shift, "predict": predict,
     "series_model": series_model, "tapping": tapping,
     "crystal_mechanics": crystal_mechanics, "predict_atoms": predict_atoms,
-    "plan_experiment": plan_experiment, "design_tip": design_tip, "design_film": design_film,
-    "design_lattice": design_lattice, "design_setpoint": design_setpoint}
+    "next_points": next_points, "plan_experiment": plan_experiment, "design_tip": design_tip,
+    "design_film": design_film, "design_lattice": design_lattice, "design_setpoint": design_setpoint}
 
 
 @verb()

@@ -15,7 +15,8 @@ _PAGES = {"image": "images.page", "drift": "images.drift_page", "calibration": "
           "law": "tip_force.page", "motion": "time_series.page", "tapping": "tapping.page",
           "mechanics": "atoms.mechanics_page", "training": "atoms.training_page",
           "prediction": "atoms.prediction_page", "experiment": "discovery.experiment.page",
-          "design": "discovery.inverse.page"}
+          "design": "discovery.inverse.page",
+          "next": "discovery.next.page"}
 
 
 class _Report(ModuleType):
