@@ -247,8 +247,8 @@ def stored_network() -> tuple[DensityNetwork, Guard]:
     if version != VERSION or digest(arrays) != told:
         raise DataError(f"amortized.npz is of version {version} with another content than it states; this asperity "
                         f"reads version {VERSION}. Install asperity anew, or run python -m benchmarks.train_amortized.")
-    limits = (float(arrays.pop(name)) for name in ("farthest", "roughest"))
-    guard = Guard(arrays.pop("center"), arrays.pop("whitening"), *limits, arrays.pop("widening"))
+    farthest, roughest = (float(arrays.pop(name)) for name in ("farthest", "roughest"))
+    guard = Guard(arrays.pop("center"), arrays.pop("whitening"), farthest, roughest, arrays.pop("widening"))
     empty = random_network(jax.random.key(0))
     leaves, tree = jax.tree.flatten(eqx.filter(empty, eqx.is_array))
     filled = jax.tree.unflatten(tree, [jnp.asarray(arrays[f"weight_{i}"], jnp.float32) for i in range(len(leaves))])
