@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "calibrate": {"measurements"},
     "correct": {"measurements"},
     "cli": {"measurements", "terminal", "diagnosis"},
+    "__main__": {"cli"},
     "__init__": set(),
 }
 #: kind of measurement -> the other kinds it may import

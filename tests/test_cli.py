@@ -284,6 +284,8 @@ def test_reading_nothing_is_no_success(tmp_path):
 
 def test_version():
     assert run("--version") == (0, f"asperity {asperity.__version__}\n", "")
+    done = subprocess.run([sys.executable, "-m", "asperity", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"asperity {asperity.__version__}\n"
 
 
 @pytest.mark.parametrize(("typed", "meant"), [("Hertz", "Hertz"), ("JKR", "JKR"), ("Maugis-Dugdale", "MaugisDugdale")])
