@@ -23,8 +23,8 @@ class Specimen:
     A smooth log-normal matrix (``modulus_spread``, ``adhesion_spread``: standard deviations of the
     logarithm; ``correlation_length``) holds discs and fibers with sharp edges, which are
     ``inclusion_modulus`` times as stiff, ``inclusion_adhesion`` times as adhesive and stand
-    ``inclusion_height`` above the matrix. The surface is rough (``roughness``, standard deviation)
-    and inclined by ``slope`` (m/m) along x.
+    ``inclusion_height`` above the matrix; ``disc_radius`` is the least and the largest radius, in parts of the
+    size. The surface is rough (``roughness``, standard deviation) and inclined by ``slope`` (m/m) along x.
     """
 
     size: float = 20e-6
@@ -38,6 +38,7 @@ class Specimen:
     inclusion_height: float = 60e-9
     roughness: float = 40e-9
     slope: float = 4e-3
+    disc_radius: tuple[float, float] = (0.03, 0.09)
 
     @classmethod
     def uniform(cls) -> Specimen:
@@ -53,11 +54,11 @@ def _random_field(x: np.ndarray, y: np.ndarray, length: float, rng: np.random.Ge
 
 
 def _discs(x: np.ndarray, y: np.ndarray, specimen: Specimen, rng: np.random.Generator) -> np.ndarray:
-    """True inside any of the discs; their radii are 3 to 9 % of the size."""
+    """True inside any of the discs."""
     inside = np.zeros(x.shape, dtype=bool)
     for _ in range(specimen.discs):
         center = rng.uniform(0, specimen.size, 2)
-        radius = rng.uniform(0.03, 0.09) * specimen.size
+        radius = rng.uniform(*specimen.disc_radius) * specimen.size
         inside |= np.hypot(x - center[0], y - center[1]) < radius
     return inside
 
