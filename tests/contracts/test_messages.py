@@ -154,7 +154,8 @@ def test_wrong_data_are_named(name, data, tmp_path, monkeypatch):
     own = list(parameters(EVERY[name]))
     tables = set() if name.startswith("force_law_of") else {"force table", "shift table"}
     atoms = {"crystal file", "atoms file"} if "file" in TAKES[name] else set()  # whose refusal lists all formats
-    taken = {*TAKES[name], "file", *tables, *atoms}
+    places = {"places"} if "results" in TAKES[name] else set()  # which are results with places
+    taken = {*TAKES[name], "file", *tables, *atoms, *places}
     wrong = {kind: value for kind, value in {**NONSENSE, **data}.items() if kind not in taken}
     for value in wrong.values():
         given = {**NEEDS.get(name, {}), own[0]: value,
