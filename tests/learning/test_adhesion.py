@@ -28,7 +28,7 @@ def estimates(work, response=1e-6):
     changes = np.zeros((count, 5, 2))
     changes[:, 1] = [0.1 * 1e-4, -0.05 * 1e-4]
     empty = np.zeros((count, 1))
-    return ParameterEstimates(values, moved, moved[:, :1], empty, changes, empty, empty, empty)
+    return ParameterEstimates(values, moved, np.zeros((count, 5, 5)), moved[:, :1], empty, changes, empty, empty, empty)
 
 
 @pytest.mark.parametrize("model", [JKR(radius=RADIUS), DMT(radius=RADIUS), JKRCone(half_angle=1.1)])

@@ -36,6 +36,7 @@ class ModelPullOff(NamedTuple):
     force: np.ndarray  # (batch,) N, a magnitude; NaN where the model has no adhesion
     response: np.ndarray  # (batch, block) change per N of noise in all samples of a block
     calibration: np.ndarray  # (batch, source) N, change per standard uncertainty of each source
+    gradient: np.ndarray  # (batch, parameter) N, change per unit of each parameter
 
 
 class Adhesion(NamedTuple):
@@ -118,7 +119,8 @@ def model_pull_off(model: AbstractContactModel, found: ParameterEstimates,
     """
     if not hasattr(model, "pull_off_force"):
         count, _, sources = found.calibration.shape
-        return ModelPullOff(np.full(count, np.nan), np.zeros_like(found.response[:, 0]), np.zeros((count, sources)))
+        return ModelPullOff(np.full(count, np.nan), np.zeros_like(found.response[:, 0]), np.zeros((count, sources)),
+                            np.zeros_like(found.values))
     fitted, size = len(model.fitted), len(found.values)
     force, slope = (np.asarray(one) for one in _sloped(type(model))(_fields(model, found.values)))
     fixed = dict(zip(model.fixed, slope[:, fitted:].T))
@@ -126,7 +128,9 @@ def model_pull_off(model: AbstractContactModel, found: ParameterEstimates,
               for name, std in relative_std.items()]
     through = [np.einsum("bi,bij->bj", slope[:, :fitted], part[:, :fitted]) for part in (found.response,
                                                                                          found.calibration)]
-    return ModelPullOff(force, through[0], through[1] + np.reshape(direct, (len(relative_std), size)).T)
+    gradient = np.zeros_like(found.values)
+    gradient[:, :fitted] = slope[:, :fitted]
+    return ModelPullOff(force, through[0], through[1] + np.reshape(direct, (len(relative_std), size)).T, gradient)
 
 
 def adhesion_of(model: AbstractContactModel, values: np.ndarray, force: np.ndarray) -> np.ndarray:

@@ -31,6 +31,7 @@ class _Sums(NamedTuple):
     normal: Any  # (batch, column, column) products of the columns of the Jacobian,
     changed: Any  # (batch, column, change) and with the changes that sources make, and the tilt last
     blocks: Any  # (batch, row, block) of the columns times the gain, of those over it, and of four more
+    within: Any  # (batch, column, column) products of the columns times the gain, less their means of each block
     nearest: Any  # (batch,) the height over the span at the contact point
     baseline: Any  # N
     contact: Any  # N
@@ -97,10 +98,12 @@ def _sums_of_few(model, part: tuple[Scaled, Fit, jax.Array], groups, sources, ti
     changes = [_source_change(model, name, scaled, fit, force, gain, n_fixed) for name in sources]
     weight = one / jnp.maximum(gain, 1.0)
     passing = jnp.stack([one, gain, force - contact, gain * height], 1) * jnp.stack([one, weight, weight, weight], 1)
-    rows = jnp.concatenate([jacobian * gain[:, None], jacobian * weight[:, None], passing], 1)
+    moving = jacobian * gain[:, None]
+    blocks = _in_blocks(jnp.concatenate([moving, jacobian * weight[:, None], passing], 1), groups)
+    own, width = blocks[:, : moving.shape[1]], _width(scaled.x.shape[1], groups)
     force_scale = scaled.force_scale[:, None]
     return _Sums(_products(jacobian, jacobian), _products(jacobian, jnp.stack([*changes, gain * height], 1)),
-                 _in_blocks(rows, groups), _nearest(scaled, fit, height),
+                 blocks, _products(moving, moving) - _products(own, own) / width, _nearest(scaled, fit, height),
                  line * force_scale + scaled.force_zero[:, None], contact * force_scale,
                  -slopes[0] * (scaled.force_scale / scaled.span)[:, None])
 
@@ -117,15 +120,16 @@ def _respond(model, sums: _Sums, scaled: Scaled, fit: Fit, spring_constant, *, s
     values, gradient, explicit = _physical(model, scaled, fit, sources, n_fixed)
     left = cosine * blocks[:, None, 2 * size + 1] - absorbed @ moved
     unit = scaled.force_scale[:, None, None]
-    found = gradient @ moved / unit
+    to_values = gradient / unit
     if leveled and tilt:  # what the noise did to the tilt that was taken off, that does to the rest
-        turned = moved[:, 1:2]
         again = shown[..., 2:] - absorbed @ passed[..., None]
         back = _put_back(scaled, sums.nearest, spring_constant, len(values[0]))
-        found += (gradient @ passed[..., None] / unit + back) @ turned
-        left += again @ turned
+        to_values = to_values.at[:, :, 1:2].add(gradient @ passed[..., None] / unit + back)
+        left += again @ moved[:, 1:2]
+    through = to_values @ inverse
+    within = through @ sums.within @ jnp.swapaxes(through, 1, 2)
     calibration = explicit + (gradient @ jnp.stack(response, 2) if sources else 0.0)
-    return values, found, left, shown[..., 1] * scaled.force_scale[:, None], calibration
+    return values, to_values @ moved, within, left, shown[..., 1] * scaled.force_scale[:, None], calibration
 
 
 def _products(first, second):
@@ -161,6 +165,11 @@ def _in_blocks(columns, groups):
         return columns.reshape(batch, number, len(groups), -1).sum(axis=3) @ groups
     padded = jnp.pad(columns, ((0, 0), (0, 0), (0, block_width(samples) * BLOCKS - samples)))
     return padded.reshape(batch, number, BLOCKS, -1).sum(axis=3)
+
+
+def _width(samples, groups):
+    """The samples of a block."""
+    return block_width(samples) if groups is None else groups.sum(axis=0).max() * (samples // len(groups))
 
 
 def _cosines(number):

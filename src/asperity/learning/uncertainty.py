@@ -5,11 +5,12 @@ $\Delta p = (J^T J)^{-1} J^T e$, whatever their covariance. Noise n of the defle
 sample's force by n and its tip position by n/k, so that its residual changes by $(1 + F'/k)\, n$ with the
 slope F' of the contact force. A wrong sensitivity acts in the same way, with the force itself in the
 place of n; a wrong spring constant only scales the force; a wrong tip changes the model.
-The noise covariance is a Toeplitz matrix; its quadratic form is taken over blocks of neighboring
-samples within which J hardly changes, frequency by frequency: an estimate's variance is a sum over the knots
-of the noise's spectrum. The residual of the fit, divided by $1 + F'/k$, shows that spectrum too: slow
-contrasts of it over the whole window, in contact and out of it, with the expectation that the fit's own
-projection leaves them (as in restricted maximum likelihood).
+The noise covariance is a Toeplitz matrix; its quadratic form is taken over the means of blocks of neighboring
+samples, frequency by frequency: an estimate's variance is a sum over the knots of the noise's spectrum. How J differs
+within a block, which is much where few samples are in contact, is added with the noise that a block holds beside its
+mean. The residual of the fit, divided by $1 + F'/k$, shows that spectrum too: slow contrasts of it over the whole
+window, in contact and out of it, with the expectation that the fit's own projection leaves them (as in restricted
+maximum likelihood).
 
 Source: Patterson, Thompson, Biometrika 58, 545 (1971); JCGM 100:2008, annex G.
 """
@@ -21,6 +22,7 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+from scipy.linalg import toeplitz
 from scipy.special import digamma
 
 from asperity.contact import AbstractContactModel
@@ -45,6 +47,7 @@ class ParameterEstimates(NamedTuple):
 
     values: np.ndarray  # (batch, parameter) SI
     response: np.ndarray  # (batch, parameter, block) change per N of noise in all samples of a block
+    within: np.ndarray  # (batch, parameter, parameter) products of the changes per N in samples less those of blocks
     left: np.ndarray  # (batch, contrast, block) N, change of each contrast per N of noise in all samples of a block
     seen: np.ndarray  # (batch, contrast) N, the contrasts themselves
     calibration: np.ndarray  # (batch, parameter, source) change per standard uncertainty of each source
@@ -98,31 +101,44 @@ def of_windows(left: np.ndarray, seen: np.ndarray, length: int, samples: int) ->
     return Contrasts(np.where(kept, seen**2, 0.0), expected, kept.astype(float))
 
 
-def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> ErrorBars:
+def error_bars(response: np.ndarray, spectra: Spectra, length: int, samples: int,
+               within: np.ndarray | None = None) -> ErrorBars:
     """What noise of these ``spectra`` does to linear functions of it.
 
     Args:
         response: (batch, parameter, block) change per N of noise in all samples of a block.
         spectra: of the noise of each curve, at the knots of windows of ``length``.
         samples: of a curve, which are cut into the blocks of the response; as many as these are blocks of one.
+        within: (batch, parameter, parameter) products of the changes by single samples less their blocks' means, if
+            there are blocks.
     """
     size, moved = _moved(response)
-    table = _table(length, samples, response.shape[2])
+    table, inside = _table(length, samples, response.shape[2]), _inside(length, samples, response.shape[2])
+    rest = np.zeros((len(response), response.shape[1], response.shape[1])) if within is None else (
+        within / size / np.swapaxes(size, 1, 2))
     pairs = np.einsum("baf,bf,bcf->bac", moved, np.exp(spectra.mean) @ table, moved.conj()).real
-    total, std, freedom = _spread(size, _size_squared(moved), spectra, table)
+    pairs += rest * (np.exp(spectra.mean) @ inside)[:, None, None]
+    total, std, freedom = _spread(size, _size_squared(moved), spectra, table, np.einsum("bpp->bp", rest)[..., None]
+                                  * inside)
     unit = std / np.sqrt(np.maximum(total, 1e-300))  # the covariance has the standard deviations that are stated
     return ErrorBars(pairs * unit[:, :, None] * unit[:, None, :], std, freedom)
 
 
-def spread(response: np.ndarray, spectra: Spectra, length: int, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    """``std`` and ``freedom`` of `error_bars`, (batch, parameter) each, in as little memory as a cache holds."""
-    table = _table(length, samples, response.shape[2])
+def spread(response: np.ndarray, spectra: Spectra, length: int, samples: int,
+           within: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """``std`` and ``freedom`` of `error_bars`, (batch, parameter) each, in as little memory as a cache holds.
 
-    def of_few(response: np.ndarray, *spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    ``within``: as there, of which only the diagonal, (batch, parameter).
+    """
+    table, inside = _table(length, samples, response.shape[2]), _inside(length, samples, response.shape[2])
+
+    def of_few(response: np.ndarray, within: np.ndarray, *spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         size, moved = _moved(response)
-        return _spread(size, _size_squared(moved), Spectra(*spectra), table)[1:]
+        rest = (within / size[..., 0] / size[..., 0])[..., None] * inside
+        return _spread(size, _size_squared(moved), Spectra(*spectra), table, rest)[1:]
 
-    return few_at_a_time(of_few, _TOGETHER, response, *spectra)
+    none = np.zeros(response.shape[:2])
+    return few_at_a_time(of_few, _TOGETHER, response, none if within is None else within, *spectra)
 
 
 def _moved(response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,10 +147,13 @@ def _moved(response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return size, np.fft.rfft(response / size, 2 * response.shape[2], axis=2)
 
 
-def _spread(size: np.ndarray, squared: np.ndarray, spectra: Spectra,
-            table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The variance of functions by their ``squared`` transforms, their standard deviation and its freedom."""
-    parts = (squared @ table.T) * np.exp(spectra.mean)[:, None, :]
+def _spread(size: np.ndarray, squared: np.ndarray, spectra: Spectra, table: np.ndarray,
+            rest: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The variance of functions by their ``squared`` transforms, their standard deviation and its freedom.
+
+    ``rest``: (batch, parameter, knot) what the noise within blocks adds per unit density.
+    """
+    parts = (squared @ table.T + rest) * np.exp(spectra.mean)[:, None, :]
     total = parts.sum(axis=2)
     parts = parts / np.maximum(total, 1e-300)[..., None]
     freedom = degrees_of_freedom(np.maximum(np.einsum("bpk,bkl,bpl->bp", parts, spectra.covariance, parts), 1e-6))
@@ -151,6 +170,24 @@ def variance_of(response: np.ndarray, spectra: Spectra, length: int, samples: in
 def _table(length: int, samples: int, blocks: int) -> np.ndarray:
     """`_block_spectra` for curves of ``samples`` in so many blocks."""
     return (_block_spectra if blocks == BLOCKS else _sample_spectra)(length, -(-samples // blocks), blocks)
+
+
+def _inside(length: int, samples: int, blocks: int) -> np.ndarray:
+    """The variance of the noise of a unit density at each knot beside its mean of a block, (knot,)."""
+    return _within_block(length, -(-samples // blocks))
+
+
+@lru_cache(_REMEMBERED)
+def _within_block(length: int, width: int) -> np.ndarray:
+    """The variance of a straight line through the noise of a block, over that of white noise of a unit density.
+
+    A line is the slowest function without a mean, of which red noise holds most.
+    """
+    line = np.arange(width) - (width - 1) / 2
+    if width == 1:
+        return np.zeros(len(autocovariance(length, 1)))
+    lags = autocovariance(length, width)
+    return np.array([line @ toeplitz(row) @ line for row in lags]) / (line @ line)
 
 
 def _squared(response: np.ndarray) -> np.ndarray:

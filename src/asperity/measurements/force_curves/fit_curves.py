@@ -249,6 +249,9 @@ def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset,
     samples, (step, largest) = segment.force.shape[1], _resolution(segment)
     found, pull, number = estimates
     response = np.concatenate([found.response, pull.response[:, None]], axis=1)
+    both = np.concatenate([np.broadcast_to(np.eye(found.values.shape[1]), found.within.shape), pull.gradient[:, None]],
+                          axis=1)
+    within = both @ found.within @ np.swapaxes(both, 1, 2)
     rows, parts = [], []
     for name in dict.fromkeys(sessions):
         own = noise if isinstance(noise, Learnt) else noise[name]
@@ -258,8 +261,8 @@ def _noise_of_curves(noise: Learnt | Mapping[str, Learnt], dataset: xr.Dataset,
                            (step[here], largest[here]), (samples, length, own.window.baseline))
         seen, alone = (noise_model.spectra(kind, one) for kind, one in zip(own[:2], shown))
         whole, before = (noise_model.mean_power(kind, one) for kind, one in zip(own[:2], (seen, alone)))
-        bars = error_bars(response[here], whole, length, samples)
-        pulled, freedom = spread(pull.response[here, None], before, length, samples)
+        bars = error_bars(response[here], whole, length, samples, within[here])
+        pulled, freedom = spread(pull.response[here, None], before, length, samples, within[here, -1:, -1])
         parts.append((*bars, noise_model.level(own.before, alone), noise_model.correlation(own.before, alone),
                       *before, np.full(len(here), length), (pulled * wide(freedom))[:, 0],
                       *scatter(own.before, alone, number[here])))

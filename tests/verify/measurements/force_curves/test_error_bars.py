@@ -99,6 +99,22 @@ def test_intervals_hold_on_measured_noise():
     judge("Intervals on the noise of five instruments", figures)
 
 
+#: quantity -> the least share in the intervals of 95 % with 2, 5 and 10 % of the samples in contact
+FEW = {"modulus": (0.92, 0.92, 0.92), "contact_point": (0.90, 0.92, 0.92), "work_of_adhesion": (0.88, 0.92, 0.92),
+       "pull_off_force": (0.0, 0.88, 0.92)}  # that of ten samples falls between two of them
+
+
+def test_intervals_hold_where_few_samples_are_in_contact():
+    """96 curves of sessions of 1 and 16, on the noise of each instrument."""
+    shares, found = (0.02, 0.05, 0.1), {}
+    for name in SOURCES:
+        for cell in cells(name, sizes=(1, 16), shares=shares, count=96):
+            found.setdefault((cell.model, cell.quantity, cell.share), []).append(cell.wide)
+    judge("Intervals of 95 % where few samples are in contact",
+          [Figure(f"{model}, {quantity}, {share:.0%}", float(np.mean(own)), FEW[quantity][shares.index(share)], 0.99)
+           for (model, quantity, share), own in found.items()])
+
+
 def test_intervals_hold_on_the_declared_noise_of_the_virtual_instrument():
     """20 maps of the demo's size, instrument and spoiled curves, which must not move the bars of the others.
 
