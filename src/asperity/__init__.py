@@ -15,6 +15,7 @@ _VERBS = {
     "crystal_mechanics": "measurements.atoms.mechanics",
     "convert": "measurements.force_curves.read",
     "doctor": "diagnosis",
+    "explain": "measurements.discovery.explain.explanation",
     "fit": "measurements.force_curves.fit",
     "force_law": "measurements.tip_force.law",
     "predict": "measurements.tip_force.predict",
@@ -33,8 +34,8 @@ _VERBS = {
 }
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "crystal_mechanics", "data",
-           "diagnosis", "doctor", "evaluation", "fit", "force_law", "instrument", "learning", "measurements",
-           "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay", "report", "rheology",
+           "diagnosis", "doctor", "evaluation", "explain", "fit", "force_law", "instrument", "learning",
+           "measurements", "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay", "report", "rheology",
            "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units", "virtual",
            "virtual_map"]
 

@@ -20,6 +20,7 @@ from asperity.diagnosis import doctor as doctor
 from asperity.measurements.atoms.mechanics import crystal_mechanics as crystal_mechanics
 from asperity.measurements.atoms.prediction import predict_atoms as predict_atoms
 from asperity.measurements.atoms.training import train_potential as train_potential
+from asperity.measurements.discovery.explain.explanation import explain as explain
 from asperity.measurements.force_curves.analyze import analyze as analyze
 from asperity.measurements.force_curves.fit import fit as fit
 from asperity.measurements.force_curves.read import convert as convert

@@ -15,6 +15,7 @@ import asperity
 from asperity.measurements import command as stored
 from asperity.measurements.atoms import command as atoms
 from asperity.measurements.calibration import command as calibration
+from asperity.measurements.discovery.explain import command as explanation
 from asperity.measurements.force_curves import command as force_curves
 from asperity.measurements.images import command as images
 from asperity.measurements.rheometry import command as rheometry
@@ -62,6 +63,7 @@ for command in (
       tip_force.force, tapping.tapping, time_series.dynamics),
     *(force_curves.analyze, force_curves.demo, force_curves.read, force_curves.convert, force_curves.fit),
     *(force_curves.select, stored.report, stored.score, stored.recipe, stored.cite, stored.replay),
+    explanation.explain,
     *(force_curves.models, force_curves.formats, doctor),
 ):
     app.command()(command)

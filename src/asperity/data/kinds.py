@@ -36,6 +36,8 @@ KINDS: dict[str, tuple[str, str, Callable[[xr.Dataset], bool]]] = {
                    lambda d: {"force_reference", "energy_reference"} <= set(d.data_vars)),
     "mechanics": ("the mechanics of a crystal", "crystal_mechanics()",
                   lambda d: {"elastic_constant", "least_stiffness"} <= set(d.data_vars)),
+    "explanation": ("a budget of error bars", "asperity.explain(results)",
+                    lambda d: {"relative_std", "relative_std_mean"} <= set(d.data_vars)),
     "results": ("results of a fit", "asperity.analyze(paths) or asperity.fit(curves)", lambda d: "curve" in d.dims),
     "power": ("a thermal spectrum", "open_spectrum(path)",
               lambda d: "power" in d and "frequency" in d.coords),

@@ -12,6 +12,7 @@ from asperity.data import provenance
 from asperity.data.verbs import verb
 from asperity.measurements.atoms.mechanics import crystal_mechanics
 from asperity.measurements.atoms.prediction import predict_atoms
+from asperity.measurements.discovery.explain.explanation import explain
 from asperity.measurements.force_curves.analyze import analyze
 from asperity.measurements.force_curves.fit import fit
 from asperity.measurements.force_curves.read import read
@@ -44,7 +45,8 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "force_law_of_table": force_law_of_table,
     "force_law_of_frequency_shift": force_law_of_frequency_shift, "predict": predict,
     "series_model": series_model, "tapping": tapping,
-    "crystal_mechanics": crystal_mechanics, "predict_atoms": predict_atoms}
+    "crystal_mechanics": crystal_mechanics, "predict_atoms": predict_atoms,
+    "explain": explain}
 
 
 @verb()

@@ -14,7 +14,8 @@ _PAGES = {"image": "images.page", "drift": "images.drift_page", "calibration": "
           "spectrum": "rheometry.page", "relaxation": "rheometry.page", "holds": "rheometry.page",
           "law": "tip_force.page", "motion": "time_series.page", "tapping": "tapping.page",
           "mechanics": "atoms.mechanics_page", "training": "atoms.training_page",
-          "prediction": "atoms.prediction_page"}
+          "prediction": "atoms.prediction_page",
+          "explanation": "discovery.explain.page"}
 
 
 class _Report(ModuleType):

@@ -35,6 +35,7 @@ __all__ = ["Learnt", "fit_curves", "learn_noise", "session_noises"]
 _log = logging.getLogger("asperity")
 
 _GIVEN = {"units": "1", "long_name": "relative standard uncertainty that was given"}
+_CORRELATED = {"units": "1", "long_name": "correlation of the errors of spring constant and sensitivity"}
 
 
 class Learnt(NamedTuple):
@@ -180,7 +181,9 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         residual, contact = _residual(model, solution)
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
-        found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
+        found = estimate(model, solution.scaled, solution.fit, k, dict.fromkeys(relative, 1.0), tilt=tilt, leveled=True)
+        follows = _follows(found, tuple(relative))
+        found = found._replace(calibration=found.calibration * np.array(list(relative.values())))
         shallow, pull = _half_depth(model, solution, tilt), model_pull_off(model, found, relative)
     number = (touching(contact) & solution.segment.counted).sum(axis=1)
     bars, std, correlation, own = _noise_of_curves(noise, dataset, (found, pull, number), baselines, solution.segment)
@@ -195,9 +198,20 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     with jax.enable_x64(True):
         adhesion = judged(model, found, bars, pull, detached, noise=(std, own.pull), retracting=retracting)
     given = {f"{name}_std": ((), std, _GIVEN) for name, std in relative.items() if std > 0}
+    if calibration_correlation and min(spring_constant_std, sensitivity_std) > 0:
+        given["calibration_correlation"] = ((), calibration_correlation, _CORRELATED)
     return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
                                           _of_sessions(noise, dataset), shallow, adhesion,
-                                          pull.calibration)).assign_coords(given)
+                                          pull.calibration)).assign(follows).assign_coords(given)
+
+
+def _follows(found: ParameterEstimates, sources: tuple[str, ...]) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    """The relative change of the modulus per relative change of each source of a ``found`` calibration of 1 each."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        changes = found.calibration[:, 0] / found.values[:, :1]
+    return {f"modulus_by_{name}": ("curve", np.where(np.isfinite(change), change, np.nan), {
+        "units": "1", "long_name": f"relative change of the modulus over that of the {name.replace('_', ' ')}"})
+            for name, change in zip(sources, changes.T)}
 
 
 def _relative(model: AbstractContactModel, spring_constant: float = 0.0, sensitivity: float = 0.0,
