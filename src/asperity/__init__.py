@@ -35,9 +35,9 @@ _VERBS = {
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "crystal_mechanics", "data",
            "diagnosis", "doctor", "evaluation", "explain", "fit", "force_law", "instrument", "learning",
-           "measurements", "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay", "report", "rheology",
-           "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units", "virtual",
-           "virtual_map"]
+           "measurements", "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay",
+           "report", "rheology", "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units",
+           "virtual", "virtual_map"]
 
 
 def _lazy(package, path):

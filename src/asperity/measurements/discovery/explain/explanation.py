@@ -69,8 +69,8 @@ def explain(results: xr.Dataset) -> xr.Dataset:
         "correlation": ((), known.correlation, {"units": "1", "long_name": "of spring constant and sensitivity"}),
         "flag": results["flag"],
     }, {"source": list(SOURCES), **identity(results)})
-    usual = Calibrated(tuple(float(given or std) for given, std in zip(known.std, _USUAL)), known.correlation)
-    told = _told(made, number, float(_with([usual], changes[typical], parts[typical, 3:])[0]))
+    k, s, tip = (given or std for given, std in zip(known.std, _USUAL))
+    told = _told(made, number, float(_with([Calibrated((k, s, tip), known.correlation)], changes[typical], parts[typical, 3:])[0]))
     named = made.assign_attrs(findings=json.dumps(told), model=str(results.attrs.get("model", "")),
                               citations=results.attrs.get("citations", "[]"))
     return provenance.record(named, provenance.step("explain", {}), before=results)

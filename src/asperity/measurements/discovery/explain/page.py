@@ -45,17 +45,19 @@ def _budget(made: xr.Dataset) -> Panel:
 
 
 def _bars(made: xr.Dataset, one: np.ndarray, mean: np.ndarray) -> figure:
-    from bokeh.models import FactorRange
+    from bokeh.models import FactorRange, Range1d
 
     from asperity.report.style import quiet_figure
 
     names = [str(name) for name in made["source"].values]
-    factors = [(name, kind) for name in names for kind in ("curve", "mean")]
+    places = [f"{name}, {kind}" if kind else name for name in names for kind in ("", "mean")]
     heights = [100 * float(value) for pair in zip(one, mean) for value in pair]
     plot = quiet_figure("parts of the error bar", "", "relative standard uncertainty (%)", frame_width=520,
-                        frame_height=300, x_range=FactorRange(*factors))
-    plot.vbar(x=factors, top=heights, width=0.8, fill_color=["#0f6e84", "#c9812b"] * len(names), line_color=None)
-    plot.y_range.start = 0
+                        frame_height=300, x_range=FactorRange(factors=places),
+                        y_range=Range1d(start=0.0, end=1.1 * max([*heights, 1e-9])))
+    source = {"place": places, "height": heights, "color": ["#0f6e84", "#c9812b"] * len(names)}
+    plot.vbar(x="place", top="height", width=0.8, fill_color="color", line_color=None, source=source)
+    plot.xaxis[0].major_label_orientation = 0.6
     return plot
 
 
