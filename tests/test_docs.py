@@ -28,3 +28,9 @@ def test_the_blocks_of_control():
     plan = found["plan"]
     assert plan.states[-1, 0] == pytest.approx(1e-9, rel=0.2)
     assert abs(plan.inputs).max() <= 1 + 1e-9
+
+
+def test_the_blocks_of_interpretation():
+    law = run("interpretation")["law"]
+    assert law.single
+    assert [power.written for power in law.powers] == ["1", "1/2", "3/2"]

@@ -70,7 +70,8 @@ def explain(results: xr.Dataset) -> xr.Dataset:
         "flag": results["flag"],
     }, {"source": list(SOURCES), **identity(results)})
     k, s, tip = (given or std for given, std in zip(known.std, _USUAL))
-    told = _told(made, number, float(_with([Calibrated((k, s, tip), known.correlation)], changes[typical], parts[typical, 3:])[0]))
+    usual = _with([Calibrated((k, s, tip), known.correlation)], changes[typical], parts[typical, 3:])
+    told = _told(made, number, float(usual[0]))
     named = made.assign_attrs(findings=json.dumps(told), model=str(results.attrs.get("model", "")),
                               citations=results.attrs.get("citations", "[]"))
     return provenance.record(named, provenance.step("explain", {}), before=results)
