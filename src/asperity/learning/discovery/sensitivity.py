@@ -123,7 +123,10 @@ def _shares(found: np.ndarray) -> Sobol:
 
 
 def process_draws(process: SmoothProcess, points: np.ndarray, draws: int, seed: int = 0) -> np.ndarray:
-    """Functions that the process may be, at these ``points`` (point, coordinate) together: (draw, point)."""
+    """Functions that the process may be, at these ``points`` (point, coordinate) together: (draw, point).
+
+    They spread more than the process says by as much as points that are left out are wrong by more than it says.
+    """
     lengths, amplitude = np.asarray(process.kernel.lengths), float(process.kernel.amplitude)
 
     def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -137,7 +140,8 @@ def process_draws(process: SmoothProcess, points: np.ndarray, draws: int, seed: 
     variance, axes = np.linalg.eigh(left)
     size = np.sqrt(np.where(variance > _JITTER * amplitude**2, variance, 0.0))
     random = np.random.default_rng(seed).standard_normal((draws, len(points)))
-    unit = known.T @ np.asarray(process.weights) + (random * size) @ axes.T
+    off = np.asarray(process.left_out / process.scale) ** 2 * (np.asarray(process.whitening) ** 2).sum(axis=0)
+    unit = known.T @ np.asarray(process.weights) + max(1.0, float(off.mean()) ** 0.5) * (random * size) @ axes.T
     return float(process.mean) + float(process.scale) * unit
 
 

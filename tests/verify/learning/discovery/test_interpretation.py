@@ -32,7 +32,8 @@ def of_process(seed):
 @pytest.mark.filterwarnings("ignore:The balance properties")
 def test_bands_of_shares():
     judge("Six shares of Ishigami's function in their bands of 95 %, three seeds", [
-        Figure("of the function, 1024 points, of 18", sum(held(ishigami, -np.pi, np.pi, 1024, s) for s in range(3)), 17),
+        Figure("of the function, 1024 points, of 18",
+               sum(held(ishigami, -np.pi, np.pi, 1024, s) for s in range(3)), 17),
         Figure("of a process of 150 values, of 18", sum(of_process(s) for s in range(3)), 17)])
 
 
