@@ -35,3 +35,9 @@ def test_the_blocks_of_surrogates():
     exact = 4 / 3 * 0.2**1.5 * (1 - 0.15 * 0.2) * 1e6 * 100e-9**2
     assert float(found["newton"]) == pytest.approx(exact, rel=1e-5)
     assert float(found["slope"][0]) == pytest.approx(4 / 3 * (1.5 * 0.2**0.5 - 0.15 * 2.5 * 0.2**1.5), rel=1e-3)
+
+
+def test_the_blocks_of_interpretation():
+    law = run("interpretation")["law"]
+    assert law.single
+    assert [power.written for power in law.powers] == ["1", "1/2", "3/2"]

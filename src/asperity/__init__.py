@@ -19,6 +19,7 @@ _VERBS = {
     "design_setpoint": "measurements.discovery.inverse.setpoint",
     "design_tip": "measurements.discovery.inverse.tip",
     "doctor": "diagnosis",
+    "explain": "measurements.discovery.explain.explanation",
     "fit": "measurements.force_curves.fit",
     "force_law": "measurements.tip_force.law",
     "next_points": "measurements.discovery.next.points",
@@ -40,10 +41,10 @@ _VERBS = {
 #: the verbs, and the chapters of the library (`calibrate` and `correct` hold verbs, `report` is one)
 __all__ = ["__version__", "analyze", "calibrate", "contact", "convert", "correct", "crystal_mechanics", "data",
            "design_film", "design_lattice", "design_setpoint", "design_tip", "diagnosis", "doctor",
-           "evaluation", "fit", "force_law", "instrument", "learning", "measurements", "next_points",
-           "plan_experiment", "predict", "predict_atoms", "quantities", "read", "read_image", "relax", "replay",
-           "report", "rheology", "score", "select", "series_model", "spectrum", "tapping", "train_potential", "units",
-           "virtual", "virtual_map"]
+           "evaluation", "explain", "fit", "force_law", "instrument", "learning", "measurements",
+           "next_points", "plan_experiment", "predict", "predict_atoms", "quantities", "read", "read_image",
+           "relax", "replay", "report", "rheology", "score", "select", "series_model", "spectrum", "tapping",
+           "train_potential", "units", "virtual", "virtual_map"]
 
 
 def _lazy(package, path):

@@ -21,6 +21,7 @@ from asperity.measurements.atoms.mechanics import crystal_mechanics as crystal_m
 from asperity.measurements.atoms.prediction import predict_atoms as predict_atoms
 from asperity.measurements.atoms.training import train_potential as train_potential
 from asperity.measurements.discovery.experiment.plan import plan_experiment as plan_experiment
+from asperity.measurements.discovery.explain.explanation import explain as explain
 from asperity.measurements.discovery.inverse.film import design_film as design_film
 from asperity.measurements.discovery.inverse.lattice import design_lattice as design_lattice
 from asperity.measurements.discovery.inverse.setpoint import design_setpoint as design_setpoint

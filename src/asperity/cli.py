@@ -16,6 +16,7 @@ from asperity.measurements import command as stored
 from asperity.measurements.atoms import command as atoms
 from asperity.measurements.calibration import command as calibration
 from asperity.measurements.discovery.experiment import command as discovery
+from asperity.measurements.discovery.explain import command as explanation
 from asperity.measurements.discovery.inverse import command as inverse
 from asperity.measurements.discovery.next import command as next_places
 from asperity.measurements.force_curves import command as force_curves
@@ -68,6 +69,7 @@ for command in (
       tip_force.force, tapping.tapping, time_series.dynamics),
     *(force_curves.analyze, force_curves.demo, force_curves.read, force_curves.convert, force_curves.fit),
     *(force_curves.select, stored.report, stored.score, stored.recipe, stored.cite, stored.replay),
+    explanation.explain,
     *(force_curves.models, force_curves.formats, doctor),
 ):
     app.command()(command)

@@ -42,6 +42,8 @@ KINDS: dict[str, tuple[str, str, Callable[[xr.Dataset], bool]]] = {
              lambda d: {"place_modulus", "purpose"} <= set(d.data_vars)),
     "experiment": ("a plan of an experiment", "asperity.plan_experiment(modulus)",
                    lambda d: {"std_robust", "margin_robust"} <= set(d.data_vars)),
+    "explanation": ("a budget of error bars", "asperity.explain(results)",
+                    lambda d: {"relative_std", "relative_std_mean"} <= set(d.data_vars)),
     "results": ("results of a fit", "asperity.analyze(paths) or asperity.fit(curves)", lambda d: "curve" in d.dims),
     "power": ("a thermal spectrum", "open_spectrum(path)",
               lambda d: "power" in d and "frequency" in d.coords),

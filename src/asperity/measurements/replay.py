@@ -13,6 +13,7 @@ from asperity.data.verbs import verb
 from asperity.measurements.atoms.mechanics import crystal_mechanics
 from asperity.measurements.atoms.prediction import predict_atoms
 from asperity.measurements.discovery.experiment.plan import plan_experiment
+from asperity.measurements.discovery.explain.explanation import explain
 from asperity.measurements.discovery.inverse.film import design_film
 from asperity.measurements.discovery.inverse.lattice import design_lattice
 from asperity.measurements.discovery.inverse.setpoint import design_setpoint
@@ -52,7 +53,8 @@ VERBS: dict[str, Callable[..., xr.Dataset]] = {
     "series_model": series_model, "tapping": tapping,
     "crystal_mechanics": crystal_mechanics, "predict_atoms": predict_atoms,
     "next_points": next_points, "plan_experiment": plan_experiment, "design_tip": design_tip,
-    "design_film": design_film, "design_lattice": design_lattice, "design_setpoint": design_setpoint}
+    "design_film": design_film, "design_lattice": design_lattice, "design_setpoint": design_setpoint,
+    "explain": explain}
 
 
 @verb()

@@ -16,7 +16,8 @@ _PAGES = {"image": "images.page", "drift": "images.drift_page", "calibration": "
           "mechanics": "atoms.mechanics_page", "training": "atoms.training_page",
           "prediction": "atoms.prediction_page", "experiment": "discovery.experiment.page",
           "design": "discovery.inverse.page",
-          "next": "discovery.next.page"}
+          "next": "discovery.next.page",
+          "explanation": "discovery.explain.page"}
 
 
 class _Report(ModuleType):

@@ -37,6 +37,7 @@ _log = logging.getLogger("asperity")
 
 _AGAIN = 3  # fits to a window: each moves the contact point that it is counted from by a fraction of the last one
 _GIVEN = {"units": "1", "long_name": "relative standard uncertainty that was given"}
+_CORRELATED = {"units": "1", "long_name": "correlation of the errors of spring constant and sensitivity"}
 
 
 class Learnt(NamedTuple):
@@ -186,7 +187,9 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
         residual, contact = _residual(model, solution)
         baselines = _baselines(residual, contact, solution.segment.counted)
         k = solution.segment.spring_constant
-        found = estimate(model, solution.scaled, solution.fit, k, relative, tilt=tilt, leveled=True)
+        found = estimate(model, solution.scaled, solution.fit, k, dict.fromkeys(relative, 1.0), tilt=tilt, leveled=True)
+        follows = _follows(found, tuple(relative))
+        found = found._replace(calibration=found.calibration * np.array(list(relative.values())))
         shallow, pull = _half_depth(model, solution, tilt, asked), model_pull_off(model, found, relative)
     number = (touching(contact) & solution.segment.counted).sum(axis=1)
     bars, std, correlation, own = _noise_of_curves(noise, dataset, (found, pull, number), baselines, solution.segment)
@@ -201,9 +204,20 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     with jax.enable_x64(True):
         adhesion = judged(model, found, bars, pull, detached, noise=(std, own.pull), retracting=retracting)
     given = {f"{name}_std": ((), std, _GIVEN) for name, std in relative.items() if std > 0}
-    return results(dataset, model, Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level,
-                                          _of_sessions(noise, dataset), shallow, adhesion, pull.calibration,
-                                          asked.left_out(dataset), asked.window is not None)).assign_coords(given)
+    if calibration_correlation and min(spring_constant_std, sensitivity_std) > 0:
+        given["calibration_correlation"] = ((), calibration_correlation, _CORRELATED)
+    fitted = Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level, _of_sessions(noise, dataset),
+                    shallow, adhesion, pull.calibration, asked.left_out(dataset), asked.window is not None)
+    return results(dataset, model, fitted).assign(follows).assign_coords(given)
+
+
+def _follows(found: ParameterEstimates, sources: tuple[str, ...]) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    """The relative change of the modulus per relative change of each source of a ``found`` calibration of 1 each."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        changes = found.calibration[:, 0] / found.values[:, :1]
+    return {f"modulus_by_{name}": ("curve", np.where(np.isfinite(change), change, np.nan), {
+        "units": "1", "long_name": f"relative change of the modulus over that of the {name.replace('_', ' ')}"})
+            for name, change in zip(sources, changes.T)}
 
 
 def _relative(model: AbstractContactModel, spring_constant: float = 0.0, sensitivity: float = 0.0,
