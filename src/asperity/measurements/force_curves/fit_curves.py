@@ -206,9 +206,9 @@ def fit_curves(dataset: xr.Dataset, model: AbstractContactModel, *, noise: Learn
     given = {f"{name}_std": ((), std, _GIVEN) for name, std in relative.items() if std > 0}
     if calibration_correlation and min(spring_constant_std, sensitivity_std) > 0:
         given["calibration_correlation"] = ((), calibration_correlation, _CORRELATED)
-    fitted = Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level, _of_sessions(noise, dataset),
-                    shallow, adhesion, pull.calibration, asked.left_out(dataset), asked.window is not None)
-    return results(dataset, model, fitted).assign(follows).assign_coords(given)
+    whole = Fitted(solution.segment, solution.scaled, solution.fit, found, bars, level, _of_sessions(noise, dataset),
+                   shallow, adhesion, pull.calibration, asked.left_out(dataset), asked.window is not None)
+    return results(dataset, model, whole).assign(follows).assign_coords(given)
 
 
 def _follows(found: ParameterEstimates, sources: tuple[str, ...]) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
