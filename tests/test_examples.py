@@ -14,8 +14,9 @@ import pytest
 EXAMPLES = sorted(Path(__file__).resolve().parents[1].glob("examples/*.py"))
 #: more than 4 s of processor time in their small variant, nearly all of it compiling: these are run by make verify
 LONG = {"bistability", "boundary", "calibration", "calibration_fault", "closed_loop_approach", "denoising",
-        "distances_and_angles", "force_law", "force_recovered", "master_curve", "microrheology", "pull_off_force",
-        "relaxing_cell", "structural_damping_cell", "surrogate", "tip", "which_experiment", "whole_chain"}
+        "distances_and_angles", "force_law", "force_recovered", "leveling", "master_curve", "microrheology",
+        "pull_off_force", "relaxing_cell", "structural_damping_cell", "surrogate", "tip", "which_experiment",
+        "whole_chain"}
 
 
 @pytest.mark.parametrize("path", [path for path in EXAMPLES if path.stem not in LONG], ids=lambda path: path.stem)

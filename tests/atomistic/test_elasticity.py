@@ -80,6 +80,7 @@ def test_a_turned_crystal_has_turned_constants(constants):
     np.testing.assert_allclose(found.relaxed, wanted, atol=1e-6)
 
 
+@pytest.mark.study
 def test_under_pressure_they_are_the_change_of_the_stress(x64):
     """By finite strains of a compressed crystal, whose atoms are at rest by symmetry in the first two."""
     own = LennardJones(0.0104, 3.40, 8.0)

@@ -56,6 +56,7 @@ def test_one_period_is_that_of_another_integrator():
     np.testing.assert_allclose(differences, slopes[:, 0], atol=1e-3 * np.abs(slopes[:, 0]).max())
 
 
+@pytest.mark.study
 def test_without_noise():
     """The law to the error of a foretold motion: a harmonic is held to 1e-7 of the stroke, which tells 2 %."""
     found = settled_law([record()], LEVER, TIP)

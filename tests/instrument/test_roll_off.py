@@ -38,6 +38,7 @@ def test_half_of_the_power_passes_at_the_corner(x64, order):
     np.testing.assert_allclose(spectral_density(motion, f, p), (plain - p[3]) * passed + p[3], rtol=1e-12)
 
 
+@pytest.mark.study
 def test_a_roll_off_is_seen_and_taken_out():
     """A corner at 1.5 times the resonance makes the spring constant 44 % too large by the plain model."""
     made = calibrate(*spectrum(1.5, 1, False), EXACT, Surroundings(Known(WARMTH, 0.0)), sensitivity=Known(1.0, 0.0))

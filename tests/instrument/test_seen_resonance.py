@@ -47,6 +47,7 @@ def accepted(bins, averages, count, seed):
     return passed, np.array(gains)
 
 
+@pytest.mark.study
 def test_noise_alone_shows_no_resonance():
     """Of 100 flat spectra of 500 bins and 50 averages 20 gave a number before."""
     passed, gains = accepted(500, 50, 100, 3)

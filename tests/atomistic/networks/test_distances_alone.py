@@ -30,6 +30,7 @@ def cloud(gram):
 PRODUCTS = np.array([[4.0, 1.1, 0.7], [1.1, 5.0, 1.6], [0.7, 1.6, 6.0]])  # angstrom^2
 
 
+@pytest.mark.study
 def test_two_clouds_of_one_distance_graph(x64):
     """Three vectors and their opposites, and the same with one of the three products reversed: no rotation or
     reflection takes one to the other (the sign of the product of all three), but each atom sees the same distances to
@@ -91,7 +92,7 @@ def energy(network, positions, cell):
     return lambda at, box: network.energy(at, box, found, kinds), positions, cell
 
 
-@pytest.mark.parametrize("made", ["untrained", "trained"])
+@pytest.mark.parametrize("made", ["untrained", pytest.param("trained", marks=pytest.mark.study)])
 def test_bond_lengths_of_the_first_shell_have_no_shear_stiffness(x64, made):
     """Whatever the weights are: at every lattice constant without stress, C', C44 with the atoms at rest and the
     stiffness of the shuffle plane are 0."""
@@ -110,6 +111,7 @@ def test_bond_lengths_of_the_first_shell_have_no_shear_stiffness(x64, made):
     assert np.abs(plane.unrelaxed).max() * lattice / 10 < 1e-6 * bulk  # GPa/nm times angstrom
 
 
+@pytest.mark.study
 def test_angles_in_the_first_shell_have_one(x64):
     """By differences: C', C44 with the two sublattices at rest, and the traction of a plane that slides."""
     network, step = MomentNet(SHELL, jax.random.key(0), channels=6), 1e-4

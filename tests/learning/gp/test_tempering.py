@@ -61,6 +61,7 @@ def test_shares_of_two_maxima():
     np.testing.assert_allclose(upper.std(axis=0), 1 / np.sqrt(101), rtol=0.1)
 
 
+@pytest.mark.study
 def test_evidence_of_a_curve_is_the_integral():
     """Over the two hyperparameters of the squared exponential, by sums on a fine grid."""
     z, y = force_curve(12, farthest=3.0)

@@ -52,7 +52,8 @@ def test_bands_hold_the_truth(protocol, amiss):
     assert found["fit_time"].values[0] >= 3.5 * float(np.diff(data["time"].values[0, 1, :2])[0])
 
 
-@pytest.mark.parametrize(("material", "short", "end"), [("power law", 0.03, 0.02), ("20 ms", 0.03, 0.01)])
+@pytest.mark.parametrize(("material", "short", "end"), [
+    ("power law", 0.03, 0.02), pytest.param("20 ms", 0.03, 0.01, marks=pytest.mark.study)])
 def test_noise_that_moves_the_tip_makes_nothing_weaker(material, short, end):
     """Taken for indentation, noise of 1 % made E(18 ms) 13 and 28 % too low in every curve, at a stated 6 and 7 %, and
     the end of the hold of a solid of 20 ms 2.5 % too low at 2.5 %: no band of six held the former."""

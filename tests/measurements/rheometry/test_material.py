@@ -169,6 +169,7 @@ def test_creep_and_its_relaxation_are_of_one_material(tmp_path):
     assert "Retardation times" in (tmp_path / "j.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.study
 def test_the_modulus_at_once_may_be_as_low_as_the_first_time_shows(tmp_path):
     """No datum tells what creeps before the first: "> 6.47 kPa (95 %)" was said of 5.0 in two of ten such tables."""
     time = np.geomspace(1e-3, 100, 41)

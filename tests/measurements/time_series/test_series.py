@@ -138,6 +138,7 @@ def test_a_velocity_of_another_scale_is_told(tmp_path):
     assert "did not settle: do not use it" in made.attrs["findings"]
 
 
+@pytest.mark.study
 def test_a_drive_that_is_sought_says_where(tmp_path):
     """A motion that settles beats beside its drive."""
     path = write(tmp_path / "a.csv", drive="")

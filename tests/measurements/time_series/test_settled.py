@@ -51,6 +51,7 @@ def test_a_replay_gives_the_same(made):
     assert max(differences(made, replay(made)).values()) < 1e-9
 
 
+@pytest.mark.study
 def test_a_drive_in_volts_or_none_needs_the_free_amplitude(tmp_path):
     for drive in ("mV", ""):
         path = table(tmp_path / "a.csv", drive=drive)

@@ -105,6 +105,7 @@ def test_a_modulus_that_is_only_bounded_is_flagged_in_the_table(done, tmp_path):
     assert {row["extrapolated (1)"] for row in rows} == {"0.0", "1.0"}
 
 
+@pytest.mark.study
 def test_json(tmp_path):
     path = table(tmp_path / "table.csv")
     code, out, _ = run("force", path, "--draws", 32, "--out", tmp_path / "law.nc", "--json")
