@@ -66,7 +66,7 @@ def test_the_calibration_is_named_where_it_is_the_limit(rubber):
     """The floor of usual calibrations is 11.6 %: 5 % are refused, and a better spring constant is what helps most."""
     said = json.loads(rubber.attrs["findings"])
     assert not answered(rubber)
-    assert said[0].startswith("No: 5 % are out of reach. These calibrations are the limit")
+    assert said[0].startswith("No: 5 % is out of reach. These calibrations are the limit")
     assert any("No load does better than 11.6 %" in one for one in said)
     assert any(one.startswith("What would help most: spring constant known to 2 % instead of 10 %") for one in said)
     design = best(rubber, "_robust")

@@ -87,22 +87,24 @@ def _answer(plan: xr.Dataset, verdict: str, design: tuple[int, int]) -> str:
     std = float(plan["std"].values[design])
     if verdict == "yes":
         return (f"Yes: {_named(plan, design)} tells a modulus {_of_what(plan)} to {percent(robust)}, whatever lever "
-                f"of this kind you get; wanted are {want}.")
+                f"of this kind you get; wanted is {want}.")
     if verdict == "near":
         return (f"Yes, with a lever near its nominal values: {_named(plan, design)} tells a modulus {_of_what(plan)} "
-                f"to {percent(std)}; wanted are {want}. Not every lever of the kind does.")
+                f"to {percent(std)}; wanted is {want}. Not every lever of the kind does.")
     there = float(plan["std_better"].sel(better="all").values[design])
     how = ("These calibrations are the limit, not the lever: " if there <= float(plan.attrs["want"]) else
            f"Not even with the best usual calibrations, {percent(there)}: ")
-    return (f"No: {want} are out of reach. {how}the best, {_named(plan, design)}, tells a modulus {_of_what(plan)} "
+    return (f"No: {want} is out of reach. {how}the best, {_named(plan, design)}, tells a modulus {_of_what(plan)} "
             f"to {percent(std)}.")
 
 
 def _place(plan: xr.Dataset, design: tuple[int, int]) -> str:
     indentation, deflection = float(plan["indentation"].values[design]), float(plan["deflection"].values[design])
+    low, high = float(plan.attrs["modulus_low"]), float(plan.attrs["modulus_high"])
+    of = "" if low == high else f" (a sample of {plain(math.sqrt(low * high), 'Pa', 2)}, the middle of the range)"
     return (f"There the tip indents by {plain(indentation, 'm', 2)} with a contact radius of "
             f"{plain(float(plan['contact_radius'].values[design]), 'm', 2)}, and the lever bends by "
-            f"{plain(deflection, 'm', 2)}, {deflection / indentation:.2g} times the indentation.")
+            f"{plain(deflection, 'm', 2)}, {deflection / indentation:.2g} times the indentation{of}.")
 
 
 def _ranges(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:

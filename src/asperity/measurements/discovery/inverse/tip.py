@@ -182,4 +182,4 @@ def _about_adhesion(made: xr.Dataset, known: Knowledge) -> list[str]:
     if tabor > _SOFT:
         return []
     return [f"Tabor's parameter is {tabor:.2g} for an attraction that reaches 0.3 nm: between the limits of DMT and "
-            "JKR. JKR, which is taken here, tells the pull-off force up to a third too small for so stiff a contact."]
+            "JKR. JKR, which is taken here, tells the pull-off force up to a quarter too small for so stiff a contact."]
