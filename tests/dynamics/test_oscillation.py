@@ -74,6 +74,7 @@ def test_a_conservative_force_at_resonance():
     np.testing.assert_allclose(found.mean_force, K * found.deflection, rtol=1e-4, atol=1e-16)
 
 
+@pytest.mark.study
 def test_second_order_in_the_step():
     """Against 4096 steps, each doubling takes the error of the amplitude down by about four."""
     free, modulus, height = (jnp.array([one]) for one in (20e-9, 1.5e9, 14e-9))

@@ -26,6 +26,7 @@ def test_a_surface_that_gets_rougher_with_the_frame_is_not_resolved():
     assert not law_of(rings(frame, (1.0, 1.0), order=3)).resolved
 
 
+@pytest.mark.study
 def test_a_law_that_does_not_hold_widens_the_intervals():
     """A grating: no law of |q| describes it."""
     _, frame = next(frames([8], 96, 5.0, 0.8))

@@ -38,7 +38,8 @@ def solve(model, position, force, start=None, spring_constant=np.inf, baselines=
     return found, error_bars(found.response, seen, samples, samples, found.within), scaled
 
 
-@pytest.mark.parametrize("model", [HERTZ, JKR(radius=5e-6, modulus=2e3, work_of_adhesion=1e-4)])
+@pytest.mark.parametrize("model", [
+    HERTZ, pytest.param(JKR(radius=5e-6, modulus=2e3, work_of_adhesion=1e-4), marks=pytest.mark.study)])
 def test_what_a_few_curves_are_padded_to_changes_nothing(model, monkeypatch):
     """Three lengths, compiled for one: sums are taken in another order, and differ in their last digits."""
     rng = np.random.default_rng(6)

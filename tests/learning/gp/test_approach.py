@@ -54,6 +54,7 @@ def test_the_covariance_is_that_of_the_docstring():
     np.testing.assert_allclose(found, exact, rtol=1e-9)
 
 
+@pytest.mark.study
 def test_draws_are_finite_and_move():
     with jax.enable_x64(True):
         found = approach.draws_of(task(), HERTZ, jax.random.key(0), 16)

@@ -28,6 +28,7 @@ def test_the_noise_of_a_mean_over_rows(rows, memory):
         np.exp(-apart / memory).mean(), rel=1e-9)
 
 
+@pytest.mark.study
 def test_level_and_tilt_are_found_with_their_bands():
     """A level and a tilt beside an attraction, of known noise: their sum is found within three standard deviations."""
     z = np.linspace(0.4, 12.0, 64)

@@ -29,6 +29,7 @@ Direct
     [[0, 0, 0], [0, 2, 2], [2, 0, 2], [2, 2, 0], [1, 1, 1], [1, 3, 3], [3, 1, 3], [3, 3, 1]]) / 4) + "\n"
 
 
+@pytest.mark.study
 def test_silicon_from_a_file_that_is_not_at_rest(tmp_path):
     (tmp_path / "POSCAR").write_text(POSCAR)
     code, out, err = run("atoms", "mechanics", tmp_path / "POSCAR", "--potential", "stillinger-weber", "--reference",

@@ -24,6 +24,7 @@ def made(curves, **options):
     return over_curves(curves, WORK, {"verb": "odd"}, batch=4, each=np.linspace(1, 2, 21).tolist(), **options)
 
 
+@pytest.mark.study
 def test_two_workers_give_what_one_process_gives_bit_for_bit(curves, tmp_path):
     told = []
     alone, shared = made(curves), made(curves, workers=2, progress=lambda *numbers: told.append(numbers))
@@ -35,6 +36,7 @@ def test_two_workers_give_what_one_process_gives_bit_for_bit(curves, tmp_path):
     assert told[-1] == (21, 21)
 
 
+@pytest.mark.study
 def test_a_curve_that_ends_its_worker_is_flagged_and_the_rest_is_there(curves, tmp_path, monkeypatch, caplog):
     alone = made(curves)
     monkeypatch.setenv("ODD_WORK", "1")

@@ -35,6 +35,7 @@ def test_an_interrupted_relax_goes_on(tmp_path, monkeypatch):
     assert len(calls) == 5
 
 
+@pytest.mark.study
 def test_an_interrupted_relax_without_a_hold_goes_on(tmp_path, monkeypatch):
     fragile, calls = interrupted(power_law.fit_viscoelastic)
     monkeypatch.setattr(power_law, "_CHUNK", 2)

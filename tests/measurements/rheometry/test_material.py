@@ -152,6 +152,7 @@ def creep(path):
     return path
 
 
+@pytest.mark.study
 def test_creep_and_its_relaxation_are_of_one_material(tmp_path):
     found = asperity.relax(creep(tmp_path / "j.csv"), noise=0.01, draws=50)
     at = found["fit_time"].values

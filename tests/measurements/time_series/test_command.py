@@ -48,6 +48,7 @@ def test_messages_name_options(tmp_path, drive, options, said):
     assert "_" not in told.replace("a_csv", "")
 
 
+@pytest.mark.study
 def test_uncertainties_are_options(tmp_path):
     """They are in the page's words and in the history, and reach the bands."""
     table, stds = write(tmp_path / "a.csv"), []

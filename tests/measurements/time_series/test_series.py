@@ -211,6 +211,7 @@ def test_a_lever_of_several_modes_is_doubted():
     assert float(found["frequency"][0]) == pytest.approx(46e3, rel=1e-3)
 
 
+@pytest.mark.study
 def test_a_motion_that_repeats_itself_does_not_tell_the_force(tmp_path):
     """A settled lever over 60 periods, by the leapfrog of this test, 3 pm of noise: 0.9 +- 0.2 GPa came of 2."""
     steps, per, modulus = 512, 64, 2e9 / (1 - 0.3**2)

@@ -47,6 +47,7 @@ def test_a_settled_motion_tells_a_modulus_with_its_interval(made):
     assert any("settled" in panel.heading for panel in page(made).panels)
 
 
+@pytest.mark.study
 def test_a_replay_gives_the_same(made):
     assert max(differences(made, replay(made)).values()) < 1e-9
 

@@ -54,6 +54,7 @@ def test_the_law_is_replayed_from_its_history(done):
     assert asperity.report(law, folder / "again.html").exists()
 
 
+@pytest.mark.study
 def test_it_goes_on_where_it_was(done, monkeypatch):
     folder, _ = done
     whole, calls, original = store.load(folder / "law.nc"), [], law_module._one

@@ -61,6 +61,7 @@ def test_what_is_given_wins_over_the_table(law, table):
     np.testing.assert_allclose(2 * softer["force"], law["force"], rtol=1e-3, atol=1e-14)
 
 
+@pytest.mark.study
 def test_the_command_takes_the_lever_as_options(table, tmp_path):
     bare = tmp_path / "bare.csv"
     bare.write_text("\n".join(table.read_text(encoding="utf-8").splitlines()[3:]), encoding="utf-8")

@@ -122,9 +122,9 @@ def test_titles_as_people_write_them(tmp_path):
 
 
 @pytest.mark.parametrize("spoiled", [
-    pytest.param(lambda z: 0.1 + 0 * z, marks=pytest.mark.study),  # some 10 s each, and the third has both
+    pytest.param(lambda z: 0.1 + 0 * z, marks=pytest.mark.study),  # some 10 s each
     pytest.param(lambda z: 0.002 * z, marks=pytest.mark.study),
-    lambda z: 0.3 - 0.004 * z])
+    pytest.param(lambda z: 0.3 - 0.004 * z, marks=pytest.mark.study)])
 def test_a_level_and_a_tilt_are_no_force(spoiled, tmp_path):
     """They are told and taken off, and the law is that without them."""
     z = np.linspace(0.4, 40.0, 200)

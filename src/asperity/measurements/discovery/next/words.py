@@ -30,7 +30,9 @@ _WHERE = {"modulus": "where they lessen the uncertainty of the whole map most.",
 def headline(made: xr.Dataset) -> str:
     """The verdict in one sentence."""
     verdict = str(made["verdict"].attrs["flag_meanings"]).split()[int(made["verdict"])]
-    return _HEADLINES[verdict].format(count=count_of(made.sizes["point"], "curve"), where=_WHERE[made.attrs["goal"]],
+    where = _WHERE[made.attrs["goal"]] if not _groups(made) else (
+        f"along a contour at {plain(float(made['threshold']), 'Pa', 2)}, for the moduli do not fall into two groups.")
+    return _HEADLINES[verdict].format(count=count_of(made.sizes["point"], "curve"), where=where,
                                       spacing=written(float(made["lag"][0]), made.attrs["unit"]),
                                       left=_percent(float(made.attrs["target"])))
 
@@ -86,7 +88,8 @@ def _claimed(made: xr.Dataset, found: PlacePlan) -> list[str]:
                                         f"{'reached' if claim.left <= target else 'not reached, go on'}")
     agrees = "the claim holds on them" if check.held else (
         f"more than chance brings (p = {check.chance:.2g}): do not trust the claim, nor stop by it")
-    return [told[0] + goal + ".", f"{test}: {agrees}.", *_groups(made)]
+    doubt = "" if check.held else "Not to be trusted, see below: "
+    return [doubt + told[0] + goal + ".", f"{test}: {agrees}.", *_groups(made)]
 
 
 def _groups(made: xr.Dataset) -> list[str]:
@@ -106,7 +109,7 @@ def _sites(made: xr.Dataset, sites: Site, curves: MappedCurves) -> list[str]:
     told = [f"Chosen from {count_of(len(sites.free), 'free site')} {written(sites.pitch, curves.unit)} apart; x and y "
             "are those of the results' own frame."]
     repeats = int((made["purpose"].values == 1).sum())
-    some = f"{repeats} of the next curves {'is' if repeats == 1 else 'are'} where the first one was"
+    some = f"{repeats} of the next curves {'is' if repeats == 1 else 'are'} where the first recorded one was"
     return told + ([f"{some}, to see drift and a worn tip."] if repeats else [])
 
 
