@@ -326,6 +326,7 @@ def test_measured_spectra_on_the_command_line(tmp_path):
     assert "27.13 N/m, agrees within two standard deviations with none of the methods" in out
 
 
+@pytest.mark.study
 def test_images_on_the_command_line(tmp_path):
     path = shared_data("image/height/di-2.di")
     code, out, _ = run("image", path, "--lines", "median", "--denoise", "--out", tmp_path / "i.nc")

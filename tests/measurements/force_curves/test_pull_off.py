@@ -104,6 +104,7 @@ def test_a_neck_that_a_model_does_not_know_is_contradicted(length, spring_consta
     assert (right["flag"] == Outcome.misfit).mean() < 0.1
 
 
+@pytest.mark.study
 @pytest.mark.parametrize("length", [2e-9, pytest.param(5e-9, marks=pytest.mark.study)])
 def test_no_model_is_named_for_a_neck(length):
     """Under a soft lever `select` answered JKR with certainty, twice the true work of adhesion."""

@@ -124,6 +124,7 @@ def test_a_contact_without_a_lever_is_refused(tmp_path):
         series_model(write(tmp_path / "a.csv"), contact=TIP)
 
 
+@pytest.mark.study
 def test_a_velocity_of_another_scale_is_told(tmp_path):
     """Twice the velocity is no motion of the lever: the law does not settle, which is said, without a modulus."""
     at, states, drive = states_of()

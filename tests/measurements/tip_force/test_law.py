@@ -122,6 +122,7 @@ def test_a_cut_off_force_is_left_out_and_said():
     assert float(one["contact_attraction_low"]) < approaching.dmt(0.0) < float(one["contact_attraction_high"]) < 0
 
 
+@pytest.mark.study
 def test_a_lever_that_shakes_more_than_it_indents_tells_no_modulus():
     made = asperity.force_law(approaching.dataset([1], stiffness=0.2, white=4e-10, slow=0.0, start=400e-9, end=-60e-9),
                               draws=DRAWS)
