@@ -93,7 +93,8 @@ def test_every_verb_with_a_contact_model_is_held_to_this():
 
 
 @pytest.mark.parametrize("name", [
-    pytest.param(name, marks=[pytest.mark.study] * (name in {"force_law", "select", "power_law", "holds"})) for name in PER_CURVE])  # long
+    pytest.param(name, marks=[pytest.mark.study] * (name in {"force_law", "select", "power_law", "holds"}))  # long
+    for name in PER_CURVE])
 def test_a_tip_in_the_file_is_used_and_one_that_nobody_states_is_assumed_aloud(name, caplog):
     """A stated radius gives the numbers of the same radius given; without one it stands in ``assumed`` and the log."""
     own, same = result(name, True, False), result(name, False, True)
