@@ -171,5 +171,6 @@ def in_options(text: str, options: dict[str, str]) -> str:
         text: the message; where in the verb's dictionaries the argument stands is left out.
         options: argument -> option.
     """
-    text = re.sub(r"^(lever|sample|contact)( = \{[^}]*\})?: | in (lever|sample)\b", "", text)
+    text = re.sub(r"^(lever|sample|contact)( = \{[^}]*\})?: "
+                  r"| in (lever|sample|calibration|signal|process|targets)\b", "", text)
     return re.sub(r"\b\w+\b", lambda word: options.get(word[0], word[0]), text)

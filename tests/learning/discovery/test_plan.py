@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from asperity.learning.discovery.plan import Site, plan, thinned
+from asperity.learning.discovery.field import thinned
+from asperity.learning.discovery.plan import Site, plan
 from tests.learning.discovery.specimens import grid, inclusions, noisy, pixels, smooth
 
 AT = pixels()

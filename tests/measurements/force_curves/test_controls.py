@@ -11,7 +11,7 @@ from asperity.cli import app
 from asperity.contact import JKR, Hertz
 from asperity.data import store
 from asperity.learning.outcome import Outcome
-from asperity.measurements.force_curves.controls import controls
+from asperity.measurements.force_curves.controls import controls, excluded_entries
 from asperity.messages import ArgumentError
 from asperity.virtual.force_map import virtual_map
 from asperity.virtual.noise import Noise
@@ -133,3 +133,8 @@ def test_the_command_takes_a_table_of_curves_and_is_replayed(hertz_map, tmp_path
     np.testing.assert_array_equal(found["flag"], again["flag"])
     page = (tmp_path / "a" / "report.html").read_text(encoding="utf-8")
     assert "left out by hand: bubble" in page
+
+
+def test_blanks_beside_the_cells_of_a_table_do_not_matter(tmp_path):
+    (tmp_path / "out.csv").write_text("file, curve_in_file, reason\nvirtual, 3, a bubble\n")
+    assert excluded_entries(tmp_path / "out.csv") == [{"file": "virtual", "curve_in_file": 3, "reason": "a bubble"}]

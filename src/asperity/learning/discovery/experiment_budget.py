@@ -27,15 +27,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from asperity.contact._layer_table import layer_correction
+from asperity.instrument.spring_constant import BOLTZMANN
+from asperity.learning.discovery.newton import newton
 from asperity.learning.discovery.small_systems import solved
 
 __all__ = ["CONSTRAINTS", "SOURCES", "Budget", "Contacted", "Factors", "Pressed", "RelativeStd", "SignalNoise",
-           "budget", "closed_variance", "contacted", "factors", "floor", "force", "margins", "total"]
+           "budget", "closed_variance", "contacted", "factors", "floor", "force", "margins", "shares", "total"]
 
-_BOLTZMANN = 1.380649e-23  # J/K, exact
 _NODES = 64  # of the part in contact, and as many before it; 256 change no factor by 1e-3
 _IN_CONTACT = 0.5  # of the samples of a curve
-_NEWTON = 12  # steps in logarithms to the indentation on a layer: six reach the last digit
 #: of the mean pressure over the yield stress, where plastic flow begins below a paraboloid
 _ONSET = 1.1
 #: of the contact radius over that of the tip, up to which a sphere is a paraboloid within 4 %
@@ -115,12 +115,12 @@ class Budget(NamedTuple):
 
 def closed_variance(ratio: Array, known: RelativeStd) -> tuple[Array, Array, Array]:
     """The closed terms of spring constant, sensitivity and radius at a ratio of deflection to indentation."""
-    own, shared = _shares(known)
+    own, shared = shares(known)
     factor = jnp.where(known.thermal, -1.0, 1.0) + 1.5 * ratio
     return own, factor**2 * shared, jnp.asarray(known.radius) ** 2 / 4
 
 
-def _shares(known: RelativeStd) -> tuple[Array, Array]:
+def shares(known: RelativeStd) -> tuple[Array, Array]:
     """The variance of ln k that is its own, and that of ln s, which a thermal k shares."""
     k, s = jnp.asarray(known.spring_constant) ** 2, jnp.asarray(known.sensitivity) ** 2
     return jnp.where(known.thermal, jnp.maximum(k - 4 * s, 0.0), k), s
@@ -145,13 +145,9 @@ def contacted(pressed: Pressed, *, layered: bool = False) -> Contacted:
     """The contact at the load. The contact radius is that of a half-space at the same indentation."""
     reduced = pressed.modulus / (1 - jnp.asarray(pressed.poisson_ratio) ** 2)
     depth = (3 * pressed.load / (4 * reduced * jnp.sqrt(jnp.asarray(pressed.radius)))) ** (2 / 3)
-    log_force = jax.value_and_grad(lambda log: jnp.log(force(jnp.exp(log), pressed, layered=layered)))
     if layered:
-        def closer(_, log):
-            value, slope = log_force(log)
-            return log + (jnp.log(pressed.load) - value) / slope
-
-        depth = jnp.exp(jax.lax.fori_loop(0, _NEWTON, closer, jnp.log(depth)))
+        depth = jnp.exp(newton(lambda log: jnp.log(force(jnp.exp(log), pressed, layered=True)),
+                               jnp.log(jnp.asarray(pressed.load)), jnp.log(depth)))
     stiffness = jax.grad(lambda at: force(at, pressed, layered=layered))(depth)
     radius = jnp.sqrt(pressed.radius * depth)
     return Contacted(depth, radius, pressed.load / (jnp.pi * radius**2),
@@ -203,7 +199,7 @@ def factors(pressed: Pressed, noise: SignalNoise, *, layered: bool = False) -> F
     counts = jnp.concatenate([samples, jnp.full(_NODES, (1 - _IN_CONTACT) * noise.samples / _NODES)])
     row = solved((columns.T * counts) @ columns, jnp.eye(4)[0]) @ (columns.T * counts) / pressed.load
     contact = row[:_NODES]
-    thermal = _BOLTZMANN * noise.temperature
+    thermal = BOLTZMANN * noise.temperature
     squares = jnp.concatenate([(k + slopes) ** 2 * noise.detector**2 + (k + slopes) * thermal
                                + slopes**2 * noise.height**2,
                                jnp.full(_NODES, k**2 * noise.detector**2 + k * thermal)])
@@ -228,7 +224,7 @@ def _by_radius(depth: Array, pressed: Pressed, layered: bool) -> Array:
 
 def budget(by: Factors, known: RelativeStd, noise: SignalNoise) -> Budget:
     """The variance of ln E, one part for each of `SOURCES`; `total` of it is the standard uncertainty."""
-    own, shared = _shares(known)
+    own, shared = shares(known)
     sensitivity = by.sensitivity - jnp.where(known.thermal, 2 * by.spring_constant, 0.0)
     return Budget(by.spring_constant**2 * own, sensitivity**2 * shared, by.radius**2 * jnp.asarray(known.radius) ** 2,
                   by.thickness**2 * jnp.asarray(known.thickness) ** 2, by.noise**2 / noise.curves)

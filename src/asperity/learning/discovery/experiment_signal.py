@@ -6,12 +6,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from asperity.learning.discovery.experiment_budget import (
-    Pressed,
-    RelativeStd,
-    SignalNoise,
-    contacted,
-)
+from asperity.instrument.spring_constant import BOLTZMANN
+from asperity.learning.discovery.experiment_budget import Pressed, RelativeStd, SignalNoise, contacted, shares
 from asperity.learning.discovery.information import Outlook, expected_information, linear_marginal
 
 __all__ = ["UNKNOWNS", "curve_information", "heights", "outlook", "slope_information"]
@@ -20,7 +16,6 @@ __all__ = ["UNKNOWNS", "curve_information", "heights", "outlook", "slope_informa
 UNKNOWNS = ("modulus", "contact point", "spring constant", "sensitivity", "radius", "thickness")
 _BINS = 12  # of the deflection in contact; twice as many tell less than 0.01 nats more
 _UNSEEN = 1e-6  # m: standard uncertainty of the contact point beforehand
-_BOLTZMANN = 1.380649e-23  # J/K, exact
 
 
 def heights(unknown: Array, pressed: Pressed, *, thermal: Array | bool = False, layered: bool = False) -> Array:
@@ -48,15 +43,14 @@ def outlook(pressed: Pressed, known: RelativeStd, noise: SignalNoise, spread: Ar
 
     The noise is that of the mean height of a bin of all curves, half of whose samples are in contact.
     """
-    k = jnp.where(known.thermal, jnp.sqrt(jnp.maximum(
-        jnp.asarray(known.spring_constant) ** 2 - 4 * jnp.asarray(known.sensitivity) ** 2, 0.0)), known.spring_constant)
     std = jnp.stack([jnp.asarray(one, float) for one in (
-        spread, _UNSEEN, k, known.sensitivity, known.radius, known.thickness if layered else 0.0)])
+        spread, _UNSEEN, jnp.sqrt(shares(known)[0]), known.sensitivity, known.radius,
+        known.thickness if layered else 0.0)])
     loads = (jnp.arange(_BINS) + 1) / _BINS * pressed.load
     stiffness = jax.vmap(lambda load: contacted(pressed._replace(load=load), layered=layered).stiffness)(loads)
     softer = 1 + pressed.spring_constant / stiffness
     squares = noise.height**2 + softer**2 * (
-        noise.detector**2 + _BOLTZMANN * noise.temperature / (pressed.spring_constant + stiffness))
+        noise.detector**2 + BOLTZMANN * noise.temperature / (pressed.spring_constant + stiffness))
     return Outlook(jnp.zeros(len(UNKNOWNS)), std, jnp.sqrt(squares * _BINS / (0.5 * noise.samples * noise.curves)))
 
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
-__all__ = ["Field", "KnownField", "density", "field_of", "held_out", "seen"]
+__all__ = ["Field", "KnownField", "density", "field_of", "held_out", "seen", "thinned"]
 
 _MOST = 384  # points that length, size and nugget are sought on; more tell them no better
 _DECADE = 1.0  # standard deviation of ln(length)
@@ -64,6 +64,11 @@ class KnownField(NamedTuple):
     half: np.ndarray  # (point, place): the covariance is that of the field less half^T half
 
 
+def thinned(count: int, most: int) -> np.ndarray:
+    """All of ``count`` indices, or ``most`` of them, drawn evenly, always the same ones."""
+    return np.arange(count) if count <= most else np.sort(np.random.default_rng(_SEED).permutation(count)[:most])
+
+
 def field_of(places: np.ndarray, values: np.ndarray, noise: np.ndarray, pitch: float) -> Field:
     """The most probable field of the ``values`` (n,) with variances ``noise`` at ``places`` (n, 2).
 
@@ -72,8 +77,7 @@ def field_of(places: np.ndarray, values: np.ndarray, noise: np.ndarray, pitch: f
     """
     level, scale = float(np.average(values)), float(np.std(values)) or 1.0
     extent = float(np.ptp(places, axis=0).max()) or pitch
-    use = (np.arange(len(values)) if len(values) <= _MOST
-           else np.sort(np.random.default_rng(_SEED).permutation(len(values))[:_MOST]))
+    use = thinned(len(values), _MOST)
     data = _distance(places[use], places[use]) / pitch, (values[use] - level) / scale, noise[use] / scale**2
     mean = np.array([0.5 * np.log(max(extent / pitch, 1.0)), 0.0, np.log(_NUGGET)])
     std = np.array([_DECADE, _WIDE, _WIDE])

@@ -16,7 +16,7 @@ from asperity.learning.discovery.acquisition import (
     property_worth,
     two_means,
 )
-from asperity.learning.discovery.field import Field, KnownField, field_of, held_out, seen
+from asperity.learning.discovery.field import Field, KnownField, field_of, held_out, seen, thinned
 from asperity.learning.discovery.stopping import (
     Check,
     classes_checked,
@@ -26,7 +26,7 @@ from asperity.learning.discovery.stopping import (
 )
 from asperity.learning.discovery.variogram import Variogram, variogram
 
-__all__ = ["Claim", "PlacePlan", "Site", "plan", "thinned"]
+__all__ = ["Claim", "PlacePlan", "Site", "plan"]
 
 _CANDIDATES = 4096  # free sites that are compared, at most,
 _AREA = 1024  # and sites whose uncertainty counts: more cost time, and the mean over them is the same
@@ -97,11 +97,6 @@ def plan(places: np.ndarray, values: np.ndarray, noise: np.ndarray, sites: Site,
         chosen = even_places(sites.free, places, count)
         worth = np.zeros(len(chosen))
     return PlacePlan(alike, related, field, known, chosen, worth, claim)
-
-
-def thinned(count: int, most: int) -> np.ndarray:
-    """All of ``count`` indices, or ``most`` of them, drawn evenly, always the same ones."""
-    return np.arange(count) if count <= most else np.sort(np.random.default_rng(_SEED).permutation(count)[:most])
 
 
 def _worthiest(curves: tuple[np.ndarray, np.ndarray, np.ndarray], field: Field, sites: Site, count: int,

@@ -102,9 +102,8 @@ def analyze(paths: Paths, model: Model = "hertz", *, segment: str | None = None,
     if scheduler is not None:
         _require_scheduler(scheduler, workers)
     alone = workers == 1 and scheduler is None
-    asked = {"window": window, "baseline": baseline, "exclude": excluded_entries(exclude) or None}
-    analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, {"batch": batch, "check": check}
-                                     | asked)
+    how = {"batch": batch, "check": check, "window": window, "baseline": baseline, "exclude": exclude}
+    analysis, attrs, job = _prepared(paths, model, segment, calibration, said, std, how)
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, progress=progress,
                   loop=None if alone else tasks.shared(analysis, partial(_hands, workers, scheduler))) as chunks:
@@ -126,10 +125,9 @@ def prepare(paths: Paths, model: Model = "hertz", *, out: str | PathLike[str], s
                                 "--plan-only out")
     said = {name: numbers.get(name) for name in ("spring_constant", "sensitivity")}
     std = {name: numbers.get(name, 0.0) for name in ("spring_constant_std", "sensitivity_std", "radius_std")}
-    asked = {"window": numbers.get("window"), "baseline": numbers.get("baseline"),
-             "exclude": excluded_entries(numbers.get("exclude")) or None}
-    analysis, _, job = _prepared(paths, model, segment, calibration, said, std,
-                                 {"batch": batch, "check": bool(numbers.get("check"))} | asked)
+    how = {"batch": batch, "check": bool(numbers.get("check")),
+           **{name: numbers.get(name) for name in ("window", "baseline", "exclude")}}
+    analysis, _, job = _prepared(paths, model, segment, calibration, said, std, how)
     with jobs.run(job, [chunk.size for chunk in analysis.chunks], partial(_fitted, analysis), folder=out,
                   restart=restart, loop=tasks.planned(analysis)) as chunks:
         return len(chunks)
@@ -160,9 +158,11 @@ def _prepared(paths: Paths, model: Model, segment: str | None,
     """What there is to do, the attributes of its results, and what must be equal for chunks to be used again."""
     if segment is not None:
         known_segment(segment)
-    asked = controls(how["window"], how["baseline"], how["exclude"])
+    entries = excluded_entries(how["exclude"])
+    asked = controls(how["window"], how["baseline"], entries)
     measured = calibrations.records(calibration)
-    arguments = {"paths": listed(paths), "calibration": measured or None, **said, **std, **how}
+    arguments = {"paths": listed(paths), "calibration": measured or None, **said, **std, **how,
+                 "exclude": entries or None}
     check = arguments.pop("check")
     model, given, std = calibrations.applied(measured, model, said, std)
     wanted = segment or ("retract" if is_auto(model) else usual_segment(model))

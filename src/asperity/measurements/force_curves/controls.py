@@ -76,6 +76,8 @@ class Controls(NamedTuple):
 
     def left_out(self, dataset: xr.Dataset) -> np.ndarray:
         """Which curves of a dataset are excluded, (curve,) bool."""
+        if not self.excluded:
+            return np.zeros(dataset.sizes["curve"], bool)
         names = {(file, number) for file, number, _ in self.excluded}
         own = zip(dataset["file"].values.tolist(), dataset["curve_in_file"].values.tolist())
         return np.array([(str(file), int(number)) in names for file, number in own], bool)
@@ -90,21 +92,21 @@ class Controls(NamedTuple):
 EVERYTHING = Controls()
 
 
-def controls(window: str | None = None, baseline: str | None = None, exclude: Exclusions | None = None) -> Controls:
+def controls(window: str | None = None, baseline: str | None = None,
+             excluded: Iterable[Mapping[str, Any]] = ()) -> Controls:
     """What a verb was asked for.
 
     Args:
         window: a range with a unit, ``0..500nm``, ``0.1..2nN`` or ``10%..90%``.
         baseline: a range of distances before the contact point, ``200nm..2um``.
-        exclude: the name of a table with the columns ``file``, ``curve_in_file`` and, if there is one, ``reason``, as
-            rows of a ``results.csv``; or mappings with these keys.
+        excluded: from `excluded_entries`.
 
     Raises:
-        ArgumentError: no range, no table, or no such columns.
+        ArgumentError: no range.
     """
     part = None if window is None else _range("window", window, _UNITS)
     before = None if baseline is None else _range("baseline", baseline, ("m",))
-    return Controls(part, before, tuple(_entry(one) for one in excluded_entries(exclude)))
+    return Controls(part, before, tuple((one["file"], one["curve_in_file"], one["reason"]) for one in excluded))
 
 
 def _range(name: str, written: str, units: tuple[str, ...]) -> Range:
@@ -139,6 +141,10 @@ def _reads(text: str, unit: str) -> tuple[float, float] | None:
 def excluded_entries(exclude: Exclusions | None) -> list[dict[str, Any]]:
     """The curves to leave out, as a history keeps them: ``file``, ``curve_in_file`` and ``reason`` of each.
 
+    Args:
+        exclude: the name of a table with these columns, the last one if there is one, as rows of a ``results.csv``;
+            or mappings with these keys.
+
     Raises:
         ArgumentError: a table without these columns, or entries without these keys.
     """
@@ -149,15 +155,15 @@ def excluded_entries(exclude: Exclusions | None) -> list[dict[str, Any]]:
         raise ArgumentError(f"exclude = {shown(exclude)}: names no curve; leave it out where all count")
     if len(rows) > _MOST_EXCLUDED:
         raise ArgumentError(f"exclude names {len(rows)} curves; {_MOST_EXCLUDED} are the most")
-    return [dict(zip(("file", "curve_in_file", "reason"), _entry(row))) for row in rows]
+    return [_entry(row) for row in rows]
 
 
-def _entry(row: Mapping[str, Any]) -> tuple[str, int, str]:
+def _entry(row: Mapping[str, Any]) -> dict[str, Any]:
     number = row.get("curve_in_file")
     if not isinstance(row.get("file"), str) or not str(number).strip().isdecimal():
         raise ArgumentError(f"exclude holds {shown(dict(row))}: each entry needs 'file', the name of the file, and "
                             "'curve_in_file', the number of the curve in it from 0; 'reason' if there is one")
-    return str(row["file"]), int(str(number)), str(row.get("reason") or _REASON)
+    return {"file": str(row["file"]), "curve_in_file": int(str(number)), "reason": str(row.get("reason") or _REASON)}
 
 
 def _table(path: Path) -> list[dict[str, Any]]:
@@ -170,7 +176,7 @@ def _table(path: Path) -> list[dict[str, Any]]:
         raise ArgumentError(f"{path}: has no column {' and none '.join(map(repr, missing))} in its first line; a table "
                             "of curves to leave out has the columns file, curve_in_file and reason, for example rows "
                             "of a results.csv")
-    cells = csv.DictReader(io.StringIO("\n".join(lines)), delimiter=separator)
+    cells = csv.DictReader(io.StringIO("\n".join(lines[1:])), titles, delimiter=separator)
     return [{name: (row.get(name) or "").strip().removeprefix("'") for name in ("file", "curve_in_file", "reason")}
             for row in cells]
 

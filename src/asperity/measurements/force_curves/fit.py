@@ -46,7 +46,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
         spring_constant_std, sensitivity_std, radius_std: relative standard uncertainties (0.1 is 10 %)
             of the calibration; they become the part ``modulus_std_calibration``.
         window, baseline, exclude: the part of each curve that counts, and the curves that do not (see
-            `asperity.measurements.force_curves.controls.controls`).
+            `asperity.measurements.force_curves.controls`).
         batch: curves in memory at a time.
         progress: called with (finished curves, all curves).
 
@@ -57,7 +57,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
     segment = one_of("segment", segment or usual_segment(model), dataset["segment"].values)
     options = {"segment": segment, "spring_constant_std": spring_constant_std,
                "sensitivity_std": sensitivity_std, "radius_std": radius_std}
-    asked = resolved_exclusions(controls(window, baseline, entries := excluded_entries(exclude) or None), [dataset])
+    asked = resolved_exclusions(controls(window, baseline, entries := excluded_entries(exclude)), [dataset])
     sources = list(by_session(Source(dataset, {})))
     template = resolved(model, [dataset])
     noise = SessionNoise(sources, template, segment, asked)
@@ -66,7 +66,7 @@ def fit(dataset: xr.Dataset, model: Model = "hertz", *, segment: str | None = No
                   progress=progress) as finished:
         results = join(list(finished))
     unreadable.say(results.attrs)
-    said = {"window": window, "baseline": baseline, "exclude": entries}
+    said = {"window": window, "baseline": baseline, "exclude": entries or None}
     step = provenance.step("fit", {"model": template.record, **options, **said, "batch": batch})
     named = results.assign_attrs(template.attributes(*FITTED_BY) | averages_taken(sources, segment) | decisions(asked))
     return provenance.record(named, step, before=dataset)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import xarray as xr
 
-from asperity.measurements.discovery.experiment.judged import BEST_CALIBRATION, best, nearest
+from asperity.measurements.discovery.calibration_levels import BEST
+from asperity.measurements.discovery.experiment.judged import best, nearest
 from asperity.report.numbers import plain
 
 __all__ = ["answered", "at_design", "claims", "factor_in_words", "percent"]
@@ -145,8 +146,9 @@ def _calibrations(plan: xr.Dataset, design: tuple[int, int]) -> list[str]:
     for name in (str(one) for one in plan["better"].values):
         then = float(plan["std_better"].sel(better=name).values[design])
         if name != "all" and then < (1 - _NOTICED) * std:
-            now = float(plan.attrs[f"{name.replace(' ', '_')}_std"])
-            saved.append((then, f"{name} known to {percent(BEST_CALIBRATION[name])} instead of {percent(now)}: "
+            key = name.replace(" ", "_")
+            now = float(plan.attrs[f"{key}_std"])
+            saved.append((then, f"{name} known to {percent(BEST[key])} instead of {percent(now)}: "
                                 f"{percent(std)} becomes {percent(then)}"))
     if not saved:
         return ["The calibrations are as good as they usually get."]

@@ -106,8 +106,7 @@ def _planned(modulus: Any, own: dict[str, Any], **how: Any) -> Any:
     try:
         return plan_experiment(low if low == high else (low, high), lever=lever or None, **how)
     except ArgumentError as error:
-        raise ArgumentError(in_options(str(error).replace(" in calibration", "").replace(" in signal", ""),
-                                       _OPTIONS)) from error
+        raise ArgumentError(in_options(str(error), _OPTIONS)) from error
 
 
 def _done(made: Any, out: Path, as_json: bool) -> int:

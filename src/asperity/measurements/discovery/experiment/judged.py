@@ -26,14 +26,13 @@ from asperity.learning.discovery.experiment_budget import (
     total,
 )
 from asperity.learning.discovery.experiment_signal import curve_information, slope_information
+from asperity.measurements.discovery.calibration_levels import BEST
 from asperity.measurements.discovery.experiment.levers import Levers
 
-__all__ = ["BEST_CALIBRATION", "LOADS", "Asked", "best", "better", "judged", "lever_loads", "nearest"]
+__all__ = ["LOADS", "Asked", "best", "better", "judged", "lever_loads", "nearest"]
 
 #: N, from far below to far above what a cantilever presses with: steps of 15 %
 LOADS = np.geomspace(1e-12, 1e-4, 129)
-#: relative standard uncertainties that a good laboratory reaches, and of a layer's thickness
-BEST_CALIBRATION = {"spring constant": 0.02, "sensitivity": 0.01, "radius": 0.03, "thickness": 0.02}
 #: where in the ranges of modulus, spring constant and radius a lever is judged: each end and the middle
 _CORNERS = np.stack(np.meshgrid(range(3), range(3), range(3), indexing="ij")).reshape(3, -1)
 #: of them those with the nominal lever
@@ -86,14 +85,14 @@ def _pressed(asked: Asked, modulus: np.ndarray, constants: np.ndarray, radii: np
 
 
 def better(known: RelativeStd) -> dict[str, RelativeStd]:
-    """What would be known if each calibration alone, and then all, were as good as `BEST_CALIBRATION`.
+    """What would be known if each calibration alone, and then all, were as good as it is done best.
 
     A better sensitivity makes a thermal spring constant better; a better spring constant is by another method.
     """
     own = math.sqrt(max(float(known.spring_constant) ** 2 - 4 * float(known.sensitivity) ** 2, 0.0))
-    least = {key: min(float(getattr(known, key.replace(" ", "_"))), value) for key, value in BEST_CALIBRATION.items()}
-    constant = {"spring_constant": least["spring constant"]}
-    if float(known.spring_constant) > BEST_CALIBRATION["spring constant"]:
+    least = {key: min(float(getattr(known, key)), value) for key, value in BEST.items()}
+    constant = {"spring_constant": least["spring_constant"]}
+    if float(known.spring_constant) > BEST["spring_constant"]:
         constant["thermal"] = False
     slope = {"sensitivity": least["sensitivity"]}
     if known.thermal:

@@ -15,6 +15,7 @@ from asperity.data import provenance
 from asperity.data.verbs import verb
 from asperity.learning.discovery import experiment_budget, information
 from asperity.learning.discovery.experiment_budget import RelativeStd, SignalNoise
+from asperity.measurements.discovery.calibration_levels import USUAL
 from asperity.measurements.discovery.experiment.claims import claims
 from asperity.measurements.discovery.experiment.judged import Asked, judged
 from asperity.measurements.discovery.experiment.levers import Levers, chosen, levers_of
@@ -25,8 +26,7 @@ __all__ = ["plan_experiment"]
 
 _SAMPLE = {"poisson_ratio": 0.5, "thickness": math.inf, "yield_stress": math.inf}
 #: relative standard uncertainties, where nobody says others
-_CALIBRATION = {"spring_constant_std": 0.1, "sensitivity_std": 0.03, "radius_std": 0.1, "thickness_std": 0.05,
-                "thermal": False}
+_CALIBRATION = {**{f"{name}_std": std for name, std in USUAL.items()}, "thermal": False}
 _SIGNAL = {"detector": 0.1e-9,  # m
            "height": 0.2e-9,  # m
            "temperature": 298.15,  # K

@@ -20,10 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asperity.measurements.discovery.calibration_levels import BEST
+
 __all__ = ["BETTER", "Calibrated", "better", "calibration_parts"]
 
 #: relative standard uncertainty of a very good calibration: spring constant, sensitivity, size of the tip
-BETTER = (0.02, 0.01, 0.03)
+BETTER = (BEST["spring_constant"], BEST["sensitivity"], BEST["radius"])
 
 
 class Calibrated(NamedTuple):

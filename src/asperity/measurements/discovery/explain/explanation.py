@@ -10,6 +10,7 @@ import xarray as xr
 from asperity.data import provenance
 from asperity.data.results import identity
 from asperity.data.verbs import verb
+from asperity.measurements.discovery.calibration_levels import USUAL
 from asperity.measurements.discovery.explain.budget import BETTER, Calibrated, better, calibration_parts
 from asperity.measurements.force_curves.contents import gathered
 from asperity.messages import DataError
@@ -21,7 +22,7 @@ __all__ = ["SOURCES", "explain"]
 SOURCES = ("spring constant", "sensitivity", "tip", "noise", "model")
 
 _NAMES = ("spring constant", "sensitivity", "size of the tip")
-_USUAL = (0.10, 0.03, 0.10)  # relative standard uncertainties of usual calibrations, for what was not given
+_USUAL = (USUAL["spring_constant"], USUAL["sensitivity"], USUAL["radius"])  # for what was not given
 _TIP = ("radius", "punch_radius", "half_angle", "tip_radius")  # what the size of the tip may be called
 
 
@@ -42,8 +43,8 @@ def explain(results: xr.Dataset) -> xr.Dataset:
     Raises:
         DataError: no usable curve has a modulus, or the results do not hold how it follows its calibration.
     """
-    use, modulus = _usable(results)
-    changes, known = _changes(results), _known(results)
+    use, modulus, changes = _usable(results)
+    known = _known(results)
     own = {"noise": "modulus_std_noise", "model": "modulus_std_model"}
     rest = np.stack([np.nan_to_num(results[name].values / modulus) if name in results else np.zeros(len(modulus))
                      for name in own.values()], axis=1)
@@ -81,18 +82,18 @@ def _words(meaning: str) -> dict[str, str]:
     return {"units": "1", "long_name": f"relative standard uncertainty {meaning}"}
 
 
-def _usable(results: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Which curves have a modulus with an error bar, and the moduli."""
+def _usable(results: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which curves have a modulus with an error bar, the moduli, and how these follow the calibration."""
     if "modulus_std_noise" not in results or "modulus_by_spring_constant" not in results:
         why = "" if "modulus" not in results else " (they may be of another verb, or of an earlier version)"
         raise DataError(f"the results do not hold how the modulus follows its calibration{why}: make them again with "
                         "'asperity analyze' or 'asperity fit'")
-    modulus = results["modulus"].values.astype(float)
-    use = gathered(results).usable & np.isfinite(modulus) & (modulus > 0) & np.isfinite(_changes(results)).all(axis=1)
+    modulus, changes = results["modulus"].values.astype(float), _changes(results)
+    use = gathered(results).usable & np.isfinite(modulus) & (modulus > 0) & np.isfinite(changes).all(axis=1)
     use &= np.isfinite(results["modulus_std_noise"].values)
     if not use.any():
         raise DataError(f"none of {count_of(len(use), 'curve')} has a usable modulus: see the flags in their report")
-    return use, np.where(use, modulus, np.nan)
+    return use, np.where(use, modulus, np.nan), changes
 
 
 def _changes(results: xr.Dataset) -> np.ndarray:

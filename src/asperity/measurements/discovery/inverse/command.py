@@ -152,26 +152,21 @@ def setpoint(
 
 def _asked(kind: str, results: Path | None, out: Path, as_json: bool, **how: Any) -> int:
     """Ask one of the verbs; what is wrong with an argument is told of the option that it came from."""
-    from importlib import import_module
-
+    import asperity
     from asperity.data import store
     from asperity.messages import ArgumentError
     from asperity.terminal.running import keep_apart
 
     keep_apart([] if results is None else [results], out, "_design")
-    verb = getattr(import_module(f"asperity.measurements.discovery.inverse.{kind}"), f"design_{kind}")
+    verb = getattr(asperity, f"design_{kind}")
     stored = None if results is None else store.load(results)
     if "prefer" in how:
-        how["prefer"] = how["prefer"].replace("-", "_")
-    if how.get("prefer") == "relative_density":
-        how["prefer"] = "built_density"
+        said = how["prefer"].replace("-", "_")
+        how["prefer"] = next((name for name, one in _OPTIONS.items() if one == "--" + said.replace("_", "-")), said)
     try:
         made = verb(stored, **{name: value for name, value in how.items() if value != {}})
     except ArgumentError as error:
-        text = str(error)
-        for place in (" in sample", " in lever", " in process", " in targets"):
-            text = text.replace(place, "")
-        raise ArgumentError(in_options(text, _OPTIONS)) from error
+        raise ArgumentError(in_options(str(error), _OPTIONS)) from error
     return _done(made, out, as_json)
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import xarray as xr
 
@@ -23,6 +22,7 @@ from asperity.contact.layered import HertzBondedLayer
 from asperity.data.verbs import verb
 from asperity.learning.discovery import design
 from asperity.learning.discovery.design import Aim, InverseProblem
+from asperity.learning.discovery.newton import newton
 from asperity.measurements.discovery.inverse.finishing import finished, in_words, preferred
 from asperity.measurements.discovery.inverse.posterior import Input, known_of
 from asperity.measurements.discovery.inverse.question import Question, Request, aims_of, answer
@@ -50,21 +50,6 @@ _UNITS = {"thickness": ("m", "thickness of the film"), "load": ("N", "load"),
           "strain": ("1", "indentation over thickness"),
           "contact_over_tip_radius": ("1", "contact radius over tip radius"),
           "contact_over_thickness": ("1", "contact radius over thickness")}
-
-
-_STEPS = 8  # of Newton's method from the right on a convex function: to the last digit for films as thin as R/1000
-
-
-def newton(function: Any, goal: Any, start: Any) -> Any:
-    """x with ``function(x) = goal`` of a rising convex function, from a ``start`` above it; with exact slopes."""
-
-    def step(_: int, x: Any) -> Any:
-        value, slope = jax.jvp(function, (x,), (jnp.ones_like(x),))
-        return x - (value - goal) / slope
-
-    x = jax.lax.stop_gradient(jax.lax.fori_loop(0, _STEPS, step, jax.lax.stop_gradient(start)))
-    _, slope = jax.jvp(function, (x,), (jnp.ones_like(x),))
-    return x - (function(x) - goal) / jax.lax.stop_gradient(slope)
 
 
 def pressed_film(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,6 +108,5 @@ def design_film(results: xr.Dataset | None = None, *, sample: Mapping[str, float
     made = answer(Question("film", {"": problem}, _UNITS, known, Request(probability, index, draws, seed)))
     arguments = {"sample": sample, "targets": targets, "lever": lever, "probability": probability, "prefer": prefer,
                  "draws": draws, "seed": seed}
-    units = {name: one.unit for name, one in {**_SAMPLE, **_LEVER}.items()} | {name: _UNITS[name][0] for name in taken}
-    return finished(made, "design_film", arguments, in_words(known.taken | taken, units), results,
-                    (pressed_film, HertzBondedLayer, design))
+    words = in_words(known.taken | taken, {**_SAMPLE, **_LEVER}, _UNITS)
+    return finished(made, "design_film", arguments, words, results, (pressed_film, HertzBondedLayer, design))

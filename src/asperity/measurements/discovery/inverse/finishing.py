@@ -10,6 +10,7 @@ import xarray as xr
 
 from asperity.data import provenance
 from asperity.measurements.discovery.inverse.claims import claims
+from asperity.measurements.discovery.inverse.posterior import Input
 from asperity.messages import one_of
 from asperity.report.citing import citations
 from asperity.report.numbers import plain
@@ -19,8 +20,10 @@ __all__ = ["finished", "in_words", "preferred"]
 _ZEPTO = 1e-21  # J, in which Hamaker constants are counted
 
 
-def in_words(taken: Mapping[str, float], units: Mapping[str, str]) -> dict[str, str]:
-    """Inputs that nobody gave with their units; relative uncertainties in percent."""
+def in_words(taken: Mapping[str, float], inputs: Mapping[str, Input],
+             aims: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Inputs and bounds that nobody gave with their units; relative uncertainties in percent."""
+    units = {name: unit for name, (unit, _) in aims.items()} | {name: one.unit for name, one in inputs.items()}
     return {name: f"{100 * value:.3g} %" if name.endswith("_std") else f"{value / _ZEPTO:.3g} zJ"
             if units.get(name) == "J" else plain(value, units.get(name, "1")) for name, value in taken.items()}
 

@@ -90,10 +90,9 @@ def design_lattice(results: xr.Dataset | None = None, *, sample: Mapping[str, fl
     made = answer(Question("lattice", problems, _UNITS, known, Request(probability, index, draws, seed)))
     arguments = {"sample": sample, "targets": targets, "process": process, "probability": probability,
                  "prefer": prefer, "draws": draws, "seed": seed}
-    units = {name: one.unit for name, one in {**_SAMPLE, **_PROCESS}.items()} | {
-        name: _UNITS[name][0] for name in taken}
-    return finished(made, "design_lattice", arguments, in_words(known.taken | taken, units), results,
-                    (stretched_lattice, design), _about_density(made))
+    words = in_words(known.taken | taken, {**_SAMPLE, **_PROCESS}, _UNITS)
+    return finished(made, "design_lattice", arguments, words, results, (stretched_lattice, design),
+                    _about_density(made))
 
 
 def _about_density(made: xr.Dataset) -> list[str]:

@@ -26,6 +26,7 @@ from asperity.dynamics.oscillation import Drive, Motion, steady
 from asperity.dynamics.tip_force import TipForce
 from asperity.learning.discovery import design
 from asperity.learning.discovery.design import Aim, InverseProblem
+from asperity.learning.discovery.newton import newton
 from asperity.measurements.discovery.inverse.finishing import finished, in_words, preferred
 from asperity.measurements.discovery.inverse.posterior import Input, Knowledge, known_of
 from asperity.measurements.discovery.inverse.question import Question, Request, aims_of, answer
@@ -50,7 +51,6 @@ _SLOPE = 0.5  # contact radius over tip radius: a paraboloid is off by some perc
 _FREE = 10.0  # times the attraction that the lever pulls with at least: else the tip sticks, or is only attracted
 _CUTOFF = 0.165e-9  # m, between atoms in contact
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)  # of each integral
-_STEPS = 6  # of Newton's method in logarithms, which are nearly linear
 _DEEPEST = 0.5  # of the amplitude, the largest indentation that is looked at
 _OFF = 0.05  # relative difference of the simulated force from which on it is a doubt
 _PASSED = (-0.09, 0.09, 7)  # of the amplitude, heights at which a lever is simulated, and how many
@@ -100,15 +100,8 @@ def tapped_sample(chosen: dict[str, Any], known: Mapping[str, Any]) -> dict[str,
         contact, attraction = _in_phase(jnp.exp(logarithm), amplitude, known)
         return jnp.log(contact) - jnp.log(wanted + attraction)
 
-    def step(_: int, x: Any) -> Any:
-        value, slope = jax.jvp(excess, (x,), (jnp.ones_like(x),))
-        return jnp.minimum(x - value / slope, most)
-
     most = jnp.log(_DEEPEST * amplitude)
-    start = jax.lax.stop_gradient(jnp.minimum(jnp.log(guess), most))
-    root = jax.lax.stop_gradient(jax.lax.fori_loop(0, _STEPS, step, start))
-    _, slope = jax.jvp(excess, (root,), (jnp.ones_like(root),))
-    depth = jnp.exp(root - excess(root) / jax.lax.stop_gradient(slope))
+    depth = jnp.exp(newton(excess, 0.0, jnp.minimum(jnp.log(guess), most), most=jax.lax.stop_gradient(most)))
     return {"contact_force": _elastic(depth, known),
             "amplitude_drop": free - amplitude,
             "contact_over_tip_radius": jnp.sqrt(depth / known["radius"]), "indentation": depth,
@@ -150,9 +143,9 @@ def design_setpoint(results: xr.Dataset | None = None, *, sample: Mapping[str, f
     made = answer(Question("setpoint", {"": problem}, _UNITS, known, Request(probability, index, draws, seed)))
     arguments = {"sample": sample, "targets": targets, "lever": lever, "probability": probability, "prefer": prefer,
                  "draws": draws, "seed": seed}
-    units = {name: one.unit for name, one in {**_SAMPLE, **_LEVER}.items()} | {name: _UNITS[name][0] for name in taken}
-    return finished(made, "design_setpoint", arguments, in_words(known.taken | taken, units), results,
-                    (tapped_sample, design), _simulated(made, known))
+    words = in_words(known.taken | taken, {**_SAMPLE, **_LEVER}, _UNITS)
+    return finished(made, "design_setpoint", arguments, words, results, (tapped_sample, design),
+                    _simulated(made, known))
 
 
 def _simulated(made: xr.Dataset, known: Knowledge) -> list[str]:

@@ -137,9 +137,8 @@ def design_tip(results: xr.Dataset | None = None, *, sample: Mapping[str, float]
     made = answer(question) if listed is None else answer_of_list(question, *_pressed_with(listed))
     arguments = {"sample": sample, "targets": targets, "lever": lever, "levers": listed, "probability": probability,
                  "prefer": prefer, "draws": draws, "seed": seed}
-    units = {name: one.unit for name, one in {**_SAMPLE, **_LEVER}.items()} | {name: _UNITS[name][0] for name in taken}
-    return finished(made, "design_tip", arguments, in_words(known.taken | taken, units), results,
-                    (pressed_tip, design), _about_adhesion(made, known))
+    words = in_words(known.taken | taken, {**_SAMPLE, **_LEVER}, _UNITS)
+    return finished(made, "design_tip", arguments, words, results, (pressed_tip, design), _about_adhesion(made, known))
 
 
 def _levers(levers: Any) -> dict[str, list[Any]] | None:
