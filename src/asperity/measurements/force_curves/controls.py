@@ -152,7 +152,7 @@ def excluded_entries(exclude: Exclusions | None) -> list[dict[str, Any]]:
         return []
     rows = _table(Path(exclude)) if isinstance(exclude, str | PathLike) else [dict(entry) for entry in exclude]
     if not rows:
-        raise ArgumentError(f"exclude = {shown(exclude)}: names no curve; leave it out where all count")
+        raise ArgumentError(f"exclude = {shown(str(exclude))}: names no curve; leave it out where all count")
     if len(rows) > _MOST_EXCLUDED:
         raise ArgumentError(f"exclude names {len(rows)} curves; {_MOST_EXCLUDED} are the most")
     return [_entry(row) for row in rows]
@@ -173,7 +173,7 @@ def _table(path: Path) -> list[dict[str, Any]]:
     titles = split_cells(lines[0], separator) if lines else []
     missing = [name for name in ("file", "curve_in_file") if name not in titles]
     if missing:
-        raise ArgumentError(f"{path}: has no column {' and none '.join(map(repr, missing))} in its first line; a table "
+        raise ArgumentError(f"{path}: no column {' and no column '.join(missing)} in its first line; a table "
                             "of curves to leave out has the columns file, curve_in_file and reason, for example rows "
                             "of a results.csv")
     cells = csv.DictReader(io.StringIO("\n".join(lines[1:])), titles, delimiter=separator)
@@ -214,12 +214,13 @@ def in_words(asked: Controls) -> list[str]:
     if asked.window is not None:
         unit, low, high = asked.window
         ends = f"{100 * low:g} % to {100 * high:g} %" if unit == "1" else (
-            f"{quantity(low, unit)} to {quantity(high, unit)}")
+            f"{quantity(low, unit) if low else 0} to {quantity(high, unit)}")
         what = {"m": "an indentation of", "N": "a force of"}.get(unit, "a force, of the largest one of the curve, of")
         said.append(f"Fitted window: of the samples in contact those at {what} {ends}.")
     if asked.baseline is not None:
         _, low, high = asked.baseline
-        said.append(f"Baseline: the samples {quantity(low, 'm')} to {quantity(high, 'm')} before contact.")
+        ends = f"{quantity(low, 'm') if low else 0} to {quantity(high, 'm')}"
+        said.append(f"Baseline: the samples {ends} before contact.")
     if asked.excluded:
         reasons = Counter(reason for _, _, reason in asked.excluded)
         said.append(f"{count_of(len(asked.excluded), 'curve')} left out by hand: "

@@ -12,7 +12,9 @@ from asperity.data.results import identity
 from asperity.data.verbs import verb
 from asperity.measurements.discovery.calibration_levels import USUAL
 from asperity.measurements.discovery.explain.budget import BETTER, Calibrated, better, calibration_parts
-from asperity.measurements.force_curves.contents import gathered
+from asperity.measurements.force_curves.contents import Contents, gathered
+from asperity.measurements.force_curves.score_model import NOT_TESTED
+from asperity.measurements.force_curves.summary import undefended
 from asperity.messages import DataError
 from asperity.report.numbers import count_of
 
@@ -43,7 +45,8 @@ def explain(results: xr.Dataset) -> xr.Dataset:
     Raises:
         DataError: no usable curve has a modulus, or the results do not hold how it follows its calibration.
     """
-    use, modulus, changes = _usable(results)
+    contents = gathered(results)
+    use, modulus, changes = _usable(results, contents.usable)
     known = _known(results)
     own = {"noise": "modulus_std_noise", "model": "modulus_std_model"}
     rest = np.stack([np.nan_to_num(results[name].values / modulus) if name in results else np.zeros(len(modulus))
@@ -72,7 +75,10 @@ def explain(results: xr.Dataset) -> xr.Dataset:
     }, {"source": list(SOURCES), **identity(results)})
     k, s, tip = (given or std for given, std in zip(known.std, _USUAL))
     usual = _with([Calibrated((k, s, tip), known.correlation)], changes[typical], parts[typical, 3:])
-    told = _told(made, number, float(usual[0]))
+    told = [*_told(made, number, float(usual[0])), *_about_model(contents)]
+    if undefended(contents):
+        told.insert(0, "The contact model does not describe these curves: their modulus is not defended, however well "
+                       "the calibrations are known.")
     named = made.assign_attrs(findings=json.dumps(told), model=str(results.attrs.get("model", "")),
                               citations=results.attrs.get("citations", "[]"))
     return provenance.record(named, provenance.step("explain", {}), before=results)
@@ -82,14 +88,20 @@ def _words(meaning: str) -> dict[str, str]:
     return {"units": "1", "long_name": f"relative standard uncertainty {meaning}"}
 
 
-def _usable(results: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _about_model(contents: Contents) -> list[str]:
+    """Where nothing is known of how wrong the model may be."""
+    tested = contents.usable & np.isfinite(contents.columns["model_chance"])
+    return [] if tested.any() else [NOT_TESTED]
+
+
+def _usable(results: xr.Dataset, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which curves have a modulus with an error bar, the moduli, and how these follow the calibration."""
     if "modulus_std_noise" not in results or "modulus_by_spring_constant" not in results:
         why = "" if "modulus" not in results else " (they may be of another verb, or of an earlier version)"
         raise DataError(f"the results do not hold how the modulus follows its calibration{why}: make them again with "
                         "'asperity analyze' or 'asperity fit'")
     modulus, changes = results["modulus"].values.astype(float), _changes(results)
-    use = gathered(results).usable & np.isfinite(modulus) & (modulus > 0) & np.isfinite(changes).all(axis=1)
+    use = usable & np.isfinite(modulus) & (modulus > 0) & np.isfinite(changes).all(axis=1)
     use &= np.isfinite(results["modulus_std_noise"].values)
     if not use.any():
         raise DataError(f"none of {count_of(len(use), 'curve')} has a usable modulus: see the flags in their report")

@@ -26,17 +26,19 @@ def page(made: xr.Dataset) -> Page:
                     "Relative standard uncertainty of the modulus of the curve with the median one."),
             Finding("error bar of the mean", _percent(float(made["mean_std"])),
                     f"Of the mean of ln E over {count_of(number, 'usable curve')}: what is common to them stays."))
-    return Page("explanation", "what the error bar of the modulus is made of", said[0], rows, tuple(said[1:]),
-                (_budget(made), _curves(made)))
+    several = number > 1  # of one there is no mean, and no line
+    return Page("explanation", "What the error bar of the modulus is made of", said[0], rows if several else rows[:1],
+                tuple(said[1:]), (_budget(made), _curves(made)) if several else (_budget(made),))
 
 
 def _budget(made: xr.Dataset) -> Panel:
     one, mean = made["relative_std"].values[int(made["typical_curve"])], made["relative_std_mean"].values
     rows = []
     for i, name in enumerate(made["source"].values):
-        values = [made[key].values[i] for key in ("given", "better", "std_better", "mean_std_better")]
+        given = made["given"].values[i]
+        values = [made[key].values[i] for key in ("better", "std_better", "mean_std_better")]
         rows.append((str(name), _percent(one[i]), _share(one, i), _percent(mean[i]), _share(mean, i),
-                     *(_percent(value) for value in values)))
+                     "not given" if given == 0 else _percent(given), *(_percent(value) for value in values)))
     header = ("source", "typical curve", "share", "mean", "share", "given", "if known to", "typical curve then",
               "mean then")
     words = ("Parts add up as squares. Where spring constant and sensitivity were measured with each other, their "

@@ -29,11 +29,11 @@ def page(made: xr.Dataset) -> Page:
     maps = [_map(made, "place_modulus", "modulus", "Pa"), _map(made, "place_std", "relative standard deviation", "")]
     if made.attrs["goal"] == "boundary":
         maps[1] = _map(made, "place_wrong", "probability of the other material", "")
-    alike = Panel("are neighbors alike?", "Half of the mean square difference of ln(modulus) of pairs, against their "
+    alike = Panel("Are neighbors alike?", "Half of the mean square difference of ln(modulus) of pairs, against their "
                   "distance; the line is the variance of all curves. Dots far below the line on the left: neighbors "
                   "are alike, and places between curves can be told.", (_variogram(made, unit),))
     return Page("next places", f"Where to measure next: {made.attrs['goal']}", headline(made), _findings(made),
-                tuple(json.loads(made.attrs["findings"])), (Panel("map and next places", words, tuple(maps)), alike,
+                tuple(json.loads(made.attrs["findings"])), (Panel("Map and next places", words, tuple(maps)), alike,
                                                             _table(made, unit)))
 
 
@@ -93,5 +93,5 @@ def _table(made: xr.Dataset, unit: str) -> Panel:
                   plain(float(made["predicted_modulus"][i]), "Pa", 2))
                  for i in range(min(made.sizes["point"], _LISTED)))
     names = ("x", "y") if unit == "m" else ("column", "row")
-    return Panel("the next places", "In the order of the way; all of them, with intervals, are in the table beside "
+    return Panel("The next places", "In the order of the way; all of them, with intervals, are in the table beside "
                  "this page.", header=("", *names, "purpose", "expected modulus"), rows=rows)
