@@ -11,6 +11,7 @@ from asperity.cli import app
 from asperity.data import store
 from asperity.learning.discovery.sensitivity import linear_shapley
 from asperity.measurements.discovery.explain.budget import Calibrated, better, calibration_parts
+from asperity.measurements.discovery.explain.explanation import size_in_words
 from asperity.measurements.discovery.explain.page import page
 from asperity.messages import DataError
 from asperity.virtual.force_map import virtual_map
@@ -95,3 +96,8 @@ def test_results_that_do_not_say_it_are_refused():
     nothing = results().assign(flag=results()["flag"] * 0 + int(max(results()["flag"].attrs["flag_values"])))
     with pytest.raises(DataError, match="none of 2 curves"):
         asperity.explain(nothing)
+
+
+def test_a_large_error_bar_is_a_factor_and_no_percents():
+    assert size_in_words(0.21) == "21 %"
+    assert size_in_words(0.948) == "a factor of three"  # as `analyze` says of the same results

@@ -10,15 +10,16 @@ import xarray as xr
 from asperity.data import provenance
 from asperity.data.results import identity
 from asperity.data.verbs import verb
+from asperity.learning.discrepancy import VAGUE
 from asperity.measurements.discovery.calibration_levels import USUAL
 from asperity.measurements.discovery.explain.budget import BETTER, Calibrated, better, calibration_parts
 from asperity.measurements.force_curves.contents import Contents, gathered
 from asperity.measurements.force_curves.score_model import NOT_TESTED
 from asperity.measurements.force_curves.summary import undefended
 from asperity.messages import DataError
-from asperity.report.numbers import count_of
+from asperity.report.numbers import count_of, factor_of
 
-__all__ = ["SOURCES", "explain"]
+__all__ = ["SOURCES", "explain", "size_in_words"]
 
 #: where an error comes from; the first three are the calibration
 SOURCES = ("spring constant", "sensitivity", "tip", "noise", "model")
@@ -136,26 +137,35 @@ def _told(made: xr.Dataset, number: int, usual: float) -> list[str]:
     whole, mean = float(made["typical_std"]), float(made["mean_std"])
     parts = made["relative_std"].values[int(made["typical_curve"])] ** 2
     largest = int(np.argmax(parts))
-    said = [f"The modulus of a typical curve is known to {_percent(whole)}; {100 * parts[largest] / parts.sum():.0f} % "
+    said = [f"The modulus of a typical curve is known {_precision(whole)}; {100 * parts[largest] / parts.sum():.0f} % "
             f"of that variance is of the {SOURCES[largest]}." if whole > 0 else "The error bars are empty."]
     if number > 1:
         common = 1 - float(made["relative_std_mean"].values[3]) ** 2 / mean**2 if mean > 0 else 0.0
-        said.append(f"The mean over {count_of(number, 'curve')} is known to {_percent(mean)}; {100 * common:.0f} % of "
+        said.append(f"The mean over {count_of(number, 'curve')} is known {_precision(mean)}; {100 * common:.0f} % of "
                     "that variance is common to all curves, and more curves do not lessen it.")
     given, after = made["given"].values[:3], made["std_better"].values[:3]
     gains = [(float(after[i]), i) for i in range(3) if given[i] > BETTER[i] and after[i] < 0.99 * whole]
     for value, i in sorted(gains):
         other = ", by another method" if i == 0 and float(made["correlation"]) else ""
         said.append(f"{_NAMES[i]} known to {_percent(BETTER[i])} instead of {_percent(given[i])}{other}: "
-                    f"{_percent(whole)} -> {_percent(value)}.")
+                    f"{size_in_words(whole)} -> {size_in_words(value)}.")
     if not gains and whole > 0:
         said.append("No better calibration would lessen it by more than a hundredth"
                     + (": it is the noise." if largest == 3 else "."))
     if lacking := [_NAMES[i] for i in range(3) if not given[i] > 0 and made["better"].values[i] > 0]:
         said.append(f"No uncertainty was given of the {' and '.join(lacking)}: the error bar holds none of it. With "
                     f"usual ones ({', '.join(f'{n} {_percent(u)}' for n, u in zip(_NAMES, _USUAL) if n in lacking)}) "
-                    f"it would be {_percent(usual)}; give --spring-constant-std, --sensitivity-std, --radius-std.")
+                    f"it would be {size_in_words(usual)}; give --spring-constant-std, --sensitivity-std, --radius-std.")
     return said
+
+
+def size_in_words(part: float) -> str:
+    """An error bar: in percent, or the factor that 95 % reach where it is so large that percents mislead."""
+    return factor_of(part) if part > VAGUE else _percent(part)
+
+
+def _precision(part: float) -> str:
+    return f"{'within' if part > VAGUE else 'to'} {size_in_words(part)}"
 
 
 def _percent(part: float) -> str:

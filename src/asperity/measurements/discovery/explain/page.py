@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from asperity.data.results import listed
+from asperity.measurements.discovery.explain.explanation import size_in_words
 from asperity.report.numbers import count_of
 from asperity.report.page import Finding, Page, Panel
 from asperity.report.pictures import Line, lines
@@ -22,9 +23,9 @@ def page(made: xr.Dataset) -> Page:
     """The page about the result of `asperity.explain`."""
     said = [str(one) for one in listed(made, "findings")]
     number = int(np.isfinite(made["relative_std"].values).all(axis=1).sum())
-    rows = (Finding("error bar of a typical curve", _percent(float(made["typical_std"])),
+    rows = (Finding("error bar of a typical curve", size_in_words(float(made["typical_std"])),
                     "Relative standard uncertainty of the modulus of the curve with the median one."),
-            Finding("error bar of the mean", _percent(float(made["mean_std"])),
+            Finding("error bar of the mean", size_in_words(float(made["mean_std"])),
                     f"Of the mean of ln E over {count_of(number, 'usable curve')}: what is common to them stays."))
     several = number > 1  # of one there is no mean, and no line
     return Page("explanation", "What the error bar of the modulus is made of", said[0], rows if several else rows[:1],
