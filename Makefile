@@ -29,12 +29,13 @@ help:
 demo: $(STAMP)-core
 	$(BIN)/asperity demo --out asperity-demo
 
+# What the tests' many processes import is compiled once, also where the environment forbids files of bytecode.
 # Three quarters of the tests' time would go into optimizing what runs once; tests/verify/test_compiled.py holds that
 # the numbers are the same, and `make verify` runs what users run.
 test: $(STAMP)-dev
 	$(BIN)/ruff check .
 	@$(BIN)/basedpyright > $(TYPES) & types=$$!; \
-	JAX_DISABLE_MOST_OPTIMIZATIONS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal; tests=$$?; \
+	PYTHONDONTWRITEBYTECODE= JAX_DISABLE_MOST_OPTIMIZATIONS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal; tests=$$?; \
 	wait $$types; types=$$?; cat $(TYPES); exit $$((tests ? tests : types))
 
 verify: $(STAMP)-dev

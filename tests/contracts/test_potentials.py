@@ -1,5 +1,7 @@
 """What every potential promises, run on each of them."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,20 +26,27 @@ def layers():
 
 
 SCALES = Scales(cutoff=4.5, species=(14,), shift=(0.0,), scale=1.0, crowd=17.0)
-POTENTIALS = {"Stillinger-Weber": (StillingerWeber(), cubic(DIAMOND, 5.43)),
-              "Lennard-Jones": (LennardJones(0.0104, 3.40, 8.5), cubic(FCC, 5.30)),
-              "interlayer": (Interlayer(cutoff=9.0), layers()),
-              "distances": (DistanceGNN(SCALES, jax.random.key(0)), cubic(DIAMOND, 5.43)),
-              "moments": (MomentNet(SCALES, jax.random.key(0)), cubic(DIAMOND, 5.43)),
-              "equivariant": (EquivariantGNN(SCALES, jax.random.key(0), channels=8), cubic(DIAMOND, 5.43))}
+POTENTIALS = {"Stillinger-Weber": (StillingerWeber, cubic(DIAMOND, 5.43)),
+              "Lennard-Jones": (lambda: LennardJones(0.0104, 3.40, 8.5), cubic(FCC, 5.30)),
+              "interlayer": (lambda: Interlayer(cutoff=9.0), layers()),
+              "distances": (lambda: DistanceGNN(SCALES, jax.random.key(0)), cubic(DIAMOND, 5.43)),
+              "moments": (lambda: MomentNet(SCALES, jax.random.key(0)), cubic(DIAMOND, 5.43)),
+              "equivariant": (lambda: EquivariantGNN(SCALES, jax.random.key(0), channels=8), cubic(DIAMOND, 5.43))}
 FREE = {"interlayer"}  # that know a direction by nature: the normal of the layers
 
 each = pytest.mark.parametrize("name", POTENTIALS)
 
 
+@functools.cache
+def potential_of(name):
+    """One of them; made when a test wants it, and not by every worker that collects the tests."""
+    with jax.enable_x64(False):  # the same weights whichever test comes first
+        return POTENTIALS[name][0]()
+
+
 def built(name, seed=0):
     """The potential, and positions a little out of place in a cell a little strained."""
-    potential, (positions, cell) = POTENTIALS[name]
+    potential, (positions, cell) = potential_of(name), POTENTIALS[name][1]
     rng = np.random.default_rng(seed)
     strain = np.eye(3) + (0 if name in FREE else 1) * rng.normal(0, 0.02, (3, 3))
     return potential, (positions + rng.normal(0, 0.05, positions.shape)) @ strain, cell @ strain

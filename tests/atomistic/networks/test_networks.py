@@ -1,5 +1,7 @@
 """Symmetry, padding, ends and sizes of the networks, untrained; two species."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -13,12 +15,18 @@ from tests.atomistic.crystals import DIAMOND, cubic, rotation
 from tests.atomistic.derived import derived, of
 
 SCALES = Scales(cutoff=4.5, species=(14, 32), shift=(-2.0, 1.5), scale=1.3, crowd=17.0)
-NETWORKS = {one.__name__: one(SCALES, jax.random.key(3), channels=6) for one in (DistanceGNN, MomentNet,
-                                                                                 EquivariantGNN)}
+NETWORKS = {one.__name__: one for one in (DistanceGNN, MomentNet, EquivariantGNN)}
 PLACES = 32  # of all tables here
 KINDS = np.array([14, 32, 14, 14, 32, 32, 14, 32])
 
 each = pytest.mark.parametrize("name", NETWORKS)
+
+
+@functools.cache
+def network_of(name):
+    """One of them; drawn when a test wants it, and not by every worker that collects the tests."""
+    with jax.enable_x64(False):  # the same weights whichever test comes first
+        return NETWORKS[name](SCALES, jax.random.key(3), channels=6)
 
 
 def crystal(seed=0):
@@ -54,26 +62,26 @@ def compared(network, seed, reflect, precision):
 @each
 def test_no_frame_or_numbering_matters_in_double_precision(x64, name):
     for seed in range(4):
-        assert max(compared(NETWORKS[name], seed, seed % 2 == 1, np.float64)) < 1e-12
+        assert max(compared(network_of(name), seed, seed % 2 == 1, np.float64)) < 1e-12
 
 
 @each
 def test_nor_in_single_precision(name):
     for seed in range(4):
-        assert max(compared(NETWORKS[name], seed, seed % 2 == 1, np.float32)) < 1e-5
+        assert max(compared(network_of(name), seed, seed % 2 == 1, np.float32)) < 1e-5
 
 
 @each
 def test_padding_atoms_have_no_energy_and_change_nothing(x64, name):
     positions, cell = crystal()
     found = neighbors_within(SCALES.cutoff, positions, cell, places=PLACES)
-    own = derived(NETWORKS[name], jnp.asarray(positions), jnp.asarray(cell), found, jnp.asarray(KINDS))
+    own = derived(network_of(name), jnp.asarray(positions), jnp.asarray(cell), found, jnp.asarray(KINDS))
     more = Neighbors(*(jnp.concatenate([part, part[:3] * wild], axis=0) for part, wild in zip(
         (found.index, found.shift, found.present), (1, 1, True))))  # rows that name neighbors, to be ignored
     index = more.index.at[:8, -1].set(9)  # and a padding atom as a neighbor
     present = more.present.at[:8, -1].set(True)
     assert not np.asarray(found.present)[:, -1].any()
-    padded = derived(NETWORKS[name], jnp.concatenate([jnp.asarray(positions), 7.0 + jnp.arange(9.0).reshape(3, 3)]),
+    padded = derived(network_of(name), jnp.concatenate([jnp.asarray(positions), 7.0 + jnp.arange(9.0).reshape(3, 3)]),
                      jnp.asarray(cell), Neighbors(index, more.shift, present), jnp.asarray([*KINDS, 0, 0, 0]))
     assert (np.asarray(padded[0])[8:] == 0).all()
     assert (np.asarray(padded[1])[8:] == 0).all()
@@ -84,14 +92,14 @@ def test_padding_atoms_have_no_energy_and_change_nothing(x64, name):
 @each
 def test_an_atom_alone_has_the_energy_that_was_told(x64, name):
     apart, cell = cubic(DIAMOND, 80.0)
-    energies, forces, _ = of(NETWORKS[name], apart, cell, kinds=KINDS, places=PLACES)
+    energies, forces, _ = of(network_of(name), apart, cell, kinds=KINDS, places=PLACES)
     assert (energies == np.where(KINDS == 14, -2.0, 1.5)).all()
     assert (forces == 0).all()
 
 
 @each
 def test_learned_energies_are_of_order_one_before_training(name):
-    network = NETWORKS[name]
+    network = network_of(name)
     found = []
     for seed in range(8):
         drawn = jax.random.normal(jax.random.key(seed), network.embedding.shape)
@@ -104,7 +112,7 @@ def test_learned_energies_are_of_order_one_before_training(name):
 
 @each
 def test_settings_make_the_same_network_and_weights_are_single(name):
-    network = NETWORKS[name]
+    network = network_of(name)
     again = type(network)(network.scales, jax.random.key(3), **network.settings())
     assert eqx.tree_equal(network, again)
     weights = jax.tree.leaves(network)
@@ -113,7 +121,7 @@ def test_settings_make_the_same_network_and_weights_are_single(name):
 
 
 def test_species_that_it_does_not_know_are_told():
-    network = NETWORKS["MomentNet"]
+    network = network_of("MomentNet")
     network.check(np.array([14, 32, 0]))
     with pytest.raises(DataError, match="atomic numbers 6, 29: the network knows 14, 32 alone"):
         network.check(np.array([29, 14, 6]))
@@ -144,7 +152,7 @@ def outputs(network, positions, cell, kinds):
 
 @pytest.mark.parametrize("reflect", [False, True])
 def test_vectors_and_tensors_turn_with_the_atoms(x64, reflect):
-    network = NETWORKS["EquivariantGNN"]
+    network = network_of("EquivariantGNN")
     turn, order, positions, cell = moved(5, reflect)
     vector, symmetric = outputs(network, *crystal(), KINDS)
     turned, turned_too = outputs(network, positions, cell, KINDS[order])
@@ -157,7 +165,7 @@ def test_vectors_and_tensors_turn_with_the_atoms(x64, reflect):
 
 def test_a_center_of_symmetry_has_no_vector(x64):
     """An atom of the lattice fcc; its tensor is a number times the unit tensor."""
-    vector, symmetric = outputs(NETWORKS["EquivariantGNN"], *cubic(DIAMOND[:4], 4.1), np.full(4, 14))
+    vector, symmetric = outputs(network_of("EquivariantGNN"), *cubic(DIAMOND[:4], 4.1), np.full(4, 14))
     assert np.abs(vector).max() < 1e-13
     np.testing.assert_allclose(symmetric, symmetric[:, :1, :1] * np.eye(3), atol=1e-13)
 
