@@ -72,7 +72,7 @@ def test_a_better_sensitivity_makes_a_spring_constant_from_thermal_noise_better(
 
 def test_what_was_not_given_is_said():
     said = " ".join(json.loads(asperity.explain(fitted(curves())).attrs["findings"]))
-    assert "No uncertainty was given of the spring constant and sensitivity and size of the tip" in said
+    assert "No uncertainty was given of the spring constant, sensitivity, size of the tip" in said
     assert "-> " not in said
 
 

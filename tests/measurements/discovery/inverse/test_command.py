@@ -14,7 +14,7 @@ def test_dataset_page_and_table(tmp_path):
     code, out, _ = run("design", "lattice", *QUICK, "--lattice-modulus", "50MPa", "--out", tmp_path / "lattice.nc")
     assert code == 0
     assert out.startswith("Proposed: stretched, relative density")
-    assert "ASSUMED, because nobody said it: modulus 3.00 GPa, modulus std 10 %" in out
+    assert "ASSUMED, because nobody said it: modulus 3.00 GPa, modulus ± 10 %" in out
     with xr.open_dataset(tmp_path / "lattice.nc") as made:
         assert made["lattice_modulus"].attrs["units"] == "Pa"
         assert json.loads(made.attrs["history"])[0]["verb"] == "design_lattice"

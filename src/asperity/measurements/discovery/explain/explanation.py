@@ -153,7 +153,7 @@ def _told(made: xr.Dataset, number: int, usual: float) -> list[str]:
         said.append("No better calibration would lessen it by more than a hundredth"
                     + (": it is the noise." if largest == 3 else "."))
     if lacking := [_NAMES[i] for i in range(3) if not given[i] > 0 and made["better"].values[i] > 0]:
-        said.append(f"No uncertainty was given of the {' and '.join(lacking)}: the error bar holds none of it. With "
+        said.append(f"No uncertainty was given of the {', '.join(lacking)}: the error bar holds none of it. With "
                     f"usual ones ({', '.join(f'{n} {_percent(u)}' for n, u in zip(_NAMES, _USUAL) if n in lacking)}) "
                     f"it would be {size_in_words(usual)}; give --spring-constant-std, --sensitivity-std, --radius-std.")
     return said

@@ -18,9 +18,17 @@ _SURE = 0.999  # a probability above it is no constraint
 _LIKE = 1e-3  # relative difference of two factors that are told as one
 
 
+#: what is made over what was asked for
+_MADE = {"load_ratio": "true over set load", "radius_ratio": "true over ordered radius",
+         "thickness_ratio": "true over planned thickness", "density_ratio": "built over planned density",
+         "stretch_factor": "stretched lattices over their formula", "bend_factor": "bent lattices over their formula"}
+
+
 def named(name: str) -> str:
-    """A name as people write it."""
-    return name.replace("_", " ").replace("pull off", "pull-off").replace("set point", "set point")
+    """A name as people write it; ``load_ratio_std`` is ``true over set load ±``."""
+    known = name.removesuffix("_std")
+    words = _MADE.get(known, known.replace("_", " ").replace("pull off", "pull-off"))
+    return f"{words} \u00b1" if name.endswith("_std") else words
 
 
 def of_role(made: xr.Dataset, role: str) -> xr.Dataset:
