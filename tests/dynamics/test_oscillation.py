@@ -103,7 +103,7 @@ def test_from_rest_it_swings_up_as_the_transient_says():
     assert float(found.amplitude) == pytest.approx(10e-9 * (1 - np.exp(-np.pi * (periods + 0.5) / Q)), rel=2e-3)
 
 
-@pytest.mark.parametrize("viscosity", [0.0, 50.0])
+@pytest.mark.parametrize("viscosity", [pytest.param(0.0, marks=pytest.mark.study), 50.0])
 def test_an_adaptive_integrator_of_another_library_agrees(viscosity):
     """60 periods from the free motion, with and without viscosity in contact."""
     free, modulus, height, periods = 20e-9, 2e9, 14e-9, 60

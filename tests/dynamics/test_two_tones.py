@@ -72,6 +72,7 @@ def test_a_weak_force_changes_both_amplitudes_as_first_order_perturbation_says()
     np.testing.assert_allclose(change, compliance * part, rtol=5e-3)
 
 
+@pytest.mark.study  # by another program
 def test_an_adaptive_integrator_of_another_library_agrees():
     """From the free motion into contact, one frame and the next one measured."""
     rates, own, k, drives, response = tones()

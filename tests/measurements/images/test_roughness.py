@@ -69,6 +69,7 @@ def test_micro_signs_of_any_encoding(tmp_path):
     assert float(opened["x"][-1] - opened["x"][0]) * 256 / 255 == pytest.approx(10e-6, rel=1e-6)
 
 
+@pytest.mark.study  # by draws
 def test_white_noise_has_no_exponent_of_any_sign():
     """"At least -0.25, or none: falls as steeply as ..." was said of it."""
     for seed in range(3):

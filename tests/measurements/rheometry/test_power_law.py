@@ -126,7 +126,7 @@ def test_silent_curves_give_back_modulus_and_order(retract, tolerance):
         assert np.abs(np.median(error / truth)) < tolerance
 
 
-@pytest.mark.parametrize("retract", [True, False])
+@pytest.mark.parametrize("retract", [True, pytest.param(False, marks=pytest.mark.study)])
 def test_errors_are_within_the_stated_uncertainty(retract):
     """12 curves; the coverage of 64 is judged in tests/verify."""
     found, usable = errors(COUNT, retract=retract)

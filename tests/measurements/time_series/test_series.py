@@ -88,8 +88,8 @@ def test_motions_alone_are_modeled(tmp_path):
 
 
 @pytest.mark.parametrize(("wrong", "said"), [
-    ({"spring_constant": 80.0}, "drive"), ({"quality": 200.0}, "quality"),
-    ({"resonance_frequency": 303e3}, "frequency")])
+    ({"spring_constant": 80.0}, "drive"), *(pytest.param(*more, marks=pytest.mark.study) for more in (
+        ({"quality": 200.0}, "quality"), ({"resonance_frequency": 303e3}, "frequency")))])
 def test_a_lever_that_the_record_contradicts_gives_no_modulus(tmp_path, wrong, said):
     """A spring constant wrong by 2 is a force and a modulus wrong by 2, with the narrow band of its uncertainty."""
     found = series_model(write(tmp_path / "a.csv"), lever={**LEVER, "spring_constant_std": 0.05, **wrong}, contact=TIP)

@@ -44,6 +44,7 @@ def made(tmp_path_factory):
     return laws(tmp_path_factory.getbasetemp())[0]
 
 
+@pytest.mark.study  # by draws of three tables
 def test_the_true_law_lies_in_its_bands_and_beyond_the_data(tmp_path_factory):
     within, beyond = [], []
     for made in laws(tmp_path_factory.getbasetemp()):
